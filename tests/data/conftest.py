@@ -1,0 +1,87 @@
+"""Small datasets made on the spot."""
+
+import argparse
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from timm_multimix.data import load_splits
+
+CONFIG = {
+    "input_size": (3, 16, 16),
+    "mean": (0.4, 0.5, 0.6),
+    "std": (0.2, 0.25, 0.3),
+    "crop_pct": 0.9,
+    "crop_mode": "center",
+    "interpolation": "bicubic",
+}
+
+
+def train_options(**changes: Any) -> argparse.Namespace:
+    """timm's options for the training transform, everything random switched on."""
+    options = {
+        "scale": [0.3, 1.0],
+        "ratio": [0.75, 1.33],
+        "hflip": 0.5,
+        "vflip": 0.5,
+        "color_jitter": 0.4,
+        "aa": None,
+        "reprob": 0.5,
+        "remode": "pixel",
+        "recount": 1,
+        "train_interpolation": "random",
+        "no_aug": False,
+        "crop_padding": None,
+    }
+    return argparse.Namespace(**(options | changes))
+
+
+def picture(seed: int, mode: str = "RGB", size: int = 16) -> Image.Image:
+    shape = (size, size) if mode == "L" else (size, size, len(mode))
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Path:
+    """Two classes; training pictures 0..5 and test pictures 6..9, alternating between the classes."""
+    for index in range(10):
+        folder = tmp_path / ("train" if index < 6 else "test") / ("cat", "ant")[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        picture(index).save(folder / f"{index}.png")
+    return tmp_path
+
+
+@pytest.fixture
+def write_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Writes splits of columns to a folder; `features` are those of `datasets`, kept in the files."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "tables"
+    folder.mkdir()
+
+    def write(features: dict[str, Any] | None = None, **splits: dict[str, Sequence[Any]]) -> Path:
+        for split, columns in splits.items():
+            kinds = datasets.Features(features) if features else None
+            datasets.Dataset.from_dict(dict(columns), features=kinds).to_parquet(
+                folder / f"{split}-00000-of-00001.parquet"
+            )
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def digits() -> Any:
+    return load_splits("digits")

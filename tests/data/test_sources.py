@@ -1,0 +1,326 @@
+"""Names of datasets to splits: digits, class folders, parquet files, the Hub; and what users get wrong."""
+
+import pickle
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+
+from timm_multimix.data import Splits, load_splits
+from timm_multimix.data.sources import Source
+from timm_multimix.errors import UsageError
+
+from .conftest import encoded, picture
+
+Write = Callable[..., Path]
+IMAGE = datasets.Image()
+
+
+def labels(source: Source) -> list[int]:
+    return [source[index][1] for index in range(len(source))]
+
+
+def images(*seeds: int) -> list[bytes]:
+    return [encoded(picture(seed)) for seed in seeds]
+
+
+def cells(*seeds: int) -> list[dict[str, Any]]:
+    return [{"bytes": data, "path": f"{seed}.png"} for seed, data in zip(seeds, images(*seeds), strict=True)]
+
+
+def named(*names: str) -> dict[str, Any]:
+    return {"image": IMAGE, "label": datasets.ClassLabel(names=list(names))}
+
+
+def assert_usage_error(match: str, dataset: object, **options: Any) -> None:
+    with pytest.raises(UsageError, match=match) as caught:
+        load_splits(str(dataset), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_digits_keep_every_fifth_for_the_test(digits: Splits) -> None:
+    from sklearn.datasets import load_digits
+
+    original = load_digits()
+    assert (len(digits.train), len(digits.evaluation)) == (1437, 360)
+    assert (digits.train_split, digits.evaluation_split) == ("train", "test")
+    assert digits.class_names == list("0123456789")
+    assert labels(digits.evaluation) == original.target[::5].tolist()
+    image, label = digits.train[4]  # samples 0 and 5 are in the test
+    assert label == original.target[6]
+    np.testing.assert_array_equal(np.asarray(image), np.rint(original.images[6] * 255 / 16))
+    assert digits.defaults["img_size"] == 32
+    assert digits.defaults["hflip"] == 0
+
+
+def test_class_folders_are_sorted_and_other_files_ignored(class_folders: Path) -> None:
+    (class_folders / "train/cat/notes.txt").write_text("no picture")
+    (class_folders / "train/.hidden").mkdir()
+    deep = class_folders / "train/cat/more"
+    deep.mkdir()
+    picture(42).save(deep / "42.JPG", "JPEG")
+    splits = load_splits(str(class_folders))
+    assert splits.class_names == ["ant", "cat"]
+    assert splits.evaluation_split == "test"
+    assert labels(splits.train) == [0, 0, 0, 1, 1, 1, 1]
+    np.testing.assert_array_equal(np.asarray(splits.train[0][0]), np.asarray(picture(1)))
+    assert splits.train.describe(6) == str(deep / "42.JPG")
+    assert splits.defaults == {}
+
+
+def test_validation_comes_before_test_and_can_be_chosen(class_folders: Path) -> None:
+    for name in ("ant", "cat"):
+        (class_folders / "val" / name).mkdir(parents=True)
+        picture(11).save(class_folders / "val" / name / "11.png")
+    assert load_splits(str(class_folders)).evaluation_split == "val"
+    chosen = load_splits(str(class_folders), train_split="val", val_split="train")
+    assert (chosen.train_split, chosen.evaluation_split) == ("val", "train")
+    assert (len(chosen.train), len(chosen.evaluation)) == (2, 6)
+
+
+def test_class_folders_without_splits_say_what_is_expected(class_folders: Path) -> None:
+    assert_usage_error("expected parquet files .* or folders train/ and val/", class_folders / "train")
+
+
+def test_class_folders_of_different_classes_are_an_error(class_folders: Path) -> None:
+    (class_folders / "train/zebra").mkdir()
+    assert_usage_error("3 and 2 classes; only in one of them: zebra", class_folders)
+    (class_folders / "test/yak").mkdir()
+    assert_usage_error("class 2 is 'zebra' and 'yak'", class_folders)
+
+
+def test_class_folders_without_pictures_are_an_error(tmp_path: Path) -> None:
+    for name in ("train/a", "val/a"):
+        (tmp_path / name).mkdir(parents=True)
+    assert_usage_error("no picture files in the class folders of .*train", tmp_path)
+
+
+def test_parquet_keeps_class_names_and_reads_lazily(write_parquet: Write) -> None:
+    rows = {"image": cells(0, 1, 2), "label": [1, 0, 1]}
+    folder = write_parquet(named("b", "a"), train=rows, validation=rows, test=rows)
+    splits = load_splits(str(folder))
+    assert splits.class_names == ["b", "a"]
+    assert splits.evaluation_split == "validation"
+    assert labels(splits.train) == [1, 0, 1]
+    np.testing.assert_array_equal(np.asarray(splits.train[2][0]), np.asarray(picture(2)))
+    assert splits.train.describe(2) == f"row 2 of split 'train' of {folder} (2.png)"
+    assert sorted(file.name for file in folder.iterdir()) == [
+        f"{split}-00000-of-00001.parquet" for split in ("test", "train", "validation")
+    ]
+
+
+@pytest.mark.parametrize("names", ["{}.parquet", "data/{}-0001.parquet", "{}/part.parquet"])
+def test_places_of_parquet_files(write_parquet: Write, names: str) -> None:
+    rows = {"image": cells(0, 1), "label": [0, 1]}
+    folder = write_parquet(named("a", "b"), train=rows, test=rows)
+    for split in ("train", "test"):
+        place = folder / names.format(split)
+        place.parent.mkdir(exist_ok=True)
+        (folder / f"{split}-00000-of-00001.parquet").rename(place)
+    assert load_splits(str(folder)).evaluation_split == "test"
+
+
+def test_shards_of_a_split_are_joined_in_order(write_parquet: Write) -> None:
+    folder = write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
+    (folder / "train-00000-of-00001.parquet").rename(folder / "train-00000-of-00002.parquet")
+    write_parquet(named("a", "b"), train={"image": cells(1, 2), "label": [1, 1]})
+    (folder / "train-00000-of-00001.parquet").rename(folder / "train-00001-of-00002.parquet")
+    splits = load_splits(str(folder), val_split="train")
+    assert labels(splits.train) == [0, 1, 1]
+    np.testing.assert_array_equal(np.asarray(splits.train[1][0]), np.asarray(picture(1)))
+
+
+def test_changed_files_are_read_again(write_parquet: Write) -> None:
+    folder = write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
+    assert labels(load_splits(str(folder), val_split="train").train) == [0]
+    write_parquet(named("a", "b"), train={"image": cells(0, 0), "label": [1, 0]})
+    assert labels(load_splits(str(folder), val_split="train").train) == [1, 0]
+
+
+def test_pickled_table_is_small_and_gives_the_same(write_parquet: Write) -> None:
+    rows = {"image": cells(*range(40)), "label": [0] * 40}
+    source = load_splits(str(write_parquet(named("a"), train=rows)), val_split="train").train
+    np.asarray(source[3][0])
+    data = pickle.dumps(source)
+    assert len(data) < 10_000 < sum(len(cell["bytes"]) for cell in rows["image"])
+    np.testing.assert_array_equal(np.asarray(pickle.loads(data)[3][0]), np.asarray(picture(3)))
+
+
+@pytest.mark.parametrize(
+    ("columns", "features", "class_names", "expected"),
+    [
+        ({"pic": cells(0, 1), "label": [2, 0]}, None, ["0", "1", "2"], [2, 0]),
+        ({"pic": images(0, 1), "id": [7, 8], "labels": [1, 0]}, None, ["0", "1"], [1, 0]),
+        ({"text": ["x", "y"], "img": images(0, 1), "target": [1, 0]}, None, ["0", "1"], [1, 0]),
+        ({"a": images(0, 1), "label": ["dog", "cat"]}, None, ["cat", "dog"], [1, 0]),
+        ({"a": images(0, 1), "label": [True, False]}, None, ["0", "1"], [1, 0]),
+        (
+            {"img": cells(0, 1), "coarse_label": [1, 1], "fine_label": [2, 0], "n": [5, 6]},
+            {
+                "img": IMAGE,
+                "coarse_label": datasets.ClassLabel(names=["x", "y"]),
+                "fine_label": datasets.ClassLabel(names=["p", "q", "r"]),
+                "n": datasets.Value("int64"),
+            },
+            ["p", "q", "r"],
+            [2, 0],
+        ),
+    ],
+    ids=["struct", "binary", "other columns", "strings", "booleans", "two ClassLabels"],
+)
+def test_columns_are_found_by_type(
+    write_parquet: Write, columns: Any, features: Any, class_names: list[str], expected: list[int]
+) -> None:
+    splits = load_splits(str(write_parquet(features, train=columns)), val_split="train")
+    assert splits.class_names == class_names
+    assert labels(splits.train) == expected
+    np.testing.assert_array_equal(np.asarray(splits.train[0][0]), np.asarray(picture(0)))
+
+
+def test_columns_can_be_chosen(write_parquet: Write) -> None:
+    columns = {"image": cells(0), "mask": cells(1), "label": [0], "kind": ["x"], "score": [0.5]}
+    folder = write_parquet(train=columns, test=columns)
+    chosen = load_splits(str(folder), image_column="mask", label_column="kind")
+    assert chosen.class_names == ["x"]
+    np.testing.assert_array_equal(np.asarray(chosen.train[0][0]), np.asarray(picture(1)))
+    listed = r"image \(struct.*mask .*label \(int64\)"
+    assert_usage_error(f"--image-column photo: no such .*{listed}", folder, image_column="photo")
+    assert_usage_error(f"--label-column kinds: no such .*{listed}", folder, label_column="kinds")
+    assert_usage_error("--image-column kind: .*string.*not of pictures", folder, image_column="kind")
+    assert_usage_error("--label-column score: .*double.*not of labels", folder, label_column="score")
+    assert_usage_error("has no columns", "digits", label_column="label")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"label": [0]}, "no image column .*label"),
+        ({"image": images(0)}, "no label column .*image"),
+        ({"image": images(0), "caption": ["a cat"]}, "no label column .*caption"),
+        ({"image": [b"nonsense"], "label": [0]}, "no image column"),
+        ({"left": images(0), "right": images(1), "label": [0]}, "which column is the image.*left, right"),
+        ({"image": images(0), "a": [0], "b": [0]}, "which column is the label.*a, b"),
+        ({"image": images(0), "id": [10_000_000]}, "column id .* not class labels"),
+        ({"image": images(0), "label": [[0, 1]]}, "no label column"),
+    ],
+)
+def test_columns_that_cannot_be_told(write_parquet: Write, columns: Any, message: str) -> None:
+    assert_usage_error(message, write_parquet(train=columns, test=columns))
+
+
+def test_labels_outside_the_classes_name_their_row(write_parquet: Write) -> None:
+    good = {"image": images(0, 1), "label": [0, 1]}
+    cases = {"hidden": [0, -1], "more": [2, 1], "none": [0, None]}
+    folder = write_parquet(train=good, **{name: good | {"label": values} for name, values in cases.items()})
+    assert_usage_error(r"label -1 of row 1 of split 'hidden' of .* outside 0..1", folder, val_split="hidden")
+    assert_usage_error(r"label 2 of row 0 of split 'more' of .* outside 0..1", folder, val_split="more")
+    assert_usage_error("no label in row 1 of split 'none'", folder, val_split="none")
+    assert_usage_error("label -1 of row 1 of split 'hidden'", folder, train_split="hidden", val_split="train")
+
+
+def test_string_labels_unknown_to_training_name_their_row(write_parquet: Write) -> None:
+    folder = write_parquet(
+        train={"image": images(0, 1), "label": ["cat", "dog"]},
+        val={"image": images(2), "label": ["dog"]},
+        test={"image": images(2, 3), "label": ["dog", "owl"]},
+    )
+    assert labels(load_splits(str(folder)).evaluation) == [1]
+    assert_usage_error("label 'owl' of row 1 of split 'test' .* none of cat, dog", folder, val_split="test")
+
+
+def test_class_names_that_differ_are_an_error(write_parquet: Write) -> None:
+    write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
+    folder = write_parquet(named("b", "a"), test={"image": cells(0), "label": [0]})
+    assert_usage_error("'train' and 'test' of .* class 0 is 'a' and 'b'", folder)
+
+
+def test_empty_split_is_an_error(write_parquet: Write) -> None:
+    write_parquet(named("a"), train={"image": cells(0), "label": [0]})
+    folder = write_parquet(named("a"), test={"image": [], "label": []})
+    assert_usage_error("split 'test' of .* cannot be read: no rows", folder)
+
+
+def test_missing_splits_list_those_there_are(write_parquet: Write) -> None:
+    folder = write_parquet(train={"image": images(0), "label": [0]}, extra={"image": images(0), "label": [0]})
+    assert_usage_error("no validation split; it has extra, train: choose with --val-split", folder)
+    assert_usage_error("--val-split tset: no such split in .*; it has extra, train", folder, val_split="tset")
+    assert_usage_error("--train-split x: no such split in 'digits'", "digits", train_split="x")
+
+
+def test_unreadable_parquet_is_one_line(write_parquet: Write) -> None:
+    folder = write_parquet(train={"image": images(0), "label": [0]})
+    (folder / "test.parquet").write_bytes(b"PAR1 nonsense")
+    assert_usage_error("cannot be read", folder)
+
+
+@pytest.mark.parametrize("name", ["./gone", "/gone/away", "~/gone", "a/b/c", "gone/", "two words", ""])
+def test_paths_are_not_asked_for_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("timm_multimix.data.splits.load_from_hub", lambda name: pytest.fail("asked"))
+    assert_usage_error("no such folder", name)
+
+
+def test_names_below_a_folder_here_are_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data.zip").touch()
+    assert_usage_error("'data/gone': no such folder", "data/gone")
+    assert_usage_error("'data.zip' is a file", "data.zip")
+
+
+def test_hub_out_of_reach_is_one_quick_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("datasets.config.HF_ENDPOINT", "http://127.0.0.1:9")
+    start = time.monotonic()
+    assert_usage_error(
+        "dataset 'nobody/nothing': .* cannot be had from the Hub: ConnectError", "nobody/nothing"
+    )
+    assert time.monotonic() - start < 10
+
+
+def test_hub_dataset_is_loaded_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = datasets.Dataset.from_dict({"image": cells(0, 1), "label": [1, 0]}).cast_column("image", IMAGE)
+    asked = []
+
+    def load(name: str) -> datasets.DatasetDict:
+        asked.append(name)
+        return datasets.DatasetDict(train=table, test=table)
+
+    monkeypatch.setattr("timm_multimix.data.hub._probe", lambda name: None)
+    monkeypatch.setattr("datasets.load_dataset", load)
+    splits = load_splits("somebody/pictures")
+    assert asked == ["somebody/pictures"]
+    assert labels(splits.evaluation) == [1, 0]
+    assert splits.train.describe(1) == "row 1 of split 'train' of somebody/pictures (1.png)"
+
+
+def test_hub_dataset_in_the_cache_is_used_when_the_hub_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = datasets.Dataset.from_dict({"image": cells(0), "label": [0]}).cast_column("image", IMAGE)
+    offline = []
+
+    def load(name: str) -> datasets.DatasetDict:
+        offline.append(datasets.config.HF_HUB_OFFLINE)
+        return datasets.DatasetDict(train=table, test=table)
+
+    monkeypatch.setattr("timm_multimix.data.hub._probe", lambda name: "ConnectError")
+    monkeypatch.setattr("datasets.load_dataset", load)
+    before = datasets.config.HF_HUB_OFFLINE
+    assert len(load_splits("somebody/pictures").train) == 1
+    assert offline == [True]
+    assert before == datasets.config.HF_HUB_OFFLINE
+
+
+def test_images_given_by_path_are_read(tmp_path: Path, write_parquet: Write) -> None:
+    file = tmp_path / "elsewhere.png"
+    picture(3).save(file)
+    rows = {"image": [{"bytes": None, "path": str(file)}, None], "label": [0, 0]}
+    source = load_splits(str(write_parquet(named("a"), train=rows)), val_split="train").train
+    np.testing.assert_array_equal(np.asarray(source[0][0]), np.asarray(picture(3)))
+    assert isinstance(source[0][0], Image.Image)
+    with pytest.raises(UsageError, match=r"broken image, row 1 of split 'train' of .*: no image"):
+        source[1]

@@ -1,0 +1,71 @@
+"""Soft targets and losses against torch's own and against timm's."""
+
+import pytest
+import torch
+import torch.nn.functional as nnf
+from timm.data.mixup import mixup_target
+
+from timm_multimix import functional as F
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_soft_targets_equal_timms(smoothing):
+    labels = torch.randint(7, (9,))
+    expected = mixup_target(labels, 7, lam=1.0, smoothing=smoothing)
+    torch.testing.assert_close(F.soft_targets(labels, 7, smoothing), expected)
+
+
+def test_targets_given_as_such_are_smoothed_too():
+    targets = torch.rand(4, 5)
+    assert F.soft_targets(targets, 5) is targets
+    torch.testing.assert_close(F.soft_targets(targets, 5, 0.2), 0.8 * targets + 0.04)
+    assert F.soft_targets(torch.eye(5).long(), 5).dtype == torch.float32
+
+
+@pytest.mark.parametrize("labels", [torch.rand(4), torch.rand(4, 3), torch.rand(4, 5, 1)])
+def test_other_labels_raise(labels):
+    with pytest.raises(ValueError, match="allowed are"):
+        F.soft_targets(labels, 5)
+
+
+def test_losses_equal_torchs():
+    logits, targets = torch.randn(6, 5), torch.rand(6, 5).softmax(-1)
+    torch.testing.assert_close(F.soft_loss(logits, targets), nnf.cross_entropy(logits, targets))
+    bce = nnf.binary_cross_entropy_with_logits(logits, targets)
+    torch.testing.assert_close(F.soft_loss(logits, targets, "sigmoid"), bce)
+    torch.testing.assert_close(F.soft_loss(logits, targets, "mse"), nnf.mse_loss(logits, targets))
+    torch.testing.assert_close(
+        F.soft_loss(logits, targets, nnf.cross_entropy), nnf.cross_entropy(logits, targets)
+    )
+    with pytest.raises(ValueError, match="allowed are softmax, sigmoid, mse"):
+        F.soft_loss(logits, targets, "hinge")
+
+
+def draws(b, r):
+    pairs = F.Pairs(torch.rand(b), torch.randperm(b))
+    tuples = F.Tuples(F.dirichlet_weights(30, b, 1.0))
+    dense = F.Tuples(F.dense_weights(torch.rand(r, b), n=30))
+    return {
+        "identity": F.Identity(),
+        "pairs": pairs,
+        "keep": F.KeepTargets(pairs),
+        "tuples": tuples,
+        "dense": dense,
+    }
+
+
+@pytest.mark.parametrize("criterion", ["softmax", "sigmoid", "mse", nnf.cross_entropy])
+@pytest.mark.parametrize("name", ["identity", "pairs", "keep", "tuples", "dense"])
+@pytest.mark.parametrize("own_targets", [False, True])
+def test_mixed_loss_is_the_mean_over_positions(name, criterion, own_targets):
+    b, r, c = 5, 3, 4
+    torch.manual_seed(0)
+    draw, logits = draws(b, r)[name], torch.randn(r, b, c)
+    targets = torch.rand(*[r] * own_targets, b, c).softmax(-1)
+    expected = []
+    for j in range(r):
+        at = F.Tuples(draw.weights[j]) if name == "dense" else draw
+        mine = targets[j] if own_targets else targets
+        expected.append(F.soft_loss(at(logits[j]), at.targets(mine), criterion))
+    loss = F.mixed_loss(draw, logits, targets, criterion)
+    torch.testing.assert_close(loss, torch.stack(expected).mean())

@@ -1,0 +1,150 @@
+"""Draws of the pure functions against slow loops written from the papers' formulas."""
+
+import math
+
+import pytest
+import torch
+
+from timm_multimix import functional as F
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def slow_pairs(x, lam, partner):
+    """mixup, equation 1, one example at a time."""
+    lam = lam.expand(len(x))
+    return torch.stack([lam[i] * x[i] + (1 - lam[i]) * x[partner[i]] for i in range(len(x))])
+
+
+def slow_tuples(x, weights):
+    """MultiMix: each row's weighted sum over the examples."""
+    return torch.stack([sum(w * example for w, example in zip(row, x, strict=True)) for row in weights])
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+@pytest.mark.parametrize("shape", [(5, 3, 4, 4), (5, 7), (1, 3, 2, 2), (3,)])
+def test_mixup_is_the_formula(shape, per_sample):
+    x, targets = torch.rand(shape), torch.rand(shape[0], 6)
+    mixed, draw = F.mixup(x, 0.8, per_sample, generator=generator())
+    assert draw.lam.shape == (shape[0] if per_sample else 1,)
+    assert sorted(draw.partner.tolist()) == list(range(shape[0]))
+    torch.testing.assert_close(mixed, slow_pairs(x, draw.lam, draw.partner))
+    torch.testing.assert_close(draw.targets(targets), slow_pairs(targets, draw.lam, draw.partner))
+
+
+def test_sample_pairing_averages_and_keeps_the_first_label():
+    x, targets = torch.rand(6, 3, 4, 4), torch.rand(6, 5)
+    mixed, draw = F.sample_pairing(x, generator=generator())
+    torch.testing.assert_close(mixed, (x + x[draw.draw.partner]) / 2)
+    assert draw.targets(targets) is targets
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+@pytest.mark.parametrize("correct", [False, True])
+@pytest.mark.parametrize("size", [(9, 12), (1, 1), (32, 32)])
+def test_cutmix_pastes_one_box_and_weighs_by_area(size, correct, per_sample):
+    x, targets = torch.rand(7, 3, *size), torch.eye(7)
+    mixed, draw = F.cutmix(x, 1.0, per_sample, correct, generator=generator())
+    partner, lam = draw.partner, draw.lam.expand(7)
+    for i in range(7):
+        own = (mixed[i] == x[i]).all(0)
+        assert (own | (mixed[i] == x[partner[i]]).all(0)).all()
+        if partner[i] == i:
+            continue
+        rows, columns = torch.where(~own)
+        box = torch.zeros_like(own)
+        if len(rows):
+            box[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+        assert torch.equal(~own, box)
+        if correct:
+            assert lam[i].item() == pytest.approx(own.float().mean().item())
+    torch.testing.assert_close(draw.targets(targets), slow_pairs(targets, draw.lam, partner))
+
+
+def test_cutmix_boxes_have_the_area_of_the_drawn_lambda():
+    """Before clipping, each side is floor(sqrt(1 - lambda) length); boxes inside the image keep that area."""
+    x, length = torch.zeros(4_000, 1, 100, 100), 100
+    _, draw = F.cutmix(x, 1.0, per_sample=True, correct=False, generator=generator())
+    area = (~draw.keep).float().sum((1, 2, 3))
+    expected = ((1 - draw.lam).sqrt() * length).long().float() ** 2
+    assert (area <= expected).all()
+    assert (area == expected).float().mean() > 0.15
+    _, corrected = F.cutmix(x, 1.0, per_sample=True, correct=True, generator=generator())
+    # E[1 - lambda] = 1/2 before clipping; clipping can only take away from the box.
+    assert 0.5 < corrected.lam.mean() < 0.75
+
+
+def test_cutmix_needs_maps():
+    with pytest.raises(ValueError, match=r"\[b, ch, h, w\], given \[3, 4\]"):
+        F.cutmix(torch.rand(3, 4))
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 4, 4), (5, 7), (1, 2)])
+@pytest.mark.parametrize("m", [None, 2])
+def test_multimix_is_the_formula(shape, m):
+    x, targets = torch.rand(shape), torch.rand(shape[0], 6)
+    mixed, draw = F.multimix(x, n=9, m=m, generator=generator())
+    torch.testing.assert_close(mixed, slow_tuples(x, draw.weights))
+    torch.testing.assert_close(draw.targets(targets), slow_tuples(targets, draw.weights))
+
+
+@pytest.mark.parametrize("alpha_per_example", [False, True])
+def test_alpha_is_drawn_from_its_range(alpha_per_example):
+    """Var of a Dirichlet weight averaged over alpha ~ U[0.5, 2] (shared) against quadrature."""
+    b, x = 4, torch.zeros(4, 1)
+    variances = [
+        F.multimix(x, n=400, alpha=(0.5, 2.0), alpha_per_example=alpha_per_example, generator=generator(s))[1]
+        .weights.var(0)
+        .mean()
+        for s in range(300)
+    ]
+    grid = torch.linspace(0.5, 2.0, 1001)
+    expected = ((1 / b) * (1 - 1 / b) / (b * grid + 1)).mean().item()
+    tolerance = 0.05 if not alpha_per_example else 0.2
+    assert torch.stack(variances).mean().item() == pytest.approx(expected, rel=tolerance)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_dense_weights_are_the_formula(shared):
+    """M^j = W^j a^j, l1-normalised over the examples at each position."""
+    attention = torch.rand(3, 5)
+    factors = F.dirichlet_weights(4 if shared else 12, 5, 1.3, generator=generator()).view(-1, 4, 5)
+    weights = F.dense_weights(attention, n=4, alpha=1.3, shared=shared, generator=generator())
+    for j in range(3):
+        for k in range(4):
+            row = factors[0 if shared else j, k] * attention[j]
+            torch.testing.assert_close(weights[j, k], row / row.sum())
+
+
+def test_dense_multimix_mixes_each_position():
+    x, attention = torch.rand(3, 5, 2, 2), torch.rand(3, 5)
+    mixed, draw = F.dense_multimix(x, attention, n=4, generator=generator())
+    for j in range(3):
+        torch.testing.assert_close(mixed[j], slow_tuples(x[j], draw.weights[j]))
+    targets = torch.rand(5, 6)
+    torch.testing.assert_close(draw.targets(targets)[1], slow_tuples(targets, draw.weights[1]))
+
+
+@pytest.mark.parametrize("function", [F.none, F.sample_pairing, F.mixup, F.cutmix, F.multimix])
+def test_the_same_generator_gives_the_same_draw(function):
+    x = torch.rand(5, 3, 8, 8)
+    before = x.clone()
+    torch.testing.assert_close(*(function(x, generator=generator(4))[0] for _ in range(2)), rtol=0, atol=0)
+    assert torch.equal(x, before)
+
+
+def test_lambda_has_the_moments_of_beta():
+    """Mean 1/2 and variance 1 / (4 (2 alpha + 1))."""
+    _, draw = F.mixup(torch.zeros(30_000), alpha=0.4, per_sample=True, generator=generator())
+    assert draw.lam.mean().item() == pytest.approx(0.5, abs=5 * math.sqrt(0.14 / 30_000))
+    assert draw.lam.var().item() == pytest.approx(1 / (4 * 1.8), rel=0.03)
+
+
+def test_dtype_and_memory_format_are_kept():
+    x = torch.rand(4, 3, 8, 8).to(memory_format=torch.channels_last)
+    for function in (F.mixup, F.cutmix):
+        assert function(x)[0].is_contiguous(memory_format=torch.channels_last)
+        assert function(x.bfloat16())[0].dtype == torch.bfloat16
+    assert F.multimix(x.double(), n=3)[0].dtype == torch.float64

@@ -1,0 +1,90 @@
+"""Beta and Dirichlet variates against SciPy's distributions and their limits."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+
+from timm_multimix.functional import beta_variates, dirichlet_weights, log_gamma_variates
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.1, 0.5, 1.0, 2.0, 50.0])
+def test_beta_follows_its_distribution(alpha):
+    drawn = beta_variates(20_000, alpha, generator=generator()).double()
+    # Below float32's resolution near 0 and 1 the continuous test does not apply: compare the middle.
+    for x in (1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6):
+        expected = stats.beta(alpha, alpha).cdf(x)
+        error = 4.5 * math.sqrt(max(expected * (1 - expected), 1e-4) / 20_000)
+        assert (drawn <= x).double().mean().item() == pytest.approx(expected, abs=error)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-8, 1e-3])
+def test_beta_of_small_alpha_is_zero_or_one(alpha):
+    drawn = beta_variates(10_000, alpha, generator=generator())
+    extreme = (drawn < 1e-3) | (drawn > 1 - 1e-3)
+    assert extreme.float().mean() > 0.98
+    assert not (drawn == 0.5).any()
+    assert drawn.round().mean().item() == pytest.approx(0.5, abs=0.025)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.5, 3.0])
+def test_log_gamma_variates_follow_gamma(alpha):
+    drawn = log_gamma_variates(torch.full((5_000,), alpha, dtype=torch.float64), generator()).exp()
+    assert stats.kstest(drawn.numpy(), stats.gamma(alpha).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
+def test_dirichlet_has_its_mean_and_variance(alpha):
+    n, b = 20_000, 5
+    weights = dirichlet_weights(n, b, alpha, generator=generator()).double()
+    variance = (1 / b) * (1 - 1 / b) / (b * alpha + 1)
+    assert weights.mean(0).numpy() == pytest.approx(1 / b, abs=5 * math.sqrt(variance / n))
+    assert weights.var(0).numpy() == pytest.approx(variance, rel=0.1)
+
+
+def test_dirichlet_takes_an_alpha_for_each_example():
+    alpha = torch.tensor([0.5, 1.0, 2.5])
+    mean = dirichlet_weights(40_000, 3, alpha, generator=generator()).mean(0)
+    assert mean.numpy() == pytest.approx((alpha / alpha.sum()).numpy(), abs=0.01)
+
+
+@pytest.mark.parametrize("m", [1, 2, 5, 7, 100, None])
+def test_rows_are_on_the_simplex_with_m_entries(m):
+    weights = dirichlet_weights(500, 7, 1.0, m, generator())
+    assert weights.sum(1).numpy() == pytest.approx(1.0, abs=1e-6)
+    assert (weights >= 0).all()
+    assert ((weights > 0).sum(1) == min(m or 7, 7)).all()
+
+
+def test_every_example_is_chosen_equally_often():
+    chosen = (dirichlet_weights(20_000, 8, 1.0, 3, generator()) > 0).float().mean(0)
+    assert chosen.numpy() == pytest.approx(3 / 8, abs=0.015)
+
+
+def test_alpha_zero_gives_single_examples():
+    weights = dirichlet_weights(1_000, 4, 0.0, generator=generator())
+    assert weights.amax(1).numpy() == pytest.approx(1.0)
+    assert weights.mean(0).numpy() == pytest.approx(0.25, abs=0.06)
+
+
+def test_a_batch_of_one_has_weight_one():
+    assert (dirichlet_weights(10, 1, 0.5, generator=generator()) == 1).all()
+
+
+@pytest.mark.parametrize(
+    "arguments", [(0, 3, 1.0), (3, 0, 1.0), (3, 3, -1.0), (3, 3, math.inf), (3, 3, math.nan)]
+)
+def test_wrong_arguments_raise(arguments):
+    with pytest.raises(ValueError, match="given"):
+        dirichlet_weights(*arguments)
+    with pytest.raises(ValueError, match="m=0 given"):
+        dirichlet_weights(3, 3, 1.0, 0)
+
+
+def test_the_same_generator_state_gives_the_same_weights():
+    assert torch.equal(*(dirichlet_weights(9, 5, 0.7, 3, generator(3)) for _ in range(2)))

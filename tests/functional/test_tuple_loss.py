@@ -1,0 +1,196 @@
+"""The chunked loss against the literal computation: mix the logits, mix the targets, take torch's own loss."""
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as nnf
+
+from timm_multimix.functional import dirichlet_weights, multimix_loss, soft_targets
+from timm_multimix.functional import tuple_loss as module
+
+
+def literal_loss(logits, targets, weights, kind):
+    """The definition (arXiv:2311.05538, equations 7 to 10), with every mixed example made."""
+    mixed, mixed_targets = weights @ logits, weights @ targets
+    mixed_targets = mixed_targets.expand_as(mixed)
+    if kind == "softmax":
+        return -(mixed_targets * mixed.log_softmax(-1)).sum(-1).mean()
+    if kind == "sigmoid":
+        return nnf.binary_cross_entropy_with_logits(mixed, mixed_targets)
+    return nnf.mse_loss(mixed, mixed_targets)
+
+
+def classified_embeddings_loss(embeddings, matrix, bias, targets, weights):
+    """MultiMix as the paper writes it: mix embeddings, classify the n mixed ones."""
+    mixed = (weights @ embeddings) @ matrix.T + bias
+    return -((weights @ targets) * mixed.log_softmax(-1)).sum(-1).mean()
+
+
+def targets_of(kind, b, c):
+    labels = torch.randint(c, (b,))
+    return {
+        "hard": soft_targets(labels, c).double(),
+        "smoothed": soft_targets(labels, c, 0.1).double(),
+        "soft": torch.rand(b, c, dtype=torch.float64).softmax(-1),
+        "multi-hot": (torch.rand(b, c) < 0.4).double(),
+    }[kind]
+
+
+def both(logits, targets, weights, kind):
+    """[loss, gradient by logits, gradient by weights], ours and literal."""
+    results = []
+    for loss_of in (lambda *a: multimix_loss(*a, kind=kind), lambda *a: literal_loss(*a, kind)):
+        leaves = [tensor.clone().requires_grad_() for tensor in (logits, weights)]
+        loss = loss_of(leaves[0], targets, leaves[1])
+        (3 * loss).backward()
+        results.append([loss.detach(), *(leaf.grad for leaf in leaves)])
+    return results
+
+
+@pytest.mark.parametrize("kind", module.KINDS)
+@pytest.mark.parametrize("target_kind", ["hard", "smoothed", "soft", "multi-hot"])
+@pytest.mark.parametrize("b, c", [(6, 4), (4, 9), (1, 3)])
+@pytest.mark.parametrize("r, own_weights", [(None, False), (3, False), (3, True)])
+def test_equals_the_literal_computation(kind, target_kind, b, c, r, own_weights):
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(*[r] * (r is not None), b, c, dtype=torch.float64)
+    weights = torch.rand(*[r] * own_weights, 300, b, dtype=torch.float64).softmax(-1)
+    for ours, theirs in zip(*both(logits, targets_of(target_kind, b, c), weights, kind), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", module.KINDS)
+def test_targets_of_their_own_at_every_position(kind):
+    torch.manual_seed(1)
+    logits = torch.randn(2, 3, 5, 4, dtype=torch.float64)
+    targets = torch.rand(2, 3, 5, 4, dtype=torch.float64).softmax(-1)
+    weights = torch.rand(2, 3, 40, 5, dtype=torch.float64).softmax(-1)
+    for ours, theirs in zip(*both(logits, targets, weights, kind), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", module.KINDS)
+def test_many_blocks_and_a_short_last_chunk_change_nothing(kind, monkeypatch):
+    torch.manual_seed(2)
+    logits = torch.randn(5, 6, 4, dtype=torch.float64)
+    targets, weights = targets_of("soft", 6, 4), torch.rand(5, 301, 6, dtype=torch.float64).softmax(-1)
+    whole = both(logits, targets, weights, kind)[0]
+    monkeypatch.setitem(module._BLOCK_ELEMENTS, "cpu", 40)
+    monkeypatch.setattr(module, "_SMALLEST_CHUNK", 7)
+    for ours, theirs in zip(both(logits, targets, weights, kind)[0], whole, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", module.KINDS)
+def test_an_iterator_of_chunks_equals_the_whole(kind):
+    torch.manual_seed(3)
+    logits = torch.randn(6, 9, dtype=torch.float64, requires_grad=True)
+    targets, weights = targets_of("hard", 6, 9), dirichlet_weights(500, 6, 1.0).double()
+    whole = multimix_loss(logits, targets, weights, kind=kind)
+    streamed = multimix_loss(logits, targets, iter(weights.split(77)), kind=kind)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in (whole, streamed)]
+    torch.testing.assert_close(whole, streamed)
+    torch.testing.assert_close(*gradients)
+
+
+def test_equals_mixing_the_embeddings():
+    torch.manual_seed(4)
+    embeddings, matrix = torch.randn(6, 8, dtype=torch.float64), torch.randn(5, 8, dtype=torch.float64)
+    bias, labels = torch.randn(5, dtype=torch.float64), torch.randint(5, (6,))
+    weights = dirichlet_weights(100, 6, 0.7).double()
+    weights = weights / weights.sum(1, keepdim=True)
+    expected = classified_embeddings_loss(embeddings, matrix, bias, soft_targets(labels, 5).double(), weights)
+    torch.testing.assert_close(multimix_loss(embeddings @ matrix.T + bias, labels, weights), expected)
+
+
+@pytest.mark.parametrize("kind", module.KINDS)
+def test_gradients_by_finite_differences(kind):
+    torch.manual_seed(5)
+    logits = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    weights = torch.rand(2, 9, 4, dtype=torch.float64, requires_grad=True)
+    targets = targets_of("soft", 4, 3)
+    assert torch.autograd.gradcheck(lambda a, w: multimix_loss(a, targets, w, kind=kind), (logits, weights))
+
+
+def test_large_logits_stay_exact_in_float32():
+    torch.manual_seed(6)
+    logits = 50 * torch.randn(8, 20) + 1e4 * torch.randn(8, 1)
+    labels, weights = torch.randint(20, (8,)), dirichlet_weights(400, 8, 0.5)
+    expected = literal_loss(logits.double(), soft_targets(labels, 20).double(), weights.double(), "softmax")
+    torch.testing.assert_close(
+        multimix_loss(logits, labels, weights).double(), expected, rtol=1e-4, atol=1e-3
+    )
+
+
+def test_half_precision_logits_are_computed_in_float32():
+    torch.manual_seed(7)
+    logits, labels = torch.randn(8, 5, dtype=torch.bfloat16, requires_grad=True), torch.randint(5, (8,))
+    weights = dirichlet_weights(200, 8, 1.0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = multimix_loss(logits, labels, weights)
+    loss.backward()
+    assert loss.dtype == torch.float32 and logits.grad.dtype == torch.bfloat16
+    torch.testing.assert_close(loss, multimix_loss(logits.float(), labels, weights))
+
+
+def test_compiles_in_one_graph():
+    torch.manual_seed(8)
+    logits, labels = torch.randn(8, 5, requires_grad=True), torch.randint(5, (8,))
+    weights = dirichlet_weights(1000, 8, 1.0)
+    compiled = torch.compile(multimix_loss, fullgraph=True, backend="aot_eager")
+    gradients = [
+        torch.autograd.grad(f(logits, labels, weights), logits)[0] for f in (multimix_loss, compiled)
+    ]
+    torch.testing.assert_close(*gradients)
+
+
+def test_memory_does_not_grow_with_n():
+    """The largest tensor made is a chunk's, not [n, c]."""
+    n, c = 4_000, 300
+    sizes = []
+
+    class Largest(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            made = out if isinstance(out, tuple | list) else (out,)
+            sizes.extend(x.numel() for x in made if isinstance(x, torch.Tensor) and x.shape[-1:] == (c,))
+            return out
+
+    logits, labels, weights = torch.randn(16, c), torch.randint(c, (16,)), dirichlet_weights(n, 16, 1.0)
+    with Largest():
+        multimix_loss(logits, labels, weights)
+    assert max(sizes) <= module._BLOCK_ELEMENTS["cpu"] < n * c
+
+
+@pytest.mark.parametrize(
+    "target, weights, kind",
+    [
+        (torch.zeros(4, 3), torch.ones(2, 4), "hinge"),
+        (torch.zeros(5, 3), torch.ones(2, 4), "softmax"),
+        (torch.zeros(4, 3), torch.ones(2, 5), "softmax"),
+        (torch.zeros(4, 3), torch.ones(0, 4), "softmax"),
+        (torch.zeros(4), torch.ones(2, 4), "mse"),
+        (torch.zeros(4, 3), iter(()), "softmax"),
+    ],
+)
+def test_what_does_not_fit_raises(target, weights, kind):
+    with pytest.raises(ValueError, match=r"given|fit"):
+        multimix_loss(torch.zeros(4, 3), target, weights, kind=kind)
+
+
+def test_regression_takes_one_value_each():
+    torch.manual_seed(9)
+    values, weights = torch.randn(6), dirichlet_weights(50, 6, 1.0)
+    predicted = torch.randn(6, 1)
+    expected = nnf.mse_loss(weights @ predicted, weights @ values.unsqueeze(1))
+    torch.testing.assert_close(multimix_loss(predicted, values, weights, kind="mse"), expected)
+
+
+def test_inputs_are_not_modified():
+    torch.manual_seed(10)
+    for kind, shape in itertools.product(module.KINDS, [(5, 3), (3, 5)]):
+        given = torch.randn(shape), torch.rand(shape), torch.rand(30, shape[0])
+        copies = [tensor.clone() for tensor in given]
+        multimix_loss(*given, kind=kind)
+        assert all(map(torch.equal, given, copies))

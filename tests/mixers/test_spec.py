@@ -1,0 +1,118 @@
+"""Spec strings: what they mean, and what is said of those that mean nothing."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timm_multimix import create_mixer, list_mixers, register_mixer
+from timm_multimix.errors import UsageError
+from timm_multimix.mixers import describe
+from timm_multimix.mixers import registry as registry_module
+
+
+def shares(spec):
+    return [(round(weight, 6), mixer.name) for weight, mixer in create_mixer(spec).branches]
+
+
+@pytest.mark.parametrize(
+    "spec, expected",
+    [
+        ("none", [(1, "none")]),
+        ("mixup | cutmix", [(0.5, "mixup"), (0.5, "cutmix")]),
+        ("mixup() | cutmix() | none", [(0.333333, "mixup"), (0.333333, "cutmix"), (0.333333, "none")]),
+        ("multimix", [(0.5, "multimix"), (0.5, "mixup")]),
+        ("multimix()", [(0.5, "multimix"), (0.5, "mixup")]),
+        ("multimix(p=1)", [(1, "multimix")]),
+        ("multimix(p=0)", [(1, "mixup")]),
+        (
+            "dense_multimix(other='cutmix | none', p=0.8)",
+            [(0.8, "dense_multimix"), (0.1, "cutmix"), (0.1, "none")],
+        ),
+        ("0.3*none | 0.7*multimix(n=2000)", [(0.3, "none"), (0.35, "multimix"), (0.35, "mixup")]),
+        ("3*(none | mixup) | cutmix", [(0.375, "none"), (0.375, "mixup"), (0.25, "cutmix")]),
+        (" mixup( alpha = 0.2 )\n", [(1, "mixup")]),
+    ],
+)
+def test_meaning(spec, expected):
+    assert shares(spec) == expected
+
+
+@pytest.mark.parametrize(
+    "spec, said",
+    [
+        ("mixpu", r"did you mean mixup\?.*none, sample_pairing, mixup"),
+        ("mixup(foo=1)", "'foo'; its arguments are: alpha, per_sample, place"),
+        ("mixup(alpha=-1)", "alpha=-1 given"),
+        ("mixup(alpha=True)", "alpha=True given"),
+        ("mixup(alpha=1e999)", "alpha=inf given"),
+        ("mixup(1, 2)", "per_sample=2 given"),
+        ("mixup(place='head')", "allowed are input, hidden, embedding, positions"),
+        ("cutmix(place='embedding')", "allowed are input, hidden"),
+        ("manifold_mixup(layers=())", "at least one layer"),
+        ("manifold_mixup(layers=(-1,))", "stage numbers"),
+        ("multimix(n=0)", "n=0 given"),
+        ("multimix(n=2.5)", "n=2.5 given"),
+        ("multimix(m=0)", "m=0 given"),
+        ("multimix(alpha=(2, 1))", "low <= high"),
+        ("multimix(p=1.5)", "p=1.5 given"),
+        ("multimix(other='xx')", "unknown mixer 'xx'"),
+        ("dense_multimix(shared=1)", "shared=1 given"),
+        ("-1*mixup", "weight -1"),
+        ("0*mixup", "weight 0"),
+        ("", "cannot read"),
+        ("mixup(", "cannot read"),
+        ("mixup + cutmix", "cannot read"),
+        ("mixup(**{'alpha': 1})", "cannot read"),
+        ("mixup(alpha=open('x'))", "cannot read"),
+        ("__import__('os').system('true')", "cannot read"),
+        ("functional.mixup", "cannot read"),
+        ("mixup\x00", "cannot read"),
+        ("(" * 5_000 + "mixup" + ")" * 5_000, "cannot read|at most 10000"),
+        ("x" * 20_000, "at most 10000"),
+    ],
+)
+def test_what_is_said_of_mistakes(spec, said):
+    with pytest.raises(UsageError, match=said) as error:
+        create_mixer(spec)
+    assert "\n" not in str(error.value)
+
+
+@given(
+    st.text(max_size=40) | st.from_regex(r"(mixup|multimix|none|cutmix|[|*()=,.0-9 a-z])*", fullmatch=True)
+)
+def test_any_text_is_read_or_refused(text):
+    try:
+        branches = create_mixer(text).branches
+    except UsageError:
+        return
+    assert math.isclose(sum(weight for weight, _ in branches), 1.0)
+
+
+def test_listing():
+    assert list_mixers()[:7] == [
+        "none",
+        "sample_pairing",
+        "mixup",
+        "cutmix",
+        "manifold_mixup",
+        "multimix",
+        "dense_multimix",
+    ]
+    assert list_mixers("*multimix") == ["multimix", "dense_multimix"]
+    assert all(describe(name).endswith(".") for name in list_mixers())
+
+
+def test_a_new_mixer_takes_its_functions_name(monkeypatch):
+    monkeypatch.setattr(registry_module, "_entry_points", dict(registry_module._entry_points))
+
+    def half_mixup(alpha: float = 1.0):
+        """Half."""
+        return registry_module.build("mixup", (alpha,))
+
+    assert register_mixer(half_mixup) is half_mixup
+    assert "half_mixup" in list_mixers()
+    assert shares("half_mixup(alpha=2)") == [(1, "mixup")]
+    with pytest.raises(ValueError, match="registered already"):
+        register_mixer(half_mixup)

@@ -1,0 +1,26 @@
+"""Networks small enough for tests that are not about a network."""
+
+from torch import nn
+
+
+class SmallNet(nn.Module):
+    """A timm-shaped network of two stages: a convolution to a 2 x 2 map, average pooling, a linear head."""
+
+    num_classes = 4
+    feature_info = ({"module": "stem"}, {"module": "body"})
+
+    def __init__(self):
+        super().__init__()
+        self.num_features = 6
+        self.stem = nn.Conv2d(3, 5, 3, 2, 1)
+        self.body = nn.Conv2d(5, 6, 3, 2, 1)
+        self.head = nn.Linear(6, 4)
+
+    def forward_features(self, x):
+        return self.body(self.stem(x).relu())
+
+    def forward_head(self, x):
+        return self.head(x.mean((2, 3)))
+
+    def forward(self, x):
+        return self.forward_head(self.forward_features(x))

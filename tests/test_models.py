@@ -1,0 +1,203 @@
+"""The registered networks: known sizes, an independent forward pass, and timm's conventions."""
+
+import pytest
+import timm
+import torch
+from timm.models import group_parameters, save_for_hf
+from torch.nn import functional as F
+
+import timm_multimix.models  # noqa: F401  registers the networks
+
+NAMES = ["preact_resnet18_cifar", "preact_resnet10_cifar", "wrn16_8_cifar", "wrn16_2_cifar"]
+SMALL = ["preact_resnet10_cifar", "wrn16_2_cifar"]
+
+
+def count(stem, widths, blocks, final_norm, classes):
+    """Parameters by the papers' tables: 3x3 convolutions behind norms, 1x1 projections, a classifier."""
+    total, before = 27 * stem, stem
+    for index, width in enumerate(widths):
+        for block in range(blocks):
+            total += 2 * before + 9 * before * width + 2 * width + 9 * width * width
+            total += before * width if block == 0 and (index > 0 or before != width) else 0
+            before = width
+    return total + (2 * before if final_norm else 0) + before * classes + classes
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "widths", "blocks", "final_norm", "millions"),
+    [
+        ("preact_resnet18_cifar", 64, (64, 128, 256, 512), 2, False, 11.2),
+        ("wrn16_8_cifar", 16, (128, 256, 512), 2, True, 11.0),
+        ("preact_resnet10_cifar", 32, (32, 64, 128, 256), 1, False, 1.3),
+        ("wrn16_2_cifar", 16, (32, 64, 128), 2, True, 0.7),
+    ],
+)
+def test_parameters_as_in_the_papers(name, stem, widths, blocks, final_norm, millions):
+    model = timm.create_model(name, num_classes=100, device="meta")
+    parameters = sum(p.numel() for p in model.parameters())
+    assert parameters == count(stem, widths, blocks, final_norm, 100)
+    assert round(parameters / 1e6, 1) == millions
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("preact_resnet18_cifar", (512, 4, 4)), ("wrn16_8_cifar", (512, 8, 8)), ("wrn16_2_cifar", (128, 8, 8))],
+)
+def test_positions_at_32_px(name, shape):
+    model = timm.create_model(name, num_classes=10).eval()
+    with torch.no_grad():
+        assert model.forward_features(torch.randn(1, 3, 32, 32)).shape == (1, *shape)
+    assert model.num_features == model.head_hidden_size == shape[0]
+
+
+def literal_forward(model, x):
+    """The network from its weights and torch's functions alone, in eval mode."""
+    weights = model.state_dict()
+
+    def norm(x, prefix):
+        names = ("running_mean", "running_var", "weight", "bias")
+        return F.batch_norm(x, *(weights[f"{prefix}.{name}"] for name in names))
+
+    x = F.conv2d(x, weights["stem.weight"], padding=1)
+    for index, stage in enumerate(model.stages):
+        for block in range(len(stage)):
+            at = f"stages.{index}.{block}"
+            stride = 2 if index > 0 and block == 0 else 1
+            active = F.relu(norm(x, f"{at}.norm1"))
+            y = F.conv2d(active, weights[f"{at}.conv1.weight"], stride=stride, padding=1)
+            y = F.conv2d(F.relu(norm(y, f"{at}.norm2")), weights[f"{at}.conv2.weight"], padding=1)
+            project = weights.get(f"{at}.shortcut.weight")
+            x = y + (x if project is None else F.conv2d(active, project, stride=stride))
+    if "norm.0.weight" in weights:
+        x = F.relu(norm(x, "norm.0"))
+    return F.linear(x.mean(dim=(2, 3)), weights["head.fc.weight"], weights["head.fc.bias"])
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_agrees_with_a_literal_forward_pass(name):
+    model = timm.create_model(name, num_classes=7, in_chans=2).double()
+    images = torch.randn(4, 2, 32, 32, dtype=torch.float64)
+    model(images)  # one training pass, so that the running statistics are not their first values
+    model.eval()
+    torch.testing.assert_close(model(images), literal_forward(model, images))
+
+
+def test_only_the_wide_network_ends_in_a_relu():
+    images = torch.randn(2, 3, 32, 32)
+    assert timm.create_model("preact_resnet10_cifar").forward_features(images).min() < 0
+    assert timm.create_model("wrn16_2_cifar").forward_features(images).min() == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_default_configuration(name):
+    model = timm.create_model(name, device="meta")
+    config = timm.data.resolve_model_data_config(model)
+    assert config["input_size"] == (3, 32, 32)
+    assert config["crop_pct"] == 1.0
+    assert config["mean"] == (0.4914, 0.4822, 0.4465)
+    modules = dict(model.named_modules())
+    assert modules[model.default_cfg["first_conv"]].in_channels == 3
+    assert modules[model.default_cfg["classifier"]] is model.get_classifier()
+    assert all(info["module"] in modules for info in model.feature_info)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_reset_classifier(name):
+    model, images = timm.create_model(name, num_classes=7).eval(), torch.randn(2, 3, 32, 32)
+    model.reset_classifier(5)
+    assert model(images).shape == (2, 5)
+    assert model.num_classes == 5
+    pre_logits = model.forward_head(model.forward_features(images), pre_logits=True)
+    torch.testing.assert_close(model.get_classifier()(pre_logits), model(images))
+    model.reset_classifier(4, "catavgmax")
+    assert model(images).shape == (2, 4)
+    assert model.head_hidden_size == 2 * model.num_features
+    model.reset_classifier(0, "")
+    assert model(images).shape == model.forward_features(images).shape
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_intermediates_are_the_stages_outputs(name):
+    model, images = timm.create_model(name).eval(), torch.randn(1, 3, 32, 32)
+    final, stages = model.forward_intermediates(images, norm=True)
+    torch.testing.assert_close(final, model.forward_features(images))
+    torch.testing.assert_close(stages[-1], final)
+    for info, stage in zip(model.feature_info, stages, strict=True):
+        assert stage.shape == (1, info["num_chs"], 32 // info["reduction"], 32 // info["reduction"])
+    first = model.forward_intermediates(images, indices=[0], stop_early=True, intermediates_only=True)
+    torch.testing.assert_close(first, stages[:1])
+    with pytest.raises(ValueError, match="NLC"):
+        model.forward_intermediates(images, output_fmt="NLC")
+    features_only = timm.create_model(name, features_only=True).eval()
+    assert [f.shape for f in features_only(images)] == [s.shape for s in stages]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_checkpointing_changes_nothing_and_keeps_hooks(name):
+    images, gradients, calls = torch.randn(4, 3, 32, 32), [], 0
+    model = timm.create_model(name, num_classes=3)
+
+    def called(*_):
+        nonlocal calls
+        calls += 1
+
+    model.stages[1].register_forward_pre_hook(called)
+    for checkpointing in (False, True):
+        model.set_grad_checkpointing(checkpointing)
+        model.zero_grad()
+        model(images).square().sum().backward()
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    torch.testing.assert_close(gradients[0], gradients[1])
+    assert calls == 3  # once plainly, once under checkpointing, once more when recomputed
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_groups_grow_with_depth(name):
+    model = timm.create_model(name)
+    groups = group_parameters(model, model.group_matcher(), reverse=True)
+    assert set(groups) == {n for n, _ in model.named_parameters()}
+    in_order = [groups[n] for n, _ in model.named_parameters() if not n.startswith("head")]
+    assert in_order == sorted(in_order)
+    assert in_order[0] < in_order[-1] <= groups["head.fc.weight"]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_timms_folder_format_gives_the_same_logits(name, tmp_path):
+    model = timm.create_model(name, num_classes=6, in_chans=1).eval()
+    save_for_hf(model, tmp_path)
+    loaded = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    images = torch.randn(2, 1, 32, 32)
+    assert torch.equal(loaded(images), model(images))
+    other = timm.create_model(f"local-dir:{tmp_path}", pretrained=True, num_classes=3)
+    assert torch.equal(other.stem.weight, model.stem.weight)
+    assert other(images).shape == (2, 3)
+
+
+def test_compiles_in_one_graph():
+    model, images = timm.create_model("wrn16_2_cifar").eval(), torch.randn(2, 3, 16, 16)
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(images), model(images))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_dropping_acts_in_training_only(name):
+    model, images = timm.create_model(name, drop_rate=0.5, drop_path_rate=0.5), torch.randn(4, 3, 32, 32)
+    assert not torch.equal(model(images), model(images))
+    features = model.forward_features(images)
+    assert not torch.equal(model.forward_head(features), model.forward_head(features))
+    assert not torch.equal(model.forward_features(images), features)
+    model.eval()
+    assert torch.equal(model(images), model(images))
+
+
+def test_learns_a_batch_by_heart():
+    torch.manual_seed(0)
+    model = timm.create_model("preact_resnet10_cifar", num_classes=4)
+    images, labels = torch.randn(16, 3, 16, 16), torch.arange(16) % 4
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    for _ in range(12):
+        loss = F.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.2

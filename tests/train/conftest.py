@@ -1,0 +1,43 @@
+"""Small data and quick runs for the trainer's tests."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from timm_multimix.options import parse_train_options
+from timm_multimix.train import run
+
+from .helpers import Train
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of class folders: three classes told apart by colour, 44 training and 13 evaluation images."""
+    root, generator = tmp_path_factory.mktemp("pictures"), torch.Generator().manual_seed(0)
+    for split, sizes in (("train", (15, 15, 14)), ("val", (5, 4, 4))):
+        for label, size in enumerate(sizes):
+            folder = root / split / f"colour{label}"
+            folder.mkdir(parents=True)
+            for number in range(size):
+                noise = torch.randint(0, 200, (32, 32, 3), generator=generator, dtype=torch.uint8)
+                noise[:, :, label] += 50
+                Image.fromarray(noise.numpy()).save(folder / f"{number}.png")
+    return root
+
+
+@pytest.fixture
+def quick(pictures: Path) -> list[str]:
+    """Options of a run of two epochs of five updates, in a second or two."""
+    text = (
+        f"--dataset {pictures} --img-size 32 --epochs 2 --batch-size 8 --workers 0 --lr 0.05 --crop-padding 2"
+    )
+    return text.split()
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Train with the given command line, in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *argv: run(parse_train_options([str(word) for word in argv]))

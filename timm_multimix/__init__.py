@@ -1,0 +1,34 @@
+"""Mixed-sample augmentation for timm models, from mixup at the input to MultiMix before the classifier."""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import functional, models
+    from .mixers import create_mixer, list_mixers, register_mixer
+    from .task import MixTask
+
+__version__ = "0.1.0"
+
+__all__ = ["MixTask", "create_mixer", "functional", "list_mixers", "models", "register_mixer"]
+
+_HOMES = {"MixTask": ".task"} | dict.fromkeys(("create_mixer", "list_mixers", "register_mixer"), ".mixers")
+
+
+def __getattr__(name: str) -> Any:
+    """Load a part when it is first asked for: the command line reads its options before torch is loaded."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _register_models()
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    return importlib.import_module(f".{name}", __name__)
+
+
+def _register_models() -> None:
+    importlib.import_module(".models", __name__)
+
+
+if "timm" in sys.modules:
+    _register_models()

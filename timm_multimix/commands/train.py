@@ -1,0 +1,12 @@
+"""`timm-multimix train`: options first, so that a mistake in them shows before torch is loaded."""
+
+from ..options import parse_train_options
+
+
+def main(argv: list[str]) -> int:
+    """Train as the options say."""
+    options = parse_train_options(argv)
+    from ..train import run
+
+    run(options)
+    return 0

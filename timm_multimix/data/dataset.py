@@ -1,0 +1,113 @@
+"""Pictures of a source as tensors, with randomness that belongs to the sample."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset, get_worker_info
+
+from timm_multimix.data.batches import SampleKey
+from timm_multimix.data.images import check_channels, to_channels
+from timm_multimix.data.sources import Source
+from timm_multimix.errors import UsageError
+from timm_multimix.seeding import derive_seed
+
+Transform = Callable[[Image.Image], torch.Tensor]
+Sample = tuple[torch.Tensor, int, bool]
+
+
+class ImageDataset(Dataset[Sample]):
+    """Samples (image [c, h, w], label, valid), transformed by random numbers of (seed, epoch, index) alone.
+
+    `broken` holds the messages about the pictures that `skip_broken` left out, after reading all of them
+    once with `workers` threads; without it a broken picture raises when its turn comes.
+
+    Raises: UsageError for a number of channels other than 1 or 3, or if no picture is left.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        transform: Transform,
+        *,
+        channels: int = 3,
+        seed: int = 0,
+        skip_broken: bool = False,
+        workers: int = 0,
+    ) -> None:
+        check_channels(channels)
+        self.source, self.transform, self.channels, self.seed = source, transform, channels, seed
+        self.broken: list[str] = []
+        self._rows = np.arange(len(source))
+        if skip_broken:
+            self._leave_out_broken(workers)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        return self.__getitems__([key])[0]
+
+    def __getitems__(self, keys: Sequence[SampleKey]) -> list[Sample]:
+        """A batch of samples; the caller's own random states stay as they are."""
+        with _random_states_kept():
+            return [self._sample(key) for key in keys]
+
+    def read(self, index: int) -> tuple[Image.Image, int]:
+        """The picture before the transform, and its label. Raises: UsageError, which names it, if broken."""
+        row = int(self._rows[index])
+        image, label = self.source[row]
+        return to_channels(image, self.channels, lambda: self.source.describe(row)), label
+
+    def _sample(self, key: SampleKey) -> Sample:
+        image, label = self.read(key.index)
+        _seed_all(derive_seed(self.seed, key.epoch, key.index))
+        return self.transform(image), label, key.valid
+
+    def _leave_out_broken(self, workers: int) -> None:
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            parts = np.array_split(self._rows, max(1, len(self) // 256))
+            messages = [message for part in pool.map(partial(_complaints, self), parts) for message in part]
+        self.broken = [message for message in messages if message is not None]
+        self._rows = self._rows[[message is None for message in messages]]
+        if not len(self._rows):
+            raise UsageError(f"all {len(self.broken)} pictures are broken; the first: {self.broken[0]}")
+
+
+def _complaints(dataset: ImageDataset, rows: np.ndarray) -> list[str | None]:
+    return [_complaint(dataset, int(row)) for row in rows]
+
+
+def _complaint(dataset: ImageDataset, row: int) -> str | None:
+    try:
+        dataset.read(row)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+def _seed_all(seed: int) -> None:
+    """Seeds every generator a transform may use; torch.manual_seed, which reaches all devices, is slow."""
+    random.seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)
+    torch.default_generator.manual_seed(seed)
+
+
+@contextmanager
+def _random_states_kept() -> Iterator[None]:
+    """Puts the global random states back, except in a worker, where nobody else uses them."""
+    if get_worker_info() is not None:
+        yield
+        return
+    states = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.default_generator.set_state(states[2])

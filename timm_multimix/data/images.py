@@ -1,0 +1,120 @@
+"""Pictures of any mode to 8-bit RGB or greyscale, and broken ones to one clear error."""
+
+import io
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from timm_multimix.errors import UsageError
+
+ImageData = bytes | str | Path | Image.Image
+Describe = Callable[[], str]
+
+_MODES = {1: "L", 3: "RGB"}
+# not all that Pillow knows: its EPS reader runs Ghostscript, which data must not be able to ask for
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+@cache
+def picture_endings() -> frozenset[str]:
+    """Endings of the names of picture files, in lower case, with the dot."""
+    formats = _formats()
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in formats)
+
+
+def check_channels(channels: int) -> None:
+    """Raises: UsageError unless pictures can be given with that many channels."""
+    if channels not in _MODES:
+        raise UsageError(f"{channels} input channels: pictures are given with 1 (greyscale) or 3 (RGB)")
+
+
+def decode_image(data: ImageData, describe: Describe) -> Image.Image:
+    """The picture in encoded bytes or a file, fully decoded, in the mode it is stored in.
+
+    `describe` names it for the error. EXIF orientation is not applied, as in timm and torchvision.
+    Raises: UsageError if it is missing, truncated, no picture at all, or a decompression bomb.
+    """
+    if isinstance(data, Image.Image):
+        return data
+    try:
+        with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=_formats()) as image:
+            image.load()
+            return image
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ...
+        raise _broken(error, describe) from error
+
+
+def to_channels(image: Image.Image, channels: int, describe: Describe) -> Image.Image:
+    """The picture as 8-bit RGB (3 channels) or greyscale (1).
+
+    What is transparent is laid on white; 16-bit values v become round(v / 257), 32-bit integers beyond
+    16 bits and floats beyond 0..255 are stretched from their smallest and largest value to 0..255.
+
+    Raises: UsageError if there is no such conversion.
+    """
+    mode = _MODES[channels]
+    if image.mode == mode and "transparency" not in image.info:
+        return image
+    try:
+        return _to_eight_bits(_without_transparency(image)).convert(mode)
+    except Exception as error:
+        raise _broken(error, describe) from error
+
+
+def _without_transparency(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data or image.mode.startswith(("I", "F")):
+        return image
+    picture = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Greyscale of 16 or 32 bits or of floats, scaled to 8 bits; other modes as they are."""
+    if image.mode == "F":
+        return _from_floats(np.asarray(image, dtype=np.float64))
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        return _stretch(values.astype(np.float64))
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def _from_floats(values: np.ndarray) -> Image.Image:
+    if not np.isfinite(values).all():
+        raise ValueError("values that are not finite")
+    if values.min() < 0 or values.max() > 255:
+        return _stretch(values)
+    scale = 255 if values.max() <= 1 else 1
+    return Image.fromarray(np.rint(values * scale).astype(np.uint8))
+
+
+def _stretch(values: np.ndarray) -> Image.Image:
+    low, high = values.min(), values.max()
+    return Image.fromarray(np.rint((values - low) * (255 / max(high - low, 1e-300))).astype(np.uint8))
+
+
+def _broken(error: Exception, describe: Describe) -> UsageError:
+    if isinstance(error, UnidentifiedImageError):
+        reason = "not a picture that can be read"
+    elif isinstance(error, FileNotFoundError):
+        reason = "no such file"
+    else:
+        reason = one_line(error)
+    return UsageError(f"broken image, {describe()}: {reason}")
+
+
+def one_line(error: Any, limit: int = 300) -> str:
+    """What an exception says, on one line; its type where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,71 @@
+"""Batches of tensors from any number of worker processes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from timm_multimix.data.batches import EpochBatches, SampleKey
+from timm_multimix.data.dataset import ImageDataset, Sample
+from timm_multimix.errors import UsageError
+
+
+def create_loader(
+    dataset: ImageDataset, batches: EpochBatches, *, workers: int = 0, pin_memory: bool = False
+) -> "ImageLoader":
+    """A loader of (images [b, c, h, w], labels [b], valid [b]); its workers stay alive between epochs.
+
+    It leaves the global random states alone, and `batches.set_epoch` takes effect with the next pass.
+    A broken picture raises the same one-line UsageError with and without workers.
+    """
+    return ImageLoader(
+        _ErrorsAsValues(dataset),
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=_collate,
+        pin_memory=pin_memory,
+        persistent_workers=workers > 0,
+        generator=torch.Generator(),  # what torch draws for its workers comes from here
+    )
+
+
+class _ErrorsAsValues(Dataset[Any]):
+    """Hands a UsageError out as the batch, since torch would wrap it into a worker's traceback."""
+
+    def __init__(self, dataset: ImageDataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        return self.dataset[key]
+
+    def __getitems__(self, keys: list[SampleKey]) -> list[Sample] | UsageError:
+        try:
+            return self.dataset.__getitems__(keys)
+        except UsageError as error:
+            return UsageError(str(error))  # without its cause, which need not be picklable
+
+
+class ImageLoader(DataLoader[Any]):
+    """A DataLoader that raises the errors of its workers as they were raised."""
+
+    def __iter__(self) -> Any:
+        return _checked(super().__iter__())  # starts the workers now, not at the first batch
+
+    def close(self) -> None:
+        """Ends the workers at once; a loader left to the garbage collector can take 5 s for each of them."""
+        self._iterator = None
+
+
+def _checked(batches: Iterator[Any]) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    for batch in batches:
+        if isinstance(batch, UsageError):
+            raise UsageError(*batch.args)  # a new one: `batch` would tie this frame into a cycle
+        yield batch
+
+
+def _collate(samples: list[Sample] | UsageError) -> Any:
+    return samples if isinstance(samples, UsageError) else tuple(default_collate(samples))

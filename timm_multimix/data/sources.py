@@ -1,0 +1,114 @@
+"""Where labelled pictures come from: arrays, files, and rows of a memory-mapped table."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from timm_multimix.data.images import ImageData, decode_image
+from timm_multimix.errors import UsageError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class Source(Protocol):
+    """One split: pictures in the mode they are stored in, with integer labels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        """Decodes one sample. Raises: UsageError, which names it, if it is broken."""
+
+    def describe(self, index: int) -> str:
+        """The file or the row, for messages."""
+
+
+class ArraySource:
+    """Greyscale pictures [n, h, w] of 8 bits held in memory."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, title: str) -> None:
+        self.images, self.labels, self.title = images, labels, title
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return Image.fromarray(self.images[index]), int(self.labels[index])
+
+    def describe(self, index: int) -> str:
+        return f"image {index} of {self.title}"
+
+
+class FileSource:
+    """Picture files below a folder."""
+
+    def __init__(self, folder: Path, files: Sequence[str], labels: np.ndarray) -> None:
+        self.folder, self.labels = folder, labels
+        # one array instead of a list of strings, so that forked workers share its memory
+        self._names = np.array([os.fsencode(name) for name in files])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return decode_image(self._path(index), lambda: self.describe(index)), int(self.labels[index])
+
+    def _path(self, index: int) -> Path:
+        return self.folder / os.fsdecode(self._names[index])
+
+    def describe(self, index: int) -> str:
+        return str(self._path(index))
+
+
+class TableSource:
+    """Rows of a `datasets.Dataset`, read from its memory-mapped table without row formatting.
+
+    The image column holds encoded bytes, or structs of `bytes` and `path`.
+    """
+
+    def __init__(self, dataset: "Dataset", image_column: str, labels: np.ndarray, title: str) -> None:
+        self.dataset, self.image_column, self.labels, self.title = dataset, image_column, labels, title
+        self._cells: tuple[Any, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        image = decode_image(self._image_data(index), lambda: self.describe(index))
+        return image, int(self.labels[index])
+
+    def describe(self, index: int) -> str:
+        path = self._value(1, index)
+        return f"row {index} of {self.title}" + (f" ({path})" if path else "")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_cells": None}  # the columns would be copied; the dataset maps them again
+
+    def _image_data(self, index: int) -> ImageData:
+        data = self._value(0, index)
+        if data is not None:
+            return data
+        path = self._value(1, index)
+        if path is None:
+            raise UsageError(f"broken image, {self.describe(index)}: no image in this row")
+        return path
+
+    def _value(self, part: int, index: int) -> Any:
+        if self._cells is None:
+            self._cells = _bytes_and_paths(self.dataset.data.column(self.image_column))
+        column = self._cells[part]
+        return None if column is None else column[index].as_py()
+
+
+def _bytes_and_paths(column: Any) -> tuple[Any, Any]:
+    """The two fields of a struct column as columns (None if missing); a plain binary column is the first."""
+    import pyarrow
+
+    if not pyarrow.types.is_struct(column.type):
+        return column, None
+    fields = dict(zip([field.name for field in column.type], column.flatten(), strict=True))
+    return fields.get("bytes"), fields.get("path")

@@ -1,0 +1,101 @@
+"""timm's transforms from timm's options, and the crop from a padded picture of the small-image recipes."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from timm.data import create_transform
+from timm.data.transforms import MaybeToTensor
+from torchvision import transforms
+
+from timm_multimix.data.dataset import Transform
+from timm_multimix.data.images import one_line
+from timm_multimix.data.steps import CoverSize, PaddedCrop, ToNormalised
+from timm_multimix.errors import UsageError
+
+_INTERPOLATIONS = ("bilinear", "bicubic", "random")
+_ERASING_MODES = ("const", "rand", "pixel")
+
+
+def create_transforms(
+    options: argparse.Namespace, data_config: Mapping[str, Any]
+) -> tuple[Transform, Transform]:
+    """The training and the evaluation transform: PIL image -> float tensor [c, h, w], normalised.
+
+    `options` has timm's names, and `crop_padding`: pixels; above 0 a crop of the input size from the padded
+    picture takes the place of timm's random resized crop.
+
+    Raises: UsageError for a value that timm does not know.
+    """
+    _check(options, data_config)
+    training = _training(options, data_config)
+    evaluation = create_transform(**_common(data_config), **_evaluation(data_config))
+    return _finished(training, data_config), _finished(evaluation, data_config)
+
+
+def _training(options: argparse.Namespace, config: Mapping[str, Any]) -> transforms.Compose:
+    settings = _common(config) | {"interpolation": _train_interpolation(options, config), "is_training": True}
+    if options.no_aug:
+        return create_transform(no_aug=True, **settings)
+    try:
+        first, second, last = create_transform(separate=True, **settings, **_augmentation(options))
+    except (AssertionError, LookupError, TypeError, ValueError) as error:
+        raise UsageError(f"--aa {options.aa}: timm cannot make it ({one_line(error)})") from error
+    crop = first.transforms[:1]
+    if options.crop_padding:
+        size = tuple(config["input_size"][-2:])
+        crop = [CoverSize(size, settings["interpolation"]), PaddedCrop(size, options.crop_padding)]
+    return transforms.Compose([*crop, *first.transforms[1:], *second.transforms, *last.transforms])
+
+
+def _finished(transform: transforms.Compose, config: Mapping[str, Any]) -> transforms.Compose:
+    """The same transform with timm's last steps from picture to normalised tensor as one fast step."""
+    steps = list(transform.transforms)
+    first = next(place for place, step in enumerate(steps) if isinstance(step, MaybeToTensor))
+    steps[first : first + 2] = [ToNormalised(config["mean"], config["std"])]
+    return transforms.Compose(steps)
+
+
+def _common(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(config[name]) for name in ("input_size", "mean", "std")}
+
+
+def _evaluation(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: config[name] for name in ("crop_pct", "crop_mode", "interpolation")}
+
+
+def _train_interpolation(options: argparse.Namespace, config: Mapping[str, Any]) -> str:
+    chosen = options.train_interpolation
+    return config["interpolation"] if options.no_aug or not chosen else chosen
+
+
+def _augmentation(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "scale": options.scale,
+        "ratio": options.ratio,
+        "hflip": options.hflip,
+        "vflip": options.vflip,
+        "color_jitter": options.color_jitter or None,
+        "auto_augment": options.aa,
+        "re_prob": options.reprob,
+        "re_mode": options.remode,
+        "re_count": options.recount,
+    }
+
+
+def _check(options: argparse.Namespace, config: Mapping[str, Any]) -> None:
+    channels = config["input_size"][0]
+    for name in ("mean", "std"):
+        if len(config[name]) != channels:
+            raise UsageError(f"--{name}: {len(config[name])} values for {channels} input channels")
+    if (options.crop_padding or 0) < 0:
+        raise UsageError(f"--crop-padding {options.crop_padding}: pixels, at least 0")
+    if options.crop_padding and options.no_aug:
+        raise UsageError(f"--crop-padding {options.crop_padding}: --no-aug turns all augmentation off")
+    _one_of("--train-interpolation", options.train_interpolation or "random", _INTERPOLATIONS)
+    _one_of("--remode", options.remode, _ERASING_MODES)
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{option} {value}: must be one of {', '.join(allowed)}")

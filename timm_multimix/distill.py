@@ -1,0 +1,86 @@
+"""Self-distillation: the targets that a teacher makes of the clean images, to be mixed as the labels are."""
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from .errors import UsageError
+from .sites.positions import dense_forward
+from .sites.student import as_logits
+
+
+class Teacher(nn.Module):
+    """A frozen model's predictions, in eval mode and without gradient.
+
+    Its inputs are normalised for the student; where the teacher's own mean and standard deviation differ
+    (pretrained_cfg), they are converted.
+    """
+
+    def __init__(self, model: nn.Module, student: nn.Module | None = None) -> None:
+        super().__init__()
+        self.model = model.eval().requires_grad_(False)
+        for name, buffer in _conversion(model, student).items():
+            self.register_buffer(name, buffer, persistent=False)
+
+    def train(self, mode: bool = True) -> "Teacher":
+        return super().train(False)
+
+    def forward(self, images: Tensor, positions: int | None = None) -> Tensor:
+        """As teacher_logits."""
+        return teacher_logits(self.model, images * self.scale + self.shift, positions)
+
+
+@torch.no_grad()
+def teacher_logits(model: nn.Module, images: Tensor, positions: int | None = None) -> Tensor:
+    """Logits [b, c] of a model in eval mode, or [r, b, c] if the student has r = `positions`.
+
+    A teacher whose grid differs from the student's gives its ordinary logits for all positions.
+    """
+    if positions is None or not hasattr(model, "forward_features"):
+        return as_logits(model(images))
+    dense = dense_forward(model, images)
+    return dense.positions if len(dense.positions) == positions else dense.logits
+
+
+def create_teacher(teacher: str | nn.Module, student: nn.Module) -> Teacher:
+    """A teacher from a module or the name of a pretrained timm model.
+
+    Raises:
+        UsageError: no such model, no pretrained weights, or another number of classes than the student's.
+    """
+    if isinstance(teacher, str):
+        try:
+            teacher = timm.create_model(teacher, pretrained=True)
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise UsageError(
+                f"teacher {teacher!r} given, allowed are ema, self or a pretrained timm model: {reason}"
+            ) from error
+    given, needed = getattr(teacher, "num_classes", None), getattr(student, "num_classes", None)
+    if given is not None and needed is not None and given != needed:
+        raise UsageError(f"teacher with {given} classes given, the student has {needed}")
+    return Teacher(teacher, student)
+
+
+def predictions(logits: Tensor, criterion: object) -> Tensor:
+    """The targets that logits stand for: probabilities, or the values themselves under mse."""
+    logits = logits.detach() if logits.dtype == torch.float64 else logits.detach().float()
+    if criterion == "mse":
+        return logits
+    return logits.sigmoid() if criterion == "sigmoid" else logits.softmax(-1)
+
+
+def _conversion(teacher: nn.Module, student: nn.Module | None) -> dict[str, Tensor]:
+    """scale and shift [1, ch, 1, 1] from the student's normalisation to the teacher's."""
+    ours, theirs = (_mean_and_std(model) for model in (student, teacher))
+    if ours is None or theirs is None:
+        ours = theirs = (torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+    return {"scale": ours[1] / theirs[1], "shift": (ours[0] - theirs[0]) / theirs[1]}
+
+
+def _mean_and_std(model: nn.Module | None) -> tuple[Tensor, Tensor] | None:
+    config = getattr(model, "pretrained_cfg", None)
+    if not config or "mean" not in config or "std" not in config:
+        return None
+    mean, std = (torch.tensor(config[key], dtype=torch.float32).view(1, -1, 1, 1) for key in ("mean", "std"))
+    return mean, std

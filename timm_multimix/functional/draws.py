@@ -1,0 +1,112 @@
+"""A draw is a value with two maps: draw(x) mixes a tensor, draw.targets(t) makes the targets of the result.
+
+Notation: b examples in the batch, n mixed examples, c classes, r positions.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+class Draw:
+    """The randomness of one step, drawn once and applied to anything whose first dimension is the batch."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Mix x [b, ...]; the result has as many rows as `targets` gives."""
+        raise NotImplementedError
+
+    def targets(self, targets: Tensor) -> Tensor:
+        """Map the examples' targets [b, c] to those of the mixed examples."""
+        raise NotImplementedError
+
+
+class Identity(Draw):
+    """Nothing is mixed: empirical risk minimisation."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x
+
+    def targets(self, targets: Tensor) -> Tensor:
+        return targets
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs(Draw):
+    """Each example is interpolated with a partner: lam x_i + (1 - lam) x_partner(i).
+
+    lam [1] or [b], the weight of the example itself; partner [b], a permutation of the batch.
+    """
+
+    lam: Tensor
+    partner: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return _interpolate(x, self.partner, _per_row(self.lam, x))
+
+    def targets(self, targets: Tensor) -> Tensor:
+        return _interpolate(targets, self.partner, _per_row(self.lam, targets))
+
+
+@dataclass(frozen=True, eq=False)
+class Masks(Draw):
+    """A part of each image is replaced by the partner's.
+
+    keep [1 or b, 1, h, w]: true, or 1, where the example's own pixel stays; lam [1] or [b]: its share.
+    """
+
+    keep: Tensor
+    lam: Tensor
+    partner: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self.keep.dtype == torch.bool:
+            return torch.where(self.keep, x, x[self.partner])
+        return _interpolate(x, self.partner, self.keep.to(x.dtype))
+
+    def targets(self, targets: Tensor) -> Tensor:
+        return _interpolate(targets, self.partner, _per_row(self.lam, targets))
+
+
+@dataclass(frozen=True, eq=False)
+class Tuples(Draw):
+    """n interpolations of the whole batch: row k is sum_i weights[k, i] x_i.
+
+    weights [n, b] for x [b, ...]; dense, [r, n, b] for x [r, b, ...]; rows on the simplex.
+    """
+
+    weights: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        batch = self.weights.dim() - 1
+        mixed = self._times(x.reshape(*x.shape[:batch], -1))
+        return mixed.reshape(*mixed.shape[:batch], *x.shape[batch:])
+
+    def targets(self, targets: Tensor) -> Tensor:
+        same_at_all_positions = targets.dim() < self.weights.dim()
+        return self._times(targets) if same_at_all_positions else self(targets)
+
+    def _times(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return self.weights.to(x.dtype) @ x
+
+
+@dataclass(frozen=True, eq=False)
+class KeepTargets(Draw):
+    """Mixes as `draw` does and leaves every example its own target (SamplePairing)."""
+
+    draw: Draw
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.draw(x)
+
+    def targets(self, targets: Tensor) -> Tensor:
+        return targets
+
+
+def _interpolate(x: Tensor, partner: Tensor, weight: Tensor) -> Tensor:
+    return torch.lerp(x[partner], x, weight)
+
+
+def _per_row(lam: Tensor, x: Tensor) -> Tensor:
+    return lam.to(x.dtype).reshape(-1, *[1] * (x.dim() - 1))

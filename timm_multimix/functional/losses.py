@@ -1,0 +1,69 @@
+"""Soft targets, the losses they are scored with, and the loss of what a draw has mixed."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+from .draws import Draw, Tuples
+from .tuple_loss import KINDS, multimix_loss
+
+Criterion = str | Callable[[Tensor, Tensor], Tensor]
+
+
+def soft_targets(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Tensor:
+    """Targets [b, c] from class indices [b] or from targets [b, c] as they are, then smoothed.
+
+    Smoothing s blends with the uniform distribution: (1 - s) t + s / c (arXiv:1512.00567, section 7).
+
+    Raises:
+        ValueError: labels are neither [b] indices nor [b, num_classes].
+    """
+    if labels.dim() == 1 and not labels.is_floating_point():
+        targets = torch.zeros(len(labels), num_classes, device=labels.device)
+        targets.scatter_(1, labels.long().unsqueeze(1), 1.0)
+    elif labels.dim() == 2 and labels.shape[1] == num_classes:
+        targets = labels if labels.is_floating_point() else labels.float()
+    else:
+        allowed = f"[b] class indices or [b, {num_classes}]"
+        raise ValueError(f"labels {list(labels.shape)} of {labels.dtype} given, allowed are {allowed}")
+    return targets * (1 - smoothing) + smoothing / num_classes if smoothing else targets
+
+
+def soft_loss(logits: Tensor, targets: Tensor, criterion: Criterion = "softmax") -> Tensor:
+    """Mean loss of logits [..., c] against soft targets of that shape, in float32 outside autocast.
+
+    softmax: cross-entropy; sigmoid: binary cross-entropy; mse: squared error; the last two averaged over
+    classes. A callable gets (logits [rows, c], targets [rows, c]).
+
+    Raises:
+        ValueError: an unknown criterion.
+    """
+    if callable(criterion):
+        return criterion(logits.flatten(0, -2), targets.flatten(0, -2))
+    if criterion not in KINDS:
+        raise ValueError(f"criterion={criterion!r} given, allowed are {', '.join(KINDS)} or a callable")
+    with torch.autocast(logits.device.type, enabled=False):
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        targets = targets.to(logits.dtype)
+        if criterion == "softmax":
+            return -(targets * logits.log_softmax(-1)).sum(-1).mean()
+        if criterion == "sigmoid":
+            return nnf.binary_cross_entropy_with_logits(logits, targets)
+        return nnf.mse_loss(logits, targets)
+
+
+def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: Criterion = "softmax") -> Tensor:
+    """Loss of draw(logits) against draw.targets(targets), for draws made after the classifier.
+
+    logits [b, c] or [r, b, c]; targets of that shape, or [b, c] for all positions. Tuples take the exact form
+    that never makes the mixed targets; all else, and a callable criterion, is computed as it reads.
+    """
+    if isinstance(draw, Tuples) and isinstance(criterion, str):
+        return multimix_loss(logits, targets, draw.weights, kind=criterion)
+    positions_first = isinstance(draw, Tuples) and draw.weights.dim() == 3
+    if logits.dim() == 3 and not positions_first:
+        targets = targets.expand_as(logits).transpose(0, 1)
+        logits = logits.transpose(0, 1)
+    return soft_loss(draw(logits), draw.targets(targets), criterion)

@@ -1,0 +1,155 @@
+"""The methods as pure functions: each draws for a tensor and gives the mixed tensor with its draw.
+
+Every function is written as its draw alone; `mixing` adds the application, and keeps the draw reachable:
+`mixup(x)` is `(mixed, draw)`, `mixup.draw(x)` is the draw.
+"""
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, Concatenate, Generic, ParamSpec
+
+import torch
+from torch import Generator, Tensor
+
+from .draws import Draw, Identity, KeepTargets, Masks, Pairs, Tuples
+from .sampling import beta_variates, check_alpha, dirichlet_weights
+
+P = ParamSpec("P")
+
+
+class mixing(Generic[P]):
+    """Makes of `sample(x, ...) -> draw` the function `(x, ...) -> (mixed, draw)`."""
+
+    def __init__(self, sample: Callable[Concatenate[Tensor, P], Draw]) -> None:
+        self.draw = sample
+        update_wrapper(self, sample)
+
+    def __call__(self, x: Tensor, *args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, Draw]:
+        draw = self.draw(x, *args, **kwargs)
+        return draw(x), draw
+
+
+@mixing
+def none(x: Tensor, generator: Generator | None = None) -> Draw:
+    """No mixing: x [b, ...] as it is."""
+    return Identity()
+
+
+@mixing
+def sample_pairing(x: Tensor, generator: Generator | None = None) -> Draw:
+    """Average x [b, ...] with a random partner and keep the first one's target (arXiv:1801.02929)."""
+    return KeepTargets(Pairs(torch.full((1,), 0.5, device=x.device), _partners(x, generator)))
+
+
+@mixing
+def mixup(
+    x: Tensor, alpha: float = 1.0, per_sample: bool = False, generator: Generator | None = None
+) -> Draw:
+    """Interpolate x [b, ...] with a partner by lambda ~ Beta(alpha, alpha) (arXiv:1710.09412, equation 1).
+
+    One lambda for the batch, or one per sample; alpha = 0 is the limit, empirical risk minimisation.
+    """
+    lam = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
+    return Pairs(lam, _partners(x, generator))
+
+
+@mixing
+def cutmix(
+    x: Tensor,
+    alpha: float = 1.0,
+    per_sample: bool = False,
+    correct: bool = True,
+    generator: Generator | None = None,
+) -> Draw:
+    """Paste a box of a partner into x [b, ch, h, w] (arXiv:1905.04899, equations 1 and 2).
+
+    The box has the area 1 - lambda, lambda ~ Beta(alpha, alpha), and a uniform centre; it is clipped at the
+    border. `correct`: the target weight is the area really kept, else the lambda that was drawn.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w].
+    """
+    if x.dim() != 4:
+        raise ValueError(f"cutmix needs images or feature maps [b, ch, h, w], given {list(x.shape)}")
+    lam = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
+    keep = ~_boxes(lam, x.shape[-2], x.shape[-1], generator)
+    kept = keep.mean(dim=(1, 2, 3), dtype=torch.float32) if correct else lam
+    return Masks(keep, kept, _partners(x, generator))
+
+
+@mixing
+def multimix(
+    x: Tensor,
+    n: int = 1000,
+    m: int | None = None,
+    alpha: float | tuple[float, float] = (0.5, 2.0),
+    alpha_per_example: bool = False,
+    generator: Generator | None = None,
+) -> Draw:
+    """n interpolations of m examples of x [b, ...], lambda ~ Dirichlet(alpha) (arXiv:2311.05538, sec. 3.2).
+
+    A pair alpha = (low, high) is drawn uniformly, once or for each example; m = None takes the whole batch.
+    """
+    concentration = _concentration(alpha, len(x) if alpha_per_example else 1, x.device, generator)
+    return Tuples(dirichlet_weights(n, len(x), concentration, m, generator, device=x.device))
+
+
+def dense_multimix(
+    x: Tensor, attention: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any
+) -> tuple[Tensor, Draw]:
+    """x [r, b, ...] mixed at each position by `dense_weights(attention, ...)`: [r, n, ...], and the draw."""
+    draw = Tuples(dense_weights(attention, *args, generator=generator, **kwargs))
+    return draw(x), draw
+
+
+def dense_weights(
+    attention: Tensor,
+    n: int = 1000,
+    m: int | None = None,
+    alpha: float | tuple[float, float] = (0.5, 2.0),
+    alpha_per_example: bool = False,
+    shared: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Weights [r, n, b] of Dense MultiMix from attention [r, b] (arXiv:2311.05538, section 3.3).
+
+    Each position's Dirichlet factors are multiplied by the examples' attention there and l1-normalised over
+    the examples. Positions have factors of their own, or `shared` ones.
+    """
+    r, b = attention.shape
+    concentration = _concentration(alpha, b if alpha_per_example else 1, attention.device, generator)
+    rows = n if shared else r * n
+    factors = dirichlet_weights(rows, b, concentration, m, generator, device=attention.device)
+    weighted = factors.view(-1, n, b) * attention.unsqueeze(1)
+    return weighted / weighted.sum(dim=-1, keepdim=True)
+
+
+def _partners(x: Tensor, generator: Generator | None) -> Tensor:
+    return torch.randperm(len(x), generator=generator, device=x.device)
+
+
+def _boxes(lam: Tensor, height: int, width: int, generator: Generator | None) -> Tensor:
+    """Boolean boxes of relative area 1 - lam [k], clipped at the border: [k, 1, h, w]."""
+    side = (1 - lam).sqrt()
+    rows = _intervals(side, height, generator)
+    columns = _intervals(side, width, generator)
+    return (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+
+
+def _intervals(fraction: Tensor, length: int, generator: Generator | None) -> Tensor:
+    """Boolean intervals [k, length] of floor(fraction * length) cells about a uniform centre, clipped."""
+    extent = (fraction * length).long()
+    centre = torch.randint(length, extent.shape, generator=generator, device=extent.device)
+    start = centre - extent // 2
+    cell = torch.arange(length, device=extent.device)
+    return (cell >= start.unsqueeze(1)) & (cell < (start + extent).unsqueeze(1))
+
+
+def _concentration(
+    alpha: float | tuple[float, float], count: int, device: torch.device, generator: Generator | None
+) -> float | Tensor:
+    if not isinstance(alpha, tuple):
+        return alpha
+    low, high = (check_alpha(bound) for bound in alpha)
+    uniform = torch.rand(count, generator=generator, device=device)
+    return low + (high - low) * uniform

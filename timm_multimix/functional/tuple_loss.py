@@ -1,0 +1,210 @@
+"""The loss of n mixed examples from the logits of b clean ones, without the n mixed embeddings or targets.
+
+A linear classifier commutes with interpolation: (W Z) A^T + beta = W (Z A^T + beta) for weights whose rows
+sum to one, so mixing embeddings before the classifier is mixing logits after it. With logits L [b, c],
+targets T [b, c], weights W [n, b], S = W^T W / n and s = W (T 1):
+
+    softmax   mean_k s_k lse((W L)_k) - <S, L T^T>              dL = W^T (s softmax(W L)) / n - S T
+    sigmoid   (mean_k sum_c softplus((W L)_k) - <S, L T^T>) / c
+    mse       <S, (L - T) (L - T)^T> / c                        dL = 2 S (L - T) / c
+
+Values and gradients are made in one pass over chunks of tuples, so memory does not grow with n.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+KINDS = ("softmax", "sigmoid", "mse")
+
+# Elements of one block of mixed logits: about a core's cache on a CPU, enough to fill the device elsewhere.
+_BLOCK_ELEMENTS = {"cpu": 1 << 18}
+_DEVICE_BLOCK_ELEMENTS = 1 << 25
+_SMALLEST_CHUNK = 128
+
+
+def multimix_loss(
+    logits: Tensor, target: Tensor, weights: Tensor | Iterable[Tensor], *, kind: str = "softmax"
+) -> Tensor:
+    """Mean loss of the mixed logits W L against the mixed targets W T, over tuples and leading positions.
+
+    logits [..., b, c]; target [b] (class indices; one value each for mse and c = 1) or [..., b, c], taken as
+    constants; weights [n, b] or [..., n, b], or an iterable of such chunks of tuples (then without gradient).
+    Computed in float32 (float64 if the logits are), outside autocast; sigmoid and mse average over classes.
+    Source: arXiv:2311.05538, equations 7 to 10, in the exact form above.
+
+    Raises:
+        ValueError: an unknown kind, shapes that do not fit, or no tuples at all.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind={kind!r} given, allowed are {', '.join(KINDS)}")
+    dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    with torch.autocast(logits.device.type, enabled=False):
+        flat = logits.reshape(-1, *logits.shape[-2:]).to(dtype)
+        targets = _targets_like(flat, target.detach(), kind)
+        if not isinstance(weights, Tensor):
+            return _streamed_loss(flat, targets, weights, kind)
+        tuples = _tuples_like(flat, weights).to(dtype)
+        parts = _tuple_loss(flat.detach(), targets, tuples.detach(), kind, tuples.requires_grad)
+        return _GivenGradients.apply(flat, tuples, *parts)
+
+
+def _targets_like(logits: Tensor, target: Tensor, kind: str) -> Tensor:
+    """Targets as [b, c] or [r, b, c] in the logits' dtype."""
+    r, b, c = logits.shape
+    if target.dim() == 1 and len(target) == b:
+        if kind != "mse":
+            return logits.new_zeros(b, c).scatter_(1, target.long().unsqueeze(1), 1.0)
+        if c == 1:
+            return target.to(logits.dtype).unsqueeze(1)
+    if target.shape == (b, c):
+        return target.to(logits.dtype)
+    if target.dim() > 2 and target.shape[-2:] == (b, c) and target.numel() == logits.numel():
+        return target.reshape(r, b, c).to(logits.dtype)
+    raise ValueError(f"target {list(target.shape)} does not fit logits [{r}, {b}, {c}] with kind={kind!r}")
+
+
+def _tuples_like(logits: Tensor, weights: Tensor) -> Tensor:
+    """Weights as [1, n, b] (the same at all positions) or [r, n, b]."""
+    r, b, _ = logits.shape
+    if weights.dim() >= 2 and weights.shape[-1] == b and weights.shape[-2] > 0:
+        tuples = weights.reshape(-1, *weights.shape[-2:])
+        if len(tuples) in (1, r):
+            return tuples
+    raise ValueError(f"weights {list(weights.shape)} do not fit logits [{r}, {b}, {logits.shape[2]}]")
+
+
+@torch.library.custom_op("timm_multimix::tuple_loss", mutates_args=())
+def _tuple_loss(
+    logits: Tensor, targets: Tensor, weights: Tensor, kind: str, weights_gradient: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The loss, its gradient with respect to logits [r, b, c], and to weights (empty if not asked for)."""
+    sums = _Sums(logits, targets, kind)
+    gradients = []
+    for chunk in _chunks(weights, sums.rows):
+        gradient = sums.add(chunk, weights_gradient)
+        if weights_gradient:
+            gradients.append(gradient.sum(0, keepdim=True) if len(weights) == 1 else gradient)
+    loss, scale = sums.finish()
+    by_weights = torch.cat(gradients, dim=1).mul_(scale) if gradients else logits.new_empty(0)
+    return loss, sums.gradient, by_weights
+
+
+@_tuple_loss.register_fake
+def _(logits, targets, weights, kind, weights_gradient):  # type: ignore[no-untyped-def]
+    by_weights = torch.empty_like(weights) if weights_gradient else logits.new_empty(0)
+    return logits.new_empty(()), torch.empty_like(logits), by_weights
+
+
+def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], kind: str) -> Tensor:
+    with torch.no_grad():
+        sums = _Sums(logits.detach(), targets, kind)
+        for chunk in chunks:
+            sums.add(_tuples_like(logits, chunk).to(logits.dtype), weights_gradient=False)
+        loss, _ = sums.finish()
+    return _GivenGradients.apply(logits, None, loss, sums.gradient, None)
+
+
+class _Sums:
+    """What is summed over tuples: the loss, its gradient by the logits, and S or the mixed-target term."""
+
+    def __init__(self, logits: Tensor, targets: Tensor, kind: str) -> None:
+        self.kind, self.targets, self.tuples = kind, targets, 0
+        # The softmax loss does not change when a constant is added to all logits of one example.
+        self.logits = logits - logits.amax(-1, keepdim=True) if kind == "softmax" else logits
+        self.gradient = torch.zeros_like(logits)
+        self.value = logits.new_zeros(())
+        self.mass = targets.sum(-1, keepdim=True)
+        _, b, c = logits.shape
+        # Mixing the targets of each chunk costs n b c, S costs n b b; the square loss needs S alone.
+        self.mix_targets = c < b and kind != "mse"
+        self.second_moment: Tensor | None = None if self.mix_targets else logits.new_zeros(())
+        budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
+        self.rows = max(_SMALLEST_CHUNK, budget // c)
+        self.block = max(1, budget // (self.rows * c))
+
+    def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
+        """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
+        self.tuples += weights.shape[1]
+        if self.second_moment is not None:
+            self.second_moment = self.second_moment + weights.mT @ weights
+        if self.kind != "mse":
+            for start in range(0, len(self.logits), self.block):
+                self._add_block(slice(start, start + self.block), weights)
+        return self._weights_gradient(weights) if weights_gradient else weights
+
+    def _add_block(self, positions: slice, weights: Tensor) -> None:
+        weights = weights if len(weights) == 1 else weights[positions]
+        targets, mass = _at(self.targets, positions), _at(self.mass, positions)
+        mixed = weights @ self.logits[positions]
+        if self.kind == "softmax":
+            lse, mass = mixed.logsumexp(-1, keepdim=True), weights @ mass
+            self.value += (mass * lse).sum()
+            residual = (mixed - lse).exp_().mul_(mass)
+        else:
+            self.value += torch.nn.functional.softplus(mixed).sum()
+            residual = mixed.sigmoid()
+        if self.mix_targets:
+            mixed_targets = weights @ targets
+            self.value -= (mixed * mixed_targets).sum()
+            residual -= mixed_targets
+        self.gradient[positions] += weights.mT @ residual
+
+    def _weights_gradient(self, weights: Tensor) -> Tensor:
+        if self.kind == "mse":
+            difference = self.logits - self.targets
+            return 2 * weights @ (difference @ difference.mT)
+        mixed = weights @ self.logits
+        cross = self.logits @ self.targets.mT
+        by_targets = weights @ (cross + cross.mT)
+        if self.kind == "sigmoid":
+            return mixed.sigmoid() @ self.logits.mT - by_targets
+        by_mass = mixed.logsumexp(-1, keepdim=True) * self.mass.mT
+        return (weights @ self.mass) * mixed.softmax(-1) @ self.logits.mT + by_mass - by_targets
+
+    def finish(self) -> tuple[Tensor, float]:
+        """The mean loss; scales the gradient in place. The scale is one over all that is averaged."""
+        if self.tuples == 0:
+            raise ValueError("no tuples given: the iterable of weights is empty")
+        r, _, c = self.logits.shape
+        scale = 1 / (r * self.tuples * (1 if self.kind == "softmax" else c))
+        if self.second_moment is not None:
+            against = self.logits - self.targets if self.kind == "mse" else self.targets
+            pulled = self.second_moment @ against
+            if self.kind == "mse":
+                self.gradient = (2 * pulled).expand_as(self.logits).clone()
+                self.value = (against * pulled).sum()
+            else:
+                self.gradient -= pulled
+                self.value -= (self.logits * pulled).sum()
+        self.gradient *= scale
+        return self.value * scale, scale
+
+
+def _at(x: Tensor, positions: slice) -> Tensor:
+    return x[positions] if x.dim() == 3 else x
+
+
+def _chunks(weights: Tensor, rows: int) -> Iterator[Tensor]:
+    return iter(weights.split(rows, dim=1))
+
+
+class _GivenGradients(torch.autograd.Function):
+    """A loss whose gradients by logits and weights are known already."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, weights: Tensor | None, loss: Tensor, *gradients: Tensor | None
+    ) -> Tensor:
+        ctx.save_for_backward(*gradients)
+        return loss.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        by_logits, by_weights = ctx.saved_tensors
+        asked_for = by_weights is not None and ctx.needs_input_grad[1]
+        return grad * by_logits, grad * by_weights if asked_for else None, None, None, None

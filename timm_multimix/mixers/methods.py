@@ -1,0 +1,141 @@
+"""The registered mixers that need nothing but the tensor at their place."""
+
+import warnings
+from functools import partial
+from typing import Any
+
+from .. import functional as F
+from .arguments import concentration, concentration_range, count, flag, fraction, layer_list, one_of
+from .mixer import PLACES, Branches, Context, Mixer, weighted
+from .registry import register_mixer
+from .spec import parse_spec
+
+Layers = int | str | tuple[int | str, ...]
+
+# The input and the first two stages, as in the Manifold Mixup paper's networks for CIFAR.
+_FIRST_LAYERS = (0, 1, 2)
+
+_COLLAPSE = (
+    "multimix over the whole batch at place={!r} collapses training (94.7 % error on CIFAR-100, "
+    "zeta-mixup paper, table 8); give short tuples, such as m=2"
+)
+
+
+def _mixer(name, mixing, place="input", layers=_FIRST_LAYERS, **arguments) -> Mixer:  # type: ignore[no-untyped-def]
+    """A mixer that draws with a function of `functional` and the step's generator."""
+    sample = partial(mixing.draw, **arguments)
+
+    def with_context(x, context: Context):  # type: ignore[no-untyped-def]
+        return sample(x, generator=context.generator)
+
+    return Mixer(name, with_context, one_of("place", place, PLACES), layer_list("layers", layers))
+
+
+def _tuple_arguments(n: int, m: int | None, alpha: Any, alpha_per_example: bool) -> dict[str, Any]:
+    return {
+        "n": count("n", n),
+        "m": m if m is None else count("m", m),
+        "alpha": concentration_range("alpha", alpha),
+        "alpha_per_example": flag("alpha_per_example", alpha_per_example),
+    }
+
+
+def _with_probability(p: float, mixer: Mixer, other: str) -> Branches:
+    """`mixer` with probability p, else what the spec `other` says."""
+    return weighted((fraction("p", p), mixer), (1 - p, parse_spec(other)))
+
+
+@register_mixer
+def none() -> Mixer:
+    """No mixing: empirical risk minimisation."""
+    return _mixer("none", F.none)
+
+
+@register_mixer
+def sample_pairing(place: str = "input", layers: Layers = _FIRST_LAYERS) -> Mixer:
+    """SamplePairing: average two images, keep the first one's label (arXiv:1801.02929)."""
+    return _mixer("sample_pairing", F.sample_pairing, place, layers)
+
+
+@register_mixer
+def mixup(
+    alpha: float = 1.0, per_sample: bool = False, place: str = "input", layers: Layers = _FIRST_LAYERS
+) -> Mixer:
+    """mixup: interpolate two images and their labels (arXiv:1710.09412)."""
+    arguments = {"alpha": concentration("alpha", alpha), "per_sample": flag("per_sample", per_sample)}
+    return _mixer("mixup", F.mixup, place, layers, **arguments)
+
+
+@register_mixer
+def cutmix(
+    alpha: float = 1.0,
+    per_sample: bool = False,
+    correct: bool = True,
+    place: str = "input",
+    layers: Layers = _FIRST_LAYERS,
+) -> Mixer:
+    """CutMix: paste a box of another image, labels by area (arXiv:1905.04899)."""
+    arguments = {
+        "alpha": concentration("alpha", alpha),
+        "per_sample": flag("per_sample", per_sample),
+        "correct": flag("correct", correct),
+    }
+    return _mixer("cutmix", F.cutmix, one_of("place", place, ("input", "hidden")), layers, **arguments)
+
+
+@register_mixer
+def manifold_mixup(alpha: float = 2.0, per_sample: bool = False, layers: Layers = _FIRST_LAYERS) -> Mixer:
+    """Manifold mixup: mixup at a layer chosen for every batch (arXiv:1806.05236).
+
+    layers: 0 is the input, k the k-th stage of the model's feature_info, a string any module's name.
+    """
+    arguments = {"alpha": concentration("alpha", alpha), "per_sample": flag("per_sample", per_sample)}
+    return _mixer("manifold_mixup", F.mixup, "hidden", layers, **arguments)
+
+
+@register_mixer
+def multimix(
+    n: int = 1000,
+    m: int | None = None,
+    alpha: float | tuple[float, float] = (0.5, 2.0),
+    p: float = 0.5,
+    other: str = "mixup",
+    alpha_per_example: bool = False,
+    place: str = "embedding",
+    layers: Layers = _FIRST_LAYERS,
+) -> Branches:
+    """MultiMix: n interpolations of the whole batch, before the classifier (arXiv:2311.05538).
+
+    m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`.
+    """
+    if m is None and place in ("input", "hidden"):
+        warnings.warn(_COLLAPSE.format(place), stacklevel=2)
+    arguments = _tuple_arguments(n, m, alpha, alpha_per_example)
+    pure = _mixer("multimix", F.multimix, place, layers, **arguments)
+    return _with_probability(p, pure, other)
+
+
+@register_mixer
+def dense_multimix(
+    n: int = 1000,
+    m: int | None = None,
+    alpha: float | tuple[float, float] = (0.5, 2.0),
+    p: float = 0.5,
+    other: str = "mixup",
+    alpha_per_example: bool = False,
+    shared: bool = False,
+    attention_grad: bool = False,
+) -> Branches:
+    """Dense MultiMix: MultiMix at every spatial position, weighted by attention (arXiv:2311.05538).
+
+    shared: the same factors at all positions; attention_grad: let gradient flow through the attention.
+    """
+    arguments = _tuple_arguments(n, m, alpha, alpha_per_example) | {"shared": flag("shared", shared)}
+    detach = not flag("attention_grad", attention_grad)
+
+    def sample(x, context: Context):  # type: ignore[no-untyped-def]
+        assert context.attention is not None
+        attention = context.attention.detach() if detach else context.attention
+        return F.Tuples(F.dense_weights(attention, **arguments, generator=context.generator))
+
+    return _with_probability(p, Mixer("dense_multimix", sample, "positions"), other)

@@ -1,0 +1,63 @@
+"""What a mixer is: how to draw, and the place in the network where the draw is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..functional import Draw
+
+PLACES = ("input", "hidden", "embedding", "positions")
+
+
+@dataclass
+class Context:
+    """What a mixer may ask for beside the tensor: the step's generator, and what its place computed.
+
+    attention [r, b]: at `positions` only.
+    """
+
+    generator: torch.Generator
+    attention: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """One method, ready to use: `sample(x, context)` gives the draw for the tensor x [b, ...] at `place`.
+
+    layers (place `hidden`): the candidates, of which one is chosen for every batch: 0 is the input, k the
+    k-th stage of the model's `feature_info`, a string the name of a module.
+    """
+
+    name: str
+    sample: Callable[[Tensor, Context], Draw]
+    place: str = "input"
+    layers: tuple[int | str, ...] = ()
+
+    def choose(self, generator: torch.Generator) -> "Mixer":
+        """The mixer for one batch: itself, with one of its layers if it has several."""
+        if self.place != "hidden":
+            return self
+        layer = self.layers[int(torch.randint(len(self.layers), (), generator=generator))]
+        return replace(self, place="input" if layer == 0 else "hidden", layers=(layer,))
+
+
+Branches = tuple[tuple[float, Mixer], ...]
+
+
+def choose_branch(branches: Branches, generator: torch.Generator) -> Mixer:
+    """One of weighted mixers, and within it one of its layers."""
+    weights = torch.tensor([weight for weight, _ in branches], dtype=torch.float64)
+    index = int(torch.multinomial(weights, 1, generator=generator))
+    return branches[index][1].choose(generator)
+
+
+def weighted(*parts: tuple[float, "Mixer | Branches"]) -> Branches:
+    """Flatten weighted mixers and branches into one level; weights are normalised at every level."""
+    total = sum(weight for weight, _ in parts)
+    flat: list[tuple[float, Mixer]] = []
+    for weight, part in parts:
+        inner: Branches = ((1.0, part),) if isinstance(part, Mixer) else part
+        flat += [(weight / total * share, mixer) for share, mixer in inner]
+    return tuple((weight, mixer) for weight, mixer in flat if weight > 0)

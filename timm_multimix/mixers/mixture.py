@@ -1,0 +1,78 @@
+"""The mixers of a spec string together: chosen from by MixTask, or called in the place of timm.data.Mixup."""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from ..functional import soft_targets
+from ..randomness import choice_generator, draw_generator
+from .mixer import Branches, Context, Mixer, choose_branch
+from .spec import parse_spec
+
+
+class Mixture:
+    """Weighted mixers. `choose` picks one for a batch; a call mixes a batch of images.
+
+    Calls are counted in `step`, and all randomness is a function of (seed, rank, step).
+    """
+
+    def __init__(
+        self,
+        branches: Branches,
+        spec: str,
+        num_classes: int | None = None,
+        smoothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.branches, self.spec = branches, spec
+        self.num_classes, self.smoothing, self.seed = num_classes, smoothing, seed
+        self.step = 0
+
+    def __repr__(self) -> str:
+        return f"Mixture({self.spec!r})"
+
+    def choose(self, generator: torch.Generator) -> Mixer:
+        """The mixer for one batch, with its layer if it has several to choose from."""
+        return choose_branch(self.branches, generator)
+
+    def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mixed images [b, ch, h, w] and soft targets [b, c], from labels [b] or [b, c].
+
+        Raises:
+            UsageError: a mixer of the spec does not work at the input.
+        """
+        for _, mixer in self.branches:
+            if mixer.place != "input":
+                raise UsageError(
+                    f"{mixer.name} mixes at place {mixer.place!r}: use MixTask; allowed here is 'input'"
+                )
+        mixer = self.choose(choice_generator(self.seed, self.step))
+        draw = mixer.sample(images, Context(draw_generator(self.seed, self.step, images.device)))
+        self.step += 1
+        targets = soft_targets(labels, self._classes(labels), self.smoothing)
+        return draw(images), draw.targets(targets)
+
+    def _classes(self, labels: Tensor) -> int:
+        if labels.dim() == 2:
+            return labels.shape[1]
+        if self.num_classes is None:
+            self.num_classes = int(labels.max()) + 1
+            message = f"num_classes not given: taken as {self.num_classes} from the first batch's labels"
+            warnings.warn(message, stacklevel=3)
+        return self.num_classes
+
+
+def create_mixer(
+    spec: str, *, num_classes: int | None = None, smoothing: float = 0.0, seed: int = 0
+) -> Mixture:
+    """The mixers of a spec string, such as `multimix`, `mixup | cutmix`, `0.3*none | 0.7*multimix(n=2000)`.
+
+    num_classes, smoothing and seed are for calls in the place of timm.data.Mixup: `images, soft =
+    mixer(images, labels)`. There is no smoothing unless asked for.
+
+    Raises:
+        UsageError: not a spec, or an unknown mixer, argument or value.
+    """
+    return Mixture(parse_spec(spec), spec, num_classes, smoothing, seed)

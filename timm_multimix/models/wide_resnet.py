@@ -1,0 +1,39 @@
+"""Wide residual networks for small images (Zagoruyko and Komodakis 2016, https://arxiv.org/abs/1605.07146)."""
+
+from typing import Any
+
+from timm.models import generate_default_cfgs, register_model
+
+from .cifar_cfg import cifar_cfg
+from .preact_resnet import PreActResNet, create_preact_resnet
+
+
+def _wide_resnet(variant: str, depth: int, factor: int, pretrained: bool, **kwargs: Any) -> PreActResNet:
+    blocks = (depth - 4) // 6
+    arguments = {
+        "depths": (blocks,) * 3,
+        "widths": (16 * factor, 32 * factor, 64 * factor),
+        "stem_width": 16,
+        "final_norm": True,
+    }
+    return create_preact_resnet(variant, pretrained, **{**arguments, **kwargs})
+
+
+default_cfgs = generate_default_cfgs(
+    {
+        "wrn16_8_cifar.untrained": cifar_cfg(pool_size=(8, 8)),
+        "wrn16_2_cifar.untrained": cifar_cfg(pool_size=(8, 8)),
+    }
+)
+
+
+@register_model
+def wrn16_8_cifar(pretrained: bool = False, **kwargs: Any) -> PreActResNet:
+    """Wide ResNet 16-8: 512-d features, 8x8 at 32 px."""
+    return _wide_resnet("wrn16_8_cifar", 16, 8, pretrained, **kwargs)
+
+
+@register_model
+def wrn16_2_cifar(pretrained: bool = False, **kwargs: Any) -> PreActResNet:
+    """Wide ResNet 16-2: 128-d features, 8x8 at 32 px."""
+    return _wide_resnet("wrn16_2_cifar", 16, 2, pretrained, **kwargs)

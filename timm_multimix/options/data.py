@@ -1,0 +1,152 @@
+"""The options of the images: where they come from and what is done to each before any mixing."""
+
+from argparse import ArgumentParser
+
+from .values import Switch, fraction, integer, non_negative, positive, positive_fraction
+
+
+def add_data(parser: ArgumentParser) -> None:
+    """The images, their labels and how they are loaded."""
+    add = parser.add_argument_group("data").add_argument
+    add(
+        "--dataset",
+        default="digits",
+        metavar="NAME",
+        help="digits, a Hub id, a folder of class folders or of parquet files (default: %(default)s)",
+    )
+    add("--train-split", metavar="NAME", help="split to train on (default: train)")
+    add("--val-split", metavar="NAME", help="split to evaluate on (default: validation, else test)")
+    add("--image-column", metavar="NAME", help="column of the images (default: found by its type)")
+    add("--label-column", metavar="NAME", help="column of the labels (default: found by its type)")
+    add(
+        "--skip-broken",
+        "--no-skip-broken",
+        action=Switch,
+        default=False,
+        help="leave out and count images that cannot be read (default: stop at the first)",
+    )
+    add(
+        "-b",
+        "--batch-size",
+        type=integer(1),
+        default=128,
+        metavar="N",
+        help="images per process and step (default: %(default)s)",
+    )
+    add(
+        "-vb",
+        "--validation-batch-size",
+        type=integer(1),
+        metavar="N",
+        help="images per process and step of evaluation (default: --batch-size)",
+    )
+    add(
+        "-j",
+        "--workers",
+        type=integer(0),
+        default=2,
+        metavar="N",
+        help="loading processes, 0 for none (default: %(default)s; the pictures are the same for any number)",
+    )
+    add(
+        "--pin-mem",
+        "--no-pin-mem",
+        action=Switch,
+        default=False,
+        help="pin batches in memory for faster copies to a GPU (default: not)",
+    )
+
+
+AUGMENTATIONS = frozenset(
+    {
+        "aa",
+        "color_jitter",
+        "crop_padding",
+        "hflip",
+        "ratio",
+        "recount",
+        "remode",
+        "reprob",
+        "scale",
+        "train_interpolation",
+        "vflip",
+    }
+)
+"""What has no effect under --no-aug."""
+
+
+def add_augmentation(parser: ArgumentParser) -> None:
+    """What is done to each training image by itself, before any mixing."""
+    add = parser.add_argument_group("augmentation").add_argument
+    add(
+        "--no-aug",
+        "--aug",
+        dest="no_aug",
+        action=Switch,
+        default=False,
+        help="only resize the training images (default: augment, except for digits)",
+    )
+    add(
+        "--crop-padding",
+        type=integer(0),
+        metavar="PIXELS",
+        help="pad and crop at random, 4 for CIFAR, in the place of --scale and --ratio (default: off)",
+    )
+    add(
+        "--scale",
+        type=positive_fraction,
+        nargs=2,
+        default=[0.08, 1.0],
+        metavar=("LOW", "HIGH"),
+        help="area of the random resized crop (default: 0.08 1)",
+    )
+    add(
+        "--ratio",
+        type=positive,
+        nargs=2,
+        default=[3 / 4, 4 / 3],
+        metavar=("LOW", "HIGH"),
+        help="aspect ratio of the random resized crop (default: 3/4 4/3)",
+    )
+    add(
+        "--hflip",
+        type=fraction,
+        default=0.5,
+        metavar="P",
+        help="probability of a horizontal flip (default: %(default)s)",
+    )
+    add(
+        "--vflip",
+        type=fraction,
+        default=0.0,
+        metavar="P",
+        help="probability of a vertical flip (default: %(default)s)",
+    )
+    add(
+        "--color-jitter",
+        type=non_negative,
+        default=0.0,
+        metavar="X",
+        help="strength of colour changes (default: %(default)s, as mixing papers compare without; timm: 0.4)",
+    )
+    add("--aa", metavar="POLICY", help="timm's AutoAugment policy, such as rand-m9-mstd0.5 (default: none)")
+    add(
+        "--reprob",
+        type=fraction,
+        default=0.0,
+        metavar="P",
+        help="probability of random erasing (default: %(default)s)",
+    )
+    add(
+        "--remode",
+        choices=("const", "rand", "pixel"),
+        default="pixel",
+        help="what erases (default: %(default)s)",
+    )
+    add("--recount", type=integer(1), default=1, metavar="N", help="regions to erase (default: %(default)s)")
+    add(
+        "--train-interpolation",
+        choices=("random", "bilinear", "bicubic"),
+        default="random",
+        help="resizing in training (default: %(default)s, bilinear or bicubic by chance)",
+    )

@@ -1,0 +1,61 @@
+"""When mixing is on: windows in fractions of training, each steady or in cycles of on and off.
+
+SamplePairing's own schedule (off, then 8 epochs on and 2 off in cycles, then off; arXiv:1801.02929) is
+`0.1-0.8:0.008/0.002` for its 1000 epochs.
+"""
+
+import re
+from dataclasses import dataclass
+
+from .errors import UsageError
+
+_NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
+_WINDOW = re.compile(rf"\s*{_NUMBER}\s*-\s*{_NUMBER}\s*(?::\s*{_NUMBER}\s*/\s*{_NUMBER}\s*)?")
+
+
+@dataclass(frozen=True)
+class Window:
+    """From start to stop, on for `on` and off for `off` in turn; all in fractions of training."""
+
+    start: float
+    stop: float
+    on: float = 1.0
+    off: float = 0.0
+
+    def active(self, progress: float) -> bool:
+        if not self.start <= progress < self.stop:
+            return False
+        # Fractions are rarely exact in binary; a step that begins a phase must not fall behind its border.
+        within = (progress - self.start + 1e-9) % (self.on + self.off)
+        return self.off == 0 or within < self.on
+
+
+@dataclass(frozen=True)
+class MixSchedule:
+    """Mixing is on inside any of the windows."""
+
+    windows: tuple[Window, ...]
+
+    def active(self, progress: float) -> bool:
+        """Whether to mix at `progress`, from 0 (first step) to below 1."""
+        return any(window.active(progress) for window in self.windows)
+
+
+def parse_schedule(text: str) -> MixSchedule:
+    """A schedule from `START-STOP` windows, separated by commas, each with an optional `:ON/OFF` cycle.
+
+    Raises:
+        UsageError: not such a text, or fractions outside 0 to 1 or out of order.
+    """
+    return MixSchedule(tuple(_parse_window(part) for part in text.split(",")))
+
+
+def _parse_window(text: str) -> Window:
+    match = _WINDOW.fullmatch(text)
+    allowed = "START-STOP or START-STOP:ON/OFF in fractions of training, such as 0.1-0.8:0.008/0.002"
+    if match is None:
+        raise UsageError(f"mix schedule {text.strip()!r} given, allowed is {allowed}")
+    window = Window(*(float(number) for number in match.groups() if number is not None))
+    if not 0 <= window.start < window.stop <= 1 or not 0 < window.on <= 1 or window.off > 1:
+        raise UsageError(f"mix schedule {text.strip()!r} is out of order or range, allowed is {allowed}")
+    return window

@@ -1,0 +1,1 @@
+"""Places inside a network where examples are mixed."""

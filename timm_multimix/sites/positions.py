@@ -1,0 +1,111 @@
+"""Logits and attention at every position of a timm model's features, from one pass of the backbone.
+
+Dense MultiMix (https://arxiv.org/abs/2311.05538) applies the classifier at every position. Here each
+position goes through the model's own head as an image (or a sequence) of that one position.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from .frozen_norm import batch_statistics, recorded_inputs, reused, uses_batch_statistics
+from .layout import Layout, find_layout
+
+EPSILON = 1e-6
+
+
+class Dense(NamedTuple):
+    """logits [b, c], positions [r, b, c] and attention [r, b].
+
+    Attention is positive and sums to one over the positions. With `class_tokens` the last of the r is
+    no position but the logits again, which the head makes from class tokens; its attention is 1.
+    """
+
+    logits: Tensor
+    positions: Tensor
+    attention: Tensor
+    class_tokens: bool
+
+
+def dense_forward(
+    model: nn.Module,
+    images: Tensor,
+    *,
+    attention_grad: bool = False,
+    features: Callable[[Tensor], Any] | None = None,
+    head: Callable[[Any], Any] | None = None,
+) -> Dense:
+    """The model's logits, the logits at each position and the positions' attention.
+
+    `features` and `head` stand in for the model's forward_features and forward_head, compiled for
+    instance; a head that has to take batch statistics is run as it is. Models without a map of
+    positions (pit, coat, crossvit, efficientvim ...) give one position, their logits, and a warning.
+
+    Raises:
+        UsageError: where the model is none of timm's or has no classifier
+    """
+    plain: Any = getattr(model, "_orig_mod", model)
+    _check_model(plain)
+    maps = (features or plain.forward_features)(images)
+    try:
+        layout = find_layout(plain, maps)
+        norms = [norm for norm in layout.norms if uses_batch_statistics(norm)]
+        classify = plain.forward_head if head is None or norms else head
+        with recorded_inputs(norms) as calls:
+            logits = _one_tensor(classify(maps))
+    except NotImplementedError as error:
+        raise _no_classifier(plain) from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        raise _no_classifier(plain)
+    if layout.channels == 0:
+        return Dense(logits, logits[None], _widened(logits).new_ones(1, len(logits)), class_tokens=False)
+    embeddings = layout.positions(maps)
+    with reused(batch_statistics(norm, x) for norm, x in calls):
+        each = _one_tensor(classify(layout.images_of_one(embeddings, maps.ndim)))
+    positions = each.view(*embeddings.shape[:2], -1)
+    attention = attend(embeddings if attention_grad else embeddings.detach())
+    return _with_class_tokens(layout, logits, positions, attention)
+
+
+def attend(embeddings: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """Attention [r, b] of embeddings [r, b, d]: their products with their mean, made positive, l1 over r.
+
+    In float32 at least. The epsilon stands in where no product is positive.
+    """
+    wide = _widened(embeddings)
+    score = (wide * wide.mean(dim=0)).sum(dim=-1).relu() + epsilon
+    return score / score.sum(dim=0)
+
+
+def _widened(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _with_class_tokens(layout: Layout, logits: Tensor, positions: Tensor, attention: Tensor) -> Dense:
+    if layout.reads_prefix:
+        positions = torch.cat([positions, logits[None]])
+        attention = torch.cat([attention, attention.new_ones(1, attention.shape[1])])
+    return Dense(logits, positions, attention, layout.reads_prefix)
+
+
+def _one_tensor(output: Any) -> Any:
+    """The mean of a distilled model's two outputs; timm's evaluation takes it as well."""
+    return torch.stack(list(output)).mean(dim=0) if isinstance(output, tuple) else output
+
+
+def _check_model(model: nn.Module) -> None:
+    if not (hasattr(model, "forward_features") and hasattr(model, "forward_head")):
+        name = type(model).__name__
+        raise UsageError(f"dense mixing got a {name} without forward_features; it takes timm's classifiers")
+    if getattr(model, "num_classes", None) == 0:
+        raise _no_classifier(model)
+
+
+def _no_classifier(model: nn.Module) -> UsageError:
+    name = type(model).__name__
+    return UsageError(
+        f"dense mixing got a {name} that gives no logits [b, classes]; it takes timm's classifiers"
+    )

@@ -1,0 +1,207 @@
+"""MixTask: a model, its mixers, loss and teacher as one timm training task."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from timm.task import TrainingTask
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from .distill import Teacher, create_teacher, predictions, teacher_logits
+from .errors import UsageError
+from .functional import mixed_loss, soft_loss, soft_targets
+from .functional.losses import Criterion
+from .functional.tuple_loss import KINDS
+from .mixers import Mixer, Mixture, create_mixer
+from .randomness import choice_generator, draw_generator
+from .schedule import MixSchedule, parse_schedule
+from .sites.student import Mixed, Student
+
+# Criteria that are linear in the target: a blend of targets is then the blend of losses, and costs one loss.
+_LINEAR = ("softmax", "sigmoid")
+
+
+class MixTask(TrainingTask):
+    """A training task that mixes: `task(images, labels)` gives loss, output and target.
+
+    model: any that maps images to logits (or to an object with `.logits`); timm's for the places `hidden` by
+    stage number and `positions`. mix: a mixer spec, or what create_mixer gave. distill: the weight g of the
+    teacher's targets, (1 - g) loss(labels) + g loss(teacher), rising linearly over the first `distill_warmup`
+    calls. teacher: `ema` (updated by `update_ema`), `self` (the model's own clean prediction, which costs a
+    pass only where the step has none), a module, or a pretrained timm model's name. schedule: see
+    parse_schedule; needs total_steps, the number of training calls in all.
+
+    All randomness is a function of (seed, rank, `step`): restore `step` and training goes on exactly.
+
+    Raises:
+        UsageError: an option outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        mix: str | Mixture = "none",
+        *,
+        criterion: Criterion = "softmax",
+        smoothing: float = 0.0,
+        distill: float = 0.0,
+        teacher: str | nn.Module = "ema",
+        seed: int = 0,
+        distill_warmup: int = 0,
+        schedule: str | MixSchedule | None = None,
+        total_steps: int | None = None,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(device=device, dtype=dtype, verbose=verbose)
+        _check(criterion, smoothing, distill, schedule, total_steps)
+        self.mixture = mix if isinstance(mix, Mixture) else create_mixer(mix)
+        self.criterion, self.smoothing = criterion, smoothing
+        self.distill, self.distill_warmup = distill, distill_warmup
+        self.schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
+        self.total_steps, self.seed, self.step = total_steps, seed, 0
+        self.student: nn.Module = Student(model, [mixer for _, mixer in self.mixture.branches])
+        self.teacher_kind = teacher if teacher in ("ema", "self") else "model"
+        self.teacher: Teacher | None = None
+        self._ema_calls, self._ema_updates = 0, 0
+        if distill and self.teacher_kind == "ema":
+            self.setup_ema(decay=0.999, use_warmup=True)
+        elif distill and self.teacher_kind == "model":
+            self.teacher = create_teacher(teacher, self.trainable_module)
+
+    @property
+    def trainable_module(self) -> nn.Module:
+        """The model itself, outside of any wrapper."""
+        return self._unwrapped.model
+
+    @property
+    def _unwrapped(self) -> Student:
+        student = self.student
+        return student.module if isinstance(student, DistributedDataParallel) else student
+
+    def forward(self, input: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The loss of one batch: images [b, ...] and labels, class indices [b] or targets [b, c].
+
+        loss: a scalar; output [rows, c]: the logits, of mixed examples where the network saw such; target
+        [rows, c]: what output was trained towards. In eval mode nothing is mixed, smoothed or distilled.
+        """
+        if not self.training:
+            output = self._unwrapped.logits(input)
+            targets = soft_targets(target, output.shape[-1])
+            return {"loss": soft_loss(output, targets, self.criterion), "output": output, "target": targets}
+        mixed = self.student(input, self._choose_mixer(), self._generator(input))
+        targets = soft_targets(target, mixed.output.shape[-1], self.smoothing)
+        loss, trained_towards = self._loss(mixed, targets, input)
+        self.step += 1
+        return {"loss": loss, "output": mixed.output, "target": trained_towards}
+
+    def _choose_mixer(self) -> Mixer:
+        if self.schedule is not None and not self.schedule.active(self.step / (self.total_steps or 1)):
+            return _OFF.branches[0][1]
+        return self.mixture.choose(choice_generator(self.seed, self.step))
+
+    def _generator(self, images: Tensor) -> torch.Generator:
+        return draw_generator(self.seed, self.step, images.device)
+
+    def _loss(self, mixed: Mixed, targets: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, blended with the teacher's where there is one, and the targets of the output."""
+        weight = self._distill_weight()
+        if not weight:
+            return self._loss_against(mixed, targets), _output_targets(mixed, targets)
+        taught = predictions(self._teacher_logits(mixed, images), self.criterion)
+        blended = torch.lerp(targets.expand_as(taught).to(taught.dtype), taught, weight)
+        if self.criterion in _LINEAR:
+            loss = self._loss_against(mixed, blended)
+        else:
+            parts = self._loss_against(mixed, targets), self._loss_against(mixed, taught)
+            loss = (1 - weight) * parts[0] + weight * parts[1]
+        return loss, _output_targets(mixed, blended)
+
+    def _loss_against(self, mixed: Mixed, targets: Tensor) -> Tensor:
+        if mixed.clean is None:
+            return soft_loss(mixed.output, mixed.draw.targets(targets), self.criterion)
+        return mixed_loss(mixed.draw, mixed.clean, targets, self.criterion)
+
+    def _distill_weight(self) -> float:
+        return self.distill * min(1.0, (self.step + 1) / self.distill_warmup if self.distill_warmup else 1.0)
+
+    def _teacher_logits(self, mixed: Mixed, images: Tensor) -> Tensor:
+        """The teacher's logits of the clean images: [b, c], or [r, b, c] where the mixing is dense."""
+        if self.teacher_kind == "self":
+            return self._own_logits(images) if mixed.clean is None else mixed.clean
+        positions = len(mixed.clean) if mixed.clean is not None and mixed.clean.dim() == 3 else None
+        if self.teacher is not None:
+            return self.teacher(images, positions)
+        return teacher_logits(self._ema_model(), images, positions)
+
+    @torch.no_grad()
+    def _own_logits(self, images: Tensor) -> Tensor:
+        """The model's prediction as it would be in evaluation; leaves its batch statistics alone."""
+        training = [module for module in self.trainable_module.modules() if module.training]
+        self.trainable_module.eval()
+        try:
+            return self._unwrapped.logits(images)
+        finally:
+            for module in training:
+                module.training = True
+
+    def _ema_model(self) -> nn.Module:
+        if self._ema_calls and not self._ema_updates:
+            raise RuntimeError("EMA teacher never updated: call task.update_ema(step) after optimizer.step()")
+        self._ema_calls += 1
+        return self.trainable_module_ema.module
+
+    def setup_ema(self, *args: Any, **kwargs: Any) -> ModelEmaV3:
+        """Create the moving average of the model, frozen; arguments as timm's ModelEmaV3 takes them."""
+        return super().setup_ema(*args, **kwargs).requires_grad_(False)
+
+    def update_ema(self, step: int | None = None) -> None:
+        """Update the moving average after an optimizer step; step 0 copies the model."""
+        self._ema_updates += 1
+        super().update_ema(step)
+
+    def train(self, mode: bool = True) -> "MixTask":
+        """Set the training mode of the model; its average and its teacher stay in eval mode."""
+        super().train(mode)
+        if self.has_ema():
+            self.trainable_module_ema.eval()
+        return self
+
+    def compile(self, backend: str = "inductor", mode: str | None = None, **kwargs: Any) -> nn.Module:
+        """Compile the passes through the model; call it before wrapping for distributed training."""
+        self._unwrapped.compile_calls(backend=backend, mode=mode, **kwargs)
+        return self.trainable_module
+
+    def prepare_distributed(self, device_ids: list[int] | None = None, **ddp_kwargs: Any) -> "MixTask":
+        """Wrap the mixed forward pass in DistributedDataParallel, for loops that do not use Accelerate."""
+        self.student = DistributedDataParallel(self.student, device_ids=device_ids, **ddp_kwargs)
+        return self
+
+    def no_sync(self) -> AbstractContextManager[None]:
+        """A context in which gradients are not synchronised, for accumulation after prepare_distributed."""
+        return self.student.no_sync() if isinstance(self.student, DistributedDataParallel) else nullcontext()
+
+
+_OFF = create_mixer("none")
+
+
+def _output_targets(mixed: Mixed, targets: Tensor) -> Tensor:
+    """What mixed.output is trained towards: mixed targets, or the examples' own, averaged over positions."""
+    if mixed.clean is None:
+        return mixed.draw.targets(targets)
+    return targets.mean(0) if targets.dim() == 3 else targets
+
+
+def _check(
+    criterion: Criterion, smoothing: float, distill: float, schedule: object, total_steps: int | None
+) -> None:
+    if not callable(criterion) and criterion not in KINDS:
+        raise UsageError(f"criterion={criterion!r} given, allowed are {', '.join(KINDS)} or a callable")
+    for name, value in (("smoothing", smoothing), ("distill", distill)):
+        if not 0 <= value <= 1:
+            raise UsageError(f"{name}={value!r} given, allowed is a number from 0 to 1")
+    if schedule is not None and (total_steps is None or total_steps < 1):
+        raise UsageError(f"total_steps={total_steps!r} given, a schedule needs the number of training calls")

@@ -1,0 +1,127 @@
+"""Checkpoints that resume bit for bit; a kill at any moment leaves the earlier ones whole."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from timm_multimix.errors import UsageError
+from timm_multimix.options import options_to_yaml
+
+from .files import digest, fresh_folder, publish_folder, remove_folder
+from .packing import pack, unpack, whole
+from .position import Position
+from .setup import Setup
+from .sums import Sums
+
+KEPT = 2
+
+
+def save_checkpoint(folder: Path, setup: Setup, position: Position, sums: Sums) -> None:
+    """Write `folder/step-UPDATES`, to be called by all processes together; only the newest two stay."""
+    accelerator = setup.accelerator
+    target = folder / f"step-{position.updates:08d}"
+    if accelerator.is_main_process:
+        fresh_folder(target)
+    accelerator.wait_for_everyone()
+    temporary = target.with_name(f".tmp-new-{target.name}")
+    save_file(_rank_tensors(setup, sums), temporary / _rank_name(accelerator.process_index))
+    state, tensors = pack(_common_state(setup, position))
+    weights = {name: whole(value).contiguous() for name, value in setup.weights().items()}
+    if accelerator.is_main_process:
+        save_file(weights, temporary / "weights.safetensors")
+        save_file(tensors, temporary / "state.safetensors")
+        (temporary / "state.json").write_text(state, encoding="utf-8")
+        (temporary / "config.yaml").write_text(options_to_yaml(setup.options), encoding="utf-8")
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
+        (temporary / "check.json").write_text(json.dumps(digests, indent=1), encoding="utf-8")
+        publish_folder(temporary, target)
+        for old in complete_checkpoints(folder)[:-KEPT]:
+            remove_folder(old)
+
+
+def _rank_name(rank: int) -> str:
+    return f"rank-{rank:05d}.safetensors"
+
+
+def _rank_tensors(setup: Setup, sums: Sums) -> dict[str, torch.Tensor]:
+    """What processes do not share: buffers of the model and its average, sums of the running epoch."""
+    tensors = {f"buffer.{name}": whole(value).contiguous() for name, value in setup.buffers().items()}
+    return tensors | {f"sums.{name}": value for name, value in sums.tensors().items()}
+
+
+def _common_state(setup: Setup, position: Position) -> dict[str, Any]:
+    scaler = setup.accelerator.scaler
+    return {
+        "position": asdict(position),
+        "task_step": setup.task.step,
+        "engine": engine(setup),
+        "optimizer": setup.optimizer.state_dict(),
+        "scheduler": setup.scheduler.state_dict() if setup.scheduler else None,
+        "scaler": scaler.state_dict() if scaler else None,
+    }
+
+
+def engine(setup: Setup) -> dict[str, Any]:
+    """What the launcher decides and the result depends on."""
+    return {
+        "number of processes": setup.accelerator.num_processes,
+        "mixed precision": setup.accelerator.mixed_precision,
+    }
+
+
+def load_checkpoint(folder: Path, setup: Setup) -> tuple[Position, Sums]:
+    """Put a run where the checkpoint left it.
+
+    Raises:
+        UsageError: if it was written with another number of processes or another precision.
+    """
+    state = unpack(
+        (folder / "state.json").read_text(encoding="utf-8"), load_file(folder / "state.safetensors")
+    )
+    for name, now in engine(setup).items():
+        if state["engine"][name] != now:
+            raise UsageError(f"{name}: {folder} was written with {state['engine'][name]}, this run has {now}")
+    rank = load_file(folder / _rank_name(setup.accelerator.process_index))
+    setup.load_weights(load_file(folder / "weights.safetensors"))
+    setup.load_weights({k.removeprefix("buffer."): v for k, v in rank.items() if k.startswith("buffer.")})
+    setup.task.step = state["task_step"]
+    setup.load_optimizer(state["optimizer"])
+    if setup.scheduler:
+        setup.scheduler.load_state_dict(state["scheduler"])
+    if setup.accelerator.scaler:
+        setup.accelerator.scaler.load_state_dict(state["scaler"])
+    sums = {k.removeprefix("sums."): v for k, v in rank.items() if k.startswith("sums.")}
+    return Position(**state["position"]), Sums.from_tensors(sums, setup.accelerator.device)
+
+
+def complete_checkpoints(folder: Path) -> list[Path]:
+    """The finished checkpoints in a run's `checkpoints` folder, oldest first."""
+    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+
+
+def is_intact(checkpoint: Path) -> bool:
+    """Whether every file of a checkpoint holds what was written."""
+    try:
+        digests = json.loads((checkpoint / "check.json").read_text(encoding="utf-8"))
+        return all(digest(checkpoint / name) == value for name, value in digests.items())
+    except (OSError, ValueError):
+        return False
+
+
+def newest_checkpoint(run: Path) -> Path | None:
+    """The newest intact checkpoint of a run folder."""
+    found = reversed(complete_checkpoints(run / "checkpoints"))
+    return next((path for path in found if is_intact(path)), None)
+
+
+def clean_up(run: Path) -> None:
+    """Delete what a killed run left half-written."""
+    for leftover in [*run.glob(".tmp-*"), *(run / "checkpoints").glob(".tmp-*")]:
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()

@@ -1,0 +1,61 @@
+"""Accelerate: how many processes, on which device, in which precision."""
+
+import os
+from argparse import Namespace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import DistributedType
+
+from timm_multimix.errors import UsageError
+from timm_multimix.options import options_to_dict
+
+from .model import attempt
+
+
+def start_accelerator(options: Namespace) -> Accelerator:
+    """The accelerator as the launcher describes it.
+
+    Raises:
+        UsageError: if several processes were launched that would each run alone, or a tracker is missing.
+    """
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    # Without this, processes launched where there is no accelerator do not join, and each trains alone.
+    cpu = launched > 1 and not torch.accelerator.is_available()
+    # The folder of the logs is known later: see `start_trackers`.
+    accelerator = attempt(
+        "accelerate", lambda: Accelerator(cpu=cpu, log_with=options.log_with or None, project_dir=".")
+    )
+    if launched > 1 and accelerator.num_processes == 1:
+        raise UsageError(
+            f"{launched} processes were launched but accelerate sees one; on CPUs set ACCELERATE_USE_CPU=true"
+        )
+    missing = set(options.log_with) - {str(tracker) for tracker in accelerator.log_with} - {"all"}
+    if missing:
+        raise UsageError(f"--log-with {missing.pop()}: the package of this tracker is not installed")
+    return accelerator
+
+
+def prepare(
+    accelerator: Accelerator, task: torch.nn.Module, optimizer: torch.optim.Optimizer, options: Namespace
+) -> tuple[torch.nn.Module, AcceleratedOptimizer]:
+    """The task and the optimizer as the engine wants them."""
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
+        # It reads the batch size off a prepared loader, and here there is none.
+        accelerator.state.deepspeed_plugin.deepspeed_config["train_micro_batch_size_per_gpu"] = (
+            options.batch_size
+        )
+    return accelerator.prepare(task, optimizer)
+
+
+def start_trackers(accelerator: Accelerator, folder: Path, options: Namespace) -> None:
+    """Start the trackers of --log-with; those that write files do so in the run's `logs`."""
+    accelerator.project_configuration.logging_dir = str(folder)
+    config = {
+        name: value if isinstance(value, (bool, int, float)) else str(value)
+        for name, value in options_to_dict(options).items()
+    }
+    if accelerator.log_with:
+        accelerator.init_trackers("logs", config)

@@ -1,0 +1,55 @@
+"""Evaluation of the plain model: every sample counts once, on any number of processes."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+
+from .ranks import share_buffers
+
+
+class Evaluation(NamedTuple):
+    """Cross-entropy per sample, top-1 and top-5 accuracy in per cent, and how many samples they are of."""
+
+    loss: float
+    top1: float
+    top5: float
+    samples: int
+
+
+Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+
+
+def evaluate(
+    model: torch.nn.Module, batches: Batches, accelerator: Accelerator, layout: torch.memory_format
+) -> Evaluation:
+    """Accuracy and loss over the batches of all processes; samples that are not valid do not count."""
+    share_buffers(model)
+    training = model.training
+    model.eval()
+    counts = torch.zeros(4, dtype=torch.float64, device=accelerator.device)
+    with torch.no_grad(), accelerator.autocast():
+        for images, labels, valid in batches:
+            images = images.to(accelerator.device, memory_format=layout, non_blocking=True)
+            labels, valid = (x.to(accelerator.device, non_blocking=True) for x in (labels, valid))
+            counts += count(predict(model, images), labels, valid)
+    model.train(training)
+    loss, correct1, correct5, samples = accelerator.reduce(counts.clone(), "sum").tolist()
+    return Evaluation(loss / samples, 100 * correct1 / samples, 100 * correct5 / samples, int(samples))
+
+
+def predict(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Logits [b, c] of a model, whether it returns them or an object that holds them."""
+    output = model(images)
+    return (output if isinstance(output, torch.Tensor) else output.logits).float()
+
+
+def count(logits: torch.Tensor, labels: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """Sums over the valid rows of logits [b, c]: loss, right first guesses, right among five, samples."""
+    loss = F.cross_entropy(logits.double(), labels, reduction="none")
+    guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    right = guesses == labels[:, None]
+    each = torch.stack([loss, right[:, 0].double(), right.any(1).double(), torch.ones_like(loss)])
+    return each.where(valid, 0.0).sum(1)

@@ -1,0 +1,47 @@
+"""The trained model as a folder that timm loads: `timm.create_model("local-dir:FOLDER", pretrained=True)`."""
+
+import json
+import re
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from timm.models._hub import save_config_for_hf
+
+from .files import fresh_folder, publish_folder, write_text
+from .packing import whole
+from .setup import Setup
+
+_FOREIGN = ("license", "description", "origin_url", "paper_name", "paper_ids", "notes")
+
+
+def export_model(setup: Setup, kind: str, folder: Path, facts: dict[str, float] | None = None) -> None:
+    """Write the raw or ema weights in timm's format, to be called by all processes together.
+
+    Of timm's config it drops what belongs to the weights training started from, and the second
+    `num_classes`, which transformers cannot load.
+    """
+    model = setup.models()[kind]
+    weights = {name: whole(value).contiguous() for name, value in model.state_dict().items()}
+    if setup.accelerator.is_main_process:
+        temporary = fresh_folder(folder)
+        save_file(weights, temporary / "model.safetensors", metadata={"format": "pt"})
+        (temporary / "config.json").write_text(
+            json.dumps(make_config(setup, model, temporary), indent=2) + "\n", encoding="utf-8"
+        )
+        if facts is not None:
+            write_text(temporary / "facts.json", json.dumps(facts, indent=2) + "\n")
+        publish_folder(temporary, folder)
+
+
+def make_config(setup: Setup, model: torch.nn.Module, folder: Path) -> dict[str, object]:
+    """The config.json of a model: how to build it, its preprocessing, its labels."""
+    path = folder / "config.json"
+    tag = re.sub(r"[^a-z0-9]+", "_", setup.options.mix.lower()).strip("_")
+    about = {"label_names": setup.splits.class_names, "pretrained_cfg": {"tag": tag}}
+    save_config_for_hf(model, str(path), model_config=about, data_config=setup.data_config)
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.get("model_args", {}).pop("num_classes", None)
+    for name in _FOREIGN:
+        config["pretrained_cfg"].pop(name, None)
+    return config

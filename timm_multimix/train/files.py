@@ -1,0 +1,57 @@
+"""Writing files so that a reader, or a run killed at any moment, never meets a half-written one."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole: a temporary file beside it, then a rename."""
+    temporary = path.with_name(f".tmp-{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    sync(temporary)
+    os.replace(temporary, path)
+    sync(path.parent)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder; it loses its name first, so that a half-deleted one is never taken for whole."""
+    if folder.exists():
+        doomed = folder.with_name(f".tmp-old-{folder.name}")
+        shutil.rmtree(doomed, ignore_errors=True)
+        os.replace(folder, doomed)
+        shutil.rmtree(doomed)
+
+
+def publish_folder(temporary: Path, folder: Path) -> None:
+    """Give a finished folder its name, in place of an older one of that name."""
+    for path in temporary.iterdir():
+        sync(path)
+    sync(temporary)
+    remove_folder(folder)
+    os.replace(temporary, folder)
+    sync(folder.parent)
+
+
+def fresh_folder(folder: Path) -> Path:
+    """An empty folder to write into before `publish_folder(it, folder)`."""
+    temporary = folder.with_name(f".tmp-new-{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    return temporary

@@ -1,0 +1,107 @@
+"""A timm model made for the data, and the preprocessing that goes with it."""
+
+import difflib
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import timm
+import torch
+from timm.data import resolve_input_data_config
+
+import timm_multimix.models  # noqa: F401  registers the package's own networks with timm
+from timm_multimix.errors import UsageError
+
+Result = TypeVar("Result")
+_FAILURES = (ValueError, RuntimeError, TypeError, AssertionError, KeyError, OSError, ImportError)
+
+
+def attempt(what: str, action: Callable[[], Result]) -> Result:
+    """The result of an action of another library.
+
+    Raises:
+        UsageError: in one line that begins with `what`, where the action fails.
+    """
+    try:
+        return action()
+    except UsageError:
+        raise
+    except _FAILURES as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"{what}: {reason}") from error
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint at the known names most like this one."""
+    close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+    return (
+        f"close to it: {', '.join(close)}"
+        if close
+        else f"there are {len(known)}, such as {', '.join(known[:3])}"
+    )
+
+
+def check_model_name(name: str) -> None:
+    """Look a model's name up before anything slow happens.
+
+    Raises:
+        UsageError: if timm cannot know it.
+    """
+    source, identifier = attempt(f"model {name}", lambda: timm.models.parse_model_name(name))
+    if source is None and not timm.is_model(identifier.split(".")[0]):
+        raise UsageError(f"unknown model {name!r}; {nearest(identifier, timm.list_models())}")
+
+
+def create_model(options: Namespace, classes: int) -> torch.nn.Module:
+    """The model of the options with a classifier for so many classes, in the memory layout asked for.
+
+    Raises:
+        UsageError: if it does not exist, has no such weights or does not take an argument.
+    """
+    wanted = {"img_size": options.img_size, "in_chans": options.in_chans}
+    rates = {"drop_rate": options.drop or None, "drop_path_rate": options.drop_path}
+
+    def create() -> Any:
+        arguments = timm.models.resolve_model_input_args(options.model, wanted, **options.model_kwargs)
+        return timm.create_model(
+            pretrained=options.pretrained, num_classes=options.num_classes or classes, **arguments, **rates
+        )
+
+    model: Any = attempt(f"model {options.model}", create)
+    if options.grad_checkpointing:
+        attempt(f"--grad-checkpointing with {options.model}", lambda: model.set_grad_checkpointing(True))
+    return model.to(memory_format=torch.channels_last) if options.channels_last else model
+
+
+def resolve_data_config(options: Namespace, model: torch.nn.Module) -> dict[str, Any]:
+    """Input size, normalisation, crop and interpolation: the options', else the model's.
+
+    Raises:
+        UsageError: if the model cannot take what is asked for.
+    """
+    names = ("img_size", "in_chans", "mean", "std", "crop_pct", "interpolation")
+    asked = {name: getattr(options, name) for name in names}
+    return attempt(f"input of {options.model}", lambda: resolve_input_data_config(model, asked))
+
+
+def describe_input(model: torch.nn.Module, data_config: dict[str, Any]) -> None:
+    """Write the preprocessing into the model's own description, where teachers and the export read it."""
+    config: dict[str, Any] = dict(getattr(model, "pretrained_cfg", {}))
+    same_size = tuple(config.get("input_size", ())) == tuple(data_config["input_size"])
+    model.pretrained_cfg = config | data_config | ({} if same_size else {"pool_size": None})  # type: ignore[assignment]
+
+
+@torch.no_grad()
+def try_out(options: Namespace, model: torch.nn.Module, data_config: dict[str, Any]) -> None:
+    """Run one empty image through the model, so that an unsuitable one is found before training.
+
+    Raises:
+        UsageError: if it cannot take images of this size or does not classify.
+    """
+    model.eval()
+    image = torch.zeros(1, *data_config["input_size"])
+    size = "x".join(map(str, data_config["input_size"]))
+    output: object = attempt(f"{options.model} does not take {size} images", lambda: model(image))
+    model.train()
+    if not isinstance(output, torch.Tensor) and not hasattr(output, "logits"):
+        raise UsageError(f"{options.model} gives a {type(output).__name__}, not class scores")

@@ -1,0 +1,146 @@
+"""Where a run lives: a new folder, or an old one to go on in. Only `claim` writes."""
+
+import itertools
+import json
+import re
+import shutil
+import time
+from argparse import Namespace
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from timm_multimix.errors import UsageError
+from timm_multimix.options import options_to_yaml, parse_train_options
+from timm_multimix.options.config import NOT_RECORDED
+
+from .checkpoint import clean_up, is_intact, newest_checkpoint
+from .files import write_text
+
+FREE = NOT_RECORDED | {"workers", "pin_mem", "log_interval", "log_with", "checkpoint_interval"}
+"""Options that leave a run's result as it is, so that a resumed run may have others."""
+
+WRITTEN = ("config.yaml", "metrics.csv", "summary.json", "curves.png", "checkpoints", "model", "logs")
+"""What a run writes, and --overwrite deletes."""
+
+
+@dataclass
+class Place:
+    """A run's folder (None: a new one under runs/), its options, and what there is to go on from."""
+
+    folder: Path | None
+    options: Namespace
+    checkpoint: Path | None = None
+    summary: dict[str, Any] | None = None  # of a run that is finished
+
+
+def find_place(options: Namespace) -> Place:
+    """Look where a run is to start, or to go on with the options it was started with.
+
+    Raises:
+        UsageError: if the output folder is in use, or there is nothing of this run to resume.
+    """
+    output = Path(options.output) if options.output else None
+    if options.resume == "auto" and output and is_run(output):
+        return find_rest(output, newest_checkpoint(output), options)
+    if options.resume in (None, "auto"):
+        if output:
+            check_usable(output, options.overwrite)
+        return Place(output, options)
+    source = Path(options.resume)
+    run = source.parent.parent if source.parent.name == "checkpoints" else source
+    if not is_run(run):
+        raise UsageError(f"--resume {source}: neither `auto` nor a run's folder nor one of its checkpoints")
+    checkpoint = newest_checkpoint(run) if run == source else source
+    if checkpoint is None or not is_intact(checkpoint):
+        raise UsageError(f"--resume {source}: no complete checkpoint there")
+    if output and output.resolve() != run.resolve():
+        check_usable(output, False)
+        return Place(output, adopt(options, run), checkpoint)
+    return find_rest(run, checkpoint, options)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run was started in a folder."""
+    return (folder / "config.yaml").is_file()
+
+
+def check_usable(folder: Path, overwrite: bool) -> None:
+    """Raises: UsageError if a folder holds something, unless that is a run to be overwritten."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--output {folder} is a file")
+    if not folder.is_dir() or all(path.name.startswith(".tmp-") for path in folder.iterdir()):
+        return
+    if not is_run(folder):
+        raise UsageError(f"--output {folder} holds files that are no run's; choose a new or empty folder")
+    if not overwrite:
+        raise UsageError(
+            f"--output {folder} holds a run; go on with --resume auto or replace it with --overwrite"
+        )
+
+
+def find_rest(run: Path, checkpoint: Path | None, options: Namespace) -> Place:
+    """What is left to do of a run in its own folder."""
+    adopted, done = adopt(options, run), run / "summary.json"
+    named = checkpoint is not None and options.resume == str(checkpoint)
+    summary = json.loads(done.read_text(encoding="utf-8")) if done.is_file() and not named else None
+    return Place(run, adopted, checkpoint, summary)
+
+
+def adopt(options: Namespace, run: Path) -> Namespace:
+    """The options a run was started with, and of those now given the ones that leave its result alone.
+
+    Raises:
+        UsageError: which names the first option given that differs and matters.
+    """
+    saved, adopted = parse_train_options(["--config", str(run / "config.yaml")]), copy(options)
+    for name in sorted(vars(saved).keys() - FREE):
+        mine, theirs = (_plain(getattr(source, name)) for source in (options, saved))
+        if name in options.given and mine != theirs:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{flag} {mine}: the run to resume in {run} has {theirs}, which only a new run can change"
+            )
+        setattr(adopted, name, theirs)
+    adopted.given = options.given | vars(saved).keys()
+    return adopted
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def claim(place: Place, options: Namespace) -> Path:
+    """Make a run's folder ready and write its config.yaml.
+
+    Raises:
+        UsageError: if the folder cannot be written to.
+    """
+    try:
+        folder = place.folder or new_folder(options)
+        folder.mkdir(parents=True, exist_ok=True)
+        stale = WRITTEN if options.overwrite else ("summary.json",)
+        for path in (folder / name for name in stale):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        clean_up(folder)
+        write_text(folder / "config.yaml", options_to_yaml(options))
+        if place.checkpoint and place.checkpoint.parent.parent.resolve() != folder.resolve():
+            shutil.copytree(place.checkpoint.with_name("best"), folder / "checkpoints" / "best")
+    except OSError as error:
+        raise UsageError(f"cannot write the run's folder: {error}") from error
+    return folder
+
+
+def new_folder(options: Namespace) -> Path:
+    """A new folder runs/DATE-TIME-MODEL-MIX; runs that start in the same second get numbers."""
+    words = (re.sub(r"[^A-Za-z0-9.-]+", "_", word).strip("_.")[:40] for word in (options.model, options.mix))
+    name = "-".join([time.strftime("%Y%m%d-%H%M%S"), *words])
+    for number in itertools.count(1):
+        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        break
+    return folder

@@ -1,0 +1,121 @@
+"""The record of a run: metrics.csv, curves.png, summary.json."""
+
+import csv
+import io
+import json
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import accelerate
+import timm
+import torch
+
+import timm_multimix
+
+from .evaluate import Evaluation
+from .files import write_text
+from .position import Position
+from .setup import Setup
+from .sums import Totals
+
+TIMING = ("seconds", "images_per_second")
+"""The last columns of metrics.csv: of training only, and alone in differing from run to run."""
+
+
+def epoch_row(
+    setup: Setup, position: Position, totals: Totals, results: dict[str, Evaluation]
+) -> dict[str, Any]:
+    """A row of metrics.csv. train_top1_weighted: target mass on the predicted class, honest under mixing."""
+    row: dict[str, Any] = {
+        "epoch": position.epoch,
+        "train_loss": totals.loss,
+        "train_top1_weighted": totals.top1_weighted,
+    }
+    for kind, result in results.items():
+        name = {"raw": "eval", "ema": "ema"}[kind]
+        row |= {f"{name}_loss": result.loss, f"{name}_top1": result.top1, f"{name}_top5": result.top5}
+    row |= {"lr": max(group["lr"] for group in setup.optimizer.param_groups), "updates": position.updates}
+    return row | dict(
+        zip(TIMING, (round(position.seconds, 3), round(totals.images / position.seconds, 1)), strict=True)
+    )
+
+
+def write_metrics(run: Path, rows: list[dict[str, Any]]) -> None:
+    """Rewrite metrics.csv, whole."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(run / "metrics.csv", text.getvalue())
+
+
+def draw_curves(run: Path, rows: list[dict[str, Any]]) -> None:
+    """Write curves.png: loss and accuracy by epoch."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for panel, title, ending in zip(panels, ("loss", "top-1 accuracy, %"), ("loss", "top1"), strict=True):
+        for name in (key for key in rows[0] if key.removesuffix("_weighted").endswith(ending)):
+            panel.plot(
+                [row["epoch"] for row in rows], [row[name] for row in rows], label=name.replace("_", " ")
+            )
+        panel.set(xlabel="epoch", title=title)
+        panel.grid(alpha=0.3)
+        panel.legend()
+    temporary = run / ".tmp-curves.png"
+    figure.savefig(temporary, dpi=120)
+    os.replace(temporary, run / "curves.png")
+
+
+def summarize(
+    setup: Setup, position: Position, results: dict[str, Evaluation], exported: str, ranks: dict[str, bool]
+) -> dict[str, Any]:
+    """The content of summary.json; top1 is the last epoch's, in per cent, of the weights in model/."""
+    options, rows = setup.options, position.rows
+    seconds = sum(row["seconds"] for row in rows)
+    split = setup.splits.evaluation_split
+    return {
+        "mix": options.mix,
+        "model": options.model,
+        "dataset": options.dataset,
+        "epochs": setup.epochs,
+        "seed": options.seed,
+        "num_processes": setup.accelerator.num_processes,
+        "samples_evaluated": results[exported].samples,
+        "top1": results[exported].top1,
+        "top1_best": position.best_top1,
+        "best_epoch": position.best_epoch,
+        "exported_weights": exported,
+        "evaluation_split": split,
+        "best_chosen_on_test_split": split.startswith("test"),
+        "results": {kind: result._asdict() for kind, result in results.items()},
+        "train_split": setup.splits.train_split,
+        "train_samples": len(setup.train.dataset),
+        "classes": len(setup.splits.class_names),
+        "parameters": sum(parameter.numel() for parameter in setup.model.parameters()),
+        **ranks,
+        "device": setup.accelerator.device.type,
+        "mixed_precision": setup.accelerator.mixed_precision,
+        "train_seconds": round(seconds, 3),
+        "images_per_second": round(
+            sum(row["seconds"] * row["images_per_second"] for row in rows) / seconds, 1
+        ),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "versions": {
+            "timm_multimix": timm_multimix.__version__,
+            "timm": timm.__version__,
+            "torch": torch.__version__,
+            "accelerate": accelerate.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def write_summary(run: Path, summary: dict[str, Any]) -> None:
+    """Write summary.json, the sign of a finished run, so last of all."""
+    write_text(run / "summary.json", json.dumps(summary, indent=2) + "\n")

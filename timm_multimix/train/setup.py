@@ -1,0 +1,199 @@
+"""Everything a run needs, made from its options before anything is written."""
+
+from argparse import Namespace
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from timm.optim import create_optimizer_v2, list_optimizers, optimizer_kwargs
+from timm.scheduler import create_scheduler_v2, scheduler_kwargs
+from timm.scheduler.scheduler import Scheduler
+from torch.utils.data import DataLoader
+
+from timm_multimix.data import Splits, load_splits
+from timm_multimix.errors import UsageError
+from timm_multimix.mixers import create_mixer
+from timm_multimix.options import fill_defaults
+from timm_multimix.schedule import parse_schedule
+from timm_multimix.task import MixTask
+
+from .engine import prepare
+from .loaders import Stream, create_streams
+from .model import (
+    attempt,
+    check_model_name,
+    create_model,
+    describe_input,
+    nearest,
+    resolve_data_config,
+    try_out,
+)
+from .ranks import shard_like
+
+
+@dataclass
+class Setup:
+    """The parts of a run. `task` is plain; `wrapped` is what accelerate made of it, for training steps."""
+
+    options: Namespace
+    accelerator: Accelerator
+    splits: Splits
+    data_config: dict[str, Any]
+    model: torch.nn.Module
+    task: MixTask
+    wrapped: torch.nn.Module
+    optimizer: AcceleratedOptimizer
+    scheduler: Scheduler | None
+    train: Stream
+    evaluation: DataLoader
+    epochs: int
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """The memory layout of images."""
+        return torch.channels_last if self.options.channels_last else torch.contiguous_format
+
+    def models(self) -> dict[str, torch.nn.Module]:
+        """The weights there are: `raw`, and `ema` where a moving average is kept."""
+        return {"raw": self.model} | (
+            {"ema": self.task.trainable_module_ema.module} if self.task.has_ema() else {}
+        )
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Parameters and buffers of all models, by `raw.NAME` and `ema.NAME`."""
+        return {
+            f"{kind}.{k}": v for kind, model in self.models().items() for k, v in model.state_dict().items()
+        }
+
+    def buffers(self) -> dict[str, torch.Tensor]:
+        """Those of `weights` that processes do not share."""
+        names = {
+            f"{kind}.{name}" for kind, model in self.models().items() for name, _ in model.named_buffers()
+        }
+        return {name: value for name, value in self.weights().items() if name in names}
+
+    @torch.no_grad()
+    def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Copy tensors into the `weights` of these names."""
+        weights = self.weights()
+        for name, value in tensors.items():
+            weights[name].copy_(shard_like(value, weights[name]))
+
+    def load_optimizer(self, state: dict[str, Any]) -> None:
+        """Restore the optimizer; tensors shaped like a sharded parameter are sharded like it."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for index, entries in state["state"].items():
+            for name, value in entries.items():
+                if isinstance(value, torch.Tensor) and value.shape == parameters[index].shape:
+                    entries[name] = shard_like(value, parameters[index])
+        self.optimizer.load_state_dict(state)
+
+
+def build(options: Namespace, accelerator: Accelerator) -> Setup:
+    """Make all parts of a run; nothing is written.
+
+    Raises:
+        UsageError: for every option that cannot work.
+    """
+    check_names(options)
+    splits = load_splits(
+        options.dataset,
+        train_split=options.train_split,
+        val_split=options.val_split,
+        image_column=options.image_column,
+        label_column=options.label_column,
+    )
+    options = fill_defaults(options, splits.defaults)
+    check_classes(options, splits)
+    torch.manual_seed(options.seed)
+    model = create_model(options, len(splits.class_names))
+    data_config = resolve_data_config(options, model)
+    describe_input(model, data_config)
+    try_out(options, model, data_config)
+    train, evaluation = create_streams(options, accelerator, splits, data_config)
+    optimizer = create_optimizer(options, model)
+    scheduler, epochs = create_scheduler(options, optimizer, train.updates(options.grad_accum_steps))
+    task = create_task(options, model, steps=epochs * len(train.batches), epoch_steps=len(train.batches))
+    wrapped, prepared = prepare(accelerator, task, optimizer, options)
+    return Setup(
+        options,
+        accelerator,
+        splits,
+        data_config,
+        model,
+        task,
+        wrapped,
+        prepared,
+        scheduler,
+        train,
+        evaluation.loader,
+        epochs,
+    )
+
+
+def check_names(options: Namespace) -> None:
+    """Look up what has a name, before anything slow happens.
+
+    Raises:
+        UsageError: for an unknown mixer, schedule, model or optimizer.
+    """
+    create_mixer(options.mix)
+    if options.mix_schedule:
+        parse_schedule(options.mix_schedule)
+    check_model_name(options.model)
+    optimizers = [str(name) for name in list_optimizers()]
+    if options.opt.lower() not in optimizers:
+        raise UsageError(f"unknown optimizer {options.opt!r}; {nearest(options.opt, optimizers)}")
+    if options.export_weights == "ema" and not options.model_ema:
+        raise UsageError("--export-weights ema needs --model-ema")
+
+
+def check_classes(options: Namespace, splits: Splits) -> None:
+    """Compare the classifier asked for with the data.
+
+    Raises:
+        UsageError: if it is too small.
+    """
+    if options.num_classes is not None and options.num_classes < len(splits.class_names):
+        classes = len(splits.class_names)
+        raise UsageError(
+            f"--num-classes {options.num_classes}, but {options.dataset} has labels 0 to {classes - 1}"
+        )
+
+
+def create_optimizer(options: Namespace, model: torch.nn.Module) -> torch.optim.Optimizer:
+    """timm's optimizer of the options."""
+    return attempt(
+        f"optimizer {options.opt}", lambda: create_optimizer_v2(model, **optimizer_kwargs(options))
+    )
+
+
+def create_scheduler(
+    options: Namespace, optimizer: torch.optim.Optimizer, updates_per_epoch: int
+) -> tuple[Scheduler | None, int]:
+    """timm's schedule of the learning rate, by updates, and the number of epochs with its cooldown."""
+    arguments = scheduler_kwargs(options) | {"step_on_epochs": False, "updates_per_epoch": updates_per_epoch}
+    return attempt(f"schedule {options.sched}", lambda: create_scheduler_v2(optimizer, **arguments))
+
+
+def create_task(options: Namespace, model: torch.nn.Module, steps: int, epoch_steps: int) -> MixTask:
+    """The training task: mixer, loss, teacher and moving average; `steps` are all batches to come."""
+    task = MixTask(
+        model,
+        options.mix,
+        criterion="sigmoid" if options.bce_loss else "softmax",
+        smoothing=options.smoothing,
+        distill=options.distill,
+        teacher=options.distill_teacher,
+        seed=options.seed,
+        distill_warmup=round(options.distill_warmup_epochs * epoch_steps),
+        schedule=options.mix_schedule,
+        total_steps=steps,
+    )
+    if options.model_ema:
+        task.setup_ema(decay=options.model_ema_decay, use_warmup=options.model_ema_warmup)
+    if options.torchcompile:
+        attempt(f"--torchcompile {options.torchcompile}", lambda: task.compile(backend=options.torchcompile))
+    return task
