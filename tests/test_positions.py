@@ -74,7 +74,7 @@ every_model = pytest.mark.parametrize("name", MODELS)
 def build(name, **more):
     arguments, side = (MODELS.get(name) or ONE_POSITION[name])[:2]
     torch.manual_seed(0)
-    model = timm.create_model(name, num_classes=5, **{**arguments, **more})
+    model = timm.create_model(name, **{"num_classes": 5, **arguments, **more})
     return model, torch.randn(3, 3, side, side)
 
 
@@ -417,19 +417,21 @@ def test_errors_say_what_was_given():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["test_vit", "test_resnet"])
-def test_after_dense_training_timms_evaluation_agrees_with_the_mean_of_positions(name):
+@pytest.mark.parametrize(
+    ("name", "more", "epochs"),
+    [("deit_tiny_distilled_patch16_224", {"embed_dim": 48}, 25), ("test_resnet", {}, 2)],
+)
+def test_after_dense_training_timms_evaluation_agrees_with_the_mean_of_positions(name, more, epochs):
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     images = torch.tensor(digits.images, dtype=torch.float32)[:, None].repeat(1, 3, 1, 1) / 8 - 1
-    images, labels = F.interpolate(images, size=64, mode="nearest"), torch.tensor(digits.target)
+    images, labels = F.interpolate(images, size=MODELS[name][1], mode="nearest"), torch.tensor(digits.target)
     test = torch.arange(len(labels)) % 5 == 0
-    torch.manual_seed(0)
-    model = timm.create_model(name, num_classes=10, **MODELS[name][0])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    for _ in range(10):
-        for rows in torch.randperm(int((~test).sum())).split(128):
+    model, _ = build(name, num_classes=10, **more)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(epochs):
+        for rows in torch.randperm(int((~test).sum())).split(64):
             dense = dense_forward(model, images[~test][rows])
             target = labels[~test][rows].repeat(len(dense.positions))
             loss = F.cross_entropy(dense.positions.flatten(0, 1), target, reduction="none")
@@ -440,5 +442,5 @@ def test_after_dense_training_timms_evaluation_agrees_with_the_mean_of_positions
         dense = dense_forward(model.eval(), images[test])
         evaluated = (model(images[test]).argmax(1) == labels[test]).float().mean()
         of_positions = (dense.positions.mean(0).argmax(1) == labels[test]).float().mean()
-    assert evaluated > 0.8
+    assert evaluated > 0.75
     assert abs(evaluated - of_positions) < 0.05

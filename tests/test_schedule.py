@@ -27,7 +27,7 @@ def test_it_scales_with_the_length_of_training():
 
 
 @pytest.mark.parametrize(
-    "text, expected",
+    ("text", "expected"),
     [
         ("0-1", range(10)),
         ("0-0.5", range(5)),
@@ -52,7 +52,8 @@ def test_a_task_mixes_by_the_schedule():
     task = MixTask(model, "mixup", schedule="0.5-1", total_steps=8).train()
     images, labels = torch.rand(6, 3, 2, 2), torch.tensor([0, 1, 2, 0, 1, 2])
     hard = [task(images, labels)["target"].amax(1).eq(1).all().item() for _ in range(8)]
-    assert hard[:4] == [True] * 4 and not all(hard[4:])
+    assert hard[:4] == [True] * 4
+    assert not all(hard[4:])
 
 
 def test_a_schedule_needs_the_length_of_training():

@@ -11,13 +11,12 @@ from timm.optim import create_optimizer_v2
 from timm.task import TrainingTask
 from torch import nn
 
+from tests.networks import SmallNet
 from timm_multimix import MixTask, create_mixer
 from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
 from timm_multimix.mixers import Context
 from timm_multimix.randomness import draw_generator
-
-from tests.networks import SmallNet
 
 
 def images(b=6, size=32, seed=0):
@@ -161,7 +160,8 @@ def test_the_extra_pass_leaves_batch_statistics_and_modes_alone():
         task = MixTask(network, "mixup", distill=distill, teacher="self").train()
         network.layer1.eval()
         task(images(), LABELS)
-        assert not network.layer1[0].training and network.layer2[0].training
+        assert not network.layer1[0].training
+        assert network.layer2[0].training
     for ours, theirs in zip(networks[0].buffers(), networks[1].buffers(), strict=True):
         torch.testing.assert_close(ours, theirs)
 
@@ -189,7 +189,8 @@ def test_an_ema_teacher_that_is_never_updated_raises_at_the_second_call():
 def test_the_ema_follows_the_model_and_is_frozen():
     task = MixTask(model(), distill=0.5).train()
     average = task.trainable_module_ema.module
-    assert not average.training and not any(p.requires_grad for p in task.trainable_module_ema.parameters())
+    assert not average.training
+    assert not any(p.requires_grad for p in task.trainable_module_ema.parameters())
     with torch.no_grad():
         task.trainable_module.get_classifier().weight.add_(1.0)
     task.update_ema(0)
@@ -214,7 +215,7 @@ def test_a_teachers_own_normalisation_is_used():
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    ("options", "said"),
     [
         ({"mix": "mixpu"}, "unknown mixer"),
         ({"criterion": "hinge"}, "softmax, sigmoid, mse"),

@@ -16,6 +16,9 @@ class Teacher(nn.Module):
     (pretrained_cfg), they are converted.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, model: nn.Module, student: nn.Module | None = None) -> None:
         super().__init__()
         self.model = model.eval().requires_grad_(False)

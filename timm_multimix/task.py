@@ -79,8 +79,9 @@ class MixTask(TrainingTask):
 
     @property
     def _unwrapped(self) -> Student:
-        student = self.student
-        return student.module if isinstance(student, DistributedDataParallel) else student
+        student = self.student.module if isinstance(self.student, DistributedDataParallel) else self.student
+        assert isinstance(student, Student)
+        return student
 
     def forward(self, input: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The loss of one batch: images [b, ...] and labels, class indices [b] or targets [b, c].
@@ -156,7 +157,9 @@ class MixTask(TrainingTask):
 
     def setup_ema(self, *args: Any, **kwargs: Any) -> ModelEmaV3:
         """Create the moving average of the model, frozen; arguments as timm's ModelEmaV3 takes them."""
-        return super().setup_ema(*args, **kwargs).requires_grad_(False)
+        average = super().setup_ema(*args, **kwargs)
+        assert isinstance(average, ModelEmaV3)
+        return average.requires_grad_(False)
 
     def update_ema(self, step: int | None = None) -> None:
         """Update the moving average after an optimizer step; step 0 copies the model."""
@@ -170,7 +173,9 @@ class MixTask(TrainingTask):
             self.trainable_module_ema.eval()
         return self
 
-    def compile(self, backend: str = "inductor", mode: str | None = None, **kwargs: Any) -> nn.Module:
+    def compile(  # type: ignore[override]
+        self, backend: str = "inductor", mode: str | None = None, **kwargs: Any
+    ) -> nn.Module:
         """Compile the passes through the model; call it before wrapping for distributed training."""
         self._unwrapped.compile_calls(backend=backend, mode=mode, **kwargs)
         return self.trainable_module

@@ -2,16 +2,18 @@
 
 import math
 import random
+from contextlib import suppress
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from timm_multimix.data import (
     EpochBatches,
     ImageDataset,
+    ImageLoader,
     SampleKey,
     Splits,
     create_loader,
@@ -107,7 +109,7 @@ def dataset(digits: Splits) -> ImageDataset:
     return ImageDataset(digits.train, create_transforms(train_options(), CONFIG)[0], seed=3)
 
 
-def loader_of(dataset: ImageDataset, workers: int, shuffle: bool = True) -> tuple[EpochBatches, DataLoader]:
+def loader_of(dataset: ImageDataset, workers: int, shuffle: bool = True) -> tuple[EpochBatches, ImageLoader]:
     batches = EpochBatches(40, 6, shuffle=shuffle, seed=1)
     return batches, create_loader(dataset, batches, workers=workers)
 
@@ -169,3 +171,31 @@ def test_broken_picture_is_the_same_line_from_a_worker(class_folders: Path, work
         list(create_loader(dataset, EpochBatches(6, 2), workers=workers))
     assert str(caught.value).startswith(f"broken image, {broken}: ")
     assert "\n" not in str(caught.value)
+
+
+def children() -> set[int | None]:
+    return {process.pid for process in active_children()}
+
+
+def test_closed_loader_has_no_workers_and_can_start_again(dataset: ImageDataset) -> None:
+    before = children()
+    loader = loader_of(dataset, 2)[1]
+    expected = list(loader)
+    workers = children() - before
+    assert len(workers) == 2
+    loader.close()
+    assert not children() & workers
+    assert_same(list(loader), expected)
+    loader.close()
+
+
+def test_error_of_a_worker_leaves_no_workers_behind(class_folders: Path) -> None:
+    """A reference cycle here once kept them for the garbage collector, which waited 10 s for them to end."""
+    (class_folders / "train/cat/2.png").write_bytes(b"nonsense")
+    dataset = ImageDataset(
+        load_splits(str(class_folders)).train, create_transforms(train_options(), CONFIG)[1]
+    )
+    before = children()
+    with suppress(UsageError):
+        list(create_loader(dataset, EpochBatches(6, 2), workers=2))
+    assert children() <= before

@@ -9,6 +9,8 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from PIL import Image
 
 from timm_multimix.data import Splits, load_splits
@@ -114,7 +116,7 @@ def test_parquet_keeps_class_names_and_reads_lazily(write_parquet: Write) -> Non
     ]
 
 
-@pytest.mark.parametrize("names", ["{}.parquet", "data/{}-0001.parquet", "{}/part.parquet"])
+@pytest.mark.parametrize("names", ["{}.parquet", "data/{}-0001.parquet", "{}/part [1]*.parquet"])
 def test_places_of_parquet_files(write_parquet: Write, names: str) -> None:
     rows = {"image": cells(0, 1), "label": [0, 1]}
     folder = write_parquet(named("a", "b"), train=rows, test=rows)
@@ -281,6 +283,24 @@ def test_hub_out_of_reach_is_one_quick_line(monkeypatch: pytest.MonkeyPatch) -> 
         "dataset 'nobody/nothing': .* cannot be had from the Hub: ConnectError", "nobody/nothing"
     )
     assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (RepositoryNotFoundError, "unknown dataset 'nobody/nothing': .* not on the Hub"),
+        (GatedRepoError, "'nobody/nothing' is gated: ask for access"),
+    ],
+)
+def test_hub_without_the_dataset_says_so(
+    monkeypatch: pytest.MonkeyPatch, answer: type[Exception], message: str
+) -> None:
+    def refuse(api: HfApi, name: str, **options: Any) -> None:
+        raise answer.__new__(answer)  # their constructors want a response of the server
+
+    monkeypatch.setattr(HfApi, "dataset_info", refuse)
+    monkeypatch.setattr("datasets.load_dataset", lambda name: pytest.fail("asked again"))
+    assert_usage_error(message, "nobody/nothing")
 
 
 def test_hub_dataset_is_loaded_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:

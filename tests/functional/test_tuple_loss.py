@@ -1,4 +1,4 @@
-"""The chunked loss against the literal computation: mix the logits, mix the targets, take torch's own loss."""
+"""The chunked loss against the literal computation: mix the logits and the targets, take torch's own loss."""
 
 import itertools
 
@@ -50,8 +50,8 @@ def both(logits, targets, weights, kind):
 
 @pytest.mark.parametrize("kind", module.KINDS)
 @pytest.mark.parametrize("target_kind", ["hard", "smoothed", "soft", "multi-hot"])
-@pytest.mark.parametrize("b, c", [(6, 4), (4, 9), (1, 3)])
-@pytest.mark.parametrize("r, own_weights", [(None, False), (3, False), (3, True)])
+@pytest.mark.parametrize(("b", "c"), [(6, 4), (4, 9), (1, 3)])
+@pytest.mark.parametrize(("r", "own_weights"), [(None, False), (3, False), (3, True)])
 def test_equals_the_literal_computation(kind, target_kind, b, c, r, own_weights):
     torch.manual_seed(0)
     logits = 3 * torch.randn(*[r] * (r is not None), b, c, dtype=torch.float64)
@@ -130,7 +130,8 @@ def test_half_precision_logits_are_computed_in_float32():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = multimix_loss(logits, labels, weights)
     loss.backward()
-    assert loss.dtype == torch.float32 and logits.grad.dtype == torch.bfloat16
+    assert loss.dtype == torch.float32
+    assert logits.grad.dtype == torch.bfloat16
     torch.testing.assert_close(loss, multimix_loss(logits.float(), labels, weights))
 
 
@@ -164,7 +165,7 @@ def test_memory_does_not_grow_with_n():
 
 
 @pytest.mark.parametrize(
-    "target, weights, kind",
+    ("target", "weights", "kind"),
     [
         (torch.zeros(4, 3), torch.ones(2, 4), "hinge"),
         (torch.zeros(5, 3), torch.ones(2, 4), "softmax"),

@@ -12,7 +12,8 @@ def test_mixes_a_batch_and_its_labels():
     mixer = create_mixer("mixup | cutmix", num_classes=10, smoothing=0.1)
     for _ in range(10):
         mixed, soft = mixer(images, labels)
-        assert mixed.shape == images.shape and soft.shape == (7, 10)
+        assert mixed.shape == images.shape
+        assert soft.shape == (7, 10)
         torch.testing.assert_close(soft.sum(1), torch.ones(7))
     assert mixer.step == 10
 

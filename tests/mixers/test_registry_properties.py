@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from tests.networks import SmallNet
 from timm_multimix import MixTask, create_mixer, list_mixers
 from timm_multimix.mixers import Context
-
-from tests.networks import SmallNet
 
 
 def pure(name):
@@ -38,7 +37,8 @@ def test_any_batch_gives_a_finite_loss_and_gradients(name, b, criterion):
     mixing = task(name, criterion=criterion)
     out = mixing(*batch(b))
     out["loss"].backward()
-    assert out["loss"].dim() == 0 and out["loss"].isfinite()
+    assert out["loss"].dim() == 0
+    assert out["loss"].isfinite()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in mixing.trainable_module.parameters())
 
 
@@ -54,7 +54,8 @@ def test_inputs_are_left_as_they_were(name):
     images, labels = batch()
     copies = images.clone(), labels.clone()
     task(name)(images, labels)
-    assert torch.equal(images, copies[0]) and torch.equal(labels, copies[1])
+    assert torch.equal(images, copies[0])
+    assert torch.equal(labels, copies[1])
 
 
 def test_a_step_is_a_function_of_seed_and_step(name):
@@ -130,7 +131,8 @@ def test_draws_keep_dtype_device_and_convex_hull(name):
         x = positions.transpose(0, 1) if mixer.place == "positions" else images
         context = Context(torch.Generator().manual_seed(0), attention=torch.rand(64, 5))
         mixed = mixer.sample(x, context)(x)
-        assert mixed.dtype == dtype and mixed.device == x.device
+        assert mixed.dtype == dtype
+        assert mixed.device == x.device
         batch_dim = 1 if mixer.place == "positions" else 0
         low, high = x.amin(batch_dim, keepdim=True), x.amax(batch_dim, keepdim=True)
         slack = 0.02 if dtype == torch.bfloat16 else 1e-6
@@ -141,6 +143,7 @@ def test_on_mixed_precision(name):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = task(name)(*batch())
     out["loss"].backward()
-    assert out["loss"].dtype == torch.float32 and out["loss"].isfinite()
+    assert out["loss"].dtype == torch.float32
+    assert out["loss"].isfinite()
     reference = task(name)(*batch())["loss"]
     assert out["loss"].item() == pytest.approx(reference.item(), rel=0.05)

@@ -17,7 +17,7 @@ def shares(spec):
 
 
 @pytest.mark.parametrize(
-    "spec, expected",
+    ("spec", "expected"),
     [
         ("none", [(1, "none")]),
         ("mixup | cutmix", [(0.5, "mixup"), (0.5, "cutmix")]),
@@ -40,7 +40,7 @@ def test_meaning(spec, expected):
 
 
 @pytest.mark.parametrize(
-    "spec, said",
+    ("spec", "said"),
     [
         ("mixpu", r"did you mean mixup\?.*none, sample_pairing, mixup"),
         ("mixup(foo=1)", "'foo'; its arguments are: alpha, per_sample, place"),

@@ -40,7 +40,7 @@ def test_mixing_at_a_layer_is_running_the_two_halves(layer):
 
 
 @pytest.mark.parametrize(
-    "name, options",
+    ("name", "options"),
     [
         ("test_vit", {"img_size": 32}),
         ("test_convnext", {}),
@@ -133,7 +133,7 @@ def test_checkpointed_blocks_repeat_the_draw(reentrant):
 
 
 @pytest.mark.parametrize(
-    "name, options", [("test_resnet", {}), ("test_vit", {"img_size": 32}), ("test_convnext", {})]
+    ("name", "options"), [("test_resnet", {}), ("test_vit", {"img_size": 32}), ("test_convnext", {})]
 )
 def test_timms_own_checkpointing(name, options):
     def gradients(checkpointing):

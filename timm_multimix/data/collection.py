@@ -1,5 +1,6 @@
 """What a dataset's name stands for: digits, class folders, parquet files, or a dataset of the Hub."""
 
+import glob
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -116,8 +117,9 @@ def load_parquet(files: list[Path], title: str) -> "Dataset":
     try:
         if not any(parquet.read_metadata(file).num_rows for file in files):
             raise ValueError("no rows")
+        patterns = [glob.escape(str(file)) for file in files]
         with quiet_unless_terminal():
-            return datasets.load_dataset("parquet", data_files=[str(file) for file in files], split="train")
+            return datasets.load_dataset("parquet", data_files=patterns, split="train")
     except Exception as error:
         raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
 

@@ -94,11 +94,9 @@ def multimix(
     return Tuples(dirichlet_weights(n, len(x), concentration, m, generator, device=x.device))
 
 
-def dense_multimix(
-    x: Tensor, attention: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any
-) -> tuple[Tensor, Draw]:
+def dense_multimix(x: Tensor, attention: Tensor, **options: Any) -> tuple[Tensor, Draw]:
     """x [r, b, ...] mixed at each position by `dense_weights(attention, ...)`: [r, n, ...], and the draw."""
-    draw = Tuples(dense_weights(attention, *args, generator=generator, **kwargs))
+    draw = Tuples(dense_weights(attention, **options))
     return draw(x), draw
 
 

@@ -49,11 +49,13 @@ def _term(node: ast.expr, spec: str) -> tuple[float, Branches]:
 def _call(node: ast.expr, spec: str) -> Branches:
     if isinstance(node, ast.Name):
         return build(node.id)
-    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    if not named or any(keyword.arg is None for keyword in node.keywords):
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         raise _unreadable(spec)
     args = tuple(_value(arg, spec) for arg in node.args)
-    return build(node.func.id, args, {key.arg: _value(key.value, spec) for key in node.keywords})
+    kwargs = {key.arg: _value(key.value, spec) for key in node.keywords if key.arg is not None}
+    if len(kwargs) < len(node.keywords):
+        raise _unreadable(spec)
+    return build(node.func.id, args, kwargs)
 
 
 def _value(node: ast.expr, spec: str) -> Any:
