@@ -11,7 +11,7 @@ targets T [b, c], weights W [n, b], S = W^T W / n and s = W (T 1):
 Values and gradients are made in one pass over chunks of tuples, so memory does not grow with n.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -84,7 +84,7 @@ def _tuple_loss(
     """The loss, its gradient with respect to logits [r, b, c], and to weights (empty if not asked for)."""
     sums = _Sums(logits, targets, kind)
     gradients = []
-    for chunk in _chunks(weights, sums.rows):
+    for chunk in weights.split(sums.rows, dim=1):
         gradient = sums.add(chunk, weights_gradient)
         if weights_gradient:
             gradients.append(gradient.sum(0, keepdim=True) if len(weights) == 1 else gradient)
@@ -109,49 +109,55 @@ def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], ki
 
 
 class _Sums:
-    """What is summed over tuples: the loss, its gradient by the logits, and S or the mixed-target term."""
+    """What is summed over tuples: the gradient by the logits L, and the entropies that make it the loss.
+
+    With P = softmax(W L) the loss is  sum_k s_k H(P_k) + <L, G>,  H the entropy and G the gradient summed over
+    tuples, W^T (s P - W T); under sigmoid likewise, with P = sigmoid(W L) and binary entropies.
+    """
 
     def __init__(self, logits: Tensor, targets: Tensor, kind: str) -> None:
         self.kind, self.targets, self.tuples = kind, targets, 0
         # The softmax loss does not change when a constant is added to all logits of one example.
         self.logits = logits - logits.amax(-1, keepdim=True) if kind == "softmax" else logits
         self.gradient = torch.zeros_like(logits)
-        self.value = logits.new_zeros(())
+        self.entropy = logits.new_zeros(())
         self.mass = targets.sum(-1, keepdim=True)
         _, b, c = logits.shape
-        # Mixing the targets of each chunk costs n b c, S costs n b b; the square loss needs S alone.
+        # W^T W T takes n b c more with the targets mixed chunk by chunk, n b b with S = W^T W summed first.
         self.mix_targets = c < b and kind != "mse"
-        self.second_moment: Tensor | None = None if self.mix_targets else logits.new_zeros(())
-        budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
-        self.rows = max(_SMALLEST_CHUNK, budget // c)
-        self.block = max(1, budget // (self.rows * c))
+        self.second_moment = logits.new_zeros(())
+        self.budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
+        self.rows = max(_SMALLEST_CHUNK, self.budget // c)
 
     def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
         """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
-        self.tuples += weights.shape[1]
-        if self.second_moment is not None:
+        rows, c = weights.shape[1], self.logits.shape[2]
+        self.tuples += rows
+        if not self.mix_targets:
             self.second_moment = self.second_moment + weights.mT @ weights
         if self.kind != "mse":
-            for start in range(0, len(self.logits), self.block):
-                self._add_block(slice(start, start + self.block), weights)
+            block = max(1, self.budget // (rows * c))
+            for start in range(0, len(self.logits), block):
+                self._add_block(slice(start, start + block), weights)
         return self._weights_gradient(weights) if weights_gradient else weights
 
     def _add_block(self, positions: slice, weights: Tensor) -> None:
-        weights = weights if len(weights) == 1 else weights[positions]
-        targets, mass = _at(self.targets, positions), _at(self.mass, positions)
-        mixed = weights @ self.logits[positions]
+        logits = self.logits[positions]
+        weights = weights.expand(len(logits), -1, -1) if len(weights) == 1 else weights[positions]
+        mixed = weights @ logits
         if self.kind == "softmax":
-            lse, mass = mixed.logsumexp(-1, keepdim=True), weights @ mass
-            self.value += (mass * lse).sum()
-            residual = (mixed - lse).exp_().mul_(mass)
+            residual, log_partition = _softmax(mixed)
+            mass = weights @ _at(self.mass, positions)
+            residual.mul_(mass)
+            self.entropy += (mass * log_partition).sum()
         else:
-            self.value += torch.nn.functional.softplus(mixed).sum()
             residual = mixed.sigmoid()
+            self.entropy += torch.nn.functional.softplus(mixed).sum()
+        self.entropy -= mixed.flatten().dot(residual.flatten())
         if self.mix_targets:
-            mixed_targets = weights @ targets
-            self.value -= (mixed * mixed_targets).sum()
-            residual -= mixed_targets
-        self.gradient[positions] += weights.mT @ residual
+            targets = _at(self.targets, positions).expand(len(logits), -1, -1)
+            residual.baddbmm_(weights, targets, alpha=-1)
+        self.gradient[positions].baddbmm_(weights.mT, residual)
 
     def _weights_gradient(self, weights: Tensor) -> Tensor:
         if self.kind == "mse":
@@ -162,8 +168,9 @@ class _Sums:
         by_targets = weights @ (cross + cross.mT)
         if self.kind == "sigmoid":
             return mixed.sigmoid() @ self.logits.mT - by_targets
-        by_mass = mixed.logsumexp(-1, keepdim=True) * self.mass.mT
-        return (weights @ self.mass) * mixed.softmax(-1) @ self.logits.mT + by_mass - by_targets
+        probabilities, log_partition = _softmax(mixed)
+        by_mass = log_partition * self.mass.mT
+        return (weights @ self.mass) * probabilities @ self.logits.mT + by_mass - by_targets
 
     def finish(self) -> tuple[Tensor, float]:
         """The mean loss; scales the gradient in place. The scale is one over all that is averaged."""
@@ -171,25 +178,27 @@ class _Sums:
             raise ValueError("no tuples given: the iterable of weights is empty")
         r, _, c = self.logits.shape
         scale = 1 / (r * self.tuples * (1 if self.kind == "softmax" else c))
-        if self.second_moment is not None:
-            against = self.logits - self.targets if self.kind == "mse" else self.targets
-            pulled = self.second_moment @ against
-            if self.kind == "mse":
-                self.gradient = (2 * pulled).expand_as(self.logits).clone()
-                self.value = (against * pulled).sum()
-            else:
-                self.gradient -= pulled
-                self.value -= (self.logits * pulled).sum()
+        if self.kind == "mse":
+            difference = self.logits - self.targets
+            self.gradient += self.second_moment @ difference
+            value = (difference * self.gradient).sum()
+            self.gradient *= 2 * scale
+            return value * scale, scale
+        if not self.mix_targets:
+            self.gradient -= self.second_moment @ self.targets
+        value = self.entropy + (self.logits * self.gradient).sum()
         self.gradient *= scale
-        return self.value * scale, scale
+        return value * scale, scale
+
+
+def _softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """softmax and log-sum-exp over the last dimension, at the price of one exponential."""
+    probabilities = logits.softmax(-1)
+    return probabilities, logits.amax(-1, keepdim=True) - probabilities.amax(-1, keepdim=True).log()
 
 
 def _at(x: Tensor, positions: slice) -> Tensor:
     return x[positions] if x.dim() == 3 else x
-
-
-def _chunks(weights: Tensor, rows: int) -> Iterator[Tensor]:
-    return iter(weights.split(rows, dim=1))
 
 
 class _GivenGradients(torch.autograd.Function):
