@@ -32,9 +32,9 @@ def test_beta_of_small_alpha_is_zero_or_one(alpha):
     assert drawn.round().mean().item() == pytest.approx(0.5, abs=0.025)
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.5, 3.0])
+@pytest.mark.parametrize("alpha", [0.05, 0.5, 1.0, 2.0, 3.0, 40.0])
 def test_log_gamma_variates_follow_gamma(alpha):
-    drawn = log_gamma_variates(torch.full((5_000,), alpha, dtype=torch.float64), generator()).exp()
+    drawn = log_gamma_variates(torch.full((1,), alpha), (20_000,), generator()).double().exp()
     assert stats.kstest(drawn.numpy(), stats.gamma(alpha).cdf).pvalue > 1e-3
 
 
@@ -61,9 +61,19 @@ def test_rows_are_on_the_simplex_with_m_entries(m):
     assert ((weights > 0).sum(1) == min(m or 7, 7)).all()
 
 
-def test_every_example_is_chosen_equally_often():
-    chosen = (dirichlet_weights(20_000, 8, 1.0, 3, generator()) > 0).float().mean(0)
-    assert chosen.numpy() == pytest.approx(3 / 8, abs=0.015)
+@pytest.mark.parametrize(("b", "m"), [(8, 3), (5, 4), (40, 20)])
+def test_every_subset_is_equally_likely(b, m):
+    """Each example, and each pair of examples, is in a subset as often as any other."""
+    n = 20_000
+    chosen = (dirichlet_weights(n, b, 1.0, m, generator()) > 0).double()
+    together = chosen.T @ chosen / n
+    expected = torch.full((b, b), m * (m - 1) / (b * (b - 1))).fill_diagonal_(m / b)
+    assert together.numpy() == pytest.approx(expected.numpy(), abs=0.018)
+
+
+def test_more_rows_than_a_chunk_are_all_different():
+    weights = dirichlet_weights(3_000, 6, torch.rand(6) + 0.1, generator=generator())
+    assert len(weights.unique(dim=0)) == 3_000
 
 
 def test_alpha_zero_gives_single_examples():

@@ -1,21 +1,54 @@
 """Beta and Dirichlet variates that are right for any concentration, drawn on the device."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 # Stands for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.
 _SMALLEST_ALPHA = 1e-20
+# Rows drawn at a time on a CPU: enough to hide the calls, few enough to stay in the cache.
+_ROWS = 1024
+# Up to this many examples in a tuple they are picked one after the other, above it by sorting random keys.
+_FEW = 16
 
 
-def log_gamma_variates(alpha: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Logarithms of Gamma(alpha, 1) variates, one per entry of `alpha`; alpha = 0 is taken as its limit.
+def log_gamma_variates(
+    alpha: Tensor, shape: Sequence[int] | None = None, generator: torch.Generator | None = None
+) -> Tensor:
+    """Logarithms of Gamma(alpha, 1) variates of a shape that alpha broadcasts to; alpha = 0 is its limit.
 
     G(a) = G(a + 1) U^(1/a) (Marsaglia and Tsang 2000, section 6), kept in log space: for small alpha the
     variates themselves underflow, and ratios of them become 0/0.
     """
     alpha = alpha.clamp_min(_SMALLEST_ALPHA)
-    exponential = torch.empty_like(alpha).exponential_(generator=generator)
-    return torch._standard_gamma(alpha + 1, generator=generator).log_() - exponential / alpha
+    shape = alpha.shape if shape is None else shape
+    log_gamma = _log_gamma_plus_one(alpha, shape, generator)
+    uniform = alpha.new_empty(shape).uniform_(generator=generator)
+    return log_gamma.add_(uniform.neg_().log1p_().div_(alpha))
+
+
+def _log_gamma_plus_one(alpha: Tensor, shape: Sequence[int], generator: torch.Generator | None) -> Tensor:
+    """Logarithms of Gamma(alpha + 1, 1) variates.
+
+    On a CPU torch's own sampler goes through the elements one by one; here all are proposed at once by
+    Marsaglia and Tsang's squeeze-free test, d v with d = a - 1/3, v = (1 + x / sqrt(9 d))^3, and the few
+    that it rejects are drawn by torch.
+    """
+    if alpha.device.type != "cpu":
+        return torch._standard_gamma((alpha + 1).expand(shape), generator=generator).log_()
+    d = alpha + 2 / 3
+    x = alpha.new_empty(shape).normal_(generator=generator)
+    root = (x * (9 * d).rsqrt()).add_(1).clamp_min_(1e-30)
+    log_v = root.log().mul_(3)
+    v = root.square().mul_(root)
+    bound = x.square_().mul_(0.5).add_(log_v.sub(v).add_(1).mul_(d))
+    log_uniform = v.uniform_(generator=generator).log_()
+    rejected = (log_uniform >= bound).flatten().nonzero().squeeze(1)
+    log_gamma = log_v.add_(d.log())
+    shapes = (alpha + 1).expand(shape).reshape(-1)[rejected]
+    log_gamma.view(-1)[rejected] = torch._standard_gamma(shapes, generator=generator).log_()
+    return log_gamma
 
 
 def beta_variates(
@@ -26,7 +59,7 @@ def beta_variates(
     Raises:
         ValueError: alpha is negative or not finite.
     """
-    return _dirichlet(torch.full((count, 2), check_alpha(alpha), device=device), generator)[:, 0]
+    return _dirichlet(torch.full((1,), check_alpha(alpha), device=device), count, 2, generator)[:, 0]
 
 
 def dirichlet_weights(
@@ -52,11 +85,11 @@ def dirichlet_weights(
     if device is None:
         device = _device_of(alpha, generator)
     if not isinstance(alpha, Tensor):
-        alpha = torch.full((), check_alpha(alpha), device=device)
+        alpha = torch.full((1,), check_alpha(alpha), device=device)
     if m is None or m >= b:
-        return _dirichlet(alpha.expand(n, b), generator)
-    chosen = torch.rand(n, b, generator=generator, device=device).topk(m, dim=1).indices
-    weights = _dirichlet(alpha.expand(b)[chosen], generator)
+        return _dirichlet(alpha, n, b, generator)
+    chosen = _subsets(n, b, m, device, generator)
+    weights = _dirichlet(alpha if alpha.numel() == 1 else alpha[chosen], n, m, generator)
     return weights.new_zeros(n, b).scatter_(1, chosen, weights)
 
 
@@ -67,8 +100,31 @@ def check_alpha(alpha: float) -> float:
     return float(alpha)
 
 
-def _dirichlet(alpha: Tensor, generator: torch.Generator | None) -> Tensor:
-    return log_gamma_variates(alpha, generator).softmax(dim=-1)
+def _dirichlet(alpha: Tensor, rows: int, columns: int, generator: torch.Generator | None) -> Tensor:
+    """Dirichlet weights [rows, columns] for alpha [1], [columns] or [rows, columns]."""
+    if alpha.device.type != "cpu":
+        return log_gamma_variates(alpha, (rows, columns), generator).softmax(dim=-1)
+    weights = alpha.new_empty(rows, columns)
+    for start in range(0, rows, _ROWS):
+        chunk = weights[start : start + _ROWS]
+        mine = alpha[start : start + _ROWS] if alpha.dim() == 2 else alpha
+        torch.softmax(log_gamma_variates(mine, chunk.shape, generator), dim=-1, out=chunk)
+    return weights
+
+
+def _subsets(n: int, b: int, m: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    """n uniformly random subsets of m of b, as indices [n, m].
+
+    Small ones by Floyd's method: for j = b - m .. b - 1 take a random index up to j, or j if it is there.
+    """
+    if m > _FEW:
+        return torch.rand(n, b, generator=generator, device=device).topk(m, dim=1).indices
+    chosen = torch.full((n, m), -1, device=device)
+    for column, last in enumerate(range(b - m, b)):
+        index = torch.randint(last + 1, (n, 1), generator=generator, device=device)
+        taken = (chosen == index).any(dim=1, keepdim=True)
+        chosen[:, column : column + 1] = torch.where(taken, last, index)
+    return chosen
 
 
 def _device_of(alpha: float | Tensor, generator: torch.Generator | None) -> torch.device:
