@@ -10,7 +10,7 @@ from timm_multimix.sites.positions import dense_forward
 # By the image side they are tested at.
 AT_64 = """
     beit_base_patch16_224 test_byobnet cait_xxs24_224 coat_tiny convit_tiny convmixer_768_32
-    test_convnext cpubone_nano crossvit_tiny_240 cs3darknet_focus_s cspnext_tiny davit_tiny
+    test_convnext cpubone_nano cs3darknet_focus_s cspnext_tiny davit_tiny
     deit_tiny_patch16_224 densenet121 dla46x_c dpn48b edgenext_xx_small efficientformerv2_s0
     test_efficientnet efficientvim_m1 efficientvit_b0 vit_tiny_patch16_dinov3_qkvb fasternet_t0
     fastvit_t8 focalnet_tiny_srf gcvit_xxtiny ghostnet_050 hardcorenas_b hgnetv2_b0 hiera_tiny_224
@@ -34,13 +34,16 @@ AT_128 = """
 AT_224 = """
     efficientformer_l1
 """
+AT_240 = """
+    crossvit_tiny_240
+"""
 AT_256 = """
     halonet_h1
 """
 
 CASES = [
     (name, side)
-    for side, names in [(64, AT_64), (128, AT_128), (224, AT_224), (256, AT_256)]
+    for side, names in [(64, AT_64), (128, AT_128), (224, AT_224), (240, AT_240), (256, AT_256)]
     for name in names.split()
 ]
 

@@ -9,6 +9,7 @@ from .errors import UsageError
 
 COMMANDS = {
     "train": ("train", "train a model, mixing examples"),
+    "push": ("push", "publish a finished run on the Hugging Face Hub"),
     "list": ("listing", "list the mixers"),
 }
 """Name: (module in `commands`, what it does)."""

@@ -1,5 +1,6 @@
 """Small data and quick runs for the trainer's tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,15 @@ from timm_multimix.options import parse_train_options
 from timm_multimix.train import run
 
 from .helpers import Train
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks as small as these gain nothing from threads, and lose where processors are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

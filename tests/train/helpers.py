@@ -8,25 +8,37 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import timm
+import torch
+
+from timm_multimix.data import create_transforms, load_splits
+from timm_multimix.options import parse_train_options
+
 Train = Callable[..., dict[str, Any]]
 TIMING = 2  # last columns of metrics.csv
 
 
-def command(*argv: object, processes: int = 1) -> tuple[list[str], dict[str, str]]:
+TRAIN = ("-m", "timm_multimix", "train")
+
+
+def command(
+    *argv: object, processes: int = 1, program: tuple[str, ...] = TRAIN
+) -> tuple[list[str], dict[str, str]]:
     """The command line and the environment of a training process, or of several that torchrun starts."""
-    launcher = [sys.executable, "-m"]
+    launcher, environment = [sys.executable], os.environ | {"OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     if processes > 1:
-        launcher += f"torch.distributed.run --standalone --nproc_per_node {processes} -m".split()
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    if processes > 1:
+        launcher += f"-m torch.distributed.run --standalone --nproc_per_node {processes}".split()
         environment["ACCELERATE_USE_CPU"] = "true"
-    return [*launcher, "timm_multimix", "train", *map(str, argv)], environment
+    return [*launcher, *program, *map(str, argv)], environment
 
 
-def launch(*argv: object, processes: int = 1, **settings: Any) -> subprocess.CompletedProcess[str]:
+def launch(
+    *argv: object, cwd: Path, processes: int = 1, program: tuple[str, ...] = TRAIN
+) -> subprocess.CompletedProcess[str]:
     """Run training in processes of its own, to the end."""
-    words, environment = command(*argv, processes=processes)
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, **settings)
+    words, environment = command(*argv, processes=processes, program=program)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, cwd=cwd)
 
 
 def outcome(folder: Path) -> dict[str, object]:
@@ -37,3 +49,16 @@ def outcome(folder: Path) -> dict[str, object]:
     files += [folder / "checkpoints/best/model.safetensors", folder / "checkpoints/best/facts.json"]
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return {"rows": rows, "checkpoint": last.name} | digests
+
+
+@torch.no_grad()
+def evaluate_plainly(folder: Path, dataset: Path) -> tuple[float, float]:
+    """Loss and top-1 in per cent of an exported model, loaded and fed as timm alone would."""
+    model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    transform = create_transforms(parse_train_options([]), timm.data.resolve_model_data_config(model))[1]
+    source = load_splits(str(dataset)).evaluation
+    samples = [source[index] for index in range(len(source))]
+    logits = model(torch.stack([transform(image) for image, _ in samples])).double()
+    labels = torch.tensor([label for _, label in samples])
+    right = (logits.argmax(1) == labels).double().mean()
+    return torch.nn.functional.cross_entropy(logits, labels).item(), 100 * right.item()

@@ -9,59 +9,55 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import command, launch, outcome
+from .helpers import Train, command, launch, outcome
 
 
-def kill_until_finished(
-    words: list[str], environment: dict[str, str], folder: Path, longest: float, kills: int
-) -> int:
-    """Start a run again and again, killed `kills` times at most at random moments; gives how often it was."""
-    moments, killed = random.Random(0), 0
-    while True:
-        process = subprocess.Popen(
-            words,
-            env=environment,
-            cwd=folder,
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            errors = process.communicate(
-                timeout=None if killed == kills else moments.uniform(0.3, 1) * longest
-            )[1]
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            killed += 1
-        else:
-            assert process.returncode == 0, errors.decode()
-            return killed
+def updates_kept(run: Path) -> int:
+    """Optimizer updates up to the newest checkpoint."""
+    return max((int(path.name[5:]) for path in run.glob("checkpoints/step-*")), default=0)
 
 
-def check_kills(quick: list[str], folder: Path, *more: object, processes: int, kills: int) -> None:
-    started = time.monotonic()
-    whole = launch(*quick, *more, "--output", "whole", processes=processes, cwd=folder)
-    assert whole.returncode == 0, whole.stderr
-    words, environment = command(
-        *quick, *more, "--output", "run", "--resume", "auto", "--checkpoint-interval", 1, processes=processes
-    )
-    killed = kill_until_finished(words, environment, folder, time.monotonic() - started, kills)
-    assert killed >= 1
-    assert outcome(folder / "run") == outcome(folder / "whole")
-    assert not list((folder / "run").rglob(".tmp-*"))
+def start_and_kill(options: list[str], run: Path, updates: int, delay: float, processes: int = 1) -> None:
+    """Start a run, and kill it `delay` seconds after a checkpoint of so many updates: the launcher, all
+    processes and their loaders, as a machine that goes down does.
+    """
+    words, environment = command(*options, processes=processes)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(words, env=environment, cwd=run.parent, start_new_session=True, **silent)
+    while updates_kept(run) < updates and process.poll() is None:
+        time.sleep(0.005)
+    time.sleep(delay)
+    assert process.poll() is None, "the run ended by itself"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
-def test_one_process(quick: list[str], tmp_path: Path) -> None:
-    more = ["--mix", "mixup|multimix(n=20)", "--model-ema", "--workers", "2", "--epochs", "4"]
-    check_kills(quick, tmp_path, *more, processes=1, kills=2)
+def test_killed_in_the_middle(train: Train, quick: list[str], tmp_path: Path) -> None:
+    recipe = ["--mix", "mixup|multimix(n=20)", "--model-ema", "--workers", "2", "--epochs", "8"]
+    options = [*quick, *recipe, "--checkpoint-interval", "1"]
+    train(*options, "--output", "whole")
+    again = [*options, "--output", "run", "--resume", "auto"]
+    start_and_kill(again, tmp_path / "run", updates=7, delay=0.1)
+    assert 7 <= updates_kept(tmp_path / "run") < 40
+    train(*again)
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("processes", [1, 2])
-def test_many_kills(quick: list[str], tmp_path: Path, processes: int, workers: int) -> None:
-    more = (
-        f"--mix mixup|cutmix|multimix(n=20) --distill 0.5 --model-ema --workers {workers} --epochs 30".split()
-    )
-    check_kills(quick, tmp_path, *more, "--grad-accum-steps", 2, processes=processes, kills=6)
+def test_killed_at_random(quick: list[str], tmp_path: Path, processes: int, workers: int) -> None:
+    recipe = ["--mix", "mixup|cutmix|multimix(n=20)", "--distill", "0.5", "--grad-accum-steps", "2"]
+    options = [*quick, *recipe, "--workers", str(workers), "--epochs", "30"]
+    whole = launch(*options, "--output", "whole", processes=processes, cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    again = [*options, "--output", "run", "--resume", "auto", "--checkpoint-interval", "1"]
+    moments = random.Random(workers)
+    for _ in range(5):
+        updates = updates_kept(tmp_path / "run") + moments.randrange(8)
+        start_and_kill(again, tmp_path / "run", updates, moments.uniform(0, 0.2), processes)
+    assert updates_kept(tmp_path / "run") > 0
+    done = launch(*again, processes=processes, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+    assert not list((tmp_path / "run").rglob(".tmp-*"))

@@ -60,6 +60,17 @@ def test_a_damaged_checkpoint_is_passed_over(train: Train, quick: list[str], tmp
     assert outcome(tmp_path / "run") == expected
 
 
+def test_other_conditions_cannot_be_resumed(
+    train: Train, quick: list[str], pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures, tmp_path / "data")
+    train(*quick, "--dataset", "data", "--epochs", 1, "--output", "run")
+    (tmp_path / "run/summary.json").unlink()
+    next((tmp_path / "data/train/colour1").iterdir()).unlink()
+    with pytest.raises(UsageError, match=r"training images: .* was written with 44, this run has 43"):
+        train("--resume", "run")
+
+
 def test_only_the_newest_two_checkpoints_stay(train: Train, quick: list[str], tmp_path: Path) -> None:
     train(*quick, "--output", "run", "--checkpoint-interval", 2)
     names = {path.name for path in (tmp_path / "run/checkpoints").iterdir()}

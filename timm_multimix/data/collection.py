@@ -41,6 +41,9 @@ class Digits:
             "hflip": 0.0,
             "color_jitter": 0.0,
             "train_interpolation": "bilinear",
+            # so few images make enough updates only in small batches
+            "batch_size": 64,
+            "epochs": 20,
         }
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:

@@ -11,9 +11,15 @@ LEAVES_WITHOUT_EFFECT = {"no_aug": AUGMENTATIONS, "crop_padding": frozenset({"sc
 """Options that make others idle."""
 
 NEEDS = {
+    "body_lr_scale": ("pretrained",),
     "clip_mode": ("clip_grad",),
     "distill_teacher": ("distill",),
     "distill_warmup_epochs": ("distill",),
+    "freeze_body": ("pretrained",),
+    "hub_license": ("push_to_hub",),
+    "hub_model_id": ("push_to_hub",),
+    "hub_private": ("push_to_hub",),
+    "hub_tag_epochs": ("push_to_hub",),
     "mix_schedule": ("mix",),
     "model_ema_decay": ("model_ema", "distill"),
     "model_ema_warmup": ("model_ema", "distill"),
@@ -81,6 +87,11 @@ def check_result(options: Namespace) -> None:
         raise UsageError("--resume auto goes on with the run in --output; give --output DIR as well")
     if options.resume is not None and options.overwrite:
         raise UsageError("--resume goes on with a run and --overwrite replaces it; give one or the other")
+    if options.push_to_hub and not options.hub_model_id:
+        raise UsageError("--push-to-hub needs a repository; give --hub-model-id USER/NAME as well")
+    body = {name for name in ("body_lr_scale", "freeze_body", "layer_decay") if getattr(options, name)}
+    if len(body) > 1:
+        raise UsageError(f"{_flags(body)} say how fast the body learns; give one of them")
 
 
 def fill_defaults(options: Namespace, suited: dict[str, Any]) -> Namespace:

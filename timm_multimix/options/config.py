@@ -11,7 +11,9 @@ import yaml
 from ..errors import UsageError
 from .values import KeyValues, Switch
 
-NOT_RECORDED = frozenset({"config", "given", "output", "overwrite", "resume"})
+_PUBLISHING = {"push_to_hub", "hub_model_id", "hub_private", "hub_license", "hub_tag_epochs"}
+
+NOT_RECORDED = frozenset({"config", "given", "output", "overwrite", "resume"} | _PUBLISHING)
 """What belongs to one run and would stand in the way of repeating it from its config."""
 
 

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 
-from .values import below_one, integer, non_negative, positive, positive_fraction
+from .values import Switch, below_one, integer, non_negative, positive, positive_fraction
 
 
 def add_optimization(parser: ArgumentParser) -> None:
@@ -44,6 +44,19 @@ def add_optimization(parser: ArgumentParser) -> None:
         type=positive_fraction,
         metavar="X",
         help="learning rate's factor per layer from the last (default: 1)",
+    )
+    add(
+        "--body-lr-scale",
+        type=positive_fraction,
+        metavar="X",
+        help="learning rate's factor for all but the classifier, with --pretrained (default: 1)",
+    )
+    add(
+        "--freeze-body",
+        "--no-freeze-body",
+        action=Switch,
+        default=False,
+        help="train the classifier only, with --pretrained (default: all)",
     )
     add("--clip-grad", type=positive, metavar="X", help="clip gradients at this (default: not clipped)")
     add(

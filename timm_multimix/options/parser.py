@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Any, NoReturn
 
 from ..errors import UsageError
-from . import data, mixing, model, optimization, run
+from . import data, mixing, model, optimization, publishing, run
 from .checks import check_choices, check_result, overruled, resolve_aliases
 from .config import config_tokens, load_config
 
@@ -60,6 +60,7 @@ def build_parser() -> Parser:
     optimization.add_schedule(parser)
     run.add_averaging(parser)
     run.add_run(parser)
+    publishing.add_publishing(parser)
     return parser
 
 

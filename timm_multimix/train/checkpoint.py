@@ -10,10 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from timm_multimix.errors import UsageError
-from timm_multimix.options import options_to_yaml
 
 from .files import digest, fresh_folder, publish_folder, remove_folder
-from .packing import pack, unpack, whole
+from .packing import is_sharded, pack, unpack, whole
 from .position import Position
 from .setup import Setup
 from .sums import Sums
@@ -30,13 +29,7 @@ def save_checkpoint(folder: Path, setup: Setup, position: Position, sums: Sums) 
     accelerator.wait_for_everyone()
     temporary = target.with_name(f".tmp-new-{target.name}")
     save_file(_rank_tensors(setup, sums), temporary / _rank_name(accelerator.process_index))
-    state, tensors = pack(_common_state(setup, position))
-    weights = {name: whole(value).contiguous() for name, value in setup.weights().items()}
-    if accelerator.is_main_process:
-        save_file(weights, temporary / "weights.safetensors")
-        save_file(tensors, temporary / "state.safetensors")
-        (temporary / "state.json").write_text(state, encoding="utf-8")
-        (temporary / "config.yaml").write_text(options_to_yaml(setup.options), encoding="utf-8")
+    _save_common(temporary, setup, position)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
@@ -56,23 +49,37 @@ def _rank_tensors(setup: Setup, sums: Sums) -> dict[str, torch.Tensor]:
     return tensors | {f"sums.{name}": value for name, value in sums.tensors().items()}
 
 
+def _save_common(folder: Path, setup: Setup, position: Position) -> None:
+    """Write what all processes have in common; those that hold only parts of it give them to the main one."""
+    if not (setup.accelerator.is_main_process or is_sharded(setup.model)):
+        return
+    weights = {name: whole(value).contiguous() for name, value in setup.weights().items()}
+    state, tensors = pack(_common_state(setup, position))
+    if setup.accelerator.is_main_process:
+        save_file(weights, folder / "weights.safetensors")
+        save_file(tensors, folder / "state.safetensors")
+        (folder / "state.json").write_text(state, encoding="utf-8")
+
+
 def _common_state(setup: Setup, position: Position) -> dict[str, Any]:
     scaler = setup.accelerator.scaler
     return {
         "position": asdict(position),
         "task_step": setup.task.step,
-        "engine": engine(setup),
+        "conditions": conditions(setup),
         "optimizer": setup.optimizer.state_dict(),
         "scheduler": setup.scheduler.state_dict() if setup.scheduler else None,
         "scaler": scaler.state_dict() if scaler else None,
     }
 
 
-def engine(setup: Setup) -> dict[str, Any]:
-    """What the launcher decides and the result depends on."""
+def conditions(setup: Setup) -> dict[str, Any]:
+    """What the result depends on and no option says."""
     return {
         "number of processes": setup.accelerator.num_processes,
         "mixed precision": setup.accelerator.mixed_precision,
+        "training images": len(setup.train.dataset),
+        "class names": setup.splits.class_names,
     }
 
 
@@ -80,14 +87,16 @@ def load_checkpoint(folder: Path, setup: Setup) -> tuple[Position, Sums]:
     """Put a run where the checkpoint left it.
 
     Raises:
-        UsageError: if it was written with another number of processes or another precision.
+        UsageError: if it was written under other conditions.
     """
     state = unpack(
         (folder / "state.json").read_text(encoding="utf-8"), load_file(folder / "state.safetensors")
     )
-    for name, now in engine(setup).items():
-        if state["engine"][name] != now:
-            raise UsageError(f"{name}: {folder} was written with {state['engine'][name]}, this run has {now}")
+    for name, now in conditions(setup).items():
+        if state["conditions"][name] != now:
+            raise UsageError(
+                f"{name}: {folder} was written with {state['conditions'][name]}, this run has {now}"
+            )
     rank = load_file(folder / _rank_name(setup.accelerator.process_index))
     setup.load_weights(load_file(folder / "weights.safetensors"))
     setup.load_weights({k.removeprefix("buffer."): v for k, v in rank.items() if k.startswith("buffer.")})

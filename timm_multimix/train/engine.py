@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import DistributedType
 
 from timm_multimix.errors import UsageError
@@ -28,6 +27,7 @@ def start_accelerator(options: Namespace) -> Accelerator:
     accelerator = attempt(
         "accelerate", lambda: Accelerator(cpu=cpu, log_with=options.log_with or None, project_dir=".")
     )
+    check_engine(accelerator)
     if launched > 1 and accelerator.num_processes == 1:
         raise UsageError(
             f"{launched} processes were launched but accelerate sees one; on CPUs set ACCELERATE_USE_CPU=true"
@@ -38,16 +38,15 @@ def start_accelerator(options: Namespace) -> Accelerator:
     return accelerator
 
 
-def prepare(
-    accelerator: Accelerator, task: torch.nn.Module, optimizer: torch.optim.Optimizer, options: Namespace
-) -> tuple[torch.nn.Module, AcceleratedOptimizer]:
-    """The task and the optimizer as the engine wants them."""
-    if accelerator.distributed_type == DistributedType.DEEPSPEED:
-        # It reads the batch size off a prepared loader, and here there is none.
-        accelerator.state.deepspeed_plugin.deepspeed_config["train_micro_batch_size_per_gpu"] = (
-            options.batch_size
+def check_engine(accelerator: Accelerator) -> None:
+    """Raises: UsageError for engines that keep weights or optimizer where checkpoints would miss them."""
+    engine = accelerator.distributed_type
+    if engine in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise UsageError(
+            f"accelerate is configured for {engine.value}; allowed are one process, DDP and FSDP version 2"
         )
-    return accelerator.prepare(task, optimizer)
+    if engine == DistributedType.FSDP and not accelerator.is_fsdp2:
+        raise UsageError("accelerate is configured for FSDP version 1; set fsdp_version to 2")
 
 
 def start_trackers(accelerator: Accelerator, folder: Path, options: Namespace) -> None:

@@ -1,13 +1,16 @@
 """Evaluation of the plain model: every sample counts once, on any number of processes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
+from timm_multimix.sites.student import as_logits
+
 from .ranks import share_buffers
+from .sums import exact
 
 
 class Evaluation(NamedTuple):
@@ -20,36 +23,39 @@ class Evaluation(NamedTuple):
 
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def evaluate(
-    model: torch.nn.Module, batches: Batches, accelerator: Accelerator, layout: torch.memory_format
+    model: torch.nn.Module,
+    batches: Batches,
+    accelerator: Accelerator,
+    layout: torch.memory_format,
+    predict: Predict | None = None,
 ) -> Evaluation:
-    """Accuracy and loss over the batches of all processes; samples that are not valid do not count."""
+    """Accuracy and loss over the batches of all processes; samples that are not valid do not count.
+
+    predict: logits [b, c] of images and labels; by default what the model makes of the images.
+    """
+    predict = predict or (lambda images, labels: as_logits(model(images)))
     share_buffers(model)
     training = model.training
     model.eval()
-    counts = torch.zeros(4, dtype=torch.float64, device=accelerator.device)
+    counts = torch.zeros(4, dtype=exact(accelerator.device), device=accelerator.device)
     with torch.no_grad(), accelerator.autocast():
         for images, labels, valid in batches:
             images = images.to(accelerator.device, memory_format=layout, non_blocking=True)
             labels, valid = (x.to(accelerator.device, non_blocking=True) for x in (labels, valid))
-            counts += count(predict(model, images), labels, valid)
+            counts += count(predict(images, labels).float(), labels, valid)
     model.train(training)
     loss, correct1, correct5, samples = accelerator.reduce(counts.clone(), "sum").tolist()
     return Evaluation(loss / samples, 100 * correct1 / samples, 100 * correct5 / samples, int(samples))
 
 
-def predict(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Logits [b, c] of a model, whether it returns them or an object that holds them."""
-    output = model(images)
-    return (output if isinstance(output, torch.Tensor) else output.logits).float()
-
-
 def count(logits: torch.Tensor, labels: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     """Sums over the valid rows of logits [b, c]: loss, right first guesses, right among five, samples."""
-    loss = F.cross_entropy(logits.double(), labels, reduction="none")
+    loss = F.cross_entropy(logits.to(exact(logits.device)), labels, reduction="none")
     guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices
     right = guesses == labels[:, None]
-    each = torch.stack([loss, right[:, 0].double(), right.any(1).double(), torch.ones_like(loss)])
+    each = torch.stack([loss, right[:, 0].to(loss), right.any(1).to(loss), torch.ones_like(loss)])
     return each.where(valid, 0.0).sum(1)

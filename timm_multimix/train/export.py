@@ -2,14 +2,19 @@
 
 import json
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf
 
+from timm_multimix.hub.provenance import dataset_kind, public_options, versions
+from timm_multimix.options import options_to_dict
+
 from .files import fresh_folder, publish_folder, write_text
 from .packing import whole
+from .place import FREE
 from .setup import Setup
 
 _FOREIGN = ("license", "description", "origin_url", "paper_name", "paper_ids", "notes")
@@ -35,13 +40,32 @@ def export_model(setup: Setup, kind: str, folder: Path, facts: dict[str, float] 
 
 
 def make_config(setup: Setup, model: torch.nn.Module, folder: Path) -> dict[str, object]:
-    """The config.json of a model: how to build it, its preprocessing, its labels."""
-    path = folder / "config.json"
-    tag = re.sub(r"[^a-z0-9]+", "_", setup.options.mix.lower()).strip("_")
-    about = {"label_names": setup.splits.class_names, "pretrained_cfg": {"tag": tag}}
+    """The config.json of a model: how to build it, its preprocessing, its labels, how it was trained."""
+    path, options = folder / "config.json", setup.options
+    tag = re.sub(r"[^a-z0-9]+", "_", options.mix.lower()).strip("_")
+    about = {
+        "label_names": label_names(setup.splits.class_names, options.num_classes),
+        "pretrained_cfg": {"tag": tag},
+        "training": recipe(options),
+    }
     save_config_for_hf(model, str(path), model_config=about, data_config=setup.data_config)
     config = json.loads(path.read_text(encoding="utf-8"))
     config.get("model_args", {}).pop("num_classes", None)
     for name in _FOREIGN:
         config["pretrained_cfg"].pop(name, None)
+    if options.hub_license:
+        config["pretrained_cfg"]["license"] = options.hub_license
     return config
+
+
+def label_names(names: list[str], classes: int | None) -> list[str]:
+    """A name for every output of the classifier, which --num-classes may have made larger than the data."""
+    return names + [f"unused {index}" for index in range(len(names), classes or 0)]
+
+
+def recipe(options: Namespace) -> dict[str, object]:
+    """What made the weights what they are, fit to be published."""
+    said = {name: value for name, value in options_to_dict(options).items() if name not in FREE}
+    told = public_options(said, dataset_kind(options.dataset))
+    main = {name: told[name] for name in ("mix", "distill", "seed")}
+    return {"package": "timm_multimix", **main, "options": told, "versions": versions()}

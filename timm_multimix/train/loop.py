@@ -11,6 +11,7 @@ from timm.utils.agc import adaptive_clip_grad
 from timm_multimix.errors import UsageError
 from timm_multimix.seeding import derive_seed
 
+from .finetune import still_frozen
 from .loaders import Batch
 from .position import Position
 from .progress import Progress
@@ -27,6 +28,8 @@ def train_epoch(
     options, total = setup.options, len(setup.train.batches)
     started = time.perf_counter() - position.seconds
     setup.task.train()
+    if options.freeze_body:
+        still_frozen(setup.model)
     for index, batch in enumerate(local_batches(setup, position), start=position.batch):
         first = index - index % options.grad_accum_steps
         group = min(options.grad_accum_steps, total - first)
@@ -38,6 +41,7 @@ def train_epoch(
             position.batch, position.seconds = index + 1, time.perf_counter() - started
             interval = options.checkpoint_interval
             if interval and position.updates % interval == 0 and index + 1 < total:
+                sums.read(setup.accelerator)  # so that no checkpoint is kept of a run that has failed
                 save(position, sums)
     position.seconds = time.perf_counter() - started
 
@@ -57,7 +61,7 @@ def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool
     accelerator, step = setup.accelerator, setup.task.step
     images, labels = (tensor.to(accelerator.device, non_blocking=True) for tensor in batch[:2])
     torch.manual_seed(derive_seed(_LAYERS, setup.options.seed, accelerator.process_index, step))
-    accelerator.gradient_state._set_sync_gradients(last)
+    accelerator.sync_gradients = last
     with nullcontext() if last else accelerator.no_sync(setup.wrapped):
         result = setup.wrapped(images.to(memory_format=setup.layout), labels)
         accelerator.backward(result["loss"] / group)

@@ -13,7 +13,6 @@ import timm_multimix.models  # noqa: F401  registers the package's own networks 
 from timm_multimix.errors import UsageError
 
 Result = TypeVar("Result")
-_FAILURES = (ValueError, RuntimeError, TypeError, AssertionError, KeyError, OSError, ImportError)
 
 
 def attempt(what: str, action: Callable[[], Result]) -> Result:
@@ -26,7 +25,7 @@ def attempt(what: str, action: Callable[[], Result]) -> Result:
         return action()
     except UsageError:
         raise
-    except _FAILURES as error:
+    except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(f"{what}: {reason}") from error
 

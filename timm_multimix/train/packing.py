@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 Tensors = dict[str, torch.Tensor]
 
@@ -35,6 +36,8 @@ def _encode(tree: Any, tensors: Tensors) -> Any:
         return {type(tree).__name__: [_encode(value, tensors) for value in tree]}
     if tree is None or type(tree) in (bool, int, float, str):
         return tree
+    if isinstance(tree, torch.dtype):
+        return {"dtype": str(tree).removeprefix("torch.")}
     raise TypeError(f"cannot store a {type(tree).__name__} in a checkpoint")
 
 
@@ -43,6 +46,8 @@ def _decode(node: Any, tensors: Tensors) -> Any:
         return node
     if "tensor" in node:
         return _lay_out(tensors[node["tensor"]], node["stride"])
+    if "dtype" in node:
+        return getattr(torch, node["dtype"])
     kind, values = next(iter(node.items()))
     if kind == "dict":
         return {_decode(key, tensors): _decode(value, tensors) for key, value in values}
@@ -56,9 +61,22 @@ def _lay_out(tensor: torch.Tensor, stride: list[int] | None) -> torch.Tensor:
     return torch.empty_strided(tensor.shape, stride, dtype=tensor.dtype).copy_(tensor)
 
 
+def is_sharded(module: torch.nn.Module) -> bool:
+    """Whether a process holds only parts of a model's parameters."""
+    return any(isinstance(parameter, DTensor) for parameter in module.parameters())
+
+
+def shard_like(value: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """A whole tensor in the way that `reference` lies: on its device, and sharded if it is."""
+    value = value.to(reference.device)
+    if not isinstance(reference, DTensor):
+        return value
+    return distribute_tensor(value, reference.device_mesh, reference.placements)
+
+
 def whole(tensor: torch.Tensor) -> torch.Tensor:
     """A copy of a tensor on the CPU, gathered where it is sharded over processes."""
     tensor = tensor.detach()
-    if hasattr(tensor, "full_tensor"):
+    if isinstance(tensor, DTensor):
         tensor = tensor.full_tensor()
     return tensor.cpu().clone()

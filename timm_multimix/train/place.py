@@ -21,7 +21,7 @@ from .files import write_text
 FREE = NOT_RECORDED | {"workers", "pin_mem", "log_interval", "log_with", "checkpoint_interval"}
 """Options that leave a run's result as it is, so that a resumed run may have others."""
 
-WRITTEN = ("config.yaml", "metrics.csv", "summary.json", "curves.png", "checkpoints", "model", "logs")
+WRITTEN = ("config.yaml", "metrics.csv", "summary.json", "curves.png", "checkpoints", "model", "logs", "hub")
 """What a run writes, and --overwrite deletes."""
 
 
@@ -125,8 +125,9 @@ def claim(place: Place, options: Namespace) -> Path:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         clean_up(folder)
         write_text(folder / "config.yaml", options_to_yaml(options))
-        if place.checkpoint and place.checkpoint.parent.parent.resolve() != folder.resolve():
-            shutil.copytree(place.checkpoint.with_name("best"), folder / "checkpoints" / "best")
+        best = place.checkpoint and place.checkpoint.with_name("best")
+        if best and best.is_dir() and not (folder / "checkpoints" / "best").exists():
+            shutil.copytree(best, folder / "checkpoints" / "best")
     except OSError as error:
         raise UsageError(f"cannot write the run's folder: {error}") from error
     return folder

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -20,12 +22,21 @@ class Progress:
         self.speaks = setup.accelerator.is_main_process
         self.bar: tqdm[Any] | None = None
         self.started, self.done = time.perf_counter(), 0
+        self.began, self.first = self.started, 0
+        self.told = ""
 
-    def begin(self, position: Position) -> None:
-        """Start the bar of an epoch."""
-        if self.speaks and sys.stderr.isatty():
-            label = f"epoch {position.epoch + 1}/{self.setup.epochs}"
-            self.bar = tqdm(total=self.batches, initial=position.batch, desc=label, leave=False, unit="batch")
+    @contextmanager
+    def show(self, position: Position) -> Iterator[None]:
+        """Show the bar of an epoch, or of the rest of one."""
+        self.began, self.first = time.perf_counter(), position.batch
+        label = f"epoch {position.epoch + 1}/{self.setup.epochs}"
+        silent = not (self.speaks and sys.stderr.isatty())
+        with tqdm(
+            total=self.batches, initial=position.batch, desc=label, leave=False, disable=silent
+        ) as self.bar:
+            self.bar.set_postfix_str(self.told)
+            yield
+        self.bar = None
 
     def step(self, position: Position, sums: Sums, batch: int) -> None:
         """Count a batch; at the interval all processes add up, which ends the run if a loss is not finite."""
@@ -36,24 +47,22 @@ class Progress:
             totals = sums.read(self.setup.accelerator)
             self.setup.accelerator.log({"train/loss": totals.loss}, step=position.updates)
             if self.bar is not None:
-                self.bar.set_postfix_str(self._describe(totals, position.epoch * self.batches + batch))
+                seconds, processes = time.perf_counter() - self.began, self.setup.accelerator.num_processes
+                speed = (batch - self.first) * self.setup.options.batch_size * processes / seconds
+                self.told = self._describe(totals, speed, position.epoch * self.batches + batch)
+                self.bar.set_postfix_str(self.told)
 
     def end(self, position: Position, totals: Totals, row: dict[str, Any]) -> None:
-        """Put a line in the place of the bar: the epoch's row of metrics.csv, in words."""
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
+        """Put a line in the place of the bar: the row of metrics.csv, in words."""
         if self.speaks:
-            right = f"eval top1 {row['eval_top1']:.2f} %" + (
-                f", ema {row['ema_top1']:.2f} %" if "ema_top1" in row else ""
-            )
-            told = f"{self._describe(totals, position.epoch * self.batches)}, {right}"
-            print(f"epoch {position.epoch}/{self.setup.epochs}: {told}", flush=True)
+            self.told = self._describe(totals, row["images_per_second"], position.epoch * self.batches)
+            names = {"eval_top1": "eval top1", "ema_top1": "ema top1"}
+            right = [f"{name} {row[key]:.2f} %" for key, name in names.items() if key in row]
+            print(f"epoch {position.epoch}/{self.setup.epochs}: {', '.join([self.told, *right])}", flush=True)
 
-    def _describe(self, totals: Totals, batches_done: int) -> str:
+    def _describe(self, totals: Totals, speed: float, batches: int) -> str:
         elapsed = time.perf_counter() - self.started
-        left = (self.setup.epochs * self.batches - batches_done) * elapsed / self.done
-        speed = self.done * self.setup.options.batch_size * self.setup.accelerator.num_processes / elapsed
+        left = (self.setup.epochs * self.batches - batches) * elapsed / self.done
         return (
             f"loss {totals.loss:.4f}, weighted top1 {totals.top1_weighted:.2f} %, {speed:.0f} images/s,"
             f" {timedelta(seconds=round(left))} left"

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast, broadcast_object_list, gather_object
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from timm_multimix.errors import UsageError
 from timm_multimix.randomness import choice_generator, draw_generator
@@ -68,11 +67,3 @@ def parameter_digest(module: torch.nn.Module) -> str:
     for parameter in module.parameters():
         summary.update(whole(parameter).contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return summary.hexdigest()
-
-
-def shard_like(value: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """A whole tensor in the way that `reference` lies: on its device, and sharded if it is."""
-    value = value.to(reference.device)
-    if not isinstance(reference, DTensor):
-        return value
-    return distribute_tensor(value, reference.device_mesh, reference.placements)

@@ -4,17 +4,12 @@ import csv
 import io
 import json
 import os
-import platform
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-import accelerate
-import timm
-import torch
-
-import timm_multimix
+from timm_multimix.hub.provenance import base_model, dataset_kind, describe_hardware, versions
 
 from .evaluate import Evaluation
 from .files import write_text
@@ -82,7 +77,9 @@ def summarize(
     return {
         "mix": options.mix,
         "model": options.model,
+        "base_model": base_model(options),
         "dataset": options.dataset,
+        "dataset_kind": dataset_kind(options.dataset),
         "epochs": setup.epochs,
         "seed": options.seed,
         "num_processes": setup.accelerator.num_processes,
@@ -100,20 +97,23 @@ def summarize(
         "parameters": sum(parameter.numel() for parameter in setup.model.parameters()),
         **ranks,
         "device": setup.accelerator.device.type,
+        "hardware": describe_hardware(setup.accelerator.device, setup.accelerator.num_processes),
         "mixed_precision": setup.accelerator.mixed_precision,
         "train_seconds": round(seconds, 3),
         "images_per_second": round(
             sum(row["seconds"] * row["images_per_second"] for row in rows) / seconds, 1
         ),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "versions": {
-            "timm_multimix": timm_multimix.__version__,
-            "timm": timm.__version__,
-            "torch": torch.__version__,
-            "accelerate": accelerate.__version__,
-            "python": platform.python_version(),
-        },
+        "command": command(),
+        "versions": versions(),
     }
+
+
+def command() -> str:
+    """The command line of this process."""
+    name = Path(sys.argv[0]).name
+    return shlex.join(
+        [*(("python", "-m", "timm_multimix") if name == "__main__.py" else (name,)), *sys.argv[1:]]
+    )
 
 
 def write_summary(run: Path, summary: dict[str, Any]) -> None:

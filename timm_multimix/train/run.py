@@ -1,6 +1,7 @@
 """A whole run, from options to a model that timm loads."""
 
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ from .engine import start_accelerator, start_trackers
 from .evaluate import Evaluation, evaluate
 from .export import export_model
 from .loop import train_epoch
+from .packing import is_sharded
 from .place import claim, find_place
 from .position import Position
 from .progress import Progress
+from .publish import check_publishing, offer_best, open_target, publish_finished, start_uploader
 from .ranks import compare_ranks, on_main
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
 from .setup import Setup, build
@@ -26,14 +29,18 @@ def run(options: Namespace) -> dict[str, Any]:
     """
     accelerator = start_accelerator(options)
     place = on_main(accelerator, lambda: find_place(options))
+    on_main(accelerator, lambda: check_publishing(options))
     if place.summary is not None:
+        on_main(accelerator, lambda: publish_finished(place.folder, options))
         accelerator.print(f"{place.folder} is finished: top-1 {place.summary['top1']:.2f} %")
         return place.summary
 
     setup = build(place.options, accelerator)
     position, sums = start(setup, place.checkpoint)
+    on_main(accelerator, lambda: open_target(options))
     folder = on_main(accelerator, lambda: claim(place, setup.options))
     start_trackers(accelerator, folder, setup.options)
+    uploader = start_uploader(setup, folder)
 
     def save(position: Position, sums: Sums) -> None:
         save_checkpoint(folder / "checkpoints", setup, position, sums)
@@ -41,8 +48,8 @@ def run(options: Namespace) -> dict[str, Any]:
     results: dict[str, Evaluation] = {}
     progress = Progress(setup)
     while position.epoch < setup.epochs:
-        progress.begin(position)
-        train_epoch(setup, position, sums, progress, save)
+        with progress.show(position):
+            train_epoch(setup, position, sums, progress, save)
         totals = sums.read(accelerator)
         position.epoch, position.batch = position.epoch + 1, 0
         results = evaluate_all(setup)
@@ -54,8 +61,13 @@ def run(options: Namespace) -> dict[str, Any]:
         save(position, sums)
         if accelerator.is_main_process:
             write_metrics(folder, position.rows)
+        so_far = partial(summarize, setup, position, results, exported_kind(setup), {})
+        offer_best(uploader, folder, position, setup.epochs, so_far)
         progress.end(position, totals, row)
-    return finish(setup, position, results or evaluate_all(setup), folder)
+    summary = finish(setup, position, results or evaluate_all(setup), folder)
+    if uploader:
+        uploader.finish()
+    return summary
 
 
 def start(setup: Setup, checkpoint: Path | None) -> tuple[Position, Sums]:
@@ -74,6 +86,10 @@ def exported_kind(setup: Setup) -> str:
 
 def evaluate_all(setup: Setup) -> dict[str, Evaluation]:
     """The results of the raw weights and, with --model-ema, of their average."""
+    if is_sharded(setup.model):  # only a pass through the whole task brings the parts together
+        return {
+            "raw": evaluate(setup.wrapped, setup.evaluation, setup.accelerator, setup.layout, setup.predict)
+        }
     models = {
         kind: model for kind, model in setup.models().items() if kind == "raw" or setup.options.model_ema
     }

@@ -19,7 +19,7 @@ from timm_multimix.options import fill_defaults
 from timm_multimix.schedule import parse_schedule
 from timm_multimix.task import MixTask
 
-from .engine import prepare
+from .finetune import check_weights, fit_head_and_body, group_arguments, scale_rates
 from .loaders import Stream, create_streams
 from .model import (
     attempt,
@@ -30,7 +30,7 @@ from .model import (
     resolve_data_config,
     try_out,
 )
-from .ranks import shard_like
+from .packing import is_sharded, shard_like
 
 
 @dataclass
@@ -54,6 +54,10 @@ class Setup:
     def layout(self) -> torch.memory_format:
         """The memory layout of images."""
         return torch.channels_last if self.options.channels_last else torch.contiguous_format
+
+    def predict(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Logits [b, c] by way of the wrapped task in eval mode."""
+        return self.wrapped(images, labels)["output"]
 
     def models(self) -> dict[str, torch.nn.Module]:
         """The weights there are: `raw`, and `ema` where a moving average is kept."""
@@ -109,6 +113,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     check_classes(options, splits)
     torch.manual_seed(options.seed)
     model = create_model(options, len(splits.class_names))
+    fit_head_and_body(options, model, splits.class_names)
     data_config = resolve_data_config(options, model)
     describe_input(model, data_config)
     try_out(options, model, data_config)
@@ -116,7 +121,9 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     optimizer = create_optimizer(options, model)
     scheduler, epochs = create_scheduler(options, optimizer, train.updates(options.grad_accum_steps))
     task = create_task(options, model, steps=epochs * len(train.batches), epoch_steps=len(train.batches))
-    wrapped, prepared = prepare(accelerator, task, optimizer, options)
+    wrapped, prepared = accelerator.prepare(task, optimizer)
+    if options.model_ema and is_sharded(model):
+        raise UsageError("--model-ema under FSDP: the average of sharded weights cannot be evaluated")
     return Setup(
         options,
         accelerator,
@@ -143,8 +150,9 @@ def check_names(options: Namespace) -> None:
     if options.mix_schedule:
         parse_schedule(options.mix_schedule)
     check_model_name(options.model)
+    check_weights(options)
     optimizers = [str(name) for name in list_optimizers()]
-    if options.opt.lower() not in optimizers:
+    if options.opt.lower().removeprefix("lookahead_") not in optimizers:
         raise UsageError(f"unknown optimizer {options.opt!r}; {nearest(options.opt, optimizers)}")
     if options.export_weights == "ema" and not options.model_ema:
         raise UsageError("--export-weights ema needs --model-ema")
@@ -164,10 +172,20 @@ def check_classes(options: Namespace, splits: Splits) -> None:
 
 
 def create_optimizer(options: Namespace, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """timm's optimizer of the options."""
-    return attempt(
-        f"optimizer {options.opt}", lambda: create_optimizer_v2(model, **optimizer_kwargs(options))
-    )
+    """timm's optimizer of the options.
+
+    Raises:
+        UsageError: if it refuses an argument, or needs second derivatives.
+    """
+    arguments = optimizer_kwargs(options) | group_arguments(options)
+    optimizer = attempt(f"optimizer {options.opt}", lambda: create_optimizer_v2(model, **arguments))
+    if options.sched == "none":
+        scale_rates(optimizer)
+    if getattr(optimizer, "is_second_order", False):
+        raise UsageError(
+            f"optimizer {options.opt} needs second derivatives, which training here does not make"
+        )
+    return optimizer
 
 
 def create_scheduler(

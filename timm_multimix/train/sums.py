@@ -10,6 +10,11 @@ from timm_multimix.errors import UsageError
 _NEVER = torch.iinfo(torch.int64).max
 
 
+def exact(device: torch.device) -> torch.dtype:
+    """The widest floats of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 @dataclass
 class Sums:
     """Running sums of one process over one epoch."""
@@ -24,15 +29,15 @@ class Sums:
     @classmethod
     def zero(cls, device: torch.device) -> "Sums":
         """The start of an epoch."""
-        number = torch.zeros((), dtype=torch.float64, device=device)
+        number = torch.zeros((), dtype=exact(device), device=device)
         return cls(number, number.clone(), torch.full((), _NEVER, dtype=torch.int64, device=device))
 
     @torch.no_grad()
     def add(self, result: dict[str, torch.Tensor], images: int, step: int) -> None:
         """Count one step: output [r, c] trained towards target [r, c]."""
         loss, output, target = (result[name].detach() for name in ("loss", "output", "target"))
-        self.loss = self.loss + loss.double()
-        self.hits = self.hits + target.gather(1, output.argmax(1, keepdim=True)).sum(dtype=torch.float64)
+        self.loss = self.loss + loss.to(self.loss.dtype)
+        self.hits = self.hits + target.gather(1, output.argmax(1, keepdim=True)).sum(dtype=self.hits.dtype)
         this_step = torch.full_like(self.bad_step, step)
         self.bad_step = torch.where(loss.isfinite(), self.bad_step, torch.minimum(self.bad_step, this_step))
         self.batches += 1

@@ -1,0 +1,79 @@
+"""Steps of training: accumulation, clipping, schedules, losses that are not finite."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from timm_multimix.errors import UsageError
+
+from .helpers import Train
+
+
+def last_weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model/model.safetensors")
+
+
+@pytest.mark.parametrize("more", [["--grad-accum-steps", 11, "--clip-grad", 0.5], ["--grad-accum-steps", 20]])
+def test_accumulated_batches_are_a_big_batch(
+    more: list[object], train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    # a model without batch statistics, in batches that divide the 44 images: a group of 20 has but 11
+    options = [*quick, "--model", "test_vit", "--epochs", 1, "--sched", "none", *more]
+    train(*options, "--batch-size", 4, "--output", "many")
+    train(*options, "--batch-size", 44, "--output", "one")
+    many, one = last_weights(tmp_path / "many"), last_weights(tmp_path / "one")
+    assert all(torch.allclose(many[name], one[name], atol=1e-6) for name in one)
+
+
+def test_a_short_last_group_is_a_step_too(train: Train, quick: list[str], tmp_path: Path) -> None:
+    train(*quick, "--grad-accum-steps", 2, "--output", "run")
+    rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
+    assert [row["updates"] for row in rows] == ["3", "6"]
+    assert float(rows[-1]["lr"]) == 0
+
+
+@pytest.mark.parametrize("mode", ["norm", "value", "agc"])
+def test_clipping_bounds_the_step(mode: str, train: Train, quick: list[str], tmp_path: Path) -> None:
+    options = f"--clip-mode {mode} --opt momentum --momentum 0 --weight-decay 0 --sched none --lr 1".split()
+    train(*quick, *options, "--clip-grad", 1e-7, "--output", "run")
+    train(*quick, "--lr", 1e-12, "--sched", "none", "--output", "still")
+    moved, still = last_weights(tmp_path / "run"), last_weights(tmp_path / "still")
+    head = "fc" if mode == "agc" else "nothing"  # as in timm, agc leaves the classifier alone
+    names = [n for n in still if n.endswith(("weight", "bias")) and not n.startswith(head)]
+    assert all(torch.allclose(moved[name], still[name], atol=1e-4) for name in names)
+    assert any(not torch.equal(moved[name], still[name]) for name in names)
+
+
+def test_a_loss_that_is_not_finite_names_the_step(train: Train, quick: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"not finite at training step \d"):
+        train(*quick, "--lr", 1e30, "--opt", "sgd", "--sched", "none", "--output", "run")
+
+
+def test_the_schedule_counts_updates(train: Train, quick: list[str], tmp_path: Path) -> None:
+    more = ["--warmup-epochs", 1, "--warmup-lr", 0, "--cooldown-epochs", 1, "--lr", 0.1, "--min-lr", 0.001]
+    summary = train(*quick, *more, "--output", "run")
+    rates = [float(row["lr"]) for row in csv.DictReader((tmp_path / "run/metrics.csv").open())]
+    assert summary["epochs"] == 3
+    assert rates[1:] == pytest.approx([0.001, 0.001])
+    assert rates[0] == pytest.approx(0.0505)  # half of a cosine, begun with the warm-up
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--bce-loss --smoothing 0.1 --mix cutmix",
+        "--distill 0.5 --distill-teacher self --mix dense_multimix(n=8,m=3) --model test_vit",
+        "--grad-checkpointing --mix manifold_mixup --drop-path 0.1",
+        "--mix sample_pairing --mix-schedule 0.2-0.8:0.2/0.1 --hflip 0.3 --aa rand-m3 --reprob 0.2",
+        "--in-chans 1 --num-classes 5 --validation-batch-size 3 --layer-decay 0.7 --opt lamb --lr 1e-3",
+        "--sched step --decay-epochs 1 --torchcompile eager",
+    ],
+)
+def test_options_train(more: str, train: Train, quick: list[str], tmp_path: Path) -> None:
+    summary = train(*quick, *more.split(), "--epochs", 1, "--output", "run")
+    assert summary["samples_evaluated"] == 13
+    weights = last_weights(tmp_path / "run")
+    assert all(value.isfinite().all() for value in weights.values())

@@ -1,0 +1,53 @@
+"""Mistakes end in one line and leave nothing behind."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from timm_multimix.errors import UsageError
+
+from .helpers import Train
+
+MISTAKES = {
+    "--model test_resnt": "unknown model 'test_resnt'.*test_resnet",
+    "--model nobody/model": "hf-hub:",
+    "--model local-dir:nowhere": "nowhere",
+    "--model test_byobnet.none_such --pretrained": "none_such",
+    "--model test_vit --img-size 33": "33",
+    "--model test_vit --model-kwargs nonsense=1": "nonsense",
+    "--model vgg11 --img-size 16": "16x16",
+    "--opt adamm": "unknown optimizer 'adamm'.*adam",
+    "--mix mixupp": "mixupp",
+    "--mix multimix(n=-1)": "n=-1",
+    "--mix mixup --mix-schedule 0.8-0.1": "0.8-0.1",
+    "--dataset nowhere/at/all": "nowhere/at/all",
+    "--num-classes 2": "--num-classes 2.*0 to 9",
+    "--export-weights ema": "--model-ema",
+    "--sched wsd --decay-epochs 50": "wsd",
+    "--resume nowhere": "nowhere",
+    "--log-with nothing": "nothing",
+    "--torchcompile nothing": "nothing",
+    "--mean 1 2": "mean",
+    "--distill 0.5 --distill-teacher nothing": "nothing",
+}
+
+
+@pytest.mark.parametrize(("mistake", "said"), MISTAKES.items(), ids=list(MISTAKES))
+def test_mistakes_leave_nothing_behind(mistake: str, said: str, train: Train, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        train(*mistake.split(), "--workers", 0, "--epochs", 2)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_image_is_named(train: Train, quick: list[str], tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for label in ("a", "b"):
+            (tmp_path / "data" / split / label).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(tmp_path / "data" / split / label / "0.png")
+    (tmp_path / "data/train/a/1.png").write_bytes(b"no picture")
+    options = [*quick, "--dataset", tmp_path / "data"]
+    with pytest.raises(UsageError, match=r"1\.png"):
+        train(*options)
+    assert train(*options, "--skip-broken")["train_samples"] == 2

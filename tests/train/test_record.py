@@ -1,0 +1,95 @@
+"""What a run leaves in its folder."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from timm_multimix.errors import UsageError
+from timm_multimix.train import place
+
+from .helpers import Train
+
+
+def test_a_run_leaves_its_record(train: Train, quick: list[str], tmp_path: Path) -> None:
+    summary = train(*quick, "--mix", "cutmix", "--model-ema", "--output", "run")
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    expected = {"config.yaml", "metrics.csv", "summary.json", "curves.png", "checkpoints", "model"}
+    assert names == expected
+    assert json.loads((tmp_path / "run/summary.json").read_text()) == summary
+    assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["mix"] == "cutmix"
+
+
+def test_metrics_have_a_row_an_epoch(train: Train, quick: list[str], tmp_path: Path) -> None:
+    summary = train(*quick, "--mix", "cutmix", "--model-ema", "--output", "run")
+    rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert list(rows[0])[-2:] == ["seconds", "images_per_second"]
+    assert float(rows[-1]["ema_top1"]) == summary["top1"] == summary["results"]["ema"]["top1"]
+    assert float(rows[-1]["eval_top1"]) == summary["results"]["raw"]["top1"]
+    assert 0 < float(rows[-1]["train_top1_weighted"]) < 100
+    assert max(float(row["ema_top1"]) for row in rows) == summary["top1_best"]
+
+
+def test_the_summary_says_what_was_done(train: Train, quick: list[str], tmp_path: Path) -> None:
+    summary = train(*quick, "--output", "run", "--seed", 7)
+    said = {name: summary[name] for name in ("mix", "model", "epochs", "seed", "num_processes")}
+    assert said == {"mix": "none", "model": "test_resnet", "epochs": 2, "seed": 7, "num_processes": 1}
+    assert (summary["train_samples"], summary["samples_evaluated"]) == (44, 13)
+    assert (summary["evaluation_split"], summary["best_chosen_on_test_split"]) == ("val", False)
+    assert summary["exported_weights"] == "raw"
+
+
+def test_a_best_on_a_test_split_is_said_to_be_one(
+    train: Train, quick: list[str], pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/train").symlink_to(pictures / "train")
+    (tmp_path / "data/test").symlink_to(pictures / "val")
+    summary = train(*quick, "--dataset", "data", "--epochs", 1)
+    assert (summary["evaluation_split"], summary["best_chosen_on_test_split"]) == ("test", True)
+
+
+def test_runs_of_the_same_second_have_their_own_folders(
+    train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place.time, "strftime", lambda form: "20260102-030405")
+    for _ in range(2):
+        train(*quick, "--epochs", 1, "--mix", "mixup(alpha=0.5) | cutmix")
+    names = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    first = "20260102-030405-test_resnet-mixup_alpha_0.5_cutmix"
+    assert names == [first, f"{first}-2"]
+
+
+def test_a_run_is_replaced_only_when_told(train: Train, quick: list[str], tmp_path: Path) -> None:
+    train(*quick, "--output", "run")
+    (tmp_path / "run/notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="--overwrite"):
+        train(*quick, "--output", "run", "--epochs", 1)
+    assert train(*quick, "--output", "run", "--epochs", 1, "--overwrite")["epochs"] == 1
+    assert (tmp_path / "run/notes.txt").read_text() == "mine"
+    assert not (tmp_path / "run/checkpoints/step-00000010").exists()
+
+
+def test_a_folder_of_something_else_is_never_overwritten(
+    train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.raises(UsageError, match="no run's"):
+        train(*quick, "--output", tmp_path, "--overwrite")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_tensorboard_gets_the_rows(train: Train, quick: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(*quick, "--output", "run", "--log-with", "tensorboard", "--log-interval", 2)
+    events = EventAccumulator(str(tmp_path / "run/logs")).Reload()
+    rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
+    logged = {event.step: event.value for event in events.Scalars("epoch/eval_top1")}
+    assert logged == {int(row["updates"]): pytest.approx(float(row["eval_top1"])) for row in rows}
+    assert len(events.Scalars("train/loss")) == 4

@@ -1,0 +1,1 @@
+"""Publishing to and loading from the Hugging Face Hub; the token is the client's business alone."""

@@ -1,0 +1,124 @@
+"""A model card: metadata and a template, filled from the record of a run and nothing else."""
+
+import math
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import timm
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template
+
+import timm_multimix.models  # noqa: F401  so that its networks are known as its own
+from timm_multimix.data.hub import is_hub_id
+
+from .markup import Markup, block, code, escape
+from .metadata import make_metadata
+from .methods import methods, unique_citations
+from .record import Record
+
+SHOWN_CLASSES = 20
+
+
+def make_card(record: Record, repo_id: str) -> str:
+    """The text of README.md."""
+    body = load_template().render(describe(record, repo_id))
+    return f"---\n{make_metadata(record, repo_id).to_yaml()}\n---\n\n{body}"
+
+
+@cache
+def load_template() -> Template:
+    """The template; whatever is put into it is escaped unless it is `Markup`."""
+    environment = Environment(
+        loader=BaseLoader(),
+        undefined=StrictUndefined,
+        finalize=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "code": code,
+        "percent": percent,
+        "number": number,
+        "arxiv": arxiv,
+        "hub_link": hub_link,
+    }
+    return environment.from_string(files(__package__).joinpath("templates/card.md").read_text("utf-8"))
+
+
+def percent(value: float | None) -> str:
+    """A number of per cents; a dash where there is none."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.2f} %"
+
+
+def number(value: float | None) -> str:
+    """A number; a dash where there is none."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
+
+
+def arxiv(number: str) -> Markup:
+    """A link to a paper."""
+    return Markup(f"[arXiv:{number}](https://arxiv.org/abs/{number})")
+
+
+def hub_link(name: str, place: str = "") -> Markup | str:
+    """A link to a model or, with place `datasets/`, a dataset; plain text where the name is no id."""
+    if not is_hub_id(name):
+        return name
+    return Markup(f"[{escape(name)}](https://huggingface.co/{place}{name})")
+
+
+def describe(record: Record, repo_id: str) -> dict[str, Any]:
+    """The variables of the template."""
+    summary, model = record["summary"], record["model"]
+    found = methods(summary["mix"])
+    base, data = summary["base_model"], summary["dataset"]
+    channels, *size = model["input"]["input_size"]
+    return record | {
+        "repo_id": Markup(repo_id),
+        "base_model": base,
+        "start": start(base, record["options"]),
+        "data": hub_link(data, "datasets/") if summary["dataset_kind"] == "hub" else data,
+        "name": repo_id.split("/")[1],
+        "methods": found,
+        "own": is_own(model["architecture"]),
+        "channels": channels,
+        "size": " x ".join(map(str, size)),
+        "pixel_mode": "L" if channels == 1 else "RGB",
+        "classes": model["label_names"][:SHOWN_CLASSES],
+        "more_classes": max(0, len(model["label_names"]) - SHOWN_CLASSES),
+        "results": results(record),
+        "top5": model["num_classes"] > 5,  # else always right
+        "finished": len(record["metrics"]) >= summary["epochs"],
+        "command": block(summary["command"], "shell"),
+        "versions": ", ".join(f"{name} {version}" for name, version in summary["versions"].items()),
+        "citation": block("\n\n".join(unique_citations(found)), "bibtex") if found else None,
+        "minutes": f"{summary['train_seconds'] / 60:.1f}",
+    }
+
+
+def start(base: str | None, options: dict[str, Any]) -> Markup:
+    """Where the weights come from, before the words of the data."""
+    if base:
+        return Markup(f"fine-tuned from {escape(hub_link(base))} on")
+    return Markup("fine-tuned from local weights on" if options.get("pretrained") else "trained on")
+
+
+def is_own(architecture: str) -> bool:
+    """Whether timm knows an architecture by this package only."""
+    if not timm.is_model(architecture):
+        return False
+    return timm.models.model_entrypoint(architecture).__module__.split(".")[0] == "timm_multimix"
+
+
+def results(record: Record) -> list[dict[str, Any]]:
+    """A row for the raw and the averaged weights each: last and best epoch of the run so far."""
+    rows, summary = record["metrics"], record["summary"]
+    table = []
+    for kind, last in summary["results"].items():
+        column = {"raw": "eval_top1", "ema": "ema_top1"}[kind]
+        best = max(rows, key=lambda row: row[column])
+        told = {"raw": "raw", "ema": "moving average"}[kind]
+        best_epoch = int(best["epoch"])
+        table.append(last | {"weights": told, "best": best[column], "best_epoch": best_epoch})
+    return table

@@ -1,0 +1,98 @@
+"""Pretrained weights before they are loaded: there, whole, and no pickle."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import timm
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, RepositoryNotFoundError
+from safetensors import SafetensorError, safe_open
+from timm.models import get_pretrained_cfg
+
+import timm_multimix.models  # noqa: F401  so that its networks are known
+from timm_multimix.errors import UsageError
+
+from .retry import describe, retried
+
+WEIGHTS = "model.safetensors"
+
+
+def check_pretrained(name: str) -> None:
+    """Look at the weights of a model's name: `hf-hub:USER/NAME`, `local-dir:FOLDER`, or one of timm's.
+
+    Raises: UsageError if they are missing, a pickle or cut off, or of a network that timm does not know.
+    """
+    source, _, place = name.rpartition(":")
+    if source == "local-dir":
+        check_config(name, read_config(name, Path(place) / "config.json"))
+        check_safetensors(name, local_file(name, Path(place)))
+    elif source:
+        check_config(name, read_config(name, download(name, place, "config.json")))
+        check_safetensors(name, download(name, place, WEIGHTS))
+    elif config := get_pretrained_cfg(name):
+        if config.url and not config.hf_hub_id:
+            raise UsageError(f"model {name}: its weights are a pickle, which is never loaded")
+        if config.hf_hub_id:
+            check_safetensors(name, download(name, config.hf_hub_id, WEIGHTS))
+
+
+def download(name: str, place: str, file: str) -> Path:
+    """A file of the Hub's repository USER/NAME[@REVISION], or the copy in the cache."""
+    repo_id, _, revision = place.partition("@")
+    try:
+        return Path(retried(lambda: hf_hub_download(repo_id, file, revision=revision or None), 3))
+    except EntryNotFoundError as error:
+        if isinstance(error, FileNotFoundError):  # neither the Hub nor the cache can say
+            raise UsageError(f"model {name}: {file} cannot be had from the Hub: {describe(error)}") from error
+        raise UsageError(_no_weights(name, file)) from error
+    except GatedRepoError as error:
+        raise UsageError(f"model {name} is gated: ask for access on its Hub page and log in") from error
+    except RepositoryNotFoundError as error:
+        raise UsageError(f"model {name}: not on the Hub, or private") from error
+    except Exception as error:  # which library's, depends on the version of huggingface_hub
+        raise UsageError(f"model {name}: {file} cannot be had from the Hub: {describe(error)}") from error
+
+
+def local_file(name: str, folder: Path) -> Path:
+    """The weights in a folder."""
+    if not (folder / WEIGHTS).is_file():
+        raise UsageError(_no_weights(name, WEIGHTS))
+    return folder / WEIGHTS
+
+
+def _no_weights(name: str, file: str) -> str:
+    reason = " (pickles such as pytorch_model.bin are never loaded)" if file == WEIGHTS else ""
+    return f"model {name}: there is no {file}{reason}"
+
+
+def read_config(name: str, path: Path) -> dict[str, Any]:
+    """A model's config.json."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"model {name}: there is no config.json") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"model {name}: config.json cannot be read: {describe(error)}") from error
+    if not isinstance(config, dict) or "architecture" not in config:
+        raise UsageError(f"model {name}: config.json names no architecture, so it is not a timm model's")
+    return config
+
+
+def check_config(name: str, config: dict[str, Any]) -> None:
+    """Raises: UsageError if timm does not know the architecture, or is sent to other files."""
+    architecture = str(config["architecture"])
+    if not timm.is_model(architecture.split(".")[0]):
+        raise UsageError(f"model {name}: config.json names an unknown architecture, {architecture!r}")
+    described = config.get("pretrained_cfg", config)
+    if described.get("hf_hub_filename") or described.get("custom_load"):
+        raise UsageError(f"model {name}: its config.json asks for other weights than {WEIGHTS}")
+
+
+def check_safetensors(name: str, path: Path) -> None:
+    """Raises: UsageError if a file is no safetensors file or cut off."""
+    try:
+        with safe_open(path, "pt") as stream:
+            stream.keys()
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"model {name}: {path.name} is damaged: {describe(error)}") from error

@@ -1,0 +1,40 @@
+"""What of a run's record may leave this machine: no token, no folder's place, only its name."""
+
+import re
+from typing import Any
+
+from huggingface_hub import get_token
+
+_TOKEN = re.compile(r"hf_[A-Za-z0-9]{8,}|(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
+_FOLDERS = re.compile(
+    r"""(?:^|(?<=[=:'"(,\s]))(?:(?:~[^/\s]*|\.{1,2})?/(?!/)|[A-Za-z]:[\\/](?![\\/]))(?:[^/\\'"]+[\\/](?=[^/\\'"]))*""",
+)
+
+
+def redact(text: str) -> str:
+    """A text without tokens and passwords, for messages and records."""
+    token = get_token()
+    return _TOKEN.sub("REDACTED", text.replace(token, "REDACTED") if token else text)
+
+
+def public_text(text: str) -> str:
+    """A word of a command or a value of an option, in which only the last part of a path is left."""
+    if not _FOLDERS.search(text):
+        return redact(text)
+    return redact(_FOLDERS.sub("", text).rstrip("/\\") or "folder")
+
+
+def public(value: Any) -> Any:
+    """`public_text` of every text in nested lists and dicts."""
+    if isinstance(value, str):
+        return public_text(value)
+    if isinstance(value, dict):
+        return {name: public(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [public(item) for item in value]
+    return value
+
+
+def last_part(path: str) -> str:
+    """The name of a folder, wherever it is."""
+    return re.split(r"[\\/]", path.rstrip("/\\"))[-1].strip(".~") or "folder"

@@ -1,0 +1,80 @@
+"""Where a run's data, weights and code come from, as the Hub's ids where they are there."""
+
+import platform
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import accelerate
+import datasets
+import huggingface_hub
+import timm
+import torch
+import torchvision
+from timm.models import get_pretrained_cfg
+
+import timm_multimix
+
+from .privacy import last_part, public
+
+_PATHS = ("model", "distill_teacher")
+
+
+def dataset_kind(name: str) -> str:
+    """What --dataset names on this machine: `digits`, `folder` or `hub`."""
+    if name == "digits":
+        return "digits"
+    return "folder" if Path(name).expanduser().is_dir() else "hub"
+
+
+def base_model(options: Namespace) -> str | None:
+    """The Hub id of the weights training started from; None for random and for local ones."""
+    if not options.pretrained:
+        return None
+    source, _, identifier = options.model.rpartition(":")
+    if source:
+        return identifier.split("@")[0] if source == "hf-hub" else None
+    config = get_pretrained_cfg(options.model, allow_unregistered=True)
+    return (config.hf_hub_id if config else None) or None
+
+
+def public_options(options: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The options of a run as others may see them; folders by their names."""
+    told = public(options)
+    if kind == "folder":
+        told["dataset"] = last_part(options["dataset"])
+    for name in _PATHS:
+        value = str(options.get(name, ""))
+        if value.startswith("local-dir:"):
+            told[name] = "local-dir:" + last_part(value.removeprefix("local-dir:"))
+    return told
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on; `commit` where this package runs from a checkout."""
+    packages = (timm, torch, torchvision, accelerate, datasets, huggingface_hub)
+    found = {"timm_multimix": timm_multimix.__version__}
+    found |= {package.__name__: str(package.__version__) for package in packages}
+    found |= {"python": platform.python_version()}
+    commit = checkout_commit(Path(timm_multimix.__file__).parents[1])
+    return found | ({"commit": commit} if commit else {})
+
+
+def checkout_commit(root: Path) -> str | None:
+    """The commit that is checked out in a folder, read without git; None where there is none."""
+    try:
+        head = (root / ".git" / "HEAD").read_text(encoding="utf-8").strip()
+        if head.startswith("ref: "):
+            head = (root / ".git" / head.removeprefix("ref: ")).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return head if len(head) in (40, 64) and set(head) <= set("0123456789abcdef") else None
+
+
+def describe_hardware(device: torch.device, processes: int) -> str:
+    """The device in words."""
+    if device.type == "cuda":
+        return f"{processes} x {torch.cuda.get_device_name(device)}"
+    if device.type == "cpu":
+        return f"CPU {platform.machine()}, processes: {processes}, threads in each: {torch.get_num_threads()}"
+    return f"{processes} x {device.type}"

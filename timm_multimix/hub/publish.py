@@ -1,0 +1,81 @@
+"""What of a run is published: its kept epochs while it trains, its result at the end."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi
+
+from timm_multimix.errors import UsageError
+
+from .push import push_files, tag_commit
+from .record import make_record, read_run
+from .retry import describe
+from .stage import (
+    clear,
+    contents,
+    discard,
+    epoch_folder,
+    is_result,
+    read_record,
+    result_folder,
+    stage,
+    staged_epochs,
+    wants_tag,
+)
+
+
+def stage_epoch(run: Path, summary: dict[str, Any], epoch: int, top1: float, tag: bool) -> Path:
+    """Copy the best weights of a run so far, with a record of what there is of it."""
+    best = run / "checkpoints" / "best"
+    record = make_record(run, best, summary, epoch, top1)
+    return stage(epoch_folder(run, epoch, tag), record, best, run / "curves.png")
+
+
+def stage_result(run: Path, folder: Path) -> Path:
+    """Copy the result of a finished run.
+
+    Raises: UsageError if it is not finished.
+    """
+    record, model = read_run(run)
+    return stage(folder, record, model, run / "curves.png")
+
+
+def publish(repo_id: str, folder: Path) -> str:
+    """Push a staged folder, and delete it once it is there; gives the commit that holds it."""
+    record, api = read_record(folder), HfApi()
+    published, epochs = record["published"], record["summary"]["epochs"]
+    what = "Result, epoch" if is_result(folder) else "Epoch"
+    message = f"{what} {published['epoch']} of {epochs}: top-1 {published['top1']:.2f} %"
+    commit = push_files(api, repo_id, contents(folder, repo_id), message)
+    if wants_tag(folder):
+        tag_commit(api, repo_id, f"epoch-{published['epoch']}", commit)
+    discard(folder)
+    return commit
+
+
+def publish_run(run: Path, repo_id: str, tag: bool) -> str:
+    """Push a finished run, and first the epochs with tags that its training could not push.
+
+    Raises: UsageError if it is not finished, or the Hub does not take it.
+    """
+    wanted = tag or result_folder(run, True).exists()  # by the training, where that could not
+    result = stage_result(run, result_folder(run, wanted))
+    waiting = [folder for folder in staged_epochs(run) if wants_tag(folder)]
+    try:
+        commit = [publish(repo_id, folder) for folder in [*waiting, result]][-1]
+    except Exception as error:  # which library's, depends on the version of huggingface_hub
+        raise UsageError(f"{repo_id} on the Hub did not take {run}: {describe(error)}") from error
+    clear(run)
+    return commit
+
+
+def set_license(run: Path, license: str) -> None:
+    """Write the licence of a run's weights into its model's config."""
+    path = run / "model" / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["pretrained_cfg"]["license"] = license
+    temporary = path.with_name(".tmp-config.json")
+    temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)

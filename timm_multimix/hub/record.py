@@ -1,0 +1,116 @@
+"""The record of a run that its card is made from, as JSON, fit to be published."""
+
+import csv
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from timm_multimix.errors import UsageError
+
+from .privacy import public, redact
+from .provenance import public_options
+
+Record = dict[str, Any]
+
+REQUIRED = {
+    "summary": [],
+    "options": ["model", "dataset", "mix", "distill", "epochs", "batch_size", "lr", "opt", "seed"],
+    "model": ["architecture", "num_classes", "num_features", "label_names", "input", "license"],
+    "published": ["epoch", "weights", "top1"],
+}
+"""What a record holds at least; `metrics` are the rows of metrics.csv besides."""
+
+
+def read_run(run: Path) -> tuple[Record, Path]:
+    """The record of a finished run and the folder of its model.
+
+    Raises: UsageError if a folder holds no finished run.
+    """
+    if not (run / "config.yaml").is_file():
+        raise UsageError(f"{run} is no run's folder: it has no config.yaml")
+    if not (run / "summary.json").is_file():
+        raise UsageError(f"the run in {run} is not finished; go on with `train --output {run} --resume auto`")
+    try:
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        return make_record(run, run / "model", summary, summary["epochs"], summary["top1"]), run / "model"
+    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+        raise UsageError(f"the run in {run} is damaged: {type(error).__name__} {error}") from error
+
+
+def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top1: float) -> Record:
+    """The record of a run whose weights in the folder `model` are those of an epoch."""
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    options = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    kind = summary["dataset_kind"]
+    return {
+        "summary": public_summary(summary, options, kind),
+        "options": public_options(options, kind),
+        "metrics": read_metrics(run / "metrics.csv"),
+        "model": {
+            "architecture": config["architecture"],
+            "num_classes": config["num_classes"],
+            "num_features": config["num_features"],
+            "label_names": config["label_names"],
+            "input": {
+                name: config["pretrained_cfg"].get(name)
+                for name in ("input_size", "mean", "std", "crop_pct", "crop_mode", "interpolation")
+            },
+            "license": config["pretrained_cfg"].get("license"),
+        },
+        "published": {"epoch": epoch, "weights": summary["exported_weights"], "top1": top1},
+    }
+
+
+def public_summary(summary: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:
+    """summary.json as others may see it."""
+    told = public({name: value for name, value in summary.items() if name != "command"})
+    named = public_options({name: summary[name] for name in ("model", "dataset")}, kind)
+    return told | named | {"command": public_command(summary["command"], options, kind)}
+
+
+def public_command(command: str, options: dict[str, Any], kind: str) -> str:
+    """A command line with folders by their names."""
+    told = public_options(options, kind)
+    names = {
+        str(options[key]): str(told[key]) for key in ("model", "dataset", "distill_teacher") if key in told
+    }
+    words = []
+    for word in shlex.split(command):
+        flag, equals, value = word.partition("=")
+        known = names.get(word) or (f"{flag}={names[value]}" if equals and value in names else None)
+        words.append(redact(known) if known else public(word))
+    return shlex.join(words)
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The rows of metrics.csv as numbers."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def missing_entries(record: Record) -> list[str]:
+    """What a record lacks of `REQUIRED`, as `part.name`."""
+    lacking = [
+        f"{part}.{name}"
+        for part, names in REQUIRED.items()
+        for name in names
+        if name not in record.get(part, {})
+    ]
+    return lacking + ([] if record.get("metrics") else ["metrics"])
+
+
+def dump(record: Record) -> str:
+    """The text of record.json."""
+    return json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n"
+
+
+def finite(value: Any) -> Any:
+    """Numbers that are not finite as None, which is JSON, in nested dicts and lists."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and value - value != 0 else value

@@ -1,0 +1,72 @@
+"""Trying again what a network may spoil: a bounded number of times, with growing pauses."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from huggingface_hub.errors import OfflineModeIsEnabled
+from huggingface_hub.utils import httpx
+
+from .privacy import redact
+
+Result = TypeVar("Result")
+
+ATTEMPTS = 5
+FIRST_PAUSE = 0.5  # seconds; doubled each time
+LONGEST_PAUSE = 60.0
+
+STALE_PARENT = 412
+_PASSING = frozenset({408, STALE_PARENT, 425, 429, 500, 502, 503, 504})
+
+
+def retried(action: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
+    """The action's result; it must be safe to repeat after a failure that may have been a success.
+
+    Raises: the last error, or the first that will not pass by itself.
+    """
+    for attempt in range(attempts - 1):
+        try:
+            return action()
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            time.sleep(_pause(error, attempt))
+    return action()
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether trying again may help: lost connections, timeouts, an overloaded or changed repository."""
+    for cause in _causes(error):
+        if isinstance(cause, OfflineModeIsEnabled):
+            return False
+        status = _status(cause)
+        if status is not None:
+            return status in _PASSING
+        if isinstance(cause, (ConnectionError, TimeoutError, httpx.TransportError)):
+            return True
+    return False
+
+
+def describe(error: BaseException) -> str:
+    """An error of the client in one line, without tokens."""
+    text = next((line for line in str(error).splitlines() if line.strip()), "")
+    return redact(f"{type(error).__name__}: {text.strip()}" if text else type(error).__name__)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and those it came from: the client wraps what its upload threads raise."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _status(error: BaseException) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def _pause(error: BaseException, attempt: int) -> float:
+    """Seconds to wait: what the server asks for, within bounds, or twice as long as the last time."""
+    response = next((cause.response for cause in _causes(error) if _status(cause) is not None), None)  # type: ignore[attr-defined]
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    return min(max(FIRST_PAUSE * 2**attempt, float(asked) if asked.isdigit() else 0.0), LONGEST_PAUSE)

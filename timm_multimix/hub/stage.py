@@ -1,0 +1,95 @@
+"""Folders of what is to be published: a model, its record and its curves; whole from the moment they exist.
+
+They lie in a run's `hub/`: `epoch-NNNNN` for a kept epoch, `result` for the end; `-tag` is added to the names
+of those whose commit gets a tag.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from .card import make_card
+from .push import Content
+from .record import Record, dump
+
+_FILES = ("config.json", "model.safetensors")
+
+
+def stage(folder: Path, record: Record, model: Path, curves: Path) -> Path:
+    """Make `folder` of copies, in place of an older one; the card comes when the repository is known."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
+    for name in _FILES:
+        shutil.copyfile(model / name, temporary / name)
+    shutil.copyfile(curves, temporary / "curves.png")
+    (temporary / "record.json").write_text(dump(record), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(temporary, folder)
+    return folder
+
+
+def read_record(folder: Path) -> Record:
+    """The record in a staged folder."""
+    record: Record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    return record
+
+
+def make_readme(folder: Path, repo_id: str) -> bytes:
+    """The card of a staged folder, for a repository."""
+    return make_card(read_record(folder), repo_id).encode()
+
+
+def contents(folder: Path, repo_id: str) -> dict[str, Content]:
+    """All files of a staged folder and the card, as they go to a repository."""
+    files: dict[str, Content] = {path.name: path for path in sorted(folder.iterdir())}
+    return files | {"README.md": make_readme(folder, repo_id)}
+
+
+def epoch_folder(run: Path, epoch: int, tag: bool) -> Path:
+    """Where a kept epoch of a run is staged."""
+    return run / "hub" / (f"epoch-{epoch:05d}" + "-tag" * tag)
+
+
+def result_folder(run: Path, tag: bool) -> Path:
+    """Where the result of a run is staged."""
+    return run / "hub" / ("result" + "-tag" * tag)
+
+
+def is_result(folder: Path) -> bool:
+    """Whether a staged folder is a run's end."""
+    return folder.name.startswith("result")
+
+
+def wants_tag(folder: Path) -> bool:
+    """Whether the commit of a staged folder gets a tag."""
+    return folder.name.endswith("-tag")
+
+
+def staged_epochs(run: Path) -> list[Path]:
+    """The epochs that are staged and not published, oldest first; of those without a tag only the newest.
+
+    What a killed run left half-staged is deleted.
+    """
+    for leftover in (run / "hub").glob(".tmp-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    return drop_superseded(sorted((run / "hub").glob("epoch-*")))
+
+
+def drop_superseded(folders: list[Path]) -> list[Path]:
+    """Delete those that a later one replaces: without a tag, nobody could find them again."""
+    kept = [folder for folder in folders[:-1] if wants_tag(folder)] + folders[-1:]
+    for folder in set(folders) - set(kept):
+        discard(folder)
+    return kept
+
+
+def discard(folder: Path) -> None:
+    """Delete a staged folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear(run: Path) -> None:
+    """Delete all that a run has staged."""
+    shutil.rmtree(run / "hub", ignore_errors=True)

@@ -1,0 +1,80 @@
+"""Uploads in the background of a training run; a failure is a warning, and work left for later."""
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.utils import disable_progress_bars
+
+from .publish import publish, stage_epoch, stage_result
+from .retry import describe
+from .stage import clear, drop_superseded, epoch_folder, result_folder, staged_epochs
+
+
+class Uploader:
+    """One thread that publishes what is staged, oldest first; what fails is tried again with the next."""
+
+    def __init__(self, run: Path, repo_id: str, tag_epochs: bool = False) -> None:
+        self.run, self.repo_id, self.tag_epochs = run, repo_id, tag_epochs
+        self._lock, self._wake, self._ending = threading.Lock(), threading.Event(), False
+        self._pending: list[Path] = staged_epochs(run)
+        self._current: Path | None = None
+        disable_progress_bars()
+        self._thread = threading.Thread(target=self._work, name="upload", daemon=True)
+        self._thread.start()
+        self._wake.set()
+
+    def offer(self, summary: dict[str, Any], epoch: int, top1: float) -> None:
+        """Publish the best weights so far, of this epoch, when the thread comes to it."""
+        if epoch_folder(self.run, epoch, self.tag_epochs) != self._current:  # else a resumed run's, the same
+            self._add(f"epoch {epoch}", lambda: stage_epoch(self.run, summary, epoch, top1, self.tag_epochs))
+
+    def finish(self) -> None:
+        """Publish the result of the finished run and wait for all that is left."""
+        self._add("the result", lambda: stage_result(self.run, result_folder(self.run, self.tag_epochs)))
+        self._ending = True
+        self._wake.set()
+        self._thread.join()
+        if not self._pending:
+            clear(self.run)
+        else:
+            self._warn(f"finish it with `timm-multimix push {self.run} {self.repo_id}`")
+
+    def _add(self, what: str, make: Callable[[], Path]) -> None:
+        try:
+            folder = make()
+        except Exception as error:  # whatever it is, training goes on
+            return self._warn(f"{what} cannot be staged, {describe(error)}")
+        with self._lock:
+            self._pending = drop_superseded([*(f for f in self._pending if f != folder), folder])
+        self._wake.set()
+
+    def _take(self) -> Path | None:
+        with self._lock:
+            self._current = self._pending.pop(0) if self._pending else None
+            return self._current
+
+    def _give_back(self, folder: Path) -> None:
+        with self._lock:
+            self._pending, self._current = drop_superseded([folder, *self._pending]), None
+
+    def _work(self) -> None:
+        ending = False
+        while not ending:
+            self._wake.wait()
+            self._wake.clear()
+            ending = self._ending  # before the last look at what is pending
+            self._publish_pending()
+
+    def _publish_pending(self) -> None:
+        while folder := self._take():
+            try:
+                publish(self.repo_id, folder)
+            except Exception as error:
+                self._give_back(folder)
+                return self._warn(f"{folder.name} is not there yet, {describe(error)}")
+
+    def _warn(self, text: str) -> None:
+        print(f"warning: upload to {self.repo_id}: {text}", file=sys.stderr, flush=True)

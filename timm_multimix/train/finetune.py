@@ -1,0 +1,107 @@
+"""Fine-tuning: weights fit to be loaded, a head for new classes, a body that learns slowly or not at all."""
+
+from argparse import Namespace
+from typing import Any
+
+import torch
+from timm.optim import param_groups_weight_decay
+from torch import nn
+
+from timm_multimix.errors import UsageError
+from timm_multimix.hub.load import check_pretrained
+
+_OTHER_SOURCES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
+
+
+def check_weights(options: Namespace) -> None:
+    """Look at all pretrained weights that the options name.
+
+    Raises:
+        UsageError: if they cannot be loaded, or come by another way than a model's name.
+    """
+    if names := sorted(_OTHER_SOURCES & options.model_kwargs.keys()):
+        raise UsageError(f"--model-kwargs {names[0]}: weights come from --model NAME --pretrained only")
+    if options.pretrained:
+        check_pretrained(options.model)
+    if options.distill and options.distill_teacher not in ("ema", "self"):
+        check_pretrained(options.distill_teacher)
+
+
+def fit_head_and_body(options: Namespace, model: nn.Module, class_names: list[str]) -> None:
+    """Start the head anew where the weights were for other classes, and freeze the body where asked to.
+
+    Raises:
+        UsageError: if the model has no classifier to tell from its body.
+    """
+    if options.pretrained:
+        known = getattr(model, "pretrained_cfg", {}).get("label_names")
+        # timm itself does so only where the number of classes is another
+        if known and list(known) != class_names:
+            reset_head(model)
+    if options.freeze_body:
+        model.requires_grad_(False)
+        for parameter in head_parameters(model):
+            parameter.requires_grad_(True)
+
+
+def head_modules(model: nn.Module) -> list[nn.Module]:
+    """The classifier, or several of a distilled model."""
+    get_classifier: Any = getattr(model, "get_classifier", tuple)
+    found = get_classifier()
+    return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+def head_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The classifier's parameters.
+
+    Raises:
+        UsageError: if there are none.
+    """
+    found = [parameter for module in head_modules(model) for parameter in module.parameters()]
+    if not found:
+        raise UsageError(f"{type(model).__name__} has no classifier to tell from its body")
+    return found
+
+
+def reset_head(model: nn.Module) -> None:
+    """Random weights for the classifier."""
+    for module in (part for head in head_modules(model) for part in head.modules()):
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()  # type: ignore[operator]
+
+
+def still_frozen(module: nn.Module) -> None:
+    """Put what does not learn into eval mode: BatchNorm and dropout of a frozen body."""
+    for child in module.children():
+        state = [*child.parameters(), *child.buffers()]
+        if any(tensor.requires_grad for tensor in state):
+            still_frozen(child)
+        elif any(True for _ in child.parameters()):
+            child.eval()
+
+
+def group_arguments(options: Namespace) -> dict[str, Any]:
+    """Arguments of timm's optimizer factory that give body and head rates of their own."""
+    scale = options.body_lr_scale
+    if scale is None:
+        return {}
+    return {"param_group_fn": lambda model: rate_groups(model, options.weight_decay, scale)}
+
+
+def rate_groups(model: nn.Module, weight_decay: float, scale: float) -> list[dict[str, Any]]:
+    """timm's groups with and without weight decay, each split into head and body."""
+    no_weight_decay: Any = getattr(model, "no_weight_decay", set)
+    head = {id(parameter) for parameter in head_parameters(model)}
+    groups = []
+    for group in param_groups_weight_decay(model, weight_decay, no_weight_decay_list=no_weight_decay()):
+        for in_head, factor in ((True, 1.0), (False, scale)):
+            members = [parameter for parameter in group["params"] if (id(parameter) in head) == in_head]
+            if members:
+                groups.append(group | {"params": members, "lr_scale": factor})
+    return groups
+
+
+def scale_rates(optimizer: torch.optim.Optimizer) -> None:
+    """Apply the groups' factors once, where no schedule does so at every step."""
+    for group in optimizer.param_groups:
+        group["lr"] *= group.get("lr_scale", 1.0)
