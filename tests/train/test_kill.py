@@ -1,12 +1,12 @@
 """Killed at any moment and resumed, a run ends with the same bits as the undisturbed one."""
 
-import os
 import random
-import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from .helpers import Train, command, launch, outcome
@@ -23,12 +23,17 @@ def start_and_kill(options: list[str], run: Path, updates: int, delay: float, pr
     """
     words, environment = command(*options, processes=processes)
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(words, env=environment, cwd=run.parent, start_new_session=True, **silent)
+    process = subprocess.Popen(words, env=environment, cwd=run.parent, **silent)
     while updates_kept(run) < updates and process.poll() is None:
         time.sleep(0.005)
     time.sleep(delay)
     assert process.poll() is None, "the run ended by itself"
-    os.killpg(process.pid, signal.SIGKILL)
+    # torchrun gives its processes sessions of their own, so killing one group would leave them running
+    victims = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+    for victim in victims:
+        with suppress(psutil.NoSuchProcess):
+            victim.kill()
+    psutil.wait_procs(victims)
     process.wait()
 
 

@@ -60,8 +60,7 @@ class Masks(Draw):
     partner: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self.keep.dtype == torch.bool:
-            return torch.where(self.keep, x, x[self.partner])
+        # Exact for weights 0 and 1, and on a CPU several times faster than a choice by booleans.
         return _interpolate(x, self.partner, self.keep.to(x.dtype))
 
     def targets(self, targets: Tensor) -> Tensor:
@@ -105,7 +104,8 @@ class KeepTargets(Draw):
 
 
 def _interpolate(x: Tensor, partner: Tensor, weight: Tensor) -> Tensor:
-    return torch.lerp(x[partner], x, weight)
+    # In place on the partners, which are a copy: memory for one batch, not two.
+    return x[partner].lerp_(x, weight)
 
 
 def _per_row(lam: Tensor, x: Tensor) -> Tensor:

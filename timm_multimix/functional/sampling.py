@@ -1,5 +1,6 @@
 """Beta and Dirichlet variates that are right for any concentration, drawn on the device."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,6 +8,8 @@ from torch import Tensor
 
 # Stands for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.
 _SMALLEST_ALPHA = 1e-20
+# Below this number of variates torch's sampler is faster than the calls that avoid it.
+_FEW_VARIATES = 512
 # Rows drawn at a time on a CPU: enough to hide the calls, few enough to stay in the cache.
 _ROWS = 1024
 # Up to this many examples in a tuple they are picked one after the other, above it by sorting random keys.
@@ -35,7 +38,7 @@ def _log_gamma_plus_one(alpha: Tensor, shape: Sequence[int], generator: torch.Ge
     Marsaglia and Tsang's squeeze-free test, d v with d = a - 1/3, v = (1 + x / sqrt(9 d))^3, and the few
     that it rejects are drawn by torch.
     """
-    if alpha.device.type != "cpu":
+    if alpha.device.type != "cpu" or math.prod(shape) < _FEW_VARIATES:
         return torch._standard_gamma((alpha + 1).expand(shape), generator=generator).log_()
     d = alpha + 2 / 3
     x = alpha.new_empty(shape).normal_(generator=generator)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -48,9 +49,12 @@ Branches = tuple[tuple[float, Mixer], ...]
 
 def choose_branch(branches: Branches, generator: torch.Generator) -> Mixer:
     """One of weighted mixers, and within it one of its layers."""
-    weights = torch.tensor([weight for weight, _ in branches], dtype=torch.float64)
-    index = int(torch.multinomial(weights, 1, generator=generator))
-    return branches[index][1].choose(generator)
+    if len(branches) == 1:
+        return branches[0][1].choose(generator)
+    threshold = float(torch.rand((), generator=generator, dtype=torch.float64))
+    reached = accumulate(weight for weight, _ in branches)
+    chosen = next((i for i, share in enumerate(reached) if threshold < share), len(branches) - 1)
+    return branches[chosen][1].choose(generator)
 
 
 def weighted(*parts: tuple[float, "Mixer | Branches"]) -> Branches:
