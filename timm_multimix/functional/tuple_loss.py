@@ -111,8 +111,8 @@ def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], ki
 class _Sums:
     """What is summed over tuples: the gradient by the logits L, and the entropies that make it the loss.
 
-    With P = softmax(W L) the loss is  sum_k s_k H(P_k) + <L, G>,  H the entropy and G the gradient summed over
-    tuples, W^T (s P - W T); under sigmoid likewise, with P = sigmoid(W L) and binary entropies.
+    With P = softmax(W L) the loss is  sum_k s_k H(P_k) + <L, G>,  H the entropy and G the gradient summed
+    over tuples, W^T (s P - W T); under sigmoid likewise, with P = sigmoid(W L) and binary entropies.
     """
 
     def __init__(self, logits: Tensor, targets: Tensor, kind: str) -> None:
