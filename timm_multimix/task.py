@@ -17,6 +17,7 @@ from .functional.tuple_loss import KINDS
 from .mixers import Mixer, Mixture, create_mixer
 from .randomness import choice_generator, draw_generator
 from .schedule import MixSchedule, parse_schedule
+from .sites.gather import gather_rows
 from .sites.student import Mixed, Student
 
 # Criteria that are linear in the target: a blend of targets is then the blend of losses, and costs one loss.
@@ -124,6 +125,7 @@ class MixTask(TrainingTask):
     def _loss_against(self, mixed: Mixed, targets: Tensor) -> Tensor:
         if mixed.clean is None:
             return soft_loss(mixed.output, mixed.draw.targets(targets), self.criterion)
+        targets = gather_rows(targets) if mixed.gathered else targets
         return mixed_loss(mixed.draw, mixed.clean, targets, self.criterion)
 
     def _distill_weight(self) -> float:
@@ -132,7 +134,9 @@ class MixTask(TrainingTask):
     def _teacher_logits(self, mixed: Mixed, images: Tensor) -> Tensor:
         """The teacher's logits of the clean images: [b, c], or [r, b, c] where the mixing is dense."""
         if self.teacher_kind == "self":
-            return self._own_logits(images) if mixed.clean is None else mixed.clean
+            if mixed.clean is None:
+                return self._own_logits(images)
+            return mixed.output if mixed.gathered else mixed.clean
         positions = len(mixed.clean) if mixed.clean is not None and mixed.clean.dim() == 3 else None
         if self.teacher is not None:
             return self.teacher(images, positions)

@@ -19,6 +19,8 @@ from timm_multimix.hub.publish import publish_run
 from timm_multimix.hub.push import changed_files, push_files, tag_commit
 from timm_multimix.hub.target import check_repo_id, check_token, open_repo
 from timm_multimix.hub.upload import Uploader
+from timm_multimix.options import parse_train_options
+from timm_multimix.train import run as train
 
 FILES = {"README.md": b"# Hello\n", "config.json": b"{}", "model.safetensors": WEIGHTS}
 
@@ -131,6 +133,15 @@ def test_tags_are_made_once_and_moved(connected: HubServer) -> None:
     assert repo.state()["tags"] == {"epoch-1": second}
 
 
+def test_patience_ends(connected: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected.store.create(NAME)
+    connected.faults.add("POST", COMMIT, unavailable, times=math.inf)
+    monkeypatch.setattr(retry, "PATIENCE", -1)
+    with pytest.raises(Exception, match="503"):
+        push_files(HfApi(), NAME, FILES, "mine")
+    assert len(connected.requests("POST", COMMIT)) == 1
+
+
 # opening
 
 
@@ -183,6 +194,24 @@ def test_no_hub(connected: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(UsageError, match=f"cannot write to {NAME} on the Hub"):
         open_repo(NAME)
+
+
+@pytest.mark.parametrize(
+    ("repo_id", "token", "said"),
+    [(NAME, "", "no token"), ("net", TOKEN, "USER/NAME"), ("other/net", TOKEN, "cannot write to other/net")],
+)
+def test_a_training_that_could_not_publish_does_not_start(
+    connected: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repo_id: str, token: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_TOKEN", token)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+    argv = ["--workers", "0", "--push-to-hub", "--hub-model-id", repo_id]
+    with pytest.raises(UsageError, match=said) as caught:
+        train(parse_train_options(argv))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+    assert not connected.store.repo(NAME).exists()
 
 
 # the command

@@ -1,4 +1,4 @@
-"""Trying again what a network may spoil: a bounded number of times, with growing pauses."""
+"""Trying again what a network may spoil: a bounded number of times and seconds, with growing pauses."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +14,9 @@ Result = TypeVar("Result")
 ATTEMPTS = 5
 FIRST_PAUSE = 0.5  # seconds; doubled each time
 LONGEST_PAUSE = 60.0
+PATIENCE = (
+    60.0  # seconds after which nothing is tried again: the client itself retries some requests, for long
+)
 
 STALE_PARENT = 412
 _PASSING = frozenset({408, STALE_PARENT, 425, 429, 500, 502, 503, 504})
@@ -24,11 +27,12 @@ def retried(action: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
 
     Raises: the last error, or the first that will not pass by itself.
     """
+    end = time.monotonic() + PATIENCE
     for attempt in range(attempts - 1):
         try:
             return action()
         except Exception as error:
-            if not is_passing(error):
+            if not is_passing(error) or time.monotonic() > end:
                 raise
             time.sleep(_pause(error, attempt))
     return action()

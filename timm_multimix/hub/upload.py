@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils import disable_progress_bars, logging
 
 from .publish import publish, stage_epoch, stage_result
 from .retry import describe
@@ -22,6 +22,7 @@ class Uploader:
         self._pending: list[Path] = staged_epochs(run)
         self._current: Path | None = None
         disable_progress_bars()
+        logging.set_verbosity_error()  # the client's own retries are nobody's business
         self._thread = threading.Thread(target=self._work, name="upload", daemon=True)
         self._thread.start()
         self._wake.set()

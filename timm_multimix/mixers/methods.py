@@ -1,10 +1,12 @@
 """The registered mixers that need nothing but the tensor at their place."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .. import functional as F
+from ..errors import UsageError
 from .arguments import concentration, concentration_range, count, flag, fraction, layer_list, one_of
 from .mixer import PLACES, Branches, Context, Mixer, weighted
 from .registry import register_mixer
@@ -101,17 +103,21 @@ def multimix(
     p: float = 0.5,
     other: str = "mixup",
     alpha_per_example: bool = False,
+    gather: bool = False,
     place: str = "embedding",
     layers: Layers = _FIRST_LAYERS,
 ) -> Branches:
     """MultiMix: n interpolations of the whole batch, before the classifier (arXiv:2311.05538).
 
-    m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`.
+    m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`. gather: mix
+    the examples of all processes, each making n tuples; only logits and targets travel.
     """
+    if flag("gather", gather) and place != "embedding":
+        raise UsageError(f"gather=True with place={place!r} given, allowed is place='embedding'")
     if m is None and place in ("input", "hidden"):
         warnings.warn(_COLLAPSE.format(place), stacklevel=2)
     arguments = _tuple_arguments(n, m, alpha, alpha_per_example)
-    pure = _mixer("multimix", F.multimix, place, layers, **arguments)
+    pure = replace(_mixer("multimix", F.multimix, place, layers, **arguments), gather=gather)
     return _with_probability(p, pure, other)
 
 

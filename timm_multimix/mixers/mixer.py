@@ -28,13 +28,15 @@ class Mixer:
     """One method, ready to use: `sample(x, context)` gives the draw for the tensor x [b, ...] at `place`.
 
     layers (place `hidden`): the candidates, of which one is chosen for every batch: 0 is the input, k the
-    k-th stage of the model's `feature_info`, a string the name of a module.
+    k-th stage of the model's `feature_info`, a string the name of a module. gather (place `embedding`): mix
+    the examples of all processes.
     """
 
     name: str
     sample: Callable[[Tensor, Context], Draw]
     place: str = "input"
     layers: tuple[int | str, ...] = ()
+    gather: bool = False
 
     def choose(self, generator: torch.Generator) -> "Mixer":
         """The mixer for one batch: itself, with one of its layers if it has several."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..functional import Draw
 from ..mixers import Context, Mixer
+from .gather import gather_rows
 from .hidden import MixingPoints
 from .positions import Dense, dense_forward
 
@@ -17,12 +18,14 @@ class Mixed(NamedTuple):
     """What a training pass gives.
 
     output [rows, c]: the model's logits; draw: the step's; clean: the logits [b, c] or [r, b, c] that the
-    draw is still to be applied to, or None where the network has seen mixed examples.
+    draw is still to be applied to, or None where the network has seen mixed examples; gathered: whether
+    `clean` and the draw are of the examples of all processes.
     """
 
     output: Tensor
     draw: Draw
     clean: Tensor | None = None
+    gathered: bool = False
 
 
 class Student(nn.Module):
@@ -84,7 +87,8 @@ class Student(nn.Module):
 
     def _mix_embedding(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
         logits = self.logits(images)
-        return Mixed(logits, mixer.sample(logits, context), logits)
+        clean = gather_rows(logits) if mixer.gather else logits
+        return Mixed(logits, mixer.sample(clean, context), clean, mixer.gather)
 
     def _mix_positions(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
         dense = self.dense(images)

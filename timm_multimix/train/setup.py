@@ -122,8 +122,8 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     scheduler, epochs = create_scheduler(options, optimizer, train.updates(options.grad_accum_steps))
     task = create_task(options, model, steps=epochs * len(train.batches), epoch_steps=len(train.batches))
     wrapped, prepared = accelerator.prepare(task, optimizer)
-    if options.model_ema and is_sharded(model):
-        raise UsageError("--model-ema under FSDP: the average of sharded weights cannot be evaluated")
+    if is_sharded(model):
+        fit_average_to_shards(options, task)
     return Setup(
         options,
         accelerator,
@@ -138,6 +138,18 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
         evaluation.loader,
         epochs,
     )
+
+
+def fit_average_to_shards(options: Namespace, task: MixTask) -> None:
+    """Let a teacher's moving average follow sharded weights.
+
+    Raises:
+        UsageError: with --model-ema, as passes through the average alone cannot bring its parts together.
+    """
+    if options.model_ema:
+        raise UsageError("--model-ema under FSDP: the average of sharded weights cannot be evaluated")
+    if task.has_ema():
+        task.trainable_module_ema.foreach = False  # sharded parameters and whole buffers do not mix
 
 
 def check_names(options: Namespace) -> None:

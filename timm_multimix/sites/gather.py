@@ -1,0 +1,36 @@
+"""Rows of all processes joined, for mixing beyond one process's batch."""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def gather_rows(x: Tensor) -> Tensor:
+    """x [b, ...] of every process, in the order of their ranks: [world b, ...]; gradients flow back to each.
+
+    All processes must have the same b. Alone, it is x.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return x
+    return _GatherRows.apply(x)
+
+
+class _GatherRows(torch.autograd.Function):
+    """Gather forward; backward, each process gets the sum of all gradients by its own rows."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.rows = len(x)
+        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        grad = grad.contiguous()
+        dist.all_reduce(grad)
+        return grad[dist.get_rank() * ctx.rows :][: ctx.rows]
