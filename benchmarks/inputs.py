@@ -85,7 +85,9 @@ def measure(size: int, b: int, options: argparse.Namespace, device: torch.device
     for task, runs in candidates(images, labels).items():
         times = common.milliseconds(runs, options.repeats, device)
         for name, run in runs.items():
-            rows.append({"case": f"{task}, {size} px", "who": name, "ms": times[name], "operations": operations(run)})
+            rows.append(
+                {"case": f"{task}, {size} px", "who": name, "ms": times[name], "operations": operations(run)}
+            )
             rows[-1]["against ours"] = times[name] / times["ours"]
     copy = common.milliseconds({"copy": lambda: images.clone()}, options.repeats, device)["copy"]
     return [*rows, {"case": f"copying the batch, {size} px", "who": "torch", "ms": copy}]

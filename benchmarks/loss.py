@@ -2,7 +2,7 @@
 
     python benchmarks/loss.py [--device cuda]
 
-The literal computation is the paper as it reads: interpolate the embeddings, classify all n of them, interpolate
+The literal computation is the paper as it reads: interpolate embeddings, classify all n of them, interpolate
 the targets, cross-entropy. Ours classifies the b clean embeddings and takes the exact loss of their logits.
 Drawing the weights is timed in columns of its own, against torch's own Gamma sampler.
 """
