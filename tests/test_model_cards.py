@@ -118,7 +118,7 @@ def replace(path: Path, before: str, after: str) -> None:
     ("spoil", "said"),
     [
         (lambda folder: (folder / "README.md").unlink(), "no README.md"),
-        (in_record('"seed"', '"sead"'), "the record has no summary.seed"),
+        (in_record('"hardware"', '"hardwear"'), "the record has no summary.hardware"),
         (in_record('"metrics"', '"metric"'), "the record has no metrics"),
         (in_record("--epochs 3", "--epoch 3"), "does not parse"),
         (in_record("--epochs 3", "--epochs 4"), "--epochs is 4 in the command, 3 in the record"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf
 
@@ -30,6 +31,17 @@ def run_command(
     words = [sys.executable, "-m", "timm_multimix", *map(str, argv)]
     environment = hub_environment(server, folder / "home", token)
     return subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def make_pictures(root: Path, classes: int) -> Path:
+    """A folder of class folders `shade0` ..., four training and two evaluation images of each."""
+    for split, count in (("train", 4), ("val", 2)):
+        for label in range(classes):
+            folder = root / split / f"shade{label}"
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (32, 32), (25 * label, number, 0)).save(folder / f"{number}.png")
+    return root
 
 
 def make_summary(options: Any, classes: list[str], rows: list[dict[str, float]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tests.hub.cards import check_card, front_matter
 from tests.hub.environment import run_python
 from tests.hub.faults import drop, drop_after, rate_limited, somebody_commits, unavailable
 from tests.hub.helpers import NAME
-from tests.hub.runs import make_run, run_command
+from tests.hub.runs import make_pictures, make_run, run_command
 from tests.hub.server import TOKEN, HubServer
 
 QUICK = ("train", "--workers", 0, "--batch-size", 128)
@@ -49,17 +49,6 @@ print(json.dumps(names), answers[0]["label"])
 def home(tmp_path: Path) -> Path:
     (tmp_path / "work").mkdir()
     return tmp_path / "work"
-
-
-def make_pictures(root: Path) -> Path:
-    """Ten classes by name as digits have them, so that only their names tell that the head is for others."""
-    for split, count in (("train", 4), ("val", 2)):
-        for label in range(10):
-            folder = root / split / f"shade{label}"
-            folder.mkdir(parents=True)
-            for number in range(count):
-                Image.new("RGB", (32, 32), (25 * label, number, 0)).save(folder / f"{number}.png")
-    return root
 
 
 def check_uploaded(hub: HubServer, name: str, home: Path) -> dict[str, object]:
@@ -106,7 +95,7 @@ def test_train_push_load_and_fine_tune(hub: HubServer, home: Path) -> None:
     told = run_python(LOAD.replace("NAME", NAME), hub, home).stdout
     assert json.loads(told[: told.index("]") + 1]) == [str(digit) for digit in range(10)]
 
-    pictures, child = make_pictures(home / "secret/pictures"), "tester/child"
+    pictures, child = make_pictures(home / "secret/pictures", 10)  # as many classes as digits, "tester/child"
     hub.faults.add("GET", "*/resolve/*/model.safetensors", unavailable)
     done = run_command(
         hub, home, *QUICK, "--epochs", 1, "--dataset", pictures, "--model", f"hf-hub:{NAME}", "--pretrained",
