@@ -1,4 +1,4 @@
-"""After training by Dense MultiMix alone, the model as timm evaluates it agrees with the mean of its positions."""
+"""After training by Dense MultiMix alone, timm's own evaluation agrees with the mean of the positions."""
 
 import pytest
 import timm

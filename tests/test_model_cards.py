@@ -24,7 +24,7 @@ HERE = re.compile(r"/(?:home|root|tmp|work|Users|mnt|opt|var)/|[A-Z]:\\\\")
 
 
 def complaints(folder: Path) -> list[str]:
-    """What is wrong with a folder of README.md and record.json, as `timm-multimix push --dry-run` writes it."""
+    """What is wrong with a folder of README.md and record.json, as `push --dry-run` writes them."""
     missing = [name for name in ("README.md", "record.json") if not (folder / name).is_file()]
     if missing:
         return [f"no {name}" for name in missing]

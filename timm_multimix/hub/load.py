@@ -30,11 +30,20 @@ def check_pretrained(name: str) -> None:
     elif source:
         check_config(name, read_config(name, download(name, place, "config.json")))
         check_safetensors(name, download(name, place, WEIGHTS))
-    elif config := get_pretrained_cfg(name):
-        if config.url and not config.hf_hub_id:
-            raise UsageError(f"model {name}: its weights are a pickle, which is never loaded")
-        if config.hf_hub_id:
-            check_safetensors(name, download(name, config.hf_hub_id, WEIGHTS))
+    else:
+        check_named(name)
+
+
+def check_named(name: str) -> None:
+    """Look at the weights of a model of timm's own."""
+    try:
+        config = get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise UsageError(f"model {name}: {error}") from error
+    if config and config.hf_hub_id:
+        check_safetensors(name, download(name, config.hf_hub_id, WEIGHTS))
+    elif config and config.url:
+        raise UsageError(f"model {name}: its weights are a pickle, which is never loaded")
 
 
 def download(name: str, place: str, file: str) -> Path:

@@ -27,7 +27,7 @@ def check_names(options: Namespace) -> None:
     if options.mix_schedule:
         parse_schedule(options.mix_schedule)
     check_model_name(options.model)
-    check_weights(options)
+    attempt(f"model {options.model}", lambda: check_weights(options))
     optimizers = [str(name) for name in list_optimizers()]
     if options.opt.lower().removeprefix("lookahead_") not in optimizers:
         raise UsageError(f"unknown optimizer {options.opt!r}; {nearest(options.opt, optimizers)}")
