@@ -25,11 +25,12 @@ MIX = "0.3*none | 0.7*multimix(n=50, m=4)"
 
 
 def run_command(
-    server: HubServer, folder: Path, *argv: object, token: str | None = TOKEN
+    server: HubServer, folder: Path, *argv: object, token: str | None = TOKEN, processes: int = 1
 ) -> subprocess.CompletedProcess[str]:
     """Run `timm-multimix` in a process of its own whose Hub is `server`, in a folder, which has its cache."""
-    words = [sys.executable, "-m", "timm_multimix", *map(str, argv)]
-    environment = hub_environment(server, folder / "home", token)
+    several = f"-m torch.distributed.run --standalone --nproc_per_node {processes}".split()
+    words = [sys.executable, *(several if processes > 1 else ()), "-m", "timm_multimix", *map(str, argv)]
+    environment = hub_environment(server, folder / "home", token) | {"ACCELERATE_USE_CPU": "true"}
     return subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=300)
 
 

@@ -95,7 +95,7 @@ def test_train_push_load_and_fine_tune(hub: HubServer, home: Path) -> None:
     told = run_python(LOAD.replace("NAME", NAME), hub, home).stdout
     assert json.loads(told[: told.index("]") + 1]) == [str(digit) for digit in range(10)]
 
-    pictures, child = make_pictures(home / "secret/pictures", 10)  # as many classes as digits, "tester/child"
+    pictures, child = make_pictures(home / "secret/pictures", 10), "tester/child"  # as many as digits
     hub.faults.add("GET", "*/resolve/*/model.safetensors", unavailable)
     done = run_command(
         hub, home, *QUICK, "--epochs", 1, "--dataset", pictures, "--model", f"hf-hub:{NAME}", "--pretrained",
@@ -132,6 +132,18 @@ def test_a_hub_that_goes_away_does_not_end_a_training(hub: HubServer, home: Path
     )
     assert resumed.returncode == 0, resumed.stderr
     assert len(hub.store.repo(NAME).titles()) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_publish_once(hub: HubServer, home: Path) -> None:
+    argv = ("--epochs", 1, "--output", "run", *PUSH, NAME)
+    done = run_command(hub, home, *QUICK, *argv, processes=2)
+    assert done.returncode == 0, done.stderr
+    assert len(hub.requests("POST", "/api/repos/create")) == len(hub.requests("POST", "*/commit/*")) == 1
+    assert json.loads(hub.store.repo(NAME).read("record.json"))["summary"]["num_processes"] == 2
+    failed = run_command(hub, home, *QUICK, *PUSH, "other/net", processes=2)
+    assert failed.returncode != 0
+    assert failed.stderr.count("error: cannot write to other/net") == 1
 
 
 @pytest.mark.slow
