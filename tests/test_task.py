@@ -10,6 +10,7 @@ from timm.data import Mixup
 from timm.optim import create_optimizer_v2
 from timm.task import TrainingTask
 from torch import nn
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from tests.networks import SmallNet
 from timm_multimix import MixTask, create_mixer
@@ -148,7 +149,8 @@ def test_the_own_prediction_costs_no_pass_where_the_step_has_one():
     passes = []
     network = model()
     network.register_forward_hook(lambda *_: passes.append(1))
-    for mix, expected in (("multimix(p=1)", 1), ("mixup(place='embedding')", 1), ("mixup", 2)):
+    passes_of = {"none": 1, "multimix(p=1)": 1, "mixup(place='embedding')": 1, "mixup": 2}
+    for mix, expected in passes_of.items():
         passes.clear()
         MixTask(network, mix, distill=0.5, teacher="self").train()(images(), LABELS)
         assert len(passes) == expected
@@ -156,8 +158,8 @@ def test_the_own_prediction_costs_no_pass_where_the_step_has_one():
 
 def test_the_extra_pass_leaves_batch_statistics_and_modes_alone():
     networks = [model(), model()]
-    for network, distill in zip(networks, (0.0, 0.5), strict=True):
-        task = MixTask(network, "mixup", distill=distill, teacher="self").train()
+    for network, options in zip(networks, ({}, {"distill": 0.5, "teacher": "self"}), strict=True):
+        task = MixTask(network, "mixup", **options).train()
         network.layer1.eval()
         task(images(), LABELS)
         assert not network.layer1[0].training
@@ -222,14 +224,12 @@ def test_a_teachers_own_normalisation_is_used():
         ({"smoothing": 1.5}, "smoothing=1.5"),
         ({"distill": -1}, "distill=-1"),
         ({"distill": 0.5, "teacher": "no_such_model"}, "ema, self or a pretrained timm model"),
-        ({"distill": 0.5, "teacher": nn.Linear(2, 2)}, None),
+        ({"distill": 0.5, "teacher": "self", "distill_warmup": -5}, "distill_warmup=-5"),
+        ({"mix": create_mixer("none", smoothing=0.2)}, "give those to MixTask"),
         ({"mix": "manifold_mixup(layers=77)"}, "layer 77"),
     ],
 )
 def test_mistakes(options, said):
-    if said is None:
-        MixTask(model(), **options)
-        return
     with pytest.raises(UsageError, match=said) as error:
         MixTask(model(), **options)
     assert "\n" not in str(error.value)
@@ -312,12 +312,19 @@ def test_compiled_with_inductor():
         assert losses[-1].item() == pytest.approx(expected.item(), rel=1e-3)
 
 
-def test_no_step_of_a_compiled_model_recompiles():
+@pytest.mark.parametrize("way", ["model", "task"])
+@pytest.mark.parametrize("mix", ["mixup(per_sample=True)", "multimix(p=1)", "dense_multimix(p=1)"])
+def test_later_steps_do_not_compile_again(mix, way):
     torch._dynamo.reset()
-    with torch._dynamo.config.patch(error_on_recompile=True):
-        task = MixTask(torch.compile(small_model(), backend="aot_eager"), "mixup(per_sample=True) | multimix")
-        for seed in range(6):
-            task(images(4, 8, seed), LABELS[:4] % 4)["loss"].backward()
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(small_model(), backend=counter) if way == "model" else small_model()
+    task = MixTask(compiled, mix).train()
+    step = torch.compile(task, backend=counter) if way == "task" else task
+    graphs = []
+    for seed in range(12):
+        step(images(4, 8, seed), LABELS[:4] % 4)["loss"].backward()
+        graphs.append(counter.frame_count)
+    assert 0 < graphs[2] == graphs[-1]
 
 
 def test_three_lines_in_a_loop_learn():
@@ -377,3 +384,41 @@ def test_copies_and_reuse():
     twin = copy.deepcopy(task)
     assert twin.step == 1
     assert twin(images(), LABELS)["loss"].item() == task(images(), LABELS)["loss"].item()
+
+
+def test_timms_checkpoints_keep_the_step():
+    task = MixTask(model(), "mixup").train()
+    for _ in range(3):
+        task(images(), LABELS)
+    state = task.get_checkpoint_state()
+    fresh = MixTask(model(seed=4), "mixup").train()
+    fresh.load_checkpoint_state(state["state_dict"], state["task_state"])
+    assert fresh.step == 3
+    assert torch.equal(fresh(images(), LABELS)["loss"], task(images(), LABELS)["loss"])
+
+
+def test_the_model_itself_is_no_teacher():
+    network = model()
+    with pytest.raises(UsageError, match="teacher='self'"):
+        MixTask(network, distill=0.5, teacher=network)
+    assert all(p.requires_grad for p in network.parameters())
+
+
+def test_accumulation_with_an_ema_teacher():
+    task = MixTask(model(), "mixup", distill=0.5).train()
+    task.update_ema(0)
+    for _ in range(4):
+        (task(images(), LABELS)["loss"] / 4).backward()
+    task.update_ema(1)
+
+
+@pytest.mark.parametrize("mix", ["none", "mixup", "multimix(p=1)"])
+def test_a_teacher_of_vectors_in_half_precision(mix):
+    student, teacher = nn.Linear(6, 5).bfloat16(), nn.Linear(6, 5).bfloat16()
+    out = MixTask(student, mix, distill=0.5, teacher=teacher).train()(torch.rand(4, 6).bfloat16(), LABELS[:4])
+    assert out["target"].shape == out["output"].shape == (4, 5)
+
+
+def test_a_teacher_without_effect_is_named():
+    with pytest.warns(UserWarning, match="no effect with distill=0"):
+        MixTask(model(), teacher="self")

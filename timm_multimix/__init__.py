@@ -26,6 +26,10 @@ def __getattr__(name: str) -> Any:
     return importlib.import_module(f".{name}", __name__)
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def _register_models() -> None:
     importlib.import_module(".models", __name__)
 

@@ -16,8 +16,8 @@ class Teacher(nn.Module):
     (pretrained_cfg), they are converted.
     """
 
-    scale: Tensor
-    shift: Tensor
+    scale: Tensor | None
+    shift: Tensor | None
 
     def __init__(self, model: nn.Module, student: nn.Module | None = None) -> None:
         super().__init__()
@@ -30,7 +30,9 @@ class Teacher(nn.Module):
 
     def forward(self, images: Tensor, positions: int | None = None) -> Tensor:
         """As teacher_logits."""
-        return teacher_logits(self.model, images * self.scale + self.shift, positions)
+        if self.scale is not None and self.shift is not None:
+            images = (images * self.scale + self.shift).to(images.dtype)
+        return teacher_logits(self.model, images, positions)
 
 
 @torch.no_grad()
@@ -39,18 +41,20 @@ def teacher_logits(model: nn.Module, images: Tensor, positions: int | None = Non
 
     A teacher whose grid differs from the student's gives its ordinary logits for all positions.
     """
-    if positions is None or not hasattr(model, "forward_features"):
+    if positions is None or not (hasattr(model, "forward_features") and hasattr(model, "forward_head")):
         return as_logits(model(images))
     dense = dense_forward(model, images)
     return dense.positions if len(dense.positions) == positions else dense.logits
 
 
 def create_teacher(teacher: str | nn.Module, student: nn.Module) -> Teacher:
-    """A teacher from a module or the name of a pretrained timm model.
+    """A teacher from a module or the name of a pretrained timm model, on the student's device.
 
     Raises:
-        UsageError: no such model, no pretrained weights, or another number of classes than the student's.
+        UsageError: the student itself, no such model, no pretrained weights, or another number of classes.
     """
+    if teacher is student:
+        raise UsageError("the model itself given as teacher, which would freeze it; use teacher='self'")
     if isinstance(teacher, str):
         try:
             teacher = timm.create_model(teacher, pretrained=True)
@@ -62,7 +66,8 @@ def create_teacher(teacher: str | nn.Module, student: nn.Module) -> Teacher:
     given, needed = getattr(teacher, "num_classes", None), getattr(student, "num_classes", None)
     if given is not None and needed is not None and given != needed:
         raise UsageError(f"teacher with {given} classes given, the student has {needed}")
-    return Teacher(teacher, student)
+    device = next((parameter.device for parameter in student.parameters()), None)
+    return Teacher(teacher, student).to(device)
 
 
 def predictions(logits: Tensor, criterion: object) -> Tensor:
@@ -73,17 +78,17 @@ def predictions(logits: Tensor, criterion: object) -> Tensor:
     return logits.sigmoid() if criterion == "sigmoid" else logits.softmax(-1)
 
 
-def _conversion(teacher: nn.Module, student: nn.Module | None) -> dict[str, Tensor]:
-    """scale and shift [1, ch, 1, 1] from the student's normalisation to the teacher's."""
+def _conversion(teacher: nn.Module, student: nn.Module | None) -> dict[str, Tensor | None]:
+    """scale and shift [ch, 1, 1] from the student's normalisation to the teacher's, None where they agree."""
     ours, theirs = (_mean_and_std(model) for model in (student, teacher))
-    if ours is None or theirs is None:
-        ours = theirs = (torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+    if ours is None or theirs is None or torch.equal(ours, theirs):
+        return {"scale": None, "shift": None}
     return {"scale": ours[1] / theirs[1], "shift": (ours[0] - theirs[0]) / theirs[1]}
 
 
-def _mean_and_std(model: nn.Module | None) -> tuple[Tensor, Tensor] | None:
+def _mean_and_std(model: nn.Module | None) -> Tensor | None:
+    """Mean and standard deviation [2, ch, 1, 1] that a timm model's images are normalised by."""
     config = getattr(model, "pretrained_cfg", None)
     if not config or "mean" not in config or "std" not in config:
         return None
-    mean, std = (torch.tensor(config[key], dtype=torch.float32).view(1, -1, 1, 1) for key in ("mean", "std"))
-    return mean, std
+    return torch.tensor([config["mean"], config["std"]], dtype=torch.float32)[:, :, None, None]

@@ -1,6 +1,9 @@
 """MixTask: a model, its mixers, loss and teacher as one timm training task."""
 
+import math
+import warnings
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,7 +62,8 @@ class MixTask(TrainingTask):
     ) -> None:
         super().__init__(device=device, dtype=dtype, verbose=verbose)
         _check(criterion, smoothing, distill, schedule, total_steps)
-        self.mixture = mix if isinstance(mix, Mixture) else create_mixer(mix)
+        _check_teacher(teacher, distill, distill_warmup)
+        self.mixture = _check_mixture(mix) if isinstance(mix, Mixture) else create_mixer(mix)
         self.criterion, self.smoothing = criterion, smoothing
         self.distill, self.distill_warmup = distill, distill_warmup
         self.schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
@@ -94,20 +98,29 @@ class MixTask(TrainingTask):
             output = self._unwrapped.logits(input)
             targets = soft_targets(target, output.shape[-1])
             return {"loss": soft_loss(output, targets, self.criterion), "output": output, "target": targets}
-        mixed = self.student(input, self._choose_mixer(), self._generator(input))
-        targets = soft_targets(target, mixed.output.shape[-1], self.smoothing)
-        loss, trained_towards = self._loss(mixed, targets, input)
+        return self._training_step(input, target)
+
+    # What changes from step to step stays outside of a compiled task, which would compile every step anew.
+    @partial(torch.compiler.disable, recursive=False)
+    def _training_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        mixed = self.student(images, self._choose_mixer(), self._generator(images))
+        targets = soft_targets(labels, mixed.output.shape[-1], self.smoothing)
+        loss, trained_towards = self._loss(mixed, targets, images)
         self.step += 1
         return {"loss": loss, "output": mixed.output, "target": trained_towards}
 
+    @torch.compiler.disable
     def _choose_mixer(self) -> Mixer:
-        if self.schedule is not None and not self.schedule.active(self.step / (self.total_steps or 1)):
+        progress = min(self.step / (self.total_steps or 1), _ALMOST_ONE)
+        if self.schedule is not None and not self.schedule.active(progress):
             return _OFF.branches[0][1]
         return self.mixture.choose(choice_generator(self.seed, self.step))
 
+    @torch.compiler.disable
     def _generator(self, images: Tensor) -> torch.Generator:
         return draw_generator(self.seed, self.step, images.device)
 
+    @partial(torch.compiler.disable, recursive=False)
     def _loss(self, mixed: Mixed, targets: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, blended with the teacher's where there is one, and the targets of the output."""
         weight = self._distill_weight()
@@ -128,6 +141,7 @@ class MixTask(TrainingTask):
         targets = gather_rows(targets) if mixed.gathered else targets
         return mixed_loss(mixed.draw, mixed.clean, targets, self.criterion)
 
+    @torch.compiler.disable
     def _distill_weight(self) -> float:
         return self.distill * min(1.0, (self.step + 1) / self.distill_warmup if self.distill_warmup else 1.0)
 
@@ -153,9 +167,13 @@ class MixTask(TrainingTask):
             for module in training:
                 module.training = True
 
+    @torch.compiler.disable
     def _ema_model(self) -> nn.Module:
         if self._ema_calls and not self._ema_updates:
-            raise RuntimeError("EMA teacher never updated: call task.update_ema(step) after optimizer.step()")
+            raise RuntimeError(
+                "EMA teacher never updated: call task.update_ema(step) after optimizer.step(); "
+                "if gradients are accumulated over several calls, also task.update_ema(0) at the start"
+            )
         self._ema_calls += 1
         return self.trainable_module_ema.module
 
@@ -181,8 +199,10 @@ class MixTask(TrainingTask):
         self, backend: str = "inductor", mode: str | None = None, **kwargs: Any
     ) -> nn.Module:
         """Compile the passes through the model; call it before wrapping for distributed training."""
-        self._unwrapped.compile_calls(backend=backend, mode=mode, **kwargs)
-        return self.trainable_module
+        # Kept out of the module tree, where it would double every parameter's name.
+        compiled = self._unwrapped.compile_calls(backend=backend, mode=mode, **kwargs)
+        self.__dict__["eval_model"] = compiled
+        return compiled
 
     def prepare_distributed(self, device_ids: list[int] | None = None, **ddp_kwargs: Any) -> "MixTask":
         """Wrap the mixed forward pass in DistributedDataParallel, for loops that do not use Accelerate."""
@@ -193,8 +213,24 @@ class MixTask(TrainingTask):
         """A context in which gradients are not synchronised, for accumulation after prepare_distributed."""
         return self.student.no_sync() if isinstance(self.student, DistributedDataParallel) else nullcontext()
 
+    def get_task_state(self, module: nn.Module | None = None, ema: bool = False) -> dict[str, Any]:
+        """What timm's checkpoints keep beside the weights: the step that all randomness is a function of."""
+        return {} if ema else {"step": self.step, "ema_updates": self._ema_updates}
+
+    def load_task_state(
+        self,
+        state: dict[str, Any] | None,
+        strict: bool = True,
+        module: nn.Module | None = None,
+        ema: bool = False,
+    ) -> None:
+        """Restore what get_task_state gave."""
+        if state and not ema:
+            self.step, self._ema_updates = state["step"], state["ema_updates"]
+
 
 _OFF = create_mixer("none")
+_ALMOST_ONE = math.nextafter(1.0, 0.0)
 
 
 def _output_targets(mixed: Mixed, targets: Tensor) -> Tensor:
@@ -214,3 +250,18 @@ def _check(
             raise UsageError(f"{name}={value!r} given, allowed is a number from 0 to 1")
     if schedule is not None and (total_steps is None or total_steps < 1):
         raise UsageError(f"total_steps={total_steps!r} given, a schedule needs the number of training calls")
+
+
+def _check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:
+    if not isinstance(distill_warmup, int) or distill_warmup < 0:
+        raise UsageError(
+            f"distill_warmup={distill_warmup!r} given, allowed is a number of calls of at least 0"
+        )
+    if not distill and (teacher != "ema" or distill_warmup):
+        warnings.warn("teacher and distill_warmup have no effect with distill=0", stacklevel=3)
+
+
+def _check_mixture(mixture: Mixture) -> Mixture:
+    if mixture.smoothing or mixture.seed:
+        raise UsageError("a mixer with its own smoothing or seed given; give those to MixTask instead")
+    return mixture

@@ -172,6 +172,8 @@ def test_memory_does_not_grow_with_n():
         (torch.zeros(4, 3), torch.ones(2, 5), "softmax"),
         (torch.zeros(4, 3), torch.ones(0, 4), "softmax"),
         (torch.zeros(4), torch.ones(2, 4), "mse"),
+        (torch.zeros(4), torch.ones(2, 4), "softmax"),
+        (torch.zeros(4), torch.ones(2, 4), "sigmoid"),
         (torch.zeros(4, 3), iter(()), "softmax"),
     ],
 )
@@ -186,6 +188,9 @@ def test_regression_takes_one_value_each():
     predicted = torch.randn(6, 1)
     expected = nnf.mse_loss(weights @ predicted, weights @ values.unsqueeze(1))
     torch.testing.assert_close(multimix_loss(predicted, values, weights, kind="mse"), expected)
+    labels = torch.tensor([0.0, 1, 1, 0, 1, 0])
+    expected = nnf.binary_cross_entropy_with_logits(weights @ predicted, weights @ labels.unsqueeze(1))
+    torch.testing.assert_close(multimix_loss(predicted, labels, weights, kind="sigmoid"), expected)
 
 
 def test_inputs_are_not_modified():

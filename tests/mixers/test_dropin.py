@@ -1,7 +1,10 @@
 """create_mixer's result in the place of timm.data.Mixup."""
 
+import pickle
+
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from timm_multimix import create_mixer
 from timm_multimix.errors import UsageError
@@ -38,3 +41,36 @@ def test_classes_are_taken_from_the_labels_with_a_warning():
 def test_mixers_inside_the_model_say_what_to_use(spec):
     with pytest.raises(UsageError, match="use MixTask"):
         create_mixer(spec)(torch.rand(3, 3, 4, 4), torch.tensor([0, 1, 2]))
+
+
+def test_switched_off_as_timm_is():
+    images, mixer = torch.rand(3, 3, 4, 4), create_mixer("mixup", num_classes=4, smoothing=0.2)
+    mixer.mixup_enabled = False
+    mixed, soft = mixer(images, torch.tensor([0, 1, 2]))
+    assert mixed is images
+    assert soft.amax(1).tolist() == pytest.approx([0.85] * 3)
+
+
+@pytest.mark.parametrize("spec", ["mixup | cutmix", "multimix", "dense_multimix"])
+def test_travels_to_other_processes(spec):
+    assert repr(pickle.loads(pickle.dumps(create_mixer(spec)))) == f"Mixture({spec!r})"
+
+
+def test_workers_draw_different_mixes():
+    mixer = create_mixer("mixup", num_classes=4)
+
+    def collate(samples):
+        return mixer(torch.stack(samples), torch.arange(4))[1]
+
+    loader = DataLoader(list(torch.rand(16, 3, 2, 2)), batch_size=4, num_workers=2, collate_fn=collate)
+    targets = [batch for _ in range(2) for batch in loader]
+    assert len({tuple(batch.flatten().tolist()) for batch in targets}) == 8
+
+
+def test_integer_images_and_targets_are_mixed_as_numbers():
+    images, hot = torch.full((4, 3, 2, 2), 200, dtype=torch.uint8), torch.eye(4, dtype=torch.long)
+    for spec in ("mixup", "cutmix", "sample_pairing", "multimix(place='input', m=2, p=1, n=5)"):
+        mixed, soft = create_mixer(spec)(images, hot)
+        assert mixed.dtype == torch.float32
+        torch.testing.assert_close(mixed, torch.full_like(mixed, 200))
+        torch.testing.assert_close(soft.sum(1), torch.ones(len(soft)))

@@ -31,7 +31,7 @@ def test_mixing_at_a_layer_is_running_the_two_halves(layer):
     handle = find_layer(model, layer).register_forward_hook(lambda m, a, out: clean.update(out=out))
     model(x)
     handle.remove()
-    with points.mixing(layer, lambda x: draw):
+    with points.mixing(layer, 4, lambda x: draw):
         mixed = model(x)
     handle = find_layer(model, layer).register_forward_hook(lambda m, a, out: draw(clean["out"]))
     torch.testing.assert_close(mixed, model(x), rtol=1e-12, atol=1e-13)
@@ -68,10 +68,18 @@ def test_cutmix_in_channels_last_features_cuts_in_space():
         "swin_tiny_patch4_window7_224", num_classes=5, img_size=64, window_size=2, depths=(1, 1, 1, 1)
     )
     points = MixingPoints(model, [1])
-    shapes = []
-    with points.mixing(1, lambda x: shapes.append(x.shape) or F.cutmix.draw(x)):
+    stage, clean, mixed = find_layer(model, 1), {}, {}
+    stage.register_forward_hook(lambda m, a, out: mixed.update(out=out))
+    keep = torch.zeros(1, 1, 16, 16)
+    keep[..., :5, :] = 1
+    draw = F.Masks(keep, torch.tensor([5 / 16]), torch.arange(4).roll(1))
+    model.eval()(images(64))
+    clean.update(mixed)
+    with points.mixing(1, 4, lambda x: draw):
         model(images(64))
-    assert shapes == [(4, 96, 16, 16)]
+    assert clean["out"].shape == (4, 16, 16, 96)
+    expected = torch.cat([clean["out"][:, :5], clean["out"].roll(1, 0)[:, 5:]], dim=1)
+    assert torch.equal(mixed["out"], expected)
 
 
 def test_an_idle_point_changes_nothing():
@@ -79,7 +87,7 @@ def test_an_idle_point_changes_nothing():
     expected = model(images())
     points = MixingPoints(model, [1, 2])
     assert torch.equal(model(images()), expected)
-    with points.mixing(1, lambda x: fixed_draw()):
+    with points.mixing(1, 4, lambda x: fixed_draw()):
         model(images())
     assert torch.equal(model(images()), expected)
 
@@ -159,3 +167,12 @@ def test_all_layers_are_chosen_and_the_input_is_one():
         chosen.append((mixer.place, mixer.layers))
     assert set(chosen) == {("input", (0,)), ("hidden", (1,)), ("hidden", (2,))}
     assert min(map(chosen.count, set(chosen))) > 8
+
+
+def test_an_output_that_does_not_begin_with_the_examples_is_refused():
+    model = timm.create_model(
+        "swin_tiny_patch4_window7_224", num_classes=5, img_size=64, window_size=4, depths=(1, 1, 1, 1)
+    )
+    task = MixTask(model, "sample_pairing(place='hidden', layers='layers.0.blocks.0.attn')").train()
+    with pytest.raises(UsageError, match="begin with the batch's 4 examples"):
+        task(images(64), torch.arange(4))

@@ -42,10 +42,11 @@ class Pairs(Draw):
     partner: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
+        x = _floating(x)
         return _interpolate(x, self.partner, _per_row(self.lam, x))
 
     def targets(self, targets: Tensor) -> Tensor:
-        return _interpolate(targets, self.partner, _per_row(self.lam, targets))
+        return self(targets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +61,12 @@ class Masks(Draw):
     partner: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
+        x = _floating(x)
         # Exact for weights 0 and 1, and on a CPU several times faster than a choice by booleans.
         return _interpolate(x, self.partner, self.keep.to(x.dtype))
 
     def targets(self, targets: Tensor) -> Tensor:
-        return _interpolate(targets, self.partner, _per_row(self.lam, targets))
+        return Pairs(self.lam, self.partner)(targets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,7 @@ class Tuples(Draw):
         return self._times(targets) if same_at_all_positions else self(targets)
 
     def _times(self, x: Tensor) -> Tensor:
+        x = _floating(x)
         with torch.autocast(x.device.type, enabled=False):
             return self.weights.to(x.dtype) @ x
 
@@ -101,6 +104,11 @@ class KeepTargets(Draw):
 
     def targets(self, targets: Tensor) -> Tensor:
         return targets
+
+
+def _floating(x: Tensor) -> Tensor:
+    """Integers, such as one-hot targets or uint8 images, as float32: a mixture has no place among them."""
+    return x if x.is_floating_point() else x.float()
 
 
 def _interpolate(x: Tensor, partner: Tensor, weight: Tensor) -> Tensor:

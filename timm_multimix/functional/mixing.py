@@ -28,6 +28,10 @@ class mixing(Generic[P]):
         draw = self.draw(x, *args, **kwargs)
         return draw(x), draw
 
+    def __reduce__(self) -> str:
+        # Pickled by its name, as functions are: under that name the module holds this, not the draw alone.
+        return self.draw.__name__
+
 
 @mixing
 def none(x: Tensor, generator: Generator | None = None) -> Draw:

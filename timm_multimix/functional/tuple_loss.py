@@ -31,8 +31,9 @@ def multimix_loss(
 ) -> Tensor:
     """Mean loss of the mixed logits W L against the mixed targets W T, over tuples and leading positions.
 
-    logits [..., b, c]; target [b] (class indices; one value each for mse and c = 1) or [..., b, c], taken as
-    constants; weights [n, b] or [..., n, b], or an iterable of such chunks of tuples (then without gradient).
+    logits [..., b, c]; target [b] (class indices; with c = 1, under sigmoid and mse, one value each) or
+    [..., b, c], taken as constants; weights [n, b] or [..., n, b], or an iterable of such chunks of tuples
+    (then without gradient).
     Computed in float32 (float64 if the logits are), outside autocast; sigmoid and mse average over classes.
     Source: arXiv:2311.05538, equations 7 to 10, in the exact form above.
 
@@ -56,15 +57,16 @@ def _targets_like(logits: Tensor, target: Tensor, kind: str) -> Tensor:
     """Targets as [b, c] or [r, b, c] in the logits' dtype."""
     r, b, c = logits.shape
     if target.dim() == 1 and len(target) == b:
-        if kind != "mse":
-            return logits.new_zeros(b, c).scatter_(1, target.long().unsqueeze(1), 1.0)
-        if c == 1:
+        if c == 1 and kind != "softmax":
             return target.to(logits.dtype).unsqueeze(1)
+        if kind != "mse" and not target.is_floating_point():
+            return logits.new_zeros(b, c).scatter_(1, target.long().unsqueeze(1), 1.0)
     if target.shape == (b, c):
         return target.to(logits.dtype)
     if target.dim() > 2 and target.shape[-2:] == (b, c) and target.numel() == logits.numel():
         return target.reshape(r, b, c).to(logits.dtype)
-    raise ValueError(f"target {list(target.shape)} does not fit logits [{r}, {b}, {c}] with kind={kind!r}")
+    given = f"target {list(target.shape)} of {target.dtype}"
+    raise ValueError(f"{given} does not fit logits [{r}, {b}, {c}] with kind={kind!r}")
 
 
 def _tuples_like(logits: Tensor, weights: Tensor) -> Tensor:

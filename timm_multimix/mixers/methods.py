@@ -5,8 +5,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from torch import Tensor
+
 from .. import functional as F
 from ..errors import UsageError
+from ..functional import Draw
 from .arguments import concentration, concentration_range, count, flag, fraction, layer_list, one_of
 from .mixer import PLACES, Branches, Context, Mixer, weighted
 from .registry import register_mixer
@@ -25,12 +28,18 @@ _COLLAPSE = (
 
 def _mixer(name, mixing, place="input", layers=_FIRST_LAYERS, **arguments) -> Mixer:  # type: ignore[no-untyped-def]
     """A mixer that draws with a function of `functional` and the step's generator."""
-    sample = partial(mixing.draw, **arguments)
+    sample = partial(_sample, mixing, arguments)
+    return Mixer(name, sample, one_of("place", place, PLACES), layer_list("layers", layers))
 
-    def with_context(x, context: Context):  # type: ignore[no-untyped-def]
-        return sample(x, generator=context.generator)
 
-    return Mixer(name, with_context, one_of("place", place, PLACES), layer_list("layers", layers))
+def _sample(mixing: F.mixing, arguments: dict[str, Any], x: Tensor, context: Context) -> Draw:
+    return mixing.draw(x, **arguments, generator=context.generator)
+
+
+def _sample_dense(detach: bool, arguments: dict[str, Any], x: Tensor, context: Context) -> Draw:
+    assert context.attention is not None
+    attention = context.attention.detach() if detach else context.attention
+    return F.Tuples(F.dense_weights(attention, **arguments, generator=context.generator))
 
 
 def _tuple_arguments(n: int, m: int | None, alpha: Any, alpha_per_example: bool) -> dict[str, Any]:
@@ -137,11 +146,5 @@ def dense_multimix(
     shared: the same factors at all positions; attention_grad: let gradient flow through the attention.
     """
     arguments = _tuple_arguments(n, m, alpha, alpha_per_example) | {"shared": flag("shared", shared)}
-    detach = not flag("attention_grad", attention_grad)
-
-    def sample(x, context: Context):  # type: ignore[no-untyped-def]
-        assert context.attention is not None
-        attention = context.attention.detach() if detach else context.attention
-        return F.Tuples(F.dense_weights(attention, **arguments, generator=context.generator))
-
+    sample = partial(_sample_dense, not flag("attention_grad", attention_grad), arguments)
     return _with_probability(p, Mixer("dense_multimix", sample, "positions"), other)

@@ -62,6 +62,8 @@ def choose_branch(branches: Branches, generator: torch.Generator) -> Mixer:
 def weighted(*parts: tuple[float, "Mixer | Branches"]) -> Branches:
     """Flatten weighted mixers and branches into one level; weights are normalised at every level."""
     total = sum(weight for weight, _ in parts)
+    if total == float("inf"):
+        raise OverflowError("the sum of the weights is not finite")
     flat: list[tuple[float, Mixer]] = []
     for weight, part in parts:
         inner: Branches = ((1.0, part),) if isinstance(part, Mixer) else part

@@ -4,10 +4,12 @@ import warnings
 
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from ..errors import UsageError
 from ..functional import soft_targets
 from ..randomness import choice_generator, draw_generator
+from ..seeding import derive_seed
 from .mixer import Branches, Context, Mixer, choose_branch
 from .spec import parse_spec
 
@@ -15,7 +17,8 @@ from .spec import parse_spec
 class Mixture:
     """Weighted mixers. `choose` picks one for a batch; a call mixes a batch of images.
 
-    Calls are counted in `step`, and all randomness is a function of (seed, rank, step).
+    Calls are counted in `step`, and all randomness is a function of (seed, rank, step); in a worker of a
+    DataLoader, of the worker's seed as well. `mixup_enabled = False` switches mixing off, as in timm.
     """
 
     def __init__(
@@ -28,7 +31,7 @@ class Mixture:
     ) -> None:
         self.branches, self.spec = branches, spec
         self.num_classes, self.smoothing, self.seed = num_classes, smoothing, seed
-        self.step = 0
+        self.step, self.mixup_enabled = 0, True
 
     def __repr__(self) -> str:
         return f"Mixture({self.spec!r})"
@@ -48,10 +51,14 @@ class Mixture:
                 raise UsageError(
                     f"{mixer.name} mixes at place {mixer.place!r}: use MixTask; allowed here is 'input'"
                 )
-        mixer = self.choose(choice_generator(self.seed, self.step))
-        draw = mixer.sample(images, Context(draw_generator(self.seed, self.step, images.device)))
-        self.step += 1
         targets = soft_targets(labels, self._classes(labels), self.smoothing)
+        if not self.mixup_enabled:
+            return images, targets
+        worker = get_worker_info()
+        seed = self.seed if worker is None else derive_seed(self.seed, worker.seed)
+        mixer = self.choose(choice_generator(seed, self.step))
+        draw = mixer.sample(images, Context(draw_generator(seed, self.step, images.device)))
+        self.step += 1
         return draw(images), draw.targets(targets)
 
     def _classes(self, labels: Tensor) -> int:

@@ -21,7 +21,7 @@ def parse_spec(spec: str) -> Branches:
     try:
         tree = ast.parse(spec.strip(), mode="eval").body
         return weighted(*(_term(node, spec) for node in _alternatives(tree)))
-    except (SyntaxError, RecursionError, MemoryError, ZeroDivisionError):
+    except (SyntaxError, RecursionError, MemoryError, OverflowError):
         raise _unreadable(spec) from None
 
 

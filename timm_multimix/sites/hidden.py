@@ -24,15 +24,16 @@ class MixingPoint:
     there gets the same draw. Any other pass through the module is left as it is.
     """
 
-    def __init__(self, channels_last: bool = False) -> None:
-        self.channels_last = channels_last
+    def __init__(self, layer: int | str, channels_last: bool = False) -> None:
+        self.layer, self.channels_last = layer, channels_last
+        self.batch = 0
         self.sample: Sample | None = None
         self.draw: Draw | None = None
         self.open = False
         self.calls = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "MixingPoint":
-        return MixingPoint(self.channels_last)
+        return MixingPoint(self.layer, self.channels_last)
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
         return output if self.sample is None else self._mix(output)
@@ -45,10 +46,19 @@ class MixingPoint:
             return output
         self.calls += not recomputed
         tensors = output if isinstance(output, tuple | list) else (output,)
+        self._check(tensors[0])
         if self.draw is None and self.sample is not None:
             self.draw = self.sample(self._channels_first(tensors[0]))
         mixed = [self._apply(tensor) for tensor in tensors]
         return type(output)(mixed) if isinstance(output, tuple | list) else mixed[0]
+
+    def _check(self, tensor: Any) -> None:
+        if not isinstance(tensor, Tensor) or len(tensor) != self.batch:
+            given = list(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise UsageError(
+                f"mixing at layer {self.layer!r}: its output is {given}, allowed are tensors that begin with "
+                f"the batch's {self.batch} examples"
+            )
 
     def _apply(self, tensor: Any) -> Any:
         if self.draw is None or not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
@@ -70,7 +80,7 @@ class MixingPoints:
         self._points: dict[int | str, MixingPoint] = {}
         channels_last = str(getattr(model, "output_fmt", "")).upper().endswith("NHWC")
         for layer in layers:
-            self._points[layer] = MixingPoint(channels_last)
+            self._points[layer] = MixingPoint(layer, channels_last)
             _last_child(find_layer(model, layer)).register_forward_hook(self._points[layer])
 
     def release(self) -> None:
@@ -79,15 +89,18 @@ class MixingPoints:
             point.sample = point.draw = None
 
     @contextmanager
-    def mixing(self, layer: int | str, sample: Sample) -> Iterator[MixingPoint]:
-        """Mix the output of `layer` in the one forward pass inside the context.
+    def mixing(self, layer: int | str, batch: int, sample: Sample) -> Iterator[MixingPoint]:
+        """Mix the output of `layer` in the one forward pass, of `batch` examples, inside the context.
+
+        Under gradient checkpointing its backward pass must come before the next forward pass.
 
         Raises:
+            UsageError: the layer's output does not begin with the examples.
             RuntimeError: that pass did not reach the layer exactly once.
         """
         point = self._points[layer]
         self.release()
-        point.sample, point.open, point.calls = sample, True, 0
+        point.sample, point.batch, point.open, point.calls = sample, batch, True, 0
         try:
             yield point
         finally:

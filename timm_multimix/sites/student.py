@@ -1,13 +1,14 @@
 """The model with its places of mixing, as one module, so that a distributed wrapper sees one forward pass."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from ..functional import Draw
+from ..functional import Draw, Identity
 from ..mixers import Context, Mixer
 from .gather import gather_rows
 from .hidden import MixingPoints
@@ -41,29 +42,31 @@ class Student(nn.Module):
         self.points = MixingPoints(self.model, sorted(layers, key=str))
         # Compiled callables are kept out of the module tree, where they would double every parameter's name.
         self._calls: dict[str, Callable[..., Any]] = {} if original is None else {"model": model}
-        self._places = {
-            "input": self._mix_input,
-            "hidden": self._mix_hidden,
-            "embedding": self._mix_embedding,
-            "positions": self._mix_positions,
-        }
         if original is not None:
-            self._compile_parts({})
+            self._compile_parts(cast(Callable[..., Any], model.dynamo_ctx))
 
-    def compile_calls(self, **options: Any) -> None:
-        """Compile the passes through the model; its parameters and names stay as they are."""
-        self._calls["model"] = torch.compile(self.model, **options)
-        self._compile_parts(options)
+    def compile_calls(self, **options: Any) -> nn.Module:
+        """Compile the passes through the model, whose parameters and names stay; gives the compiled model."""
+        compiled = cast(nn.Module, torch.compile(self.model, **options))
+        self._calls["model"] = compiled
+        self._compile_parts(partial(torch.compile, **options))
+        return compiled
 
-    def _compile_parts(self, options: dict[str, Any]) -> None:
+    def _compile_parts(self, compile: Callable[..., Any]) -> None:
         for part in ("forward_features", "forward_head"):
             if hasattr(self.model, part):
-                self._calls[part] = torch.compile(getattr(self.model, part), **options)
+                self._calls[part] = compile(getattr(self.model, part))
 
     def forward(self, images: Tensor, mixer: Mixer, generator: torch.Generator) -> Mixed:
         """One training pass, mixed at the mixer's place."""
         self.points.release()
-        return self._places[mixer.place](images, mixer, Context(generator))
+        mix = {
+            "input": self._mix_input,
+            "hidden": self._mix_hidden,
+            "embedding": self._mix_embedding,
+            "positions": self._mix_positions,
+        }[mixer.place]
+        return mix(images, mixer, Context(generator))
 
     def logits(self, images: Tensor) -> Tensor:
         """The ordinary logits [b, c]."""
@@ -76,11 +79,12 @@ class Student(nn.Module):
 
     def _mix_input(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
         draw = mixer.sample(images, context)
-        return Mixed(self.logits(draw(images)), draw)
+        output = self.logits(draw(images))
+        return Mixed(output, draw, output if isinstance(draw, Identity) else None)
 
     def _mix_hidden(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
         (layer,) = mixer.layers
-        with self.points.mixing(layer, lambda x: mixer.sample(x, context)) as point:
+        with self.points.mixing(layer, len(images), lambda x: mixer.sample(x, context)) as point:
             output = self.logits(images)
         assert point.draw is not None
         return Mixed(output, point.draw)
