@@ -120,11 +120,16 @@ def load_parquet(files: list[Path], title: str) -> "Dataset":
     try:
         if not any(parquet.read_metadata(file).num_rows for file in files):
             raise ValueError("no rows")
-        patterns = [glob.escape(str(file)) for file in files]
+        patterns = parquet_patterns(files)
         with quiet_unless_terminal():
             return datasets.load_dataset("parquet", data_files=patterns, split="train")
     except Exception as error:
         raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
+
+
+def parquet_patterns(files: list[Path]) -> list[str]:
+    """Files as `datasets` takes their names literally."""
+    return [glob.escape(str(file)) for file in files]
 
 
 def _grouped(files: list[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:

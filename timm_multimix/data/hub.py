@@ -11,7 +11,7 @@ from timm_multimix.data.images import one_line
 from timm_multimix.errors import UsageError
 
 if TYPE_CHECKING:
-    from datasets import DatasetDict
+    from datasets import DatasetBuilder, DatasetDict
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _PROBE_SECONDS = 10.0
@@ -43,6 +43,22 @@ def load_from_hub(name: str) -> "DatasetDict":
         raise UsageError(
             f"dataset '{name}': not 'digits', not a folder here, and cannot be had from the Hub: {reason}"
         ) from error
+
+
+def builder_from_hub(name: str) -> "DatasetBuilder":
+    """What `datasets` knows of a Hub dataset before it reads any data; for streaming, which needs the Hub.
+
+    Raises: UsageError if there is no such dataset or the Hub cannot be reached.
+    """
+    import datasets
+
+    reason = "HF_HUB_OFFLINE is set" if datasets.config.HF_HUB_OFFLINE else _probe(name)
+    try:
+        if reason is None:
+            return datasets.load_dataset_builder(name)
+    except Exception as error:
+        reason = one_line(error)
+    raise UsageError(f"--streaming: dataset '{name}' cannot be had from the Hub: {reason}")
 
 
 def _probe(name: str) -> str | None:

@@ -10,6 +10,7 @@ from timm_multimix.data.collection import ClassFolders, Collection, Digits, Tabl
 from timm_multimix.data.columns import shown
 from timm_multimix.data.hub import is_hub_id, load_from_hub
 from timm_multimix.data.sources import Source
+from timm_multimix.data.streaming import StreamedTables, stream_hub, stream_parquet
 from timm_multimix.errors import UsageError
 
 _TRAIN_NAMES = ("train", "training")
@@ -35,28 +36,40 @@ def load_splits(
     val_split: str | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
+    streaming: bool = False,
 ) -> Splits:
     """Opens `digits`, a folder of split folders of class folders, a folder of parquet files, or a Hub id.
 
-    Without `val_split`, evaluation is on the validation split, else on the test split.
+    Without `val_split`, evaluation is on the validation split, else on the test split. With `streaming`,
+    the training split is a `StreamSource`, whose classes are those of evaluation if it declares none.
 
     Raises: UsageError for an unknown dataset, split or column, an empty split, a label outside the classes,
         or classes that differ between the splits.
     """
-    collection = _open_collection(dataset, image_column, label_column)
+    collection = _open_collection(dataset, image_column, label_column, streaming)
     names = collection.split_names
     train_name = _choose_split(train_split, _TRAIN_NAMES, names, "--train-split", dataset)
     evaluation_name = _choose_split(val_split, _EVALUATION_NAMES, names, "--val-split", dataset)
-    train, class_names = collection.open(train_name, None)
-    evaluation, evaluation_names = collection.open(evaluation_name, class_names)
+    train: Source
+    if isinstance(collection, StreamedTables):
+        train = stream = collection.stream(train_name)
+        evaluation, evaluation_names = collection.open(evaluation_name, stream.class_names or None)
+        class_names = stream.class_names = stream.class_names or evaluation_names
+    else:
+        train, class_names = collection.open(train_name, None)
+        evaluation, evaluation_names = collection.open(evaluation_name, class_names)
     _check_classes(class_names, evaluation_names, train_name, evaluation_name, dataset)
     return Splits(train, evaluation, train_name, evaluation_name, class_names, dict(collection.defaults))
 
 
-def _open_collection(dataset: str, image_column: str | None, label_column: str | None) -> Collection:
+def _open_collection(
+    dataset: str, image_column: str | None, label_column: str | None, streaming: bool
+) -> Collection:
     path = Path(dataset).expanduser()
     is_folder = dataset not in ("digits", "") and path.is_dir()
     parquet = find_parquet(path) if is_folder else {}
+    if parquet and streaming:
+        return stream_parquet(dataset, parquet, image_column, label_column)
     if parquet:
         loaders = {
             name: partial(load_parquet, files, f"split '{name}' of {dataset}")
@@ -65,9 +78,13 @@ def _open_collection(dataset: str, image_column: str | None, label_column: str |
         return Tables(dataset, loaders, image_column, label_column)
     if dataset != "digits" and not is_folder:
         _check_hub_id(dataset)
+        if streaming:
+            return stream_hub(dataset, image_column, label_column)
         splits = load_from_hub(dataset)
         loaders = {str(name): partial(splits.__getitem__, name) for name in splits}
         return Tables(dataset, loaders, image_column, label_column)
+    if streaming:
+        raise UsageError(f"--streaming: '{dataset}' is not on the Hub nor a folder of parquet files")
     for option, value in (("--image-column", image_column), ("--label-column", label_column)):
         if value is not None:
             raise UsageError(f"{option} {value}: '{dataset}' has no columns (tables have them)")

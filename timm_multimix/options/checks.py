@@ -87,6 +87,8 @@ def check_result(options: Namespace) -> None:
         raise UsageError("--resume auto goes on with the run in --output; give --output DIR as well")
     if options.resume is not None and options.overwrite:
         raise UsageError("--resume goes on with a run and --overwrite replaces it; give one or the other")
+    if options.streaming and options.skip_broken:
+        raise UsageError("--skip-broken reads all images first, which --streaming cannot; give one of them")
     if options.push_to_hub and not options.hub_model_id:
         raise UsageError("--push-to-hub needs a repository; give --hub-model-id USER/NAME as well")
     body = {name for name in ("body_lr_scale", "freeze_body", "layer_decay") if getattr(options, name)}

@@ -26,6 +26,14 @@ def add_data(parser: ArgumentParser) -> None:
         help="leave out and count images that cannot be read (default: stop at the first)",
     )
     add(
+        "--streaming",
+        "--no-streaming",
+        action=Switch,
+        default=False,
+        help="read the training images of a Hub id or parquet files as they arrive, in at most one loading "
+        "process, shuffled in a buffer (default: download them first)",
+    )
+    add(
         "-b",
         "--batch-size",
         type=integer(1),

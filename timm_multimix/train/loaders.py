@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from timm_multimix.data import EpochBatches, ImageDataset, Source, Splits, create_loader, create_transforms
 from timm_multimix.data.dataset import Transform
+from timm_multimix.data.streaming import StreamedImages, StreamSource
 from timm_multimix.errors import UsageError
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -45,7 +46,8 @@ def create_streams(
     train, evaluation = create_transforms(options, data_config)
 
     def stream(source: Source, transform: Transform, batch_size: int, **order: bool) -> Stream:
-        dataset = ImageDataset(
+        streamed = isinstance(source, StreamSource)
+        dataset = (StreamedImages if streamed else ImageDataset)(
             source,
             transform,
             channels=data_config["input_size"][0],
@@ -64,10 +66,11 @@ def create_streams(
             seed=options.seed,
             **order,
         )
-        loader = create_loader(dataset, batches, workers=options.workers, pin_memory=options.pin_mem)
+        workers = min(options.workers, 1) if streamed else options.workers  # a second would read it all again
+        loader = create_loader(dataset, batches, workers=workers, pin_memory=options.pin_mem)
         return Stream(dataset, batches, loader)
 
     return (
-        stream(splits.train, train, options.batch_size, shuffle=True, drop_last=True),
+        stream(splits.train, train, options.batch_size, shuffle=not options.streaming, drop_last=True),
         stream(splits.evaluation, evaluation, options.validation_batch_size or options.batch_size),
     )

@@ -97,6 +97,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
         val_split=options.val_split,
         image_column=options.image_column,
         label_column=options.label_column,
+        streaming=options.streaming,
     )
     options = fill_defaults(options, splits.defaults)
     check_classes(options, splits)

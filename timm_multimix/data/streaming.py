@@ -1,0 +1,202 @@
+"""A training split read as it arrives: shuffled in a buffer, dealt out in its order, never stored whole."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from timm_multimix.data.batches import SampleKey
+from timm_multimix.data.collection import Tables, load_parquet, parquet_patterns
+from timm_multimix.data.columns import find_image_column, find_label_column, shown
+from timm_multimix.data.dataset import ImageDataset, Sample
+from timm_multimix.data.hub import builder_from_hub, quiet_unless_terminal
+from timm_multimix.data.images import decode_image, one_line
+from timm_multimix.errors import UsageError
+from timm_multimix.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetBuilder, IterableDataset
+
+BUFFER = 4096
+"""Encoded pictures to draw the next ones from. Arrow takes at most 2 GB of them in one piece."""
+
+_HEAD = 16  # rows to tell by which columns hold what
+_CHUNK = 32  # rows taken out of the buffer at a time
+
+
+class StreamSource:
+    """Pictures in the order drawn by `order`, any seed; cheap only if asked for by ascending index.
+
+    An index before the last one, or another `order`, starts the stream anew and skips what comes first.
+    """
+
+    def __init__(
+        self,
+        stream: "IterableDataset",
+        columns: tuple[str, str],
+        count: int,
+        title: str,
+        buffer: int = BUFFER,
+    ) -> None:
+        import datasets
+
+        self.stream, self.columns = stream.decode(False).select_columns(list(columns)), columns
+        self.count, self.title, self.buffer, self.order = count, title, buffer, 0
+        kind = stream.features[columns[1]]
+        self.class_names = list(kind.names) if isinstance(kind, datasets.ClassLabel) else list[str]()
+        self._rows: Iterator[tuple[Any, Any]] | None = None
+        self._begun, self._next, self._path = 0, 0, None
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        cell, value = self._row(index)
+        data, self._path = (cell["bytes"], cell.get("path")) if isinstance(cell, dict) else (cell, None)
+        if data is None:
+            raise UsageError(f"broken image, {self.describe(index)}: no picture in the table itself")
+        return decode_image(data, lambda: self.describe(index)), self._label(value, index)
+
+    def describe(self, index: int) -> str:
+        """The place in the shuffled stream, and the name of the file if the last row read has one."""
+        return f"sample {index} of the stream of {self.title}" + (f" ({self._path})" if self._path else "")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_rows": None}
+
+    def _row(self, index: int) -> tuple[Any, Any]:
+        if self._rows is None or self._begun != self.order or index < self._next:
+            self._rows, self._begun, self._next = self._shuffled(index), self.order, index
+        try:
+            for row in self._rows:
+                self._next += 1
+                if self._next > index:
+                    return row
+        except Exception as error:  # of the network, of the file format
+            raise UsageError(f"{self.title} broke off at sample {self._next}: {one_line(error)}") from error
+        raise UsageError(f"{self.title} ended before sample {index}, but it is said to have {self.count}")
+
+    def _shuffled(self, start: int) -> Iterator[tuple[Any, Any]]:
+        stream = self.stream.shuffle(seed=self.order, buffer_size=self.buffer).skip(start)
+        # `iter` and not `for`, by which `datasets` draws another order in a worker process
+        for chunk in stream.iter(_CHUNK):
+            yield from zip(chunk[self.columns[0]], chunk[self.columns[1]], strict=True)
+
+    def _label(self, value: Any, index: int) -> int:
+        names = self.class_names
+        if value is None:
+            raise UsageError(f"no label, {self.describe(index)}")
+        if isinstance(value, str):
+            if value not in names:
+                raise UsageError(f"label {value!r} of {self.describe(index)} is none of {shown(names)}")
+            return names.index(value)
+        if not 0 <= value < len(names):
+            allowed = f"outside 0..{len(names) - 1} ({len(names)} classes)"
+            raise UsageError(f"label {value} of {self.describe(index)} is {allowed}")
+        return int(value)
+
+
+class StreamedImages(ImageDataset):
+    """Samples of a stream, whose order belongs to (seed, epoch), for at most one worker process."""
+
+    source: StreamSource
+
+    def _sample(self, key: SampleKey) -> Sample:
+        self.source.order = derive_seed(self.seed, key.epoch)
+        return super()._sample(key)
+
+
+class StreamedTables(Tables):
+    """Splits of parquet files, each of which can be had whole or as a stream."""
+
+    def __init__(
+        self,
+        name: str,
+        loaders: Mapping[str, Callable[[], "Dataset"]],
+        streams: Mapping[str, Callable[[], tuple["IterableDataset", int]]],
+        image_column: str | None,
+        label_column: str | None,
+    ) -> None:
+        super().__init__(name, loaders, image_column, label_column)
+        self.streams = streams
+
+    def stream(self, split: str) -> StreamSource:
+        """A split as a stream; its `class_names` are empty if it declares none.
+
+        Raises: UsageError if it cannot be read, is empty, of unknown length, or lacks a column.
+        """
+        import datasets
+
+        title = f"split '{split}' of {self.name}"
+        try:
+            stream, count = self.streams[split]()
+            rows = list(stream.decode(False).take(_HEAD))
+            if not rows:
+                raise UsageError(f"{title} is empty")
+            head = datasets.Dataset.from_list(rows, features=stream.decode(False).features)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
+        image = find_image_column(head, self.image_column, title)
+        label = find_label_column(head, self.label_column, title)
+        return StreamSource(stream, (image, label), count, title)
+
+
+def stream_parquet(
+    dataset: str, splits: Mapping[str, list[Path]], image_column: str | None, label_column: str | None
+) -> StreamedTables:
+    """A folder of parquet files, of which no copy is made in the cache of `datasets`."""
+    titles = {name: f"split '{name}' of {dataset}" for name in splits}
+    loaders = {name: partial(load_parquet, files, titles[name]) for name, files in splits.items()}
+    streams = {name: partial(_stream_files, files) for name, files in splits.items()}
+    return StreamedTables(dataset, loaders, streams, image_column, label_column)
+
+
+def stream_hub(dataset: str, image_column: str | None, label_column: str | None) -> StreamedTables:
+    """A dataset of the Hub in parquet files. Raises: UsageError if it is none or cannot be had."""
+    builder = builder_from_hub(dataset)
+    if builder.name != "parquet":
+        raise UsageError(
+            f"--streaming: '{dataset}' is of {builder.name} files; parquet files can be streamed"
+        )
+    names = [str(name) for name in builder.config.data_files]
+    loaders = {name: partial(_load_alone, builder, name) for name in names}
+    streams = {name: partial(_stream_hub_split, builder, name, dataset) for name in names}
+    return StreamedTables(dataset, loaders, streams, image_column, label_column)
+
+
+def _stream_files(files: list[Path]) -> tuple["IterableDataset", int]:
+    import datasets
+    from pyarrow import parquet
+
+    count = sum(parquet.read_metadata(file).num_rows for file in files)
+    patterns = parquet_patterns(files)
+    return datasets.load_dataset("parquet", data_files=patterns, split="train", streaming=True), count
+
+
+def _stream_hub_split(builder: "DatasetBuilder", split: str, dataset: str) -> tuple["IterableDataset", int]:
+    known = (builder.info.splits or {}).get(split)
+    if known is None or not known.num_examples:
+        raise UsageError(
+            f"--streaming: '{dataset}' does not say how many samples split '{split}' has "
+            "(dataset_info in its README.md does); train without --streaming"
+        )
+    return builder.as_streaming_dataset(split=split), known.num_examples
+
+
+def _load_alone(builder: "DatasetBuilder", split: str) -> "Dataset":
+    """One split whole; by the name of the dataset, `datasets` would download the files of all."""
+    import datasets
+
+    files = {split: list(builder.config.data_files[split])}
+    try:
+        with quiet_unless_terminal():
+            return datasets.load_dataset(
+                "parquet", data_files=files, split=split, features=builder.info.features
+            )
+    except Exception as error:
+        reason = one_line(error.__cause__ or error)
+        raise UsageError(f"split '{split}' cannot be read from the Hub: {reason}") from error
