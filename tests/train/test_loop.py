@@ -77,3 +77,17 @@ def test_options_train(more: str, train: Train, quick: list[str], tmp_path: Path
     assert summary["samples_evaluated"] == 13
     weights = last_weights(tmp_path / "run")
     assert all(value.isfinite().all() for value in weights.values())
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_mix_schedule_takes_effect_with_persistent_workers(
+    workers: int, train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    """Off in the first epoch, as if nothing were mixed, and on in the second."""
+    rows = []
+    for name, mix in (("plain", ["none"]), ("mixed", ["mixup", "--mix-schedule", "0.5-1"])):
+        train(*quick, "--workers", workers, "--mix", *mix, "--output", name)
+        rows.append(list(csv.DictReader((tmp_path / name / "metrics.csv").open())))
+    losses = [[row["train_loss"] for row in of_run] for of_run in rows]
+    assert losses[0][0] == losses[1][0]
+    assert losses[0][1] != losses[1][1]
