@@ -153,6 +153,17 @@ def test_no_hub(connected: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
         check_pretrained(f"hf-hub:{NAME}")
 
 
+def test_a_hub_out_of_reach_is_not_asked_for_files(
+    connected: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client would retry for minutes; the cache is looked into all the same."""
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    asked = len(connected.log)
+    with pytest.raises(UsageError, match="cannot be had from the Hub: Connect"):
+        check_pretrained(f"hf-hub:{NAME}")
+    assert len(connected.log) == asked
+
+
 @pytest.mark.parametrize("name", ["checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"])
 def test_weights_by_a_back_door(name: str) -> None:
     with pytest.raises(UsageError, match=name):
