@@ -57,12 +57,14 @@ def test_travels_to_other_processes(spec):
 
 
 def test_workers_draw_different_mixes():
-    mixer = create_mixer("mixup", num_classes=4)
+    mixer = create_mixer("mixup", num_classes=8)
 
     def collate(samples):
-        return mixer(torch.stack(samples), torch.arange(4))[1]
+        return mixer(torch.stack(samples), torch.arange(8))[1]
 
-    loader = DataLoader(list(torch.rand(16, 3, 2, 2)), batch_size=4, num_workers=2, collate_fn=collate)
+    seeds = torch.Generator().manual_seed(0)
+    images = list(torch.rand(32, 3, 2, 2))
+    loader = DataLoader(images, batch_size=8, num_workers=2, collate_fn=collate, generator=seeds)
     targets = [batch for _ in range(2) for batch in loader]
     assert len({tuple(batch.flatten().tolist()) for batch in targets}) == 8
 
