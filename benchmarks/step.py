@@ -4,9 +4,10 @@ python benchmarks/step.py --model resnet50 --batch-size 128 [--device cuda --bf1
 """
 
 import argparse
+import itertools
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from functools import partial
 
 import common
 import timm
@@ -28,35 +29,36 @@ SPECS = [
 ]
 
 
-def stepper(
-    spec: str, teacher: str | None, options: argparse.Namespace, device: torch.device
-) -> Callable[[], None]:
-    """A training step: forward, loss, backward, SGD, and the moving average where there is one."""
+def steppers(options: argparse.Namespace, device: torch.device) -> dict[str, Callable[[], None]]:
+    """A training step for every mixer and teacher, on one model, batch and optimizer."""
     torch.manual_seed(0)
     layout = torch.channels_last if options.channels_last else torch.contiguous_format
     model = timm.create_model(options.model, num_classes=options.classes).to(device, memory_format=layout)
-    distill = {"distill": 0.5, "teacher": teacher} if teacher else {}
-    task = MixTask(model, spec, **distill).to(device).train()
-    task.update_ema(0)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
     images = torch.randn(options.batch_size, 3, options.size, options.size, device=device)
     images = images.to(memory_format=layout)
     labels = torch.randint(options.classes, (options.batch_size,), device=device)
-    precision = torch.autocast(device.type, torch.bfloat16) if options.bf16 else nullcontext()
+    precision = partial(torch.autocast, device.type, torch.bfloat16) if options.bf16 else nullcontext
 
-    def step() -> None:
-        with precision:
+    def step(task: MixTask) -> None:
+        with precision():
             loss = task(images, labels)["loss"]
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         task.update_ema(1)
 
-    return step
+    steps = {}
+    for spec, teacher in itertools.product(options.mix, [None, *options.teachers]):
+        distill = {"distill": 0.5, "teacher": teacher} if teacher else {}
+        task = MixTask(model, spec, **distill).to(device).train()
+        task.update_ema(0)
+        steps[f"{spec}, teacher {teacher}" if teacher else spec] = partial(step, task)
+    return steps
 
 
 def main() -> None:
-    """Measure each mixer beside none, print and keep the table."""
+    """Measure all mixers in interleaved rounds, print and keep the table."""
     options = common.parser(__doc__.partition("\n")[0])
     options.add_argument("--model", default="resnet50")
     options.add_argument("--size", type=int, default=224)
@@ -65,23 +67,16 @@ def main() -> None:
     options.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
     options.add_argument("--channels-last", action="store_true")
     options.add_argument(
+        "--mix", nargs="+", default=SPECS, help="mixer specs; the first is what others are of"
+    )
+    options.add_argument(
         "--teachers", nargs="*", default=["self", "ema"], help="kinds of distillation to time"
     )
     options = options.parse_args()
     device = common.start(options)
-    rows: list[dict[str, Any]] = []
-    for spec in SPECS:
-        for teacher in [None, *options.teachers]:
-            pair = {
-                "none": stepper("none", None, options, device),
-                "it": stepper(spec, teacher, options, device),
-            }
-            times = common.milliseconds(pair, options.repeats, device)
-            name = spec + (f", teacher {teacher}" if teacher else "")
-            rows.append({"mixer": name, "ms": times["it"], "none ms": times["none"]})
-            rows[-1]["of none"] = times["it"] / times["none"]
-            common.show(rows[-1:])
-    print()
+    times = common.milliseconds(steppers(options, device), options.repeats, device)
+    first = times[options.mix[0]]
+    rows = [{"mixer": name, "ms": time, "of none": time / first} for name, time in times.items()]
     common.show(rows)
     options.name = options.name or f"step-{options.model}-{options.device}"
     common.keep(f"step of {options.model}", options, rows, "mixer", ["of none"])

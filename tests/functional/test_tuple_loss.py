@@ -161,7 +161,8 @@ def test_memory_does_not_grow_with_n():
     logits, labels, weights = torch.randn(16, c), torch.randint(c, (16,)), dirichlet_weights(n, 16, 1.0)
     with Largest():
         multimix_loss(logits, labels, weights)
-    assert max(sizes) <= module._BLOCK_ELEMENTS["cpu"] < n * c
+    # A block's mixed logits and residual share one piece of memory.
+    assert max(sizes) <= 2 * module._BLOCK_ELEMENTS["cpu"] < n * c
 
 
 @pytest.mark.parametrize(

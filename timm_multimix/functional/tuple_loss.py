@@ -11,6 +11,7 @@ targets T [b, c], weights W [n, b], S = W^T W / n and s = W (T 1):
 Values and gradients are made in one pass over chunks of tuples, so memory does not grow with n.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,7 +50,10 @@ def multimix_loss(
         if not isinstance(weights, Tensor):
             return _streamed_loss(flat, targets, weights, kind)
         tuples = _tuples_like(flat, weights).to(dtype)
-        parts = _tuple_loss(flat.detach(), targets, tuples.detach(), kind, tuples.requires_grad)
+        # An operator compiles in one piece; without compilation its dispatch would be a part of small losses.
+        compute = _tuple_loss if torch.compiler.is_compiling() else _sum_over_tuples
+        with torch.no_grad():
+            parts = compute(flat.detach(), targets, tuples.detach(), kind, tuples.requires_grad)
         return _GivenGradients.apply(flat, tuples, *parts)
 
 
@@ -79,8 +83,7 @@ def _tuples_like(logits: Tensor, weights: Tensor) -> Tensor:
     raise ValueError(f"weights {list(weights.shape)} do not fit logits [{r}, {b}, {logits.shape[2]}]")
 
 
-@torch.library.custom_op("timm_multimix::tuple_loss", mutates_args=())
-def _tuple_loss(
+def _sum_over_tuples(
     logits: Tensor, targets: Tensor, weights: Tensor, kind: str, weights_gradient: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss, its gradient with respect to logits [r, b, c], and to weights (empty if not asked for)."""
@@ -93,6 +96,9 @@ def _tuple_loss(
     loss, scale = sums.finish()
     by_weights = torch.cat(gradients, dim=1).mul_(scale) if gradients else logits.new_empty(0)
     return loss, sums.gradient, by_weights
+
+
+_tuple_loss = torch.library.custom_op("timm_multimix::tuple_loss", _sum_over_tuples, mutates_args=())
 
 
 @_tuple_loss.register_fake
@@ -130,6 +136,8 @@ class _Sums:
         self.second_moment = logits.new_zeros(())
         self.budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
         self.rows = max(_SMALLEST_CHUNK, self.budget // c)
+        # Blocks share their memory: fresh pages for each would cost as much as the arithmetic on them.
+        self.workspace = logits.new_empty(0)
 
     def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
         """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
@@ -146,20 +154,29 @@ class _Sums:
     def _add_block(self, positions: slice, weights: Tensor) -> None:
         logits = self.logits[positions]
         weights = weights.expand(len(logits), -1, -1) if len(weights) == 1 else weights[positions]
-        mixed = weights @ logits
+        mixed, residual = self._buffers(len(logits), weights.shape[1])
+        torch.bmm(weights, logits, out=mixed)
         if self.kind == "softmax":
-            residual, log_partition = _softmax(mixed)
+            torch.softmax(mixed, -1, out=residual)
             mass = weights @ _at(self.mass, positions)
+            self.entropy += (mass * _log_partition(mixed, residual)).sum()
             residual.mul_(mass)
-            self.entropy += (mass * log_partition).sum()
         else:
-            residual = mixed.sigmoid()
+            torch.sigmoid(mixed, out=residual)
             self.entropy += torch.nn.functional.softplus(mixed).sum()
         self.entropy -= mixed.flatten().dot(residual.flatten())
         if self.mix_targets:
             targets = _at(self.targets, positions).expand(len(logits), -1, -1)
             residual.baddbmm_(weights, targets, alpha=-1)
         self.gradient[positions].baddbmm_(weights.mT, residual)
+
+    def _buffers(self, positions: int, rows: int) -> tuple[Tensor, Tensor]:
+        """Two tensors [positions, rows, c] for mixed logits and their residual."""
+        shape = (2, positions, rows, self.logits.shape[2])
+        if self.workspace.numel() < math.prod(shape):
+            self.workspace = self.logits.new_empty(math.prod(shape))
+        mixed, residual = self.workspace[: math.prod(shape)].view(shape)
+        return mixed, residual
 
     def _weights_gradient(self, weights: Tensor) -> Tensor:
         if self.kind == "mse":
@@ -170,8 +187,8 @@ class _Sums:
         by_targets = weights @ (cross + cross.mT)
         if self.kind == "sigmoid":
             return mixed.sigmoid() @ self.logits.mT - by_targets
-        probabilities, log_partition = _softmax(mixed)
-        by_mass = log_partition * self.mass.mT
+        probabilities = mixed.softmax(-1)
+        by_mass = _log_partition(mixed, probabilities) * self.mass.mT
         return (weights @ self.mass) * probabilities @ self.logits.mT + by_mass - by_targets
 
     def finish(self) -> tuple[Tensor, float]:
@@ -193,10 +210,9 @@ class _Sums:
         return value * scale, scale
 
 
-def _softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """softmax and log-sum-exp over the last dimension, at the price of one exponential."""
-    probabilities = logits.softmax(-1)
-    return probabilities, logits.amax(-1, keepdim=True) - probabilities.amax(-1, keepdim=True).log()
+def _log_partition(logits: Tensor, probabilities: Tensor) -> Tensor:
+    """log-sum-exp over the last dimension from the softmax, without another exponential."""
+    return logits.amax(-1, keepdim=True) - probabilities.amax(-1, keepdim=True).log()
 
 
 def _at(x: Tensor, positions: slice) -> Tensor:
