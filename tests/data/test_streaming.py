@@ -187,7 +187,9 @@ def test_a_stream_shorter_than_announced(table: Path) -> None:
 
 def test_what_cannot_be_streamed(class_folders: Path, write_parquet: Write) -> None:
     for name in ("digits", str(class_folders)):
-        with pytest.raises(UsageError, match=r"--streaming: .* not on the Hub nor a folder of parquet files"):
+        with pytest.raises(
+            UsageError, match=r"--streaming: .* not on the Hub nor a folder of parquet or tar"
+        ):
             load_splits(name, streaming=True)
     empty = write_parquet(NAMED, train=columns(0, 0), test=columns(0, 3))
     with pytest.raises(UsageError, match=r"split 'train' of .* is empty"):

@@ -1,6 +1,5 @@
-"""What a dataset's name stands for: digits, class folders, parquet files, or a dataset of the Hub."""
+"""What a dataset's name stands for: digits, class folders, files of many samples, or a dataset of the Hub."""
 
-import glob
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from timm_multimix.data.columns import find_image_column, find_label_column, read_labels
-from timm_multimix.data.hub import quiet_unless_terminal
-from timm_multimix.data.images import one_line, picture_endings
+from timm_multimix.data.images import picture_endings
 from timm_multimix.data.sources import ArraySource, FileSource, Source, TableSource
 from timm_multimix.errors import UsageError
 
@@ -67,7 +65,7 @@ class ClassFolders:
         folder = self.root / split
         names, files, labels = _folders(folder), list[str](), list[int]()
         for label, name in enumerate(names):
-            found = _pictures(folder, name)
+            found = pictures_below(folder, name)
             files += found
             labels += [label] * len(found)
         if not files:
@@ -100,52 +98,13 @@ class Tables:
         return TableSource(dataset, image, labels, title), names
 
 
-def find_parquet(root: Path) -> dict[str, list[Path]]:
-    """Parquet files by split: `train-*.parquet`, `train.parquet` (also in `data/`), or `train/*.parquet`."""
-    for folder in (root, root / "data"):
-        files = sorted(folder.glob("*.parquet"))
-        if files:
-            return _grouped(files, lambda file: file.stem.split("-")[0])
-    return _grouped(sorted(root.glob("*/*.parquet")), lambda file: file.parent.name)
-
-
-def load_parquet(files: list[Path], title: str) -> "Dataset":
-    """Parquet files as one memory-mapped table (an Arrow copy is kept in the cache of `datasets`).
-
-    Raises: UsageError if they cannot be read.
-    """
-    import datasets
-    from pyarrow import parquet
-
-    try:
-        if not any(parquet.read_metadata(file).num_rows for file in files):
-            raise ValueError("no rows")
-        patterns = parquet_patterns(files)
-        with quiet_unless_terminal():
-            return datasets.load_dataset("parquet", data_files=patterns, split="train")
-    except Exception as error:
-        raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
-
-
-def parquet_patterns(files: list[Path]) -> list[str]:
-    """Files as `datasets` takes their names literally."""
-    return [glob.escape(str(file)) for file in files]
-
-
-def _grouped(files: list[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
-    groups: dict[str, list[Path]] = {}
-    for file in files:
-        groups.setdefault(key(file), []).append(file)
-    return groups
-
-
 def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _pictures(folder: Path, name: str) -> list[str]:
-    """Picture files at any depth below a class folder, relative to the folder of all classes, sorted."""
+def pictures_below(folder: Path, name: str) -> list[str]:
+    """Picture files at any depth below a folder `name` of another, relative to that other, sorted."""
     found = []
     for place, _, files in os.walk(folder / name, followlinks=True):
         inside = os.path.relpath(place, folder)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
-_LABEL_NAMES = ("label", "labels", "fine_label", "target", "class", "y")
+_LABEL_NAMES = ("label", "labels", "fine_label", "target", "class", "cls", "y")
 _MOST_CLASSES = 1_000_000
 
 

@@ -6,15 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.data.collection import ClassFolders, Collection, Digits, Tables, find_parquet, load_parquet
+from timm_multimix.data.collection import ClassFolders, Collection, Digits, Tables
 from timm_multimix.data.columns import shown
 from timm_multimix.data.hub import is_hub_id, load_from_hub
+from timm_multimix.data.shards import find_shards, load_shards
 from timm_multimix.data.sources import Source
-from timm_multimix.data.streaming import StreamedTables, stream_hub, stream_parquet
+from timm_multimix.data.streaming import StreamedTables, stream_hub, stream_shards
 from timm_multimix.errors import UsageError
 
-_TRAIN_NAMES = ("train", "training")
-_EVALUATION_NAMES = ("validation", "val", "valid", "dev", "test", "testing")
+TRAIN_NAMES = ("train", "training")
+EVALUATION_NAMES = ("validation", "val", "valid", "dev", "test", "testing")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def load_splits(
     label_column: str | None = None,
     streaming: bool = False,
 ) -> Splits:
-    """Opens `digits`, a folder of split folders of class folders, a folder of parquet files, or a Hub id.
+    """Opens `digits`, a folder of class folders by split, one of parquet or tar files, or a Hub id.
 
     Without `val_split`, evaluation is on the validation split, else on the test split. With `streaming`,
     the training split is a `StreamSource`, whose classes are those of evaluation if it declares none.
@@ -46,10 +47,10 @@ def load_splits(
     Raises: UsageError for an unknown dataset, split or column, an empty split, a label outside the classes,
         or classes that differ between the splits.
     """
-    collection = _open_collection(dataset, image_column, label_column, streaming)
+    collection = open_collection(dataset, image_column, label_column, streaming)
     names = collection.split_names
-    train_name = _choose_split(train_split, _TRAIN_NAMES, names, "--train-split", dataset)
-    evaluation_name = _choose_split(val_split, _EVALUATION_NAMES, names, "--val-split", dataset)
+    train_name = choose_split(train_split, TRAIN_NAMES, names, "--train-split", dataset)
+    evaluation_name = choose_split(val_split, EVALUATION_NAMES, names, "--val-split", dataset)
     train: Source
     if isinstance(collection, StreamedTables):
         train = stream = collection.stream(train_name)
@@ -62,18 +63,22 @@ def load_splits(
     return Splits(train, evaluation, train_name, evaluation_name, class_names, dict(collection.defaults))
 
 
-def _open_collection(
-    dataset: str, image_column: str | None, label_column: str | None, streaming: bool
+def open_collection(
+    dataset: str,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    streaming: bool = False,
 ) -> Collection:
+    """What a dataset's name stands for. Raises: UsageError for an unknown one."""
     path = Path(dataset).expanduser()
     is_folder = dataset not in ("digits", "") and path.is_dir()
-    parquet = find_parquet(path) if is_folder else {}
-    if parquet and streaming:
-        return stream_parquet(dataset, parquet, image_column, label_column)
-    if parquet:
+    shards = find_shards(path) if is_folder else {}
+    if shards and streaming:
+        return stream_shards(dataset, shards, image_column, label_column)
+    if shards:
         loaders = {
-            name: partial(load_parquet, files, f"split '{name}' of {dataset}")
-            for name, files in parquet.items()
+            name: partial(load_shards, files, f"split '{name}' of {dataset}")
+            for name, files in shards.items()
         }
         return Tables(dataset, loaders, image_column, label_column)
     if dataset != "digits" and not is_folder:
@@ -84,7 +89,7 @@ def _open_collection(
         loaders = {str(name): partial(splits.__getitem__, name) for name in splits}
         return Tables(dataset, loaders, image_column, label_column)
     if streaming:
-        raise UsageError(f"--streaming: '{dataset}' is not on the Hub nor a folder of parquet files")
+        raise UsageError(f"--streaming: '{dataset}' is not on the Hub nor a folder of parquet or tar files")
     for option, value in (("--image-column", image_column), ("--label-column", label_column)):
         if value is not None:
             raise UsageError(f"{option} {value}: '{dataset}' has no columns (tables have them)")
@@ -100,13 +105,15 @@ def _check_hub_id(dataset: str) -> None:
         raise UsageError(f"dataset '{dataset}': no such folder; expected 'digits', a folder, or a Hub id")
 
 
-def _choose_split(
+def choose_split(
     wanted: str | None, usual: tuple[str, ...], names: list[str], option: str, dataset: str
 ) -> str:
+    """The wanted split, else the most usual one. Raises: UsageError if there is none."""
     if not names:
         raise UsageError(
             f"'{dataset}' holds no data: expected parquet files (train-*.parquet, validation-*.parquet or "
-            "test-*.parquet), or folders train/ and val/ (or test/) of one folder of pictures per class"
+            "test-*.parquet), WebDataset's tar files, or folders train/ and val/ (or test/) of one folder of "
+            "pictures per class"
         )
     if wanted is not None:
         if wanted not in names:

@@ -46,6 +46,7 @@ class ToNormalised:
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.mean, self.std = tuple(mean), tuple(std)
         values = torch.arange(256, dtype=torch.float32).div(255)
         means, stds = torch.tensor(mean)[:, None], torch.tensor(std)[:, None]
         self.tables = values.sub(means).div(stds).numpy()  # [c, 256]

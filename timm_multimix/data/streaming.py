@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from timm_multimix.data.batches import SampleKey
-from timm_multimix.data.collection import Tables, load_parquet, parquet_patterns
+from timm_multimix.data.collection import Tables
 from timm_multimix.data.columns import find_image_column, find_label_column, shown
 from timm_multimix.data.dataset import ImageDataset, Sample
 from timm_multimix.data.hub import builder_from_hub, quiet_unless_terminal
 from timm_multimix.data.images import decode_image, one_line
+from timm_multimix.data.shards import BUILDERS, builder_of, count_samples, load_shards, patterns
 from timm_multimix.errors import UsageError
 from timm_multimix.seeding import derive_seed
 
@@ -109,7 +110,7 @@ class StreamedImages(ImageDataset):
 
 
 class StreamedTables(Tables):
-    """Splits of parquet files, each of which can be had whole or as a stream."""
+    """Splits of parquet or tar files, each of which can be had whole or as a stream."""
 
     def __init__(
         self,
@@ -145,22 +146,22 @@ class StreamedTables(Tables):
         return StreamSource(stream, (image, label), count, title)
 
 
-def stream_parquet(
+def stream_shards(
     dataset: str, splits: Mapping[str, list[Path]], image_column: str | None, label_column: str | None
 ) -> StreamedTables:
-    """A folder of parquet files, of which no copy is made in the cache of `datasets`."""
+    """A folder of parquet or tar files, of which no copy is made in the cache of `datasets`."""
     titles = {name: f"split '{name}' of {dataset}" for name in splits}
-    loaders = {name: partial(load_parquet, files, titles[name]) for name, files in splits.items()}
+    loaders = {name: partial(load_shards, files, titles[name]) for name, files in splits.items()}
     streams = {name: partial(_stream_files, files) for name, files in splits.items()}
     return StreamedTables(dataset, loaders, streams, image_column, label_column)
 
 
 def stream_hub(dataset: str, image_column: str | None, label_column: str | None) -> StreamedTables:
-    """A dataset of the Hub in parquet files. Raises: UsageError if it is none or cannot be had."""
+    """A dataset of the Hub in parquet or tar files. Raises: UsageError if it is none or cannot be had."""
     builder = builder_from_hub(dataset)
-    if builder.name != "parquet":
+    if builder.name not in BUILDERS.values():
         raise UsageError(
-            f"--streaming: '{dataset}' is of {builder.name} files; parquet files can be streamed"
+            f"--streaming: '{dataset}' is of {builder.name} files; allowed are parquet and WebDataset's tar"
         )
     names = [str(name) for name in builder.config.data_files]
     loaders = {name: partial(_load_alone, builder, name) for name in names}
@@ -170,11 +171,12 @@ def stream_hub(dataset: str, image_column: str | None, label_column: str | None)
 
 def _stream_files(files: list[Path]) -> tuple["IterableDataset", int]:
     import datasets
-    from pyarrow import parquet
 
-    count = sum(parquet.read_metadata(file).num_rows for file in files)
-    patterns = parquet_patterns(files)
-    return datasets.load_dataset("parquet", data_files=patterns, split="train", streaming=True), count
+    count = sum(count_samples(file) for file in files)
+    stream = datasets.load_dataset(
+        builder_of(files), data_files=patterns(files), split="train", streaming=True
+    )
+    return stream, count
 
 
 def _stream_hub_split(builder: "DatasetBuilder", split: str, dataset: str) -> tuple["IterableDataset", int]:
@@ -195,7 +197,7 @@ def _load_alone(builder: "DatasetBuilder", split: str) -> "Dataset":
     try:
         with quiet_unless_terminal():
             return datasets.load_dataset(
-                "parquet", data_files=files, split=split, features=builder.info.features
+                builder.name, data_files=files, split=split, features=builder.info.features
             )
     except Exception as error:
         reason = one_line(error.__cause__ or error)

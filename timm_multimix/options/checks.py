@@ -20,6 +20,7 @@ NEEDS = {
     "hub_model_id": ("push_to_hub",),
     "hub_private": ("push_to_hub",),
     "hub_tag_epochs": ("push_to_hub",),
+    "label_noise_kind": ("label_noise",),
     "mix_schedule": ("mix",),
     "model_ema_decay": ("model_ema", "distill"),
     "model_ema_warmup": ("model_ema", "distill"),
@@ -89,6 +90,10 @@ def check_result(options: Namespace) -> None:
         raise UsageError("--resume goes on with a run and --overwrite replaces it; give one or the other")
     if options.streaming and options.skip_broken:
         raise UsageError("--skip-broken reads all images first, which --streaming cannot; give one of them")
+    if options.streaming and options.cache != "off":
+        raise UsageError("--cache holds all images in memory, --streaming none of them; give one of them")
+    if options.streaming and options.label_noise:
+        raise UsageError("--label-noise numbers all images first, which --streaming cannot; give one of them")
     if options.push_to_hub and not options.hub_model_id:
         raise UsageError("--push-to-hub needs a repository; give --hub-model-id USER/NAME as well")
     body = {name for name in ("body_lr_scale", "freeze_body", "layer_decay") if getattr(options, name)}

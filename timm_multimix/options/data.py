@@ -1,6 +1,8 @@
 """The options of the images: where they come from and what is done to each before any mixing."""
 
 from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
 
 from .values import Switch, fraction, integer, non_negative, positive, positive_fraction
 
@@ -12,12 +14,59 @@ def add_data(parser: ArgumentParser) -> None:
         "--dataset",
         default="digits",
         metavar="NAME",
-        help="digits, a Hub id, a folder of class folders or of parquet files (default: %(default)s)",
+        help="digits, a Hub id, a folder of class folders, parquet files or tar files (default: %(default)s)",
     )
     add("--train-split", metavar="NAME", help="split to train on (default: train)")
+    add_split(add)
+    add(
+        "--streaming",
+        "--no-streaming",
+        action=Switch,
+        default=False,
+        help="read the training images of a Hub id, parquet or tar files as they arrive, in at most one "
+        "loading process, shuffled in a buffer (default: download them first)",
+    )
+    add(
+        "--cache",
+        choices=("off", "ram", "device"),
+        default="off",
+        help="decode all images once, keep them as 8 bits in main memory or on the device, and crop, flip "
+        "and jitter them there in batches; for images of one size (default: %(default)s)",
+    )
+    add(
+        "--label-noise",
+        type=fraction,
+        default=0.0,
+        metavar="PART",
+        help="replace this part of the training labels, chosen by --seed, and report what the model makes of "
+        "them after every epoch (default: %(default)s)",
+    )
+    add(
+        "--label-noise-kind",
+        choices=("symmetric", "pair"),
+        default="symmetric",
+        help="by any class at random, the true one included, or by the next class (default: %(default)s)",
+    )
+    add_loading(add)
+    add(
+        "-vb",
+        "--validation-batch-size",
+        type=integer(1),
+        metavar="N",
+        help="images per process and step of evaluation (default: --batch-size)",
+    )
+
+
+def add_columns(add: Callable[..., Any]) -> None:
+    """The split to evaluate on and the columns of a table."""
     add("--val-split", metavar="NAME", help="split to evaluate on (default: validation, else test)")
     add("--image-column", metavar="NAME", help="column of the images (default: found by its type)")
     add("--label-column", metavar="NAME", help="column of the labels (default: found by its type)")
+
+
+def add_split(add: Callable[..., Any]) -> None:
+    """The split to evaluate on and what is read of a dataset."""
+    add_columns(add)
     add(
         "--skip-broken",
         "--no-skip-broken",
@@ -25,14 +74,10 @@ def add_data(parser: ArgumentParser) -> None:
         default=False,
         help="leave out and count images that cannot be read (default: stop at the first)",
     )
-    add(
-        "--streaming",
-        "--no-streaming",
-        action=Switch,
-        default=False,
-        help="read the training images of a Hub id or parquet files as they arrive, in at most one loading "
-        "process, shuffled in a buffer (default: download them first)",
-    )
+
+
+def add_loading(add: Callable[..., Any]) -> None:
+    """How images are put into batches."""
     add(
         "-b",
         "--batch-size",
@@ -40,13 +85,6 @@ def add_data(parser: ArgumentParser) -> None:
         default=128,
         metavar="N",
         help="images per process and step (default: %(default)s)",
-    )
-    add(
-        "-vb",
-        "--validation-batch-size",
-        type=integer(1),
-        metavar="N",
-        help="images per process and step of evaluation (default: --batch-size)",
     )
     add(
         "-j",

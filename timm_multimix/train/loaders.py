@@ -1,5 +1,6 @@
 """The batches of a run, and what it left out of them."""
 
+import copy
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,10 +8,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch.utils.data import DataLoader
 
 from timm_multimix.data import EpochBatches, ImageDataset, Source, Splits, create_loader, create_transforms
+from timm_multimix.data.cache import CachedLoader
 from timm_multimix.data.dataset import Transform
+from timm_multimix.data.loader import ImageLoader
+from timm_multimix.data.noise import EncodedLabels, NoisyLabels
 from timm_multimix.data.streaming import StreamedImages, StreamSource
 from timm_multimix.errors import UsageError
 
@@ -23,7 +26,7 @@ class Stream:
 
     dataset: ImageDataset
     batches: EpochBatches
-    loader: DataLoader[Any]
+    loader: ImageLoader | CachedLoader
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from one of them on."""
@@ -67,6 +70,9 @@ def create_streams(
             **order,
         )
         workers = min(options.workers, 1) if streamed else options.workers  # a second would read it all again
+        if options.cache != "off":
+            cached = CachedLoader(dataset, batches, options.cache, accelerator.device, options.workers)
+            return Stream(dataset, batches, cached)
         loader = create_loader(dataset, batches, workers=workers, pin_memory=options.pin_mem)
         return Stream(dataset, batches, loader)
 
@@ -74,3 +80,24 @@ def create_streams(
         stream(splits.train, train, options.batch_size, shuffle=not options.streaming, drop_last=True),
         stream(splits.evaluation, evaluation, options.validation_batch_size or options.batch_size),
     )
+
+
+def create_memory(
+    options: Namespace, accelerator: Accelerator, train: ImageDataset, transform: Transform
+) -> Stream | None:
+    """The training images in order and by the evaluation's transform, labelled by `EncodedLabels`.
+
+    None without --label-noise.
+    """
+    if not isinstance(train.source, NoisyLabels):
+        return None
+    dataset = copy.copy(train)  # the same images, those left out as broken excepted
+    dataset.source, dataset.transform = EncodedLabels(train.source), transform
+    batches = EpochBatches(
+        len(dataset),
+        options.validation_batch_size or options.batch_size,
+        rank=accelerator.process_index,
+        world_size=accelerator.num_processes,
+    )
+    loader = create_loader(dataset, batches, workers=options.workers, pin_memory=options.pin_mem)
+    return Stream(dataset, batches, loader)

@@ -8,15 +8,17 @@ import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from timm.scheduler.scheduler import Scheduler
-from torch.utils.data import DataLoader
 
 from timm_multimix.data import Splits, load_splits
+from timm_multimix.data.cache import CachedLoader
+from timm_multimix.data.loader import ImageLoader
+from timm_multimix.data.noise import add_label_noise
 from timm_multimix.errors import UsageError
 from timm_multimix.options import fill_defaults
 from timm_multimix.task import MixTask
 
 from .finetune import fit_head_and_body
-from .loaders import Stream, create_streams
+from .loaders import Stream, create_memory, create_streams
 from .model import create_model, describe_input, resolve_data_config, try_out
 from .packing import is_sharded, shard_like
 from .parts import check_classes, check_names, create_optimizer, create_scheduler, create_task
@@ -36,8 +38,16 @@ class Setup:
     optimizer: AcceleratedOptimizer
     scheduler: Scheduler | None
     train: Stream
-    evaluation: DataLoader
+    evaluation: ImageLoader | CachedLoader
     epochs: int
+
+    memory: Stream | None = None  # the training images as in evaluation, with --label-noise
+
+    def close(self) -> None:
+        """End the processes that read images."""
+        for stream in filter(None, (self.train, self.memory)):
+            stream.loader.close()
+        self.evaluation.close()
 
     @property
     def layout(self) -> torch.memory_format:
@@ -101,6 +111,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     )
     options = fill_defaults(options, splits.defaults)
     check_classes(options, splits)
+    splits = add_label_noise(options, splits)
     torch.manual_seed(options.seed)
     model = create_model(options, len(splits.class_names))
     fit_head_and_body(options, model, splits.class_names)
@@ -108,6 +119,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     describe_input(model, data_config)
     try_out(options, model, data_config)
     train, evaluation = create_streams(options, accelerator, splits, data_config)
+    memory = create_memory(options, accelerator, train.dataset, evaluation.dataset.transform)
     optimizer = create_optimizer(options, model)
     scheduler, epochs = create_scheduler(options, optimizer, train.updates(options.grad_accum_steps))
     task = create_task(options, model, steps=epochs * len(train.batches), epoch_steps=len(train.batches))
@@ -127,6 +139,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
         train,
         evaluation.loader,
         epochs,
+        memory,
     )
 
 

@@ -1,0 +1,105 @@
+"""Wrong labels on purpose: a fixed part of the training labels, replaced by a function of (seed, index)."""
+
+from argparse import Namespace
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+
+from timm_multimix.data.dataset import ImageDataset
+from timm_multimix.data.sources import Source
+from timm_multimix.data.splits import Splits
+from timm_multimix.errors import UsageError
+from timm_multimix.seeding import derive_seed
+
+_CHOICE, _CLASS = 0x6E6F697365, 0x636C617373
+
+
+class GivenLabel(NamedTuple):
+    """A sample's label as training is told it, its true one, and whether noise took the true one's place."""
+
+    given: int
+    true: int
+    replaced: bool
+
+
+class NoisyLabels:
+    """A source whose labels are wrong in round(fraction n) samples.
+
+    symmetric: the label is replaced by a uniformly random class, the true one included, so that only
+    (classes - 1) / classes of the replaced labels are wrong (Zhang et al. 2017, arXiv:1611.03530, which the
+    memorisation test of mixup follows: arXiv:1710.09412, section 3.4). pair: by the next class, the last by
+    the first, so that all of them are.
+    """
+
+    def __init__(self, source: Source, classes: int, fraction: float, kind: str, seed: int) -> None:
+        self.source, self.classes, self.kind = source, classes, kind
+        count, generator = len(source), torch.Generator()
+        order = torch.randperm(count, generator=generator.manual_seed(derive_seed(_CHOICE, seed)))
+        self.replaced = torch.zeros(count, dtype=torch.bool)
+        self.replaced[order[: round(fraction * count)]] = True
+        generator.manual_seed(derive_seed(_CLASS, seed))
+        self.random = torch.randint(classes, (count,), generator=generator)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        image, true = self.source[index]
+        return image, self.label(index, true).given
+
+    def label(self, index: int, true: int) -> GivenLabel:
+        """What becomes of the true label of a sample."""
+        if not self.replaced[index]:
+            return GivenLabel(true, true, False)
+        given = (true + 1) % self.classes if self.kind == "pair" else int(self.random[index])
+        return GivenLabel(given, true, True)
+
+    def describe(self, index: int) -> str:
+        return self.source.describe(index)
+
+
+class EncodedLabels:
+    """The same samples with all three facts of `GivenLabel` in one integer, for a loader of integers."""
+
+    def __init__(self, noisy: NoisyLabels) -> None:
+        self.noisy = noisy
+
+    def __len__(self) -> int:
+        return len(self.noisy)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        image, true = self.noisy.source[index]
+        label = self.noisy.label(index, true)
+        return image, (label.given * self.noisy.classes + label.true) * 2 + label.replaced
+
+    def describe(self, index: int) -> str:
+        return self.noisy.describe(index)
+
+    def count_replaced(self, dataset: ImageDataset) -> int:
+        """How many of a dataset's pictures, those left out as broken excepted, have a replaced label."""
+        return int(self.noisy.replaced[torch.from_numpy(dataset.rows)].sum())
+
+    def decode(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Codes [b] -> labels as given [b], true labels [b], whether replaced [b]."""
+        pair, replaced = codes // 2, codes % 2 == 1
+        return pair // self.noisy.classes, pair % self.noisy.classes, replaced
+
+
+def add_label_noise(options: Namespace, splits: Splits) -> Splits:
+    """The splits with the training labels that --label-noise asks for, a function of --seed.
+
+    Raises:
+        UsageError: no label would be another.
+    """
+    if not options.label_noise:
+        return splits
+    classes, count = len(splits.class_names), len(splits.train)
+    if classes < 2 or round(options.label_noise * count) < 1:
+        raise UsageError(
+            f"--label-noise {options.label_noise}: {options.dataset} has {count} training images of {classes}"
+            " classes; at least one image and two classes are needed"
+        )
+    kind, seed = options.label_noise_kind, options.seed
+    return replace(splits, train=NoisyLabels(splits.train, classes, options.label_noise, kind, seed))
