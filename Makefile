@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: format check test test-slow ci
+.PHONY: format check test test-slow soak families families-record architectures ci
 
 format:  ## rewrite in the house style
 	$(PYTHON) -m ruff check --fix .
@@ -16,6 +16,19 @@ test:  ## the fast tests
 
 test-slow:
 	$(PYTHON) -m pytest -m slow
+
+families:  ## every family of timm at every place of mixing (a quarter of an hour, two cores; 6 GB)
+	MULTIMIX_FAMILIES=all $(PYTHON) -m pytest -m slow -n 0 tests/families
+
+families-record:  ## the same, written down: the record, and the page made from it
+	MULTIMIX_FAMILIES=$(or $(FAMILIES),all) MULTIMIX_FAMILIES_WRITE=1 $(PYTHON) -m pytest -m slow -n 0 tests/families
+	$(MAKE) architectures
+
+architectures:  ## docs/architectures.md, from the record
+	$(PYTHON) -m tests.families.page > docs/architectures.md
+
+soak:  ## kill training 30 times, at random moments, and resume it; the result is kept in docs/soak.json
+	$(PYTHON) -m tests.train.soak --kills 30 --output docs/soak.json
 
 ci:  ## everything, in fresh environments, under 30 minutes
 	.ci/run

@@ -66,9 +66,7 @@ def main() -> None:
     options.add_argument("--classes", type=int, default=1000)
     options.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
     options.add_argument("--channels-last", action="store_true")
-    options.add_argument(
-        "--mix", nargs="+", default=SPECS, help="mixer specs; ratios are to the first"
-    )
+    options.add_argument("--mix", nargs="+", default=SPECS, help="mixer specs; ratios are to the first")
     options.add_argument(
         "--teachers", nargs="*", default=["self", "ema"], help="kinds of distillation to time"
     )

@@ -1,5 +1,6 @@
 """Networks small enough for tests that are not about a network."""
 
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 
@@ -24,3 +25,8 @@ class SmallNet(nn.Module):
 
     def forward(self, x):
         return self.forward_head(self.forward_features(x))
+
+
+def small_vit():
+    """A vision transformer of one block: 2 x 2 patches of images of 8 x 8, and a class token."""
+    return VisionTransformer(img_size=8, patch_size=4, embed_dim=8, depth=1, num_heads=2, num_classes=4)

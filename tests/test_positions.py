@@ -50,6 +50,11 @@ MODELS = {
     "levit_128s": (LEVIT, 96, "tokens", 0, False),
     "gmlp_ti16_224": ({"img_size": 64}, 64, "tokens", 0, False),
     "coat_lite_tiny": ({"img_size": 64}, 64, "tokens", 1, True),
+    "pit_ti_224": ({"img_size": 64}, 64, "class tokens", 1, True),
+    "pit_ti_distilled_224": ({"img_size": 64}, 64, "class tokens", 2, True),
+    "coat_tiny": ({"img_size": 64}, 64, "branches", 1, True),
+    "crossvit_tiny_240": ({"depth": ((1, 1, 0),)}, 240, "branches", 1, True),
+    "efficientvim_m1_dist": ({}, 128, "branches", 0, False),
 }
 HEAD_NORMS = ["levit_128s", "repvit_m0_9", "efficientvit_m0", "shvit_s1", "mobilenetv4_conv_small_035"]
 POOL_AND_LINEAR = [
@@ -58,22 +63,15 @@ POOL_AND_LINEAR = [
     "test_efficientnet",
     "test_nfnet",
     "test_coatnet",
+    "efficientvim_m1_dist",
     *HEAD_NORMS[:4],
 ]
 CLASS_TOKENS = [name for name, row in MODELS.items() if row[4]]
-ONE_POSITION = {
-    "pit_ti_224": ({"img_size": 64}, 64),
-    "pit_ti_distilled_224": ({"img_size": 64}, 64),
-    "coat_tiny": ({"img_size": 32}, 32),
-    "crossvit_tiny_240": ({"depth": ((1, 1, 0),)}, 240),
-    "efficientvim_m1_dist": ({}, 64),
-}
-
 every_model = pytest.mark.parametrize("name", MODELS)
 
 
 def build(name, **more):
-    arguments, side = (MODELS.get(name) or ONE_POSITION[name])[:2]
+    arguments, side = MODELS[name][:2]
     torch.manual_seed(0)
     model = timm.create_model(name, **{"num_classes": 5, **arguments, **more})
     return model, torch.randn(3, 3, side, side)
@@ -107,20 +105,41 @@ def test_logits_and_buffers_are_those_of_the_plain_pass(name, training):
 
 def slow_positions(model, images, layout, prefix):
     """Position by position, image by image, through the head in eval mode."""
-    features, rows = model.forward_features(images), []
+    branches, rows = slow_features(model, images, layout), []
+    for place in range(prefix, branches[-1].shape[1]):
+        tokens = [branch[:, prefix:].mean(dim=1) for branch in branches[:-1]] + [branches[-1][:, place]]
+        several = [torch.stack([token] * (prefix + 1), dim=1) for token in tokens]
+        one = several if layout == "branches" else several[0]
+        if layout == "branches" and not prefix:
+            one = [token.transpose(1, 2) for token in several]
+        elif layout in ("nchw", "nhwc"):
+            one = one[:, 0, :, None, None] if layout == "nchw" else one[:, 0, None, None, :]
+        heads = [model.forward_head(cut(one, i)) for i in range(len(images))]
+        rows.append(torch.cat(heads))
+    return torch.stack(rows), branches[-1][:, prefix:]
+
+
+def cut(features, i):
+    """The features of image i alone."""
+    return [part[i : i + 1] for part in features] if isinstance(features, list) else features[i : i + 1]
+
+
+def slow_features(model, images, layout):
+    """The features as tokens [b, t, d], of each branch."""
+    if layout == "class tokens":
+        ends = []
+        handle = model.transformers[-1].register_forward_hook(lambda _, args, out: ends.append(out))
+        model(images)
+        handle.remove()
+        tokens = [ends[0][1], ends[0][0].flatten(2).transpose(1, 2)]
+        return [model.norm(torch.cat(tokens, dim=1))]
+    features = model.forward_features(images)
+    if layout == "branches":
+        first = isinstance(model.get_classifier(), tuple)  # efficientvim: [b, d, t]
+        return [part.transpose(1, 2) if first else part for part in features]
     if layout == "nhwc":
         features = features.permute(0, 3, 1, 2)
-    if layout != "tokens":
-        features = features.flatten(2).permute(0, 2, 1)
-    for place in range(prefix, features.shape[1]):
-        token = features[:, place]
-        one = {
-            "tokens": torch.stack([token] * (prefix + 1), dim=1),
-            "nchw": token[:, :, None, None],
-            "nhwc": token[:, None, None, :],
-        }[layout]
-        rows.append(torch.cat([model.forward_head(image[None]) for image in one]))
-    return torch.stack(rows), features[:, prefix:]
+    return [features if layout == "tokens" else features.flatten(2).permute(0, 2, 1)]
 
 
 def slow_attention(tokens):
@@ -155,6 +174,15 @@ def test_mean_of_positions_is_the_logits_of_pooling_and_linear_heads(name, train
     model, images = build(name)
     dense = dense_forward(model.train(training), images)
     assert len(dense.positions) > 1
+    torch.testing.assert_close(dense.positions.mean(dim=0), dense.logits, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("name", ["coat_tiny", "crossvit_tiny_240"])
+def test_mean_of_positions_is_the_logits_where_several_branches_are_averaged(name):
+    model, images = build(name, global_pool="avg")
+    dense = dense_forward(model, images)
+    assert len(dense.positions) > 1
+    assert not dense.class_tokens
     torch.testing.assert_close(dense.positions.mean(dim=0), dense.logits, rtol=0, atol=5e-6)
 
 
@@ -277,20 +305,47 @@ def test_attention_with_gradient_reaches_the_backbone():
     assert model.conv1[0].weight.grad.norm() > 0
 
 
-@pytest.mark.parametrize("name", ONE_POSITION)
-def test_models_without_a_map_of_positions_give_one_and_warn_once(name):
-    model, images = build(name)
+def test_features_of_one_position_give_the_logits_and_warn_once():
+    model = timm.create_model("test_resnet", num_classes=5).eval()
+    images = torch.randn(3, 3, 32, 32)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        dense = dense_forward(model.eval(), images)
+        dense = dense_forward(model, images)
         dense_forward(model, images)
     assert [str(w.message) for w in caught if "dense_multimix is multimix" in str(w.message)] == [
-        f"{type(model).__name__}'s head reads no map of positions here: dense_multimix is multimix"
+        "ResNet's head reads no map of positions here: dense_multimix is multimix"
     ]
     assert torch.equal(dense.positions, dense.logits[None])
     assert torch.equal(dense.logits, model(images))
     assert torch.equal(dense.attention, torch.ones(1, 3))
     assert not dense.class_tokens
+
+
+def test_features_of_unknown_kinds_give_the_logits():
+    class Odd(nn.Module):
+        num_features = 8
+
+        def __init__(self, features):
+            super().__init__()
+            self.features, self.head = features, nn.Linear(8, 2)
+
+        def forward_features(self, x):
+            return self.features
+
+        def forward_head(self, x):
+            return self.head(torch.ones(3, 8))
+
+    maps = torch.ones(3, 8, 2, 2)
+    kinds = [
+        {"map": maps},
+        [maps, torch.ones(3, 5, 8)],
+        [maps, None],
+        torch.ones(3, 8),
+        torch.ones(3, 7, 2, 2),
+    ]
+    for features in kinds:
+        with pytest.warns(UserWarning, match="dense_multimix is multimix"):
+            assert len(dense_forward(Odd(features), torch.ones(3, 3, 4, 4)).positions) == 1
 
 
 def test_one_pass_of_the_backbone_and_one_call_of_the_head_for_all_positions():

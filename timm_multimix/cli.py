@@ -4,13 +4,18 @@ import difflib
 import importlib
 import os
 import sys
+import threading
 
-from .errors import UsageError
+from .errors import Interrupted, UsageError
 
 COMMANDS = {
     "train": ("train", "train a model, mixing examples"),
+    "evaluate": ("evaluate", "measure a trained model: accuracy, calibration, robustness ..."),
+    "compare": ("compare", "compare runs, or train and compare several mixes"),
     "push": ("push", "publish a finished run on the Hugging Face Hub"),
-    "list": ("listing", "list the mixers"),
+    "predict": ("predict", "say what is on pictures"),
+    "preview": ("preview", "draw what a mixer does"),
+    "list": ("listing", "list the mixers, or describe one"),
 }
 """Name: (module in `commands`, what it does)."""
 
@@ -44,13 +49,28 @@ def _run(argv: list[str]) -> int:
     return module.main(rest)
 
 
+def _leave_within(seconds: float, status: int) -> None:
+    """End this process in so many seconds whatever threads, of an upload say, it would wait for."""
+    timer = threading.Timer(seconds, os._exit, [status])
+    timer.daemon = True
+    timer.start()
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run a command and give the exit status: 2 after one line `error: ...` for a mistake of the user."""
+    """Run a command and give the exit status: 2 after one line `error: ...` for a mistake of the user.
+
+    128 + the number of a signal that ended it, after a line that says how to go on.
+    """
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
-        if _is_main_process():
+        if _is_main_process() and not error.told:
             print("error:", " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except Interrupted as end:
+        if _is_main_process():
+            print(end, file=sys.stderr, flush=True)
+        _leave_within(5.0, end.status)
+        return end.status
     except KeyboardInterrupt:
         return 130

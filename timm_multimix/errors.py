@@ -1,8 +1,23 @@
-"""The one exception for mistakes a user can mend."""
+"""The two ways in which a command ends early and in good order."""
+
+import signal
 
 
 class UsageError(ValueError):
-    """A mistake of the caller: one line that says what was given and what is allowed.
+    """A mistake of the caller, or a fault around a run: one line that says what happened and what is allowed.
 
-    The command line prints it as `error: ...` and exits with status 2.
+    The command line prints it as `error: ...` and exits with status 2; `told` says that this was done.
     """
+
+    told = False
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended a run: one line that says how to go on.
+
+    The command line prints it and exits with `status`: 143 for SIGTERM, 130 for SIGINT.
+    """
+
+    def __init__(self, number: int, advice: str) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}; {advice}")
+        self.status = 128 + number

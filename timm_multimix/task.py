@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .distill import Teacher, create_teacher, predictions, teacher_logits
 from .errors import UsageError
-from .functional import mixed_loss, soft_loss, soft_targets
+from .functional import HardPairs, loss_of_mixed, mixed_loss, soft_loss, soft_targets
 from .functional.losses import Criterion
 from .functional.tuple_loss import KINDS
 from .mixers import Mixer, Mixture, create_mixer
@@ -31,11 +31,12 @@ class MixTask(TrainingTask):
     """A training task that mixes: `task(images, labels)` gives loss, output and target.
 
     model: any that maps images to logits (or to an object with `.logits`); timm's for the places `hidden` by
-    stage number and `positions`. mix: a mixer spec, or what create_mixer gave. distill: the weight g of the
-    teacher's targets, (1 - g) loss(labels) + g loss(teacher), rising linearly over the first `distill_warmup`
-    calls. teacher: `ema` (updated by `update_ema`), `self` (the model's own clean prediction, which costs a
-    pass only where the step has none), a module, or a pretrained timm model's name. schedule: see
-    parse_schedule; needs total_steps, the number of training calls in all.
+    stage number and `positions`. mix: a mixer spec, or what create_mixer gave. criterion: a word, a callable
+    (logits, soft targets), or HardPairs(criterion) for one that takes class indices alone. distill: the
+    weight g of the teacher's targets, (1 - g) loss(labels) + g loss(teacher), rising linearly over the first
+    `distill_warmup` calls. teacher: `ema` (updated by `update_ema`), `self` (the model's own clean
+    prediction, which costs a pass only where the step has none), a module, or a pretrained timm model's name.
+    schedule: see parse_schedule; needs total_steps, the number of training calls in all.
 
     All randomness is a function of (seed, rank, `step`): restore `step` and training goes on exactly.
 
@@ -68,7 +69,7 @@ class MixTask(TrainingTask):
         self.distill, self.distill_warmup = distill, distill_warmup
         self.schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
         self.total_steps, self.seed, self.step = total_steps, seed, 0
-        self.student: nn.Module = Student(model, [mixer for _, mixer in self.mixture.branches])
+        self.student: nn.Module = Student(model, [mixer for _, mixer in self.mixture.branches], criterion)
         self.teacher_kind = teacher if teacher in ("ema", "self") else "model"
         self.teacher: Teacher | None = None
         self._ema_calls, self._ema_updates = 0, 0
@@ -103,7 +104,9 @@ class MixTask(TrainingTask):
     # What changes from step to step stays outside of a compiled task, which would compile every step anew.
     @partial(torch.compiler.disable, recursive=False)
     def _training_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        mixed = self.student(images, self._choose_mixer(), self._generator(images))
+        if isinstance(self.criterion, HardPairs) and labels.dim() != 1:
+            raise UsageError(f"labels {list(labels.shape)} given, HardPairs allows class indices [b]")
+        mixed = self.student(images, self._choose_mixer(), self._generator(images), labels)
         targets = soft_targets(labels, mixed.output.shape[-1], self.smoothing)
         loss, trained_towards = self._loss(mixed, targets, images)
         self.step += 1
@@ -137,7 +140,7 @@ class MixTask(TrainingTask):
 
     def _loss_against(self, mixed: Mixed, targets: Tensor) -> Tensor:
         if mixed.clean is None:
-            return soft_loss(mixed.output, mixed.draw.targets(targets), self.criterion)
+            return loss_of_mixed(mixed.draw, mixed.output, targets, self.criterion)
         targets = gather_rows(targets) if mixed.gathered else targets
         return mixed_loss(mixed.draw, mixed.clean, targets, self.criterion)
 
@@ -246,6 +249,8 @@ def _check(
     if not callable(criterion) and criterion not in KINDS:
         raise UsageError(f"criterion={criterion!r} given, allowed are {', '.join(KINDS)} or a callable")
     for name, value in (("smoothing", smoothing), ("distill", distill)):
+        if value and isinstance(criterion, HardPairs):
+            raise UsageError(f"{name}={value!r} given with HardPairs, which takes hard labels; allowed is 0")
         if not 0 <= value <= 1:
             raise UsageError(f"{name}={value!r} given, allowed is a number from 0 to 1")
     if schedule is not None and (total_steps is None or total_steps < 1):

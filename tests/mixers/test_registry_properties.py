@@ -6,19 +6,25 @@ import pytest
 import torch
 from torch import nn
 
-from tests.networks import SmallNet
+from tests.networks import SmallNet, small_vit
 from timm_multimix import MixTask, create_mixer, list_mixers
 from timm_multimix.mixers import Context
 
 
 def pure(name):
-    """The mixer itself, without the branch that its paper's recipe adds."""
-    return f"{name}(p=1)" if name.endswith("multimix") else name
+    """The mixer itself, without the branch of its paper's recipe, and with targets that add up to one."""
+    if name == "tokenmix":
+        return "tokenmix(normalize=True)"
+    return f"{name}(p=1)" if name in ("multimix", "dense_multimix", "alignmixup") else name
+
+
+def network(name):
+    return small_vit() if name == "transmix" else SmallNet()
 
 
 def task(name, **options):
     torch.manual_seed(0)
-    return MixTask(SmallNet(), pure(name), **options).train()
+    return MixTask(network(name), pure(name), **options).train()
 
 
 def batch(b=5, dtype=torch.float32):
@@ -91,7 +97,7 @@ def test_soft_labels_that_are_one_hot_equal_class_indices(name):
 @pytest.mark.parametrize("criterion", ["softmax", "mse"])
 def test_every_teacher_works(name, teacher, criterion):
     torch.manual_seed(3)
-    given = SmallNet() if teacher == "module" else teacher
+    given = network(name) if teacher == "module" else teacher
     mixing = task(name, distill=0.5, teacher=given, criterion=criterion)
     losses = []
     for step in range(2):
@@ -106,16 +112,18 @@ def test_every_teacher_works(name, teacher, criterion):
 
 
 @pytest.mark.parametrize("place", ["input", "hidden", "embedding", "positions"])
-@pytest.mark.parametrize("name", ["mixup", "sample_pairing", "multimix"])
+@pytest.mark.parametrize("name", ["mixup", "sample_pairing", "multimix", "zeta_mixup", "multi_mixup"])
 def test_the_place_is_an_argument(name, place):
-    arguments = f"place={place!r}, n=7, m=2, p=1" if name == "multimix" else f"place={place!r}"
+    rows = {"multimix": ", n=7, m=2, p=1", "multi_mixup": ", k=3"}
+    arguments = f"place={place!r}" + rows.get(name, "")
     torch.manual_seed(0)
     mixing = MixTask(SmallNet(), f"{name}({arguments})").train()
     for _ in range(4):
         out = mixing(*batch())
         out["loss"].backward()
         assert out["loss"].isfinite()
-        assert len(out["output"]) == (7 if name == "multimix" and place in ("input", "hidden") else 5)
+        inside = place in ("input", "hidden")
+        assert len(out["output"]) == ({"multimix": 7, "multi_mixup": 15}.get(name, 5) if inside else 5)
 
 
 def test_whole_batch_mixing_of_images_is_not_offered_silently():
@@ -123,18 +131,26 @@ def test_whole_batch_mixing_of_images_is_not_offered_silently():
         create_mixer("multimix(place='input')")
 
 
+# Mixers that move what they mix to other pixels: there the hull is that of all pixels.
+MOVING = {"resizemix", "puzzlemix"}
+
+
 def test_draws_keep_dtype_device_and_convex_hull(name):
     mixer = create_mixer(pure(name)).branches[0][1]
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         images, _ = batch(dtype=dtype)
         positions = images.flatten(2)[:, 0].unsqueeze(-1)
-        x = positions.transpose(0, 1) if mixer.place == "positions" else images
-        context = Context(torch.Generator().manual_seed(0), attention=torch.rand(64, 5))
+        sites = {"positions": positions.transpose(0, 1), "features": images.flatten(2).transpose(1, 2)}
+        x = sites.get(mixer.place, images)
+        guides = {"gradient": torch.rand(5, 3, 8, 8), "features": torch.rand(5, 6, 2, 2)}
+        guides |= {"activation": torch.rand(5, 2, 2), "attention": torch.rand(64, 5)}
+        context = Context(torch.Generator().manual_seed(0), **guides)
         mixed = mixer.sample(x, context)(x)
         assert mixed.dtype == dtype
         assert mixed.device == x.device
         batch_dim = 1 if mixer.place == "positions" else 0
-        low, high = x.amin(batch_dim, keepdim=True), x.amax(batch_dim, keepdim=True)
+        dims = (0, 2, 3) if name in MOVING else (0, 1) if mixer.place == "features" else (batch_dim,)
+        low, high = x.amin(dims, keepdim=True), x.amax(dims, keepdim=True)
         slack = 0.02 if dtype == torch.bfloat16 else 1e-6
         assert ((mixed >= low - slack) & (mixed <= high + slack)).all()
 

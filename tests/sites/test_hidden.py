@@ -103,7 +103,7 @@ def test_a_layer_that_is_not_reached_or_reached_twice_raises():
 
     for layer, times in (("twice", 2), ("never", 0)):
         task = MixTask(Odd(), f"manifold_mixup(layers={layer!r})").train()
-        with pytest.raises(RuntimeError, match=f"reached it {times} times"):
+        with pytest.raises(UsageError, match=f"reached it {times} times"):
             task(torch.rand(4, 4), torch.tensor([0, 1, 0, 1]))
 
 

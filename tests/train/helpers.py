@@ -41,6 +41,11 @@ def launch(
     return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, cwd=cwd)
 
 
+def updates_kept(run: Path) -> int:
+    """Optimizer updates up to the newest checkpoint."""
+    return max((int(path.name[5:]) for path in run.glob("checkpoints/step-*")), default=0)
+
+
 def outcome(folder: Path) -> dict[str, object]:
     """All of a run that must not depend on how often it was interrupted."""
     rows = [line.split(",")[:-TIMING] for line in (folder / "metrics.csv").read_text().splitlines()]

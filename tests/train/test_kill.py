@@ -1,40 +1,19 @@
 """Killed at any moment and resumed, a run ends with the same bits as the undisturbed one."""
 
 import random
+import shutil
 import subprocess
+import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
-from .helpers import Train, command, launch, outcome
+from timm_multimix.train.checkpoint import newest_checkpoint
 
-
-def updates_kept(run: Path) -> int:
-    """Optimizer updates up to the newest checkpoint."""
-    return max((int(path.name[5:]) for path in run.glob("checkpoints/step-*")), default=0)
-
-
-def start_and_kill(options: list[str], run: Path, updates: int, delay: float, processes: int = 1) -> None:
-    """Start a run, and kill it `delay` seconds after a checkpoint of so many updates: the launcher, all
-    processes and their loaders, as a machine that goes down does.
-    """
-    words, environment = command(*options, processes=processes)
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(words, env=environment, cwd=run.parent, **silent)
-    while updates_kept(run) < updates and process.poll() is None:
-        time.sleep(0.005)
-    time.sleep(delay)
-    assert process.poll() is None, "the run ended by itself"
-    # torchrun gives its processes sessions of their own, so killing one group would leave them running
-    victims = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-    for victim in victims:
-        with suppress(psutil.NoSuchProcess):
-            victim.kill()
-    psutil.wait_procs(victims)
-    process.wait()
+from .helpers import Train, command, outcome, updates_kept
+from .marked import Marks
+from .soak import compare, configured, kill_all
 
 
 def test_killed_in_the_middle(train: Train, quick: list[str], tmp_path: Path) -> None:
@@ -42,27 +21,75 @@ def test_killed_in_the_middle(train: Train, quick: list[str], tmp_path: Path) ->
     options = [*quick, *recipe, "--checkpoint-interval", "1"]
     train(*options, "--output", "whole")
     again = [*options, "--output", "run", "--resume", "auto"]
-    start_and_kill(again, tmp_path / "run", updates=7, delay=0.1)
+    words, environment = command(*again)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(words, env=environment, cwd=tmp_path, **silent)
+    while updates_kept(tmp_path / "run") < 7 and process.poll() is None:
+        time.sleep(0.005)
+    assert kill_all(process) >= 3  # the run and two loaders, or those of the evaluation as well
     assert 7 <= updates_kept(tmp_path / "run") < 40
     train(*again)
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("processes", [1, 2])
-def test_killed_at_random(quick: list[str], tmp_path: Path, processes: int, workers: int) -> None:
-    recipe = ["--mix", "mixup|cutmix|multimix(n=20)", "--distill", "0.5", "--grad-accum-steps", "2"]
-    options = [*quick, *recipe, "--workers", str(workers), "--epochs", "30"]
-    whole = launch(*options, "--output", "whole", processes=processes, cwd=tmp_path)
-    assert whole.returncode == 0, whole.stderr
-    again = [*options, "--output", "run", "--resume", "auto", "--checkpoint-interval", "1"]
-    moments = random.Random(workers)
-    for _ in range(5):
-        updates = updates_kept(tmp_path / "run") + moments.randrange(8)
-        start_and_kill(again, tmp_path / "run", updates, moments.uniform(0, 0.2), processes)
-    assert updates_kept(tmp_path / "run") > 0
-    done = launch(*again, processes=processes, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+@pytest.mark.parametrize(
+    ("processes", "workers", "phase"),
+    [(1, 0, "checkpoint"), (1, 2, "upload"), (2, 0, "evaluation"), (2, 2, "step")],
+)
+def test_killed_at_random(tmp_path: Path, processes: int, workers: int, phase: str) -> None:
+    """One kill of each kind; `make soak` does thirty."""
+    moments = random.Random(2 * processes + workers)
+    with configured(tmp_path, processes, workers) as rounds:
+        assert rounds.kill_in(phase, moments), "nothing was killed"
+        assert rounds.kills[0]["processes_killed"] >= processes
+        assert not (rounds.run / "summary.json").exists() or phase == "upload"
+        compare(rounds)
+
+
+def test_a_kill_of_what_has_ended_does_not_count() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    while process.poll() is None:
+        time.sleep(0.01)
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.2)"])
+    time.sleep(1.0)
+    assert kill_all(process) == 0
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert kill_all(process) == 1
+
+
+def test_marks_are_read_by_another_process(tmp_path: Path) -> None:
+    mine, other = Marks(tmp_path / "marks"), Marks(tmp_path / "marks")
+
+    def inside() -> tuple[str, int]:
+        return other.now(), other.count("step")
+
+    assert mine.around("step", inside)() == ("step", 1)
+    assert mine.around("step", mine.around("upload", inside))() == ("upload", 2)
+    assert other.now() == "start"
+
+
+@pytest.mark.parametrize("half", ["folder", "files", "name"])
+def test_a_half_written_checkpoint_is_never_taken(
+    half: str, train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    """What a kill leaves of a checkpoint: a folder without its name, or, on a poor disk, files cut short."""
+    options = [*quick, "--output", "run", "--resume", "auto"]
+    train(*options)
+    expected, checkpoints = outcome(tmp_path / "run"), tmp_path / "run/checkpoints"
+    (tmp_path / "run/summary.json").unlink()
+    newest = checkpoints / "step-00000010"
+    if half == "folder":
+        newest.rename(checkpoints / ".tmp-new-step-00000010")
+    elif half == "files":
+        for path in newest.iterdir():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        (newest / "check.json").unlink()
+        shutil.copytree(newest, checkpoints / "step-00000011")
+    assert newest_checkpoint(tmp_path / "run") == checkpoints / "step-00000005"
+    if half == "name":
+        shutil.rmtree(checkpoints / "step-00000011")
+    train(*options)
+    assert outcome(tmp_path / "run") == expected
     assert not list((tmp_path / "run").rglob(".tmp-*"))

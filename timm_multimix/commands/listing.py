@@ -1,25 +1,62 @@
-"""`timm-multimix list`: the mixers that --mix takes."""
+"""`timm-multimix list`: the mixers that --mix takes, in a table or one of them on a page."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..options.parser import Parser
+from ..options.values import Switch
+
+if TYPE_CHECKING:
+    from ..mixers.cards import Card
 
 
 def main(argv: list[str]) -> int:
-    """Print name, place of mixing and description of each mixer whose name matches.
+    """Print name, place, extra cost, description and paper of each mixer that matches; one mixer's card.
 
     Raises: UsageError if none does.
     """
-    parser = Parser(prog="timm-multimix list", description="List the mixers of --mix.", allow_abbrev=False)
-    parser.add_argument("pattern", nargs="?", default="*", help="glob pattern of names (default: all)")
-    pattern = parser.parse_args(argv).pattern
-    from ..mixers import describe, list_mixers
-    from ..mixers.registry import build
+    options = build_listing_parser().parse_args(argv)
+    from ..mixers.cards import read_cards
+    from ..mixers.registry import list_mixers
 
-    names = list_mixers(pattern)
-    if not names:
-        raise UsageError(f"no mixer matches {pattern!r}; there are {', '.join(list_mixers())}")
-    width = max(map(len, names))
-    for name in names:
-        # a mixer's own place is its first branch's, the others are what it is alternated with
-        print(f"{name:{width}}  {build(name)[0][1].place:9}  {describe(name)}")
+    cards = read_cards(options.pattern)
+    if not cards:
+        raise UsageError(f"no mixer matches {options.pattern!r}; there are {', '.join(list_mixers())}")
+    if options.json:
+        print(json.dumps([asdict(card) for card in cards], indent=1))
+    elif cards[0].name == options.pattern:
+        print(show_card(cards[0]))
+    else:
+        print(show_table(cards))
     return 0
+
+
+def build_listing_parser() -> Parser:
+    """The options of `list`."""
+    parser = Parser(
+        prog="timm-multimix list",
+        description="List the mixers of --mix: name, place, what a step costs beside an ordinary one, "
+        "description, paper. With the name of one, its card.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("pattern", nargs="?", default="*", metavar="NAME", help="a name or a glob pattern (default: all)")
+    add("--json", "--no-json", action=Switch, default=False, help="print JSON (default: text)")
+    return parser
+
+
+def show_table(cards: "list[Card]") -> str:
+    """A line for each mixer."""
+    rows = [(card.name, card.place, card.cost, card.title, card.paper) for card in cards]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ((cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
+def show_card(card: "Card") -> str:
+    """The docstring, and below it what else is known."""
+    facts = {"place": card.place, "cost": card.cost, "paper": card.paper, "spec": card.spec}
+    lines = [f"{name:6} {value}" for name, value in facts.items() if value]
+    return "\n".join([card.name, "", card.text, "", *lines])

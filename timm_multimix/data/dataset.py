@@ -50,6 +50,11 @@ class ImageDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def rows(self) -> np.ndarray:
+        """The numbers [n] in the source of the pictures that are not left out."""
+        return self._rows
+
     def __getitem__(self, key: SampleKey) -> Sample:
         return self.__getitems__([key])[0]
 
@@ -63,6 +68,10 @@ class ImageDataset(Dataset[Sample]):
         row = int(self._rows[index])
         image, label = self.source[row]
         return to_channels(image, self.channels, lambda: self.source.describe(row)), label
+
+    def describe(self, index: int) -> str:
+        """The file or the row of a picture."""
+        return self.source.describe(int(self._rows[index]))
 
     def _sample(self, key: SampleKey) -> Sample:
         image, label = self.read(key.index)

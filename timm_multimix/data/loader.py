@@ -1,5 +1,6 @@
 """Batches of tensors from any number of worker processes."""
 
+import multiprocessing
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from timm_multimix.data.batches import EpochBatches, SampleKey
 from timm_multimix.data.dataset import ImageDataset, Sample
+from timm_multimix.data.workers import leave_signals_to_the_run
 from timm_multimix.errors import UsageError
 
 
@@ -26,6 +28,7 @@ def create_loader(
         collate_fn=_collate,
         pin_memory=pin_memory,
         persistent_workers=workers > 0,
+        worker_init_fn=leave_signals_to_the_run,
         generator=torch.Generator(),  # what torch draws for its workers comes from here
     )
 
@@ -57,6 +60,10 @@ class ImageLoader(DataLoader[Any]):
 
     def close(self) -> None:
         """Ends the workers at once; a loader left to the garbage collector can take 5 s for each of them."""
+        if self._iterator is not None:
+            # an error's traceback may hold the iterator as well
+            self._iterator._shutdown_workers()  # type: ignore[attr-defined]
+            multiprocessing.active_children()  # collects those that were killed
         self._iterator = None
 
 

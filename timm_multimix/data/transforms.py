@@ -28,9 +28,13 @@ def create_transforms(
     Raises: UsageError for a value that timm does not know.
     """
     _check(options, data_config)
-    training = _training(options, data_config)
+    return _finished(_training(options, data_config), data_config), create_evaluation_transform(data_config)
+
+
+def create_evaluation_transform(data_config: Mapping[str, Any]) -> Transform:
+    """The evaluation transform alone; with mean 0 and deviation 1 it gives pixels from 0 to 1."""
     evaluation = create_transform(**_common(data_config), **_evaluation(data_config))
-    return _finished(training, data_config), _finished(evaluation, data_config)
+    return _finished(evaluation, data_config)
 
 
 def _training(options: argparse.Namespace, config: Mapping[str, Any]) -> transforms.Compose:

@@ -1,31 +1,70 @@
 """The methods as functions of tensors, on torch alone: draws, losses and samplers."""
 
+from .alignmixup import Aligned, alignmixup, sinkhorn
+from .choose import Chosen, choose_per_sample
 from .draws import Draw, Identity, KeepTargets, Masks, Pairs, Tuples
-from .losses import mixed_loss, soft_loss, soft_targets
+from .graphcut import quadratic_labeling
+from .losses import loss_of_mixed, mixed_loss, soft_loss, soft_targets
+from .many import ManyPairs, multi_mixup, zeta_mixup
+from .masks import fmix, gridmix, smoothmix
 from .mixing import cutmix, dense_multimix, dense_weights, mixing, mixup, multimix, none, sample_pairing
+from .pairs import HardPairs, PairForm, pair_form
+from .puzzlemix import Puzzle, puzzlemix
+from .resize import Resized, resizemix
+from .saliency import feature_attention, gradient_saliency, spectral_residual
+from .saliencymix import attentivemix, saliencymix
 from .sampling import beta_variates, dirichlet_weights, log_gamma_variates
+from .transmix import Scored, attended, tokenmix
 from .tuple_loss import multimix_loss
 
 __all__ = [
+    "Aligned",
+    "Chosen",
     "Draw",
+    "HardPairs",
     "Identity",
     "KeepTargets",
+    "ManyPairs",
     "Masks",
+    "PairForm",
     "Pairs",
+    "Puzzle",
+    "Resized",
+    "Scored",
     "Tuples",
+    "alignmixup",
+    "attended",
+    "attentivemix",
     "beta_variates",
+    "choose_per_sample",
     "cutmix",
     "dense_multimix",
     "dense_weights",
     "dirichlet_weights",
+    "feature_attention",
+    "fmix",
+    "gradient_saliency",
+    "gridmix",
     "log_gamma_variates",
+    "loss_of_mixed",
     "mixed_loss",
     "mixing",
     "mixup",
+    "multi_mixup",
     "multimix",
     "multimix_loss",
     "none",
+    "pair_form",
+    "puzzlemix",
+    "quadratic_labeling",
+    "resizemix",
+    "saliencymix",
     "sample_pairing",
+    "sinkhorn",
+    "smoothmix",
     "soft_loss",
     "soft_targets",
+    "spectral_residual",
+    "tokenmix",
+    "zeta_mixup",
 ]

@@ -7,6 +7,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 from .draws import Draw, Tuples
+from .pairs import HardPairs
 from .tuple_loss import KINDS, multimix_loss
 
 Criterion = str | Callable[[Tensor, Tensor], Tensor]
@@ -15,12 +16,15 @@ Criterion = str | Callable[[Tensor, Tensor], Tensor]
 def soft_targets(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Tensor:
     """Targets [b, c] from class indices [b] or from targets [b, c] as they are, then smoothed.
 
-    Smoothing s blends with the uniform distribution: (1 - s) t + s / c (arXiv:1512.00567, section 7).
+    Smoothing s blends with the uniform distribution: (1 - s) t + s / c (arXiv:1512.00567, section 7). With
+    c = 1, labels [b] are values: of a regression, or 0 and 1 for a single logit.
 
     Raises:
         ValueError: labels are neither [b] indices nor [b, num_classes].
     """
-    if labels.dim() == 1 and not labels.is_floating_point():
+    if labels.dim() == 1 and num_classes == 1:
+        targets = (labels if labels.is_floating_point() else labels.float()).unsqueeze(1)
+    elif labels.dim() == 1 and not labels.is_floating_point():
         targets = torch.zeros(len(labels), num_classes, device=labels.device)
         targets.scatter_(1, labels.long().unsqueeze(1), 1.0)
     elif labels.dim() == 2 and labels.shape[1] == num_classes:
@@ -66,4 +70,14 @@ def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: Criterion
     if logits.dim() == 3 and not positions_first:
         targets = targets.expand_as(logits).transpose(0, 1)
         logits = logits.transpose(0, 1)
-    return soft_loss(draw(logits), draw.targets(targets), criterion)
+    return loss_of_mixed(draw, draw(logits), targets, criterion)
+
+
+def loss_of_mixed(draw: Draw, output: Tensor, targets: Tensor, criterion: Criterion = "softmax") -> Tensor:
+    """Loss of the logits [n, ..., c] of what a draw has mixed against draw.targets(targets).
+
+    HardPairs takes the labels of both partners instead of a mixture of them.
+    """
+    if isinstance(criterion, HardPairs):
+        return criterion.mixed(draw, output, targets)
+    return soft_loss(output, draw.targets(targets), criterion)

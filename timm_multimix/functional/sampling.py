@@ -62,7 +62,11 @@ def beta_variates(
     Raises:
         ValueError: alpha is negative or not finite.
     """
-    return _dirichlet(torch.full((1,), check_alpha(alpha), device=device), count, 2, generator)[:, 0]
+    # As for log_gamma_variates, in fewer calls, which are what a draw for one batch costs.
+    alpha = max(check_alpha(alpha), _SMALLEST_ALPHA)
+    log_gamma = torch._standard_gamma(torch.full((count, 2), alpha + 1, device=device), generator).log_()
+    log_gamma -= torch.empty_like(log_gamma).exponential_(alpha, generator=generator)
+    return log_gamma.softmax(dim=-1)[:, 0]
 
 
 def dirichlet_weights(

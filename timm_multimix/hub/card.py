@@ -1,6 +1,5 @@
 """A model card: metadata and a template, filled from the record of a run and nothing else."""
 
-import math
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,6 +11,7 @@ import timm_multimix.models  # noqa: F401  so that its networks are known as its
 from timm_multimix.data.hub import is_hub_id
 
 from .markup import Markup, block, code, escape
+from .measures import make_tables, number, percent
 from .metadata import make_metadata
 from .methods import methods, unique_citations
 from .record import Record
@@ -40,20 +40,16 @@ def load_template() -> Template:
         "code": code,
         "percent": percent,
         "number": number,
+        "cells": cells,
         "arxiv": arxiv,
         "hub_link": hub_link,
     }
     return environment.from_string(files(__package__).joinpath("templates/card.md").read_text("utf-8"))
 
 
-def percent(value: float | None) -> str:
-    """A number of per cents; a dash where there is none."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.2f} %"
-
-
-def number(value: float | None) -> str:
-    """A number; a dash where there is none."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
+def cells(texts: list[str]) -> Markup:
+    """The cells of a row of a table."""
+    return Markup(" | ".join(escape(text) for text in texts))
 
 
 def arxiv(number: str) -> Markup:
@@ -74,11 +70,12 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
     found = methods(summary["mix"])
     base, data = summary["base_model"], summary["dataset"]
     channels, *size = model["input"]["input_size"]
+    evaluation = record.get("evaluation")
     return record | {
         "repo_id": Markup(repo_id),
         "base_model": base,
         "start": start(base, record["options"]),
-        "data": hub_link(data, "datasets/") if summary["dataset_kind"] == "hub" else data,
+        "data": data_name({"dataset": data, "kind": summary["dataset_kind"]}),
         "name": repo_id.split("/")[1],
         "methods": found,
         "own": is_own(model["architecture"]),
@@ -91,10 +88,20 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
         "top5": model["num_classes"] > 5,  # else always right
         "finished": len(record["metrics"]) >= summary["epochs"],
         "command": block(summary["command"], "shell"),
+        "label_noise": record["options"].get("label_noise"),
+        "tables": make_tables(evaluation) if evaluation else [],
+        "evaluation": evaluation,
+        "evaluation_commands": block("\n".join(evaluation["commands"]), "shell") if evaluation else None,
+        "evaluation_data": data_name(evaluation["data"]) if evaluation else None,
         "versions": ", ".join(f"{name} {version}" for name, version in summary["versions"].items()),
         "citation": block("\n\n".join(unique_citations(found)), "bibtex") if found else None,
         "minutes": f"{summary['train_seconds'] / 60:.1f}",
     }
+
+
+def data_name(data: dict[str, str]) -> Markup | str:
+    """A dataset's name, with a link where it is on the Hub."""
+    return hub_link(data["dataset"], "datasets/") if data["kind"] == "hub" else data["dataset"]
 
 
 def start(base: str | None, options: dict[str, Any]) -> Markup:

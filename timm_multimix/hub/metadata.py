@@ -1,6 +1,7 @@
 """The metadata that heads a card, as the Hub reads it."""
 
 import math
+from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
@@ -30,20 +31,32 @@ def make_metadata(record: Record, repo_id: str) -> ModelCardData:
 
 
 def make_results(record: Record) -> list[EvalResult]:
-    """The accuracy of the published weights, from 0 to 1, as a plain number; nothing if it is not finite."""
-    summary = record["summary"]
-    top1 = record["published"]["top1"]
-    if top1 is None or not math.isfinite(top1):
-        return []
-    name = one_line(summary["dataset"])
-    result = EvalResult(
-        task_type="image-classification",
-        task_name="Image Classification",
-        dataset_type=name,
-        dataset_name=name,
-        dataset_split=one_line(summary["evaluation_split"]),
-        metric_type="accuracy",
-        metric_name="Top-1 accuracy",
-        metric_value=round(float(top1) / 100, 6),
-    )
-    return [result]
+    """The accuracy of the published weights and what an evaluation found, from 0 to 1, as plain numbers.
+
+    What is not finite is left out.
+    """
+    summary, top1 = record["summary"], record["published"]["top1"]
+    found = [(ACCURACY, summary["dataset"], summary["evaluation_split"], top1, 100)]
+    evaluation = record.get("evaluation")
+    if evaluation:
+        data = evaluation["data"]["dataset"], evaluation["data"]["split"]
+        if data != (summary["dataset"], summary["evaluation_split"]):
+            found.append((ACCURACY, *data, evaluation["accuracy"]["top1"], 100))
+        found.append((CALIBRATION, *data, evaluation["calibration"]["ece"], 1))
+    return [
+        make_result(metric, one_line(dataset), one_line(split), float(value) / scale)
+        for metric, dataset, split, value, scale in found
+        if value is not None and math.isfinite(value)
+    ]
+
+
+ACCURACY = ("accuracy", "Top-1 accuracy")
+CALIBRATION = ("expected_calibration_error", "Expected calibration error")
+
+
+def make_result(metric: tuple[str, str], dataset: str, split: str, value: float) -> EvalResult:
+    """One number as the Hub reads it."""
+    about: dict[str, Any] = {"task_type": "image-classification", "task_name": "Image Classification"}
+    about |= {"dataset_type": dataset, "dataset_name": dataset, "dataset_split": split}
+    about |= {"metric_type": metric[0], "metric_name": metric[1], "metric_value": round(value, 6)}
+    return EvalResult(**about)

@@ -43,7 +43,8 @@ def methods(spec: str) -> list[Method]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            names = dict.fromkeys(mixer.name for _, mixer in create_mixer(spec).branches)
+            mixers = [mixer for _, mixer in create_mixer(spec).branches]
+        names = dict.fromkeys(name for mixer in mixers for name in mixer.names())
         return [_method(name) for name in names if name != "none"]
     except UsageError:
         return []

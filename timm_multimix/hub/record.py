@@ -1,6 +1,7 @@
 """The record of a run that its card is made from, as JSON, fit to be published."""
 
 import csv
+import hashlib
 import json
 import shlex
 from pathlib import Path
@@ -10,6 +11,7 @@ import yaml
 
 from timm_multimix.errors import UsageError
 
+from .measures import public_evaluation, read_evaluation
 from .privacy import public, redact
 from .provenance import public_options
 
@@ -48,7 +50,7 @@ REQUIRED = {
     "model": ["architecture", "num_classes", "num_features", "label_names", "input", "license"],
     "published": ["epoch", "weights", "top1"],
 }
-"""What a record holds at least; `metrics` are the rows of metrics.csv besides."""
+"""What a record holds at least, besides `metrics`, the rows of metrics.csv; it may hold an `evaluation`."""
 
 
 def read_run(run: Path) -> tuple[Record, Path]:
@@ -72,7 +74,8 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     options = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     kind = summary["dataset_kind"]
-    return {
+    evaluation = read_evaluation(run, digest(model / "model.safetensors"))
+    record = {
         "summary": public_summary(summary, options, kind),
         "options": public_options(options, kind),
         "metrics": read_metrics(run / "metrics.csv"),
@@ -89,6 +92,13 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top
         },
         "published": {"epoch": epoch, "weights": summary["exported_weights"], "top1": top1},
     }
+    return record | ({"evaluation": public_evaluation(evaluation)} if evaluation else {})
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def public_summary(summary: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The registry of mixers and the strings that name them."""
 
-from . import methods  # noqa: F401  (registers the mixers)
+from . import guided, images, methods  # noqa: F401  (register the mixers)
 from .mixer import Context, Mixer
 from .mixture import Mixture, create_mixer
 from .registry import describe, list_mixers, register_mixer

@@ -33,7 +33,10 @@ def _mixer(name, mixing, place="input", layers=_FIRST_LAYERS, **arguments) -> Mi
 
 
 def _sample(mixing: F.mixing, arguments: dict[str, Any], x: Tensor, context: Context) -> Draw:
-    return mixing.draw(x, **arguments, generator=context.generator)
+    try:
+        return mixing.draw(x, **arguments, generator=context.generator)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _sample_dense(detach: bool, arguments: dict[str, Any], x: Tensor, context: Context) -> Draw:
@@ -126,7 +129,8 @@ def multimix(
     if m is None and place in ("input", "hidden"):
         warnings.warn(_COLLAPSE.format(place), stacklevel=2)
     arguments = _tuple_arguments(n, m, alpha, alpha_per_example)
-    pure = replace(_mixer("multimix", F.multimix, place, layers, **arguments), gather=gather)
+    mixer = _mixer("multimix", F.multimix, place, layers, **arguments)
+    pure = replace(mixer, gather=gather, row_per_example=False)
     return _with_probability(p, pure, other)
 
 

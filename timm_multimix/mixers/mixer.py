@@ -16,11 +16,16 @@ PLACES = ("input", "hidden", "embedding", "positions")
 class Context:
     """What a mixer may ask for beside the tensor: the step's generator, and what its place computed.
 
-    attention [r, b]: at `positions` only.
+    attention [r, b]: at `positions` only. The rest are guides, each computed only for mixers that name it in
+    `needs`: gradient [b, ch, h, w] of the loss with respect to the clean images; features [b, d, h, w], the
+    last feature map of the clean images; activation [b, h, w], where in them the model sees their class.
     """
 
     generator: torch.Generator
     attention: Tensor | None = None
+    gradient: Tensor | None = None
+    features: Tensor | None = None
+    activation: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,11 @@ class Mixer:
 
     layers (place `hidden`): the candidates, of which one is chosen for every batch: 0 is the input, k the
     k-th stage of the model's `feature_info`, a string the name of a module. gather (place `embedding`): mix
-    the examples of all processes.
+    the examples of all processes. row_per_example: whether row i of what is mixed belongs to example i.
+    parts: the mixers that it chooses from for every example. needs: the guides, fields of Context, that
+    `sample` reads; each costs a pass through the model. complete (place `input`): gives the draw in its final
+    form from the draw and the class attention [b, h, w] of the training pass, the one on the mixed images.
+    solver: whether drawing waits for a solver on the CPU.
     """
 
     name: str
@@ -37,6 +46,21 @@ class Mixer:
     place: str = "input"
     layers: tuple[int | str, ...] = ()
     gather: bool = False
+    row_per_example: bool = True
+    parts: tuple["Mixer", ...] = ()
+    needs: tuple[str, ...] = ()
+    complete: Callable[[Draw, Tensor], Draw] | None = None
+    solver: bool = False
+
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """The guides that it or one of its parts needs."""
+        return tuple(dict.fromkeys((*self.needs, *(guide for part in self.parts for guide in part.guides))))
+
+    @property
+    def guided(self) -> bool:
+        """Whether it draws by what the model computes, so that images alone are not enough."""
+        return bool(self.guides) or self.complete is not None
 
     def choose(self, generator: torch.Generator) -> "Mixer":
         """The mixer for one batch: itself, with one of its layers if it has several."""
@@ -44,6 +68,10 @@ class Mixer:
             return self
         layer = self.layers[int(torch.randint(len(self.layers), (), generator=generator))]
         return replace(self, place="input" if layer == 0 else "hidden", layers=(layer,))
+
+    def names(self) -> list[str]:
+        """The names of the registered mixers in it."""
+        return [name for part in self.parts for name in part.names()] if self.parts else [self.name]
 
 
 Branches = tuple[tuple[float, Mixer], ...]

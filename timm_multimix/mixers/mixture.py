@@ -51,6 +51,10 @@ class Mixture:
                 raise UsageError(
                     f"{mixer.name} mixes at place {mixer.place!r}: use MixTask; allowed here is 'input'"
                 )
+            if mixer.guided:
+                raise UsageError(
+                    f"{mixer.name} is guided by the model: use MixTask; allowed here are unguided mixers"
+                )
         targets = soft_targets(labels, self._classes(labels), self.smoothing)
         if not self.mixup_enabled:
             return images, targets

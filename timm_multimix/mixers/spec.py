@@ -1,9 +1,13 @@
-"""Spec strings: `multimix(n=500)`, `mixup | cutmix`, `0.3*none | 0.7*multimix`. Parsed, never evaluated."""
+"""Spec strings: `multimix(n=500)`, `mixup | cutmix`, `0.3*none | 0.7*multimix`, `per_sample(mixup | cutmix)`.
+
+Parsed, never evaluated.
+"""
 
 import ast
 from typing import Any
 
 from ..errors import UsageError
+from .choice import PER_SAMPLE, per_sample
 from .mixer import Branches, weighted
 from .registry import build
 
@@ -47,8 +51,11 @@ def _term(node: ast.expr, spec: str) -> tuple[float, Branches]:
 
 
 def _call(node: ast.expr, spec: str) -> Branches:
-    if isinstance(node, ast.Name):
+    if isinstance(node, ast.Name) and node.id != PER_SAMPLE:
         return build(node.id)
+    named = node.func if isinstance(node, ast.Call) else node
+    if isinstance(named, ast.Name) and named.id == PER_SAMPLE:
+        return _per_sample(node, spec)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         raise _unreadable(spec)
     args = tuple(_value(arg, spec) for arg in node.args)
@@ -56,6 +63,13 @@ def _call(node: ast.expr, spec: str) -> Branches:
     if len(kwargs) < len(node.keywords):
         raise _unreadable(spec)
     return build(node.func.id, args, kwargs)
+
+
+def _per_sample(node: ast.expr, spec: str) -> Branches:
+    if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords:
+        example = "per_sample(mixup | 0.5*cutmix)"
+        raise UsageError(f"{PER_SAMPLE} in mixer spec {_shown(spec)} takes mixers alone, such as {example}")
+    return ((1.0, per_sample(weighted(*(_term(part, spec) for part in _alternatives(node.args[0]))))),)
 
 
 def _value(node: ast.expr, spec: str) -> Any:
@@ -66,6 +80,9 @@ def _value(node: ast.expr, spec: str) -> Any:
 
 
 def _unreadable(spec: str) -> UsageError:
-    shown = spec if len(spec) <= 80 else spec[:77] + "..."
     example = "'multimix(n=500) | 0.3*none'"
-    return UsageError(f"cannot read mixer spec {shown!r}; write names with arguments such as {example}")
+    return UsageError(f"cannot read mixer spec {_shown(spec)}; write names with arguments such as {example}")
+
+
+def _shown(spec: str) -> str:
+    return repr(spec if len(spec) <= 80 else spec[:77] + "...")

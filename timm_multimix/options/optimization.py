@@ -66,6 +66,14 @@ def add_optimization(parser: ArgumentParser) -> None:
         help="what --clip-grad bounds (default: %(default)s)",
     )
     add(
+        "--skip-nonfinite",
+        type=integer(0),
+        default=0,
+        metavar="N",
+        help="updates of an epoch that may go without effect as loss or gradient is not finite"
+        " (default: %(default)s, stop at the first)",
+    )
+    add(
         "--grad-accum-steps",
         type=integer(1),
         default=1,

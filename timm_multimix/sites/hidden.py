@@ -1,11 +1,11 @@
 """Mixing points: permanent hooks on hidden layers, idle until a forward pass is to be mixed there.
 
-They are added once, because hooks added after torch.compile never fire, and sit on the last child of a
-Sequential, because gradient checkpointing bypasses hooks on containers.
+They are added once, because hooks added after torch.compile never fire.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..functional import Draw
+from .cuts import find_cut, find_layer
+
+__all__ = ["MixingPoint", "MixingPoints", "Sample", "find_layer"]
 
 Sample = Callable[[Tensor], Draw]
 
@@ -24,8 +27,8 @@ class MixingPoint:
     there gets the same draw. Any other pass through the module is left as it is.
     """
 
-    def __init__(self, layer: int | str, channels_last: bool = False) -> None:
-        self.layer, self.channels_last = layer, channels_last
+    def __init__(self, layer: int | str, width: int | None = None, channels_last: bool = False) -> None:
+        self.layer, self.width, self.channels_last = layer, width, channels_last
         self.batch = 0
         self.sample: Sample | None = None
         self.draw: Draw | None = None
@@ -33,35 +36,43 @@ class MixingPoint:
         self.calls = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "MixingPoint":
-        return MixingPoint(self.layer, self.channels_last)
+        return MixingPoint(self.layer, self.width, self.channels_last)
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
-        return output if self.sample is None else self._mix(output)
+        return output if self.sample is None else self._mix_output(output)
+
+    def mix_input(self, index: int, module: nn.Module, args: tuple[Any, ...]) -> Any:
+        """A forward pre-hook for an input that comes past the layer: the same draw mixes it."""
+        return None if self.draw is None else self._mix_input(index, args)
 
     @torch.compiler.disable
-    def _mix(self, output: Any) -> Any:
-        # Recomputation of a checkpointed block happens inside backward, and nothing else of a step does.
-        recomputed = torch._C._current_graph_task_id() != -1
-        if not (self.open or recomputed):
+    def _mix_output(self, output: Any) -> Any:
+        if not (self.open or _in_backward()):
             return output
-        self.calls += not recomputed
-        tensors = output if isinstance(output, tuple | list) else (output,)
-        self._check(tensors[0])
+        self.calls += not _in_backward()
+        examples = [tensor for tensor in _tensors(output) if tensor.is_floating_point()]
+        if not examples or any(tensor.dim() == 0 or len(tensor) != self.batch for tensor in examples):
+            raise self._refusal(output)
         if self.draw is None and self.sample is not None:
-            self.draw = self.sample(self._channels_first(tensors[0]))
-        mixed = [self._apply(tensor) for tensor in tensors]
-        return type(output)(mixed) if isinstance(output, tuple | list) else mixed[0]
+            self.draw = self.sample(self._channels_first(examples[0]))
+        return _mapped(self._mix, output)
 
-    def _check(self, tensor: Any) -> None:
-        if not isinstance(tensor, Tensor) or len(tensor) != self.batch:
-            given = list(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise UsageError(
-                f"mixing at layer {self.layer!r}: its output is {given}, allowed are tensors that begin with "
-                f"the batch's {self.batch} examples"
-            )
+    @torch.compiler.disable
+    def _mix_input(self, index: int, args: tuple[Any, ...]) -> Any:
+        if not (self.open or _in_backward()):
+            return None
+        return (*args[:index], _mapped(self._mix, args[index]), *args[index + 1 :])
 
-    def _apply(self, tensor: Any) -> Any:
-        if self.draw is None or not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
+    def _refusal(self, output: Any) -> UsageError:
+        shapes = [list(tensor.shape) for tensor in _tensors(output)]
+        given = ", ".join(map(str, shapes)) or type(output).__name__
+        return UsageError(
+            f"mixing at layer {self.layer!r}: its output is {given}, allowed are tensors that begin with "
+            f"the batch's {self.batch} examples"
+        )
+
+    def _mix(self, tensor: Tensor) -> Tensor:
+        if self.draw is None or not tensor.is_floating_point():
             return tensor
         mixed = self.draw(self._channels_first(tensor))
         return mixed.permute(0, 2, 3, 1) if self._swapped(tensor) else mixed
@@ -70,7 +81,36 @@ class MixingPoint:
         return tensor.permute(0, 3, 1, 2) if self._swapped(tensor) else tensor
 
     def _swapped(self, tensor: Tensor) -> bool:
-        return self.channels_last and tensor.dim() == 4
+        """Whether the channels of a map come last: told by their number or, in doubt, by the model."""
+        if tensor.dim() != 4:
+            return False
+        first, last = (tensor.shape[dim] == self.width for dim in (1, 3))
+        return last if first != last else self.channels_last
+
+
+def _in_backward() -> bool:
+    # Of all that happens in a step, only the recomputation of checkpointed blocks runs forward code there.
+    return torch._C._current_graph_task_id() != -1
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    if isinstance(output, Tensor):
+        return [output]
+    parts = output.values() if isinstance(output, dict) else output
+    is_container = isinstance(output, tuple | list | dict)
+    return [tensor for part in parts for tensor in _tensors(part)] if is_container else []
+
+
+def _mapped(function: Callable[[Tensor], Tensor], output: Any) -> Any:
+    """The output with the function applied to its tensors, however they are held."""
+    if isinstance(output, Tensor):
+        return function(output)
+    if isinstance(output, dict):
+        return type(output)({key: _mapped(function, part) for key, part in output.items()})
+    if not isinstance(output, tuple | list):
+        return output
+    parts = [_mapped(function, part) for part in output]
+    return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
 
 
 class MixingPoints:
@@ -80,8 +120,11 @@ class MixingPoints:
         self._points: dict[int | str, MixingPoint] = {}
         channels_last = str(getattr(model, "output_fmt", "")).upper().endswith("NHWC")
         for layer in layers:
-            self._points[layer] = MixingPoint(layer, channels_last)
-            _last_child(find_layer(model, layer)).register_forward_hook(self._points[layer])
+            cut = find_cut(model, layer)
+            point = self._points[layer] = MixingPoint(layer, cut.width, channels_last)
+            find_layer(model, layer).register_forward_hook(point)
+            for name, index in cut.inputs:
+                model.get_submodule(name).register_forward_pre_hook(partial(point.mix_input, index))
 
     def release(self) -> None:
         """Forget what was drawn: no pass is mixed until the next `mixing`."""
@@ -95,8 +138,8 @@ class MixingPoints:
         Under gradient checkpointing its backward pass must come before the next forward pass.
 
         Raises:
-            UsageError: the layer's output does not begin with the examples.
-            RuntimeError: that pass did not reach the layer exactly once.
+            UsageError: the layer's output does not begin with the examples, or that pass did not reach the
+                layer exactly once.
         """
         point = self._points[layer]
         self.release()
@@ -106,37 +149,7 @@ class MixingPoints:
         finally:
             point.open = False
         if point.calls != 1:
-            raise RuntimeError(
+            raise UsageError(
                 f"mixing at layer {layer!r}: the forward pass reached it {point.calls} times, not once; "
                 "choose another layer, and give the model to MixTask before it is compiled or first run"
             )
-
-
-def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
-    """The module that a layer names: the k-th stage of the model's feature_info, or a module's own name.
-
-    Raises:
-        UsageError: there is no such stage or module; the message lists the stages.
-    """
-    info = getattr(model, "feature_info", None) or []
-    stages = [stage["module"] for stage in getattr(info, "info", info)]
-    if isinstance(layer, int) and not 1 <= layer <= len(stages):
-        raise UsageError(f"layer {layer} given, the stages of {type(model).__name__} are {_numbered(stages)}")
-    name = stages[layer - 1] if isinstance(layer, int) else layer
-    try:
-        return model.get_submodule(name.replace("/", "."))
-    except AttributeError:
-        stages_text = _numbered(stages)
-        raise UsageError(
-            f"layer {name!r} given, {type(model).__name__} has no such module; its stages are {stages_text}"
-        ) from None
-
-
-def _numbered(stages: list[str]) -> str:
-    return ", ".join(f"{k} ({name})" for k, name in enumerate(stages, 1)) or "none: give a module's name"
-
-
-def _last_child(module: nn.Module) -> nn.Module:
-    while isinstance(module, nn.Sequential) and len(module):
-        module = module[-1]
-    return module

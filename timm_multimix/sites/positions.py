@@ -16,6 +16,9 @@ from .layout import Layout, find_layout
 
 EPSILON = 1e-6
 
+# Models whose forward_features ends with the class tokens: the head never reads another token.
+_CLASS_TOKENS_ALONE = {"PoolingVisionTransformer"}
+
 
 class Dense(NamedTuple):
     """logits [b, c], positions [r, b, c] and attention [r, b].
@@ -41,15 +44,17 @@ def dense_forward(
     """The model's logits, the logits at each position and the positions' attention.
 
     `features` and `head` stand in for the model's forward_features and forward_head, compiled for
-    instance; a head that has to take batch statistics is run as it is. Models without a map of
-    positions (pit, coat, crossvit, efficientvim ...) give one position, their logits, and a warning.
+    instance; a head that has to take batch statistics is run as it is, and so are features that hold
+    class tokens alone (pit). Of features of several branches or scales (crossvit, coat, efficientvim) the
+    last has the positions, and each goes through the head beside the means of the others. A model without
+    a map of positions gives one position, its logits, and a warning.
 
     Raises:
         UsageError: where the model is none of timm's or has no classifier
     """
     plain: Any = getattr(model, "_orig_mod", model)
     _check_model(plain)
-    maps = (features or plain.forward_features)(images)
+    maps = _features(plain, images, features)
     try:
         layout = find_layout(plain, maps)
         norms = [norm for norm in layout.norms if uses_batch_statistics(norm)]
@@ -64,7 +69,7 @@ def dense_forward(
         return Dense(logits, logits[None], _widened(logits).new_ones(1, len(logits)), class_tokens=False)
     embeddings = layout.positions(maps)
     with reused(batch_statistics(norm, x) for norm, x in calls):
-        each = _one_tensor(classify(layout.images_of_one(embeddings, maps.ndim)))
+        each = _one_tensor(classify(layout.images_of_one(embeddings, maps)))
     positions = each.view(*embeddings.shape[:2], -1)
     attention = attend(embeddings if attention_grad else embeddings.detach())
     return _with_class_tokens(layout, logits, positions, attention)
@@ -78,6 +83,14 @@ def attend(embeddings: Tensor, epsilon: float = EPSILON) -> Tensor:
     wide = _widened(embeddings)
     score = (wide * wide.mean(dim=0)).sum(dim=-1).relu() + epsilon
     return score / score.sum(dim=0)
+
+
+def _features(model: Any, images: Tensor, features: Callable[[Tensor], Any] | None) -> Any:
+    """What the head reads, with the positions beside it where forward_features leaves them out."""
+    if not _CLASS_TOKENS_ALONE & {kind.__name__ for kind in type(model).__mro__}:
+        return (features or model.forward_features)(images)
+    tokens, (last,) = model.forward_intermediates(images, indices=1)
+    return torch.cat([tokens, model.norm(last.flatten(2).transpose(1, 2))], dim=1)
 
 
 def _widened(x: Tensor) -> Tensor:

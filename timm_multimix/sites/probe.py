@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,15 @@ from .frozen_norm import recorded_inputs
 # Relative change of what the classifier reads: above bfloat16's rounding, below what a token's noise makes.
 _CHANGE = 0.02
 _MOST_PREFIX_TOKENS = 2
+
+# What a model's forward_features gives: one tensor [b, ...], or one for each branch or scale.
+Features = Tensor | list[Tensor]
+
+
+def tensors(features: Any) -> list[Tensor]:
+    """The tensors of features, in their order; none of anything that is not made of tensors alone."""
+    parts = list(features) if isinstance(features, list | tuple) else [features]
+    return parts if all(isinstance(part, Tensor) for part in parts) else []
 
 
 def classifiers(model: Any) -> tuple[nn.Module, ...]:
@@ -36,55 +46,64 @@ def _at_rest(model: nn.Module, device_type: str) -> Iterator[None]:
             module.training = training
 
 
-def _noise(like: Tensor, seed: int) -> Tensor:
+def _noise(like: Features, seed: int, dtype: torch.dtype) -> Features:
     """Standard normal features for two images, the same on every device; the global generator is not used."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(2, *like.shape[1:], generator=generator).to(like.device)
+    return _each(
+        lambda part: torch.randn(2, *part.shape[1:], generator=generator).to(part.device, dtype), like
+    )
 
 
-def head_norms(model: Any, like: Tensor) -> tuple[_BatchNorm, ...]:
+def _each(function: Callable[..., Tensor], *features: Features) -> Features:
+    """The function of each tensor of the features, in the kind of the first."""
+    parts = [function(*several) for several in zip(*map(tensors, features), strict=True)]
+    return parts[0] if isinstance(features[0], Tensor) else parts
+
+
+def head_norms(model: Any, like: Features) -> tuple[_BatchNorm, ...]:
     """The BatchNorms that forward_head runs through on features `like` [b, ...]."""
     norms: list[_BatchNorm] = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    with _at_rest(model, like.device.type), recorded_inputs(norms) as calls:
-        model.forward_head(_noise(like, 0).to(_head_dtype(model, like)))
+    with _at_rest(model, tensors(like)[0].device.type), recorded_inputs(norms) as calls:
+        model.forward_head(_noise(like, 0, _head_dtype(model, like)))
     return tuple(dict.fromkeys(norm for norm, _ in calls))
 
 
-def probe_tokens(model: nn.Module, like: Tensor) -> tuple[int, bool]:
+def probe_tokens(model: nn.Module, like: Features) -> tuple[int, bool]:
     """Number of tokens in front of the positions in `like` [b, t, d], and whether the head reads them."""
-    noise, other = _noise(like, 0), _noise(like, 1)
     dtype = _head_dtype(model, like)
-    with _at_rest(model, like.device.type):
-        read = _reader(model, dtype)
-        before = read(noise)
+    noise, other = _noise(like, 0, dtype), _noise(like, 1, dtype)
+    with _at_rest(model, tensors(like)[0].device.type):
+        before = _read(model, noise)
         prefix = getattr(model, "num_prefix_tokens", None)
         if prefix is None:
-            prefix = _count_prefix(read, noise, before)
-        changed = torch.cat([other[:, :prefix], noise[:, prefix:]], dim=1)
-        return prefix, _differs(read(changed), before)
+            prefix = _count_prefix(model, noise, before)
+        changed = _each(lambda new, old: torch.cat([new[:, :prefix], old[:, prefix:]], 1), other, noise)
+        return prefix, _differs(_read(model, changed), before)
 
 
-def _count_prefix(read: Callable[[Tensor], list[Tensor]], noise: Tensor, before: list[Tensor]) -> int:
+def _count_prefix(model: nn.Module, noise: Features, before: list[Tensor]) -> int:
     """The fewest leading tokens without which the order of the rest is nothing to the head."""
     for prefix in range(_MOST_PREFIX_TOKENS + 1):
-        turned = torch.cat([noise[:, :prefix], noise[:, prefix:].flip(1)], dim=1)
-        if noise.shape[1] - prefix < 2 or not _differs(read(turned), before):
+        if tensors(noise)[-1].shape[1] - prefix < 2:
+            return prefix
+        if not _differs(_read(model, _each(partial(_turned, prefix), noise)), before):
             return prefix
     return 0
 
 
-def _reader(model: Any, dtype: torch.dtype) -> Callable[[Tensor], list[Tensor]]:
-    """A function from features to what the classifiers read of them, and to the logits.
+def _turned(prefix: int, tokens: Tensor) -> Tensor:
+    """The tokens behind the first in the opposite order."""
+    return torch.cat([tokens[:, :prefix], tokens[:, prefix:].flip(1)], dim=1)
+
+
+def _read(model: Any, features: Features) -> list[Tensor]:
+    """What the classifiers read of the features, and the logits.
 
     Logits alone would not do: a classifier may begin with zero weights.
     """
-
-    def read(features: Tensor) -> list[Tensor]:
-        with recorded_inputs(classifiers(model)) as calls:
-            logits = model.forward_head(features.to(dtype))
-        return [*(x for _, x in calls), logits]
-
-    return read
+    with recorded_inputs(classifiers(model)) as calls:
+        logits = model.forward_head(features)
+    return [*(x for _, x in calls), logits]
 
 
 def _differs(after: list[Tensor], before: list[Tensor]) -> bool:
@@ -92,6 +111,7 @@ def _differs(after: list[Tensor], before: list[Tensor]) -> bool:
     return any(bool((a - b).norm() > _CHANGE * b.norm()) for a, b in pairs)
 
 
-def _head_dtype(model: nn.Module, like: Tensor) -> torch.dtype:
+def _head_dtype(model: nn.Module, like: Features) -> torch.dtype:
     # Under autocast the features may be half precision where the parameters, used here without it, are not.
-    return next((p.dtype for m in (*classifiers(model), model) for p in m.parameters()), like.dtype)
+    parameters = (p.dtype for m in (*classifiers(model), model) for p in m.parameters())
+    return next(parameters, tensors(like)[0].dtype)

@@ -7,12 +7,18 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from ..errors import UsageError
 from ..functional import Draw, Identity
+from ..functional.losses import Criterion
 from ..mixers import Context, Mixer
+from .attention import WatchedAttention
+from .features import mix_features
 from .gather import gather_rows
+from .guides import compute_guide
 from .hidden import MixingPoints
+from .outputs import as_logits
 from .positions import Dense, dense_forward
+
+__all__ = ["Mixed", "Student", "as_logits"]
 
 
 class Mixed(NamedTuple):
@@ -30,10 +36,14 @@ class Mixed(NamedTuple):
 
 
 class Student(nn.Module):
-    """A model that can be run plainly, densely, or mixed at any place."""
+    """A model that can be run plainly, densely, or mixed at any place.
 
-    def __init__(self, model: nn.Module, mixers: Iterable[Mixer]) -> None:
+    criterion: what the input gradient, for mixers that are guided by it, is the gradient of.
+    """
+
+    def __init__(self, model: nn.Module, mixers: Iterable[Mixer], criterion: Criterion = "softmax") -> None:
         super().__init__()
+        self.criterion = criterion
         original = getattr(model, "_orig_mod", None)
         self.model: nn.Module = model if original is None else original
         layers = {
@@ -57,16 +67,22 @@ class Student(nn.Module):
             if hasattr(self.model, part):
                 self._calls[part] = compile(getattr(self.model, part))
 
-    def forward(self, images: Tensor, mixer: Mixer, generator: torch.Generator) -> Mixed:
-        """One training pass, mixed at the mixer's place."""
+    def forward(
+        self, images: Tensor, mixer: Mixer, generator: torch.Generator, labels: Tensor | None = None
+    ) -> Mixed:
+        """One training pass, mixed at the mixer's place; labels are for mixers that need a guide."""
         self.points.release()
+        context = Context(generator)
+        for guide in mixer.guides:
+            setattr(context, guide, compute_guide(guide, self.model, images, labels, self.criterion))
         mix = {
             "input": self._mix_input,
             "hidden": self._mix_hidden,
             "embedding": self._mix_embedding,
             "positions": self._mix_positions,
+            "features": self._mix_features,
         }[mixer.place]
-        return mix(images, mixer, Context(generator))
+        return mix(images, mixer, context)
 
     def logits(self, images: Tensor) -> Tensor:
         """The ordinary logits [b, c]."""
@@ -79,8 +95,17 @@ class Student(nn.Module):
 
     def _mix_input(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
         draw = mixer.sample(images, context)
+        if mixer.complete is not None:
+            return self._watched(draw(images), draw, mixer.complete)
         output = self.logits(draw(images))
         return Mixed(output, draw, output if isinstance(draw, Identity) else None)
+
+    @torch.compiler.disable
+    def _watched(self, mixed: Tensor, draw: Draw, complete: Callable[[Draw, Tensor], Draw]) -> Mixed:
+        """The pass over mixed images whose attention completes the draw; not compiled, to be seen."""
+        with WatchedAttention(self.model, mixed) as watched:
+            output = as_logits(self.model(mixed))
+        return Mixed(output, complete(draw, watched.class_attention()))
 
     def _mix_hidden(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
         (layer,) = mixer.layers
@@ -94,24 +119,14 @@ class Student(nn.Module):
         clean = gather_rows(logits) if mixer.gather else logits
         return Mixed(logits, mixer.sample(clean, context), clean, mixer.gather)
 
+    def _mix_features(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
+        features, head = self._calls.get("forward_features"), self._calls.get("forward_head")
+        output, draw = mix_features(
+            self.model, images, lambda x: mixer.sample(x, context), features=features, head=head
+        )
+        return Mixed(as_logits(output), draw)
+
     def _mix_positions(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
         dense = self.dense(images)
         context.attention = dense.attention
         return Mixed(dense.logits, mixer.sample(dense.positions.transpose(0, 1), context), dense.positions)
-
-
-def as_logits(output: Any) -> Tensor:
-    """The logits in a model's output: a tensor, an object with `.logits`, or several heads' mean.
-
-    Raises:
-        UsageError: the output is none of these.
-    """
-    output = getattr(output, "logits", output)
-    if isinstance(output, tuple | list) and output and all(isinstance(part, Tensor) for part in output):
-        return torch.stack(tuple(output)).mean(0)
-    if isinstance(output, Tensor):
-        return output
-    given = type(output).__name__
-    raise UsageError(
-        f"the model returned {given}; allowed are logits, an object with .logits, or a tuple of logits"
-    )

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedType, InitProcessGroupKwargs
 
 from timm_multimix.errors import UsageError
 from timm_multimix.options import options_to_dict
 
+from . import watch
 from .model import attempt
 
 
@@ -24,8 +25,12 @@ def start_accelerator(options: Namespace) -> Accelerator:
     # Without this, processes launched where there is no accelerator do not join, and each trains alone.
     cpu = launched > 1 and not torch.accelerator.is_available()
     # The folder of the logs is known later: see `start_trackers`.
+    group = InitProcessGroupKwargs(timeout=watch.PATIENCE)
     accelerator = attempt(
-        "accelerate", lambda: Accelerator(cpu=cpu, log_with=options.log_with or None, project_dir=".")
+        "accelerate",
+        lambda: Accelerator(
+            cpu=cpu, log_with=options.log_with or None, project_dir=".", kwargs_handlers=[group]
+        ),
     )
     check_engine(accelerator)
     if launched > 1 and accelerator.num_processes == 1:

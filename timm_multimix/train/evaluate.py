@@ -24,6 +24,7 @@ class Evaluation(NamedTuple):
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Count = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def evaluate(
@@ -37,18 +38,36 @@ def evaluate(
 
     predict: logits [b, c] of images and labels; by default what the model makes of the images.
     """
+    sums = add_up(count, model, batches, accelerator, layout, predict)
+    return as_evaluation(sums)
+
+
+def add_up(
+    count: Count,
+    model: torch.nn.Module,
+    batches: Batches,
+    accelerator: Accelerator,
+    layout: torch.memory_format,
+    predict: Predict | None = None,
+) -> torch.Tensor:
+    """The sum, on the CPU, of `count(logits, labels, valid)` over the batches of all processes."""
     predict = predict or (lambda images, labels: as_logits(model(images)))
     share_buffers(model)
     training = model.training
     model.eval()
-    counts = torch.zeros(4, dtype=exact(accelerator.device), device=accelerator.device)
+    counts = torch.zeros((), dtype=exact(accelerator.device), device=accelerator.device)
     with torch.no_grad(), accelerator.autocast():
         for images, labels, valid in batches:
             images = images.to(accelerator.device, memory_format=layout, non_blocking=True)
             labels, valid = (x.to(accelerator.device, non_blocking=True) for x in (labels, valid))
-            counts += count(predict(images, labels).float(), labels, valid)
+            counts = counts + count(predict(images, labels).float(), labels, valid)
     model.train(training)
-    loss, correct1, correct5, samples = accelerator.reduce(counts.clone(), "sum").tolist()
+    return accelerator.reduce(counts.clone(), "sum").cpu()
+
+
+def as_evaluation(sums: torch.Tensor) -> Evaluation:
+    """Means of what `count` added up."""
+    loss, correct1, correct5, samples = sums.tolist()
     return Evaluation(loss / samples, 100 * correct1 / samples, 100 * correct5 / samples, int(samples))
 
 

@@ -1,77 +1,91 @@
 """One epoch of training."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
 from timm.utils.agc import adaptive_clip_grad
 
-from timm_multimix.errors import UsageError
 from timm_multimix.seeding import derive_seed
 
 from .finetune import still_frozen
 from .loaders import Batch
+from .nonfinite import KeptBuffers, poison, zero_nonfinite
 from .position import Position
 from .progress import Progress
 from .setup import Setup
 from .sums import Sums
+from .watch import Stop, Watch
 
 _LAYERS = 0x4C61796572  # apart from the mixers' seeds
 
 
 def train_epoch(
-    setup: Setup, position: Position, sums: Sums, progress: Progress, save: Callable[[Position, Sums], None]
+    setup: Setup,
+    position: Position,
+    sums: Sums,
+    progress: Progress,
+    watch: Watch,
+    save: Callable[[Position, Sums], None],
 ) -> None:
-    """Train from `position` to the end of its epoch; `save` is called every --checkpoint-interval updates."""
+    """Train from `position` to the end of its epoch; `save` is called every --checkpoint-interval updates.
+
+    Raises:
+        Stop: after an update, for a signal.
+        NonFinite: for a loss that is not finite; on CPUs before the update that it would have spoiled.
+    """
     options, total = setup.options, len(setup.train.batches)
     started = time.perf_counter() - position.seconds
     setup.task.train()
     if options.freeze_body:
         still_frozen(setup.model)
-    for index, batch in enumerate(local_batches(setup, position), start=position.batch):
+    batches = setup.train.epoch(position.epoch, position.batch)
+    for index, batch in enumerate(batches, start=position.batch):
         first = index - index % options.grad_accum_steps
         group = min(options.grad_accum_steps, total - first)
         last = index == first + group - 1
         accumulate(setup, batch, sums, group=group, last=last)
-        progress.step(position, sums, index + 1)
         if last:
-            update(setup, position)
+            stop = watch.look(sums)
+            update(setup, position, sums)
             position.batch, position.seconds = index + 1, time.perf_counter() - started
-            interval = options.checkpoint_interval
-            if interval and position.updates % interval == 0 and index + 1 < total:
-                sums.read(setup.accelerator)  # so that no checkpoint is kept of a run that has failed
-                save(position, sums)
+        progress.step(position, sums, index + 1)
+        if last and stop:
+            raise Stop
+        interval = options.checkpoint_interval
+        if last and interval and position.updates % interval == 0 and index + 1 < total:
+            save(position, sums)
     position.seconds = time.perf_counter() - started
-
-
-def local_batches(setup: Setup, position: Position) -> Iterator[Batch]:
-    """The batches left in the epoch. A broken image is the trouble of one process, so that one reports it."""
-    try:
-        yield from setup.train.epoch(position.epoch, position.batch)
-    except UsageError as error:
-        if not setup.accelerator.is_main_process:
-            print(f"error: {error}", file=sys.stderr, flush=True)
-        raise
 
 
 def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool) -> None:
     """Add the gradients of one batch of a group; processes exchange them with the last."""
-    accelerator, step = setup.accelerator, setup.task.step
+    accelerator, step, skip = setup.accelerator, setup.task.step, setup.options.skip_nonfinite > 0
     images, labels = (tensor.to(accelerator.device, non_blocking=True) for tensor in batch[:2])
     torch.manual_seed(derive_seed(_LAYERS, setup.options.seed, accelerator.process_index, step))
     accelerator.sync_gradients = last
+    kept = KeptBuffers(setup.model) if skip else None
     with nullcontext() if last else accelerator.no_sync(setup.wrapped):
         result = setup.wrapped(images.to(memory_format=setup.layout), labels)
-        accelerator.backward(result["loss"] / group)
-    sums.add(result, len(images), step)
+        loss = poison(result["loss"]) if skip else result["loss"]
+        accelerator.backward(loss / group)
+    if kept:
+        kept.restore(result["loss"].detach())
+    sums.add(result, len(images), step, fatal=not skip)
 
 
-def update(setup: Setup, position: Position) -> None:
+def update(setup: Setup, position: Position, sums: Sums) -> None:
     """Clip, step the optimizer and its schedule, and move the average of the weights."""
+    limit, scaler = setup.options.skip_nonfinite or None, setup.accelerator.scaler
+    # a gradient scaler leaves such steps out by itself, and looks at the unscaled gradients for that
+    left_out = zero_nonfinite([*setup.model.parameters()]) if limit and not scaler else None
     clip(setup)
     setup.optimizer.step()
+    if scaler and setup.optimizer.step_was_skipped:
+        left_out = torch.ones_like(sums.left_out, dtype=torch.bool)
+    if left_out is not None:
+        sums.leave_out(left_out, setup.task.step - 1, limit)
     setup.optimizer.zero_grad()
     position.updates += 1
     if setup.scheduler:

@@ -6,6 +6,8 @@ import re
 import shutil
 import time
 from argparse import Namespace
+from collections.abc import Iterable
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,8 @@ from .files import write_text
 FREE = NOT_RECORDED | {"workers", "pin_mem", "log_interval", "log_with", "checkpoint_interval"}
 """Options that leave a run's result as it is, so that a resumed run may have others."""
 
-WRITTEN = ("config.yaml", "metrics.csv", "summary.json", "curves.png", "checkpoints", "model", "logs", "hub")
+RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite")
+WRITTEN = ("config.yaml", "checkpoints", "logs", *RESULTS)
 """What a run writes, and --overwrite deletes."""
 
 
@@ -33,6 +36,7 @@ class Place:
     options: Namespace
     checkpoint: Path | None = None
     summary: dict[str, Any] | None = None  # of a run that is finished
+    made: bool = False  # by this run
 
 
 def find_place(options: Namespace) -> Place:
@@ -118,11 +122,10 @@ def claim(place: Place, options: Namespace) -> Path:
         UsageError: if the folder cannot be written to.
     """
     try:
+        place.made = place.folder is None or not place.folder.exists()
         folder = place.folder or new_folder(options)
         folder.mkdir(parents=True, exist_ok=True)
-        stale = WRITTEN if options.overwrite else ("summary.json",)
-        for path in (folder / name for name in stale):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        delete(folder, WRITTEN if options.overwrite else ("summary.json",))
         clean_up(folder)
         write_text(folder / "config.yaml", options_to_yaml(options))
         best = place.checkpoint and place.checkpoint.with_name("best")
@@ -131,6 +134,23 @@ def claim(place: Place, options: Namespace) -> Path:
     except OSError as error:
         raise UsageError(f"cannot write the run's folder: {error}") from error
     return folder
+
+
+def delete(folder: Path, names: Iterable[str]) -> None:
+    """Delete files and folders of a run."""
+    for path in (folder / name for name in names):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def drop_if_worthless(place: Place, folder: Path) -> None:
+    """Delete what a run that failed has left, if nothing came of it that anyone could use."""
+    if any((folder / name).exists() for name in RESULTS) or [*folder.glob("checkpoints/[!.]*")]:
+        return
+    with suppress(OSError):
+        clean_up(folder)
+        delete(folder, WRITTEN)
+        if place.made:
+            folder.rmdir()
 
 
 def new_folder(options: Namespace) -> Path:

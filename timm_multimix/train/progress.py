@@ -62,7 +62,7 @@ class Progress:
 
     def _describe(self, totals: Totals, speed: float, batches: int) -> str:
         elapsed = time.perf_counter() - self.started
-        left = (self.setup.epochs * self.batches - batches) * elapsed / self.done
+        left = (self.setup.epochs * self.batches - batches) * elapsed / max(1, self.done)
         return (
             f"loss {totals.loss:.4f}, weighted top1 {totals.top1_weighted:.2f} %, {speed:.0f} images/s,"
             f" {timedelta(seconds=round(left))} left"

@@ -11,8 +11,10 @@ from typing import Any
 
 from timm_multimix.hub.provenance import base_model, dataset_kind, describe_hardware, versions
 
+from .cost import peak_memory
 from .evaluate import Evaluation
 from .files import write_text
+from .memory import describe_noise
 from .position import Position
 from .setup import Setup
 from .sums import Totals
@@ -22,9 +24,16 @@ TIMING = ("seconds", "images_per_second")
 
 
 def epoch_row(
-    setup: Setup, position: Position, totals: Totals, results: dict[str, Evaluation]
+    setup: Setup,
+    position: Position,
+    totals: Totals,
+    results: dict[str, Evaluation],
+    memory: dict[str, float],
 ) -> dict[str, Any]:
-    """A row of metrics.csv. train_top1_weighted: target mass on the predicted class, honest under mixing."""
+    """A row of metrics.csv. train_top1_weighted: target mass on the predicted class, honest under mixing.
+
+    skipped_updates: those of the epoch without effect, as the gradient was not finite.
+    """
     row: dict[str, Any] = {
         "epoch": position.epoch,
         "train_loss": totals.loss,
@@ -33,7 +42,9 @@ def epoch_row(
     for kind, result in results.items():
         name = {"raw": "eval", "ema": "ema"}[kind]
         row |= {f"{name}_loss": result.loss, f"{name}_top1": result.top1, f"{name}_top5": result.top5}
+    row |= memory
     row |= {"lr": max(group["lr"] for group in setup.optimizer.param_groups), "updates": position.updates}
+    row["skipped_updates"] = totals.left_out
     return row | dict(
         zip(TIMING, (round(position.seconds, 3), round(totals.images / position.seconds, 1)), strict=True)
     )
@@ -94,11 +105,13 @@ def summarize(
         "train_split": setup.splits.train_split,
         "train_samples": len(setup.train.dataset),
         "classes": len(setup.splits.class_names),
+        **describe_noise(setup, rows),
         "parameters": sum(parameter.numel() for parameter in setup.model.parameters()),
         **ranks,
         "device": setup.accelerator.device.type,
         "hardware": describe_hardware(setup.accelerator.device, setup.accelerator.num_processes),
         "mixed_precision": setup.accelerator.mixed_precision,
+        "peak_memory_bytes": peak_memory(setup.accelerator.device),
         "train_seconds": round(seconds, 3),
         "images_per_second": round(
             sum(row["seconds"] * row["images_per_second"] for row in rows) / seconds, 1

@@ -1,33 +1,53 @@
 """A whole run, from options to a model that timm loads."""
 
+import shlex
 from argparse import Namespace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from accelerate import Accelerator
+
 from .checkpoint import load_checkpoint, save_checkpoint
 from .engine import start_accelerator, start_trackers
 from .evaluate import Evaluation, evaluate
 from .export import export_model
+from .faults import Reporter, writing
+from .interrupt import Interrupt
 from .loop import train_epoch
+from .memory import measure_memory
+from .nonfinite import check_weights, keep_state
 from .packing import is_sharded
-from .place import claim, find_place
+from .place import claim, drop_if_worthless, find_place
 from .position import Position
 from .progress import Progress
 from .publish import check_publishing, offer_best, open_target, publish_finished, start_uploader
 from .ranks import compare_ranks, on_main
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
 from .setup import Setup, build
-from .sums import Sums
+from .sums import NonFinite, Sums
+from .watch import Stop, Watch
 
 
 def run(options: Namespace) -> dict[str, Any]:
     """Train as the options say, from `parse_train_options`; gives the content of summary.json.
 
     Raises:
-        UsageError: for a mistake in the options, before anything is written; or where the loss is not finite.
+        UsageError: for a mistake in the options, before anything is written, and for what goes wrong around
+            a run: a loss that is not finite, a broken image, a full disk, a process that died.
+        Interrupted: for SIGTERM or SIGINT, after saving a checkpoint.
     """
-    accelerator = start_accelerator(options)
+    with Interrupt() as interrupt:
+        accelerator = start_accelerator(options)
+        reporter = Reporter(accelerator)
+        with reporter.told_once():
+            return prepare_and_train(options, accelerator, interrupt, reporter)
+
+
+def prepare_and_train(
+    options: Namespace, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter
+) -> dict[str, Any]:
+    """Find the run's place, make its parts, train; a folder of which nothing came is deleted."""
     place = on_main(accelerator, lambda: find_place(options))
     on_main(accelerator, lambda: check_publishing(options))
     if place.summary is not None:
@@ -38,33 +58,65 @@ def run(options: Namespace) -> dict[str, Any]:
     setup = build(place.options, accelerator)
     position, sums = start(setup, place.checkpoint)
     on_main(accelerator, lambda: open_target(options))
-    folder = on_main(accelerator, lambda: claim(place, setup.options))
+    folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options))
+    interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
+    try:
+        with reporter.told_once():
+            return train(setup, position, sums, folder, interrupt)
+    except Exception:
+        if accelerator.is_main_process:
+            drop_if_worthless(place, folder)
+        raise
+    finally:
+        setup.close()
+
+
+def train(setup: Setup, position: Position, sums: Sums, folder: Path, interrupt: Interrupt) -> dict[str, Any]:
+    """Train from a position to the end of the run, and publish it where that was asked for."""
+    accelerator = setup.accelerator
     start_trackers(accelerator, folder, setup.options)
     uploader = start_uploader(setup, folder)
+    watch, progress = Watch(accelerator, interrupt), Progress(setup)
+    results: dict[str, Evaluation] = {}
 
     def save(position: Position, sums: Sums) -> None:
-        save_checkpoint(folder / "checkpoints", setup, position, sums)
+        sums.check(accelerator)  # so that no checkpoint is kept of a run that has failed
+        check_weights(setup)
+        with interrupt.save(), writing(folder, accelerator):
+            save_checkpoint(folder / "checkpoints", setup, position, sums)
 
-    results: dict[str, Evaluation] = {}
-    progress = Progress(setup)
-    while position.epoch < setup.epochs:
-        with progress.show(position):
-            train_epoch(setup, position, sums, progress, save)
-        totals = sums.read(accelerator)
-        position.epoch, position.batch = position.epoch + 1, 0
-        results = evaluate_all(setup)
-        row = epoch_row(setup, position, totals, results)
-        position.rows.append(row)
-        accelerator.log({f"epoch/{name}": value for name, value in row.items()}, step=position.updates)
-        keep_best(setup, position, results, folder)
-        position.seconds, sums = 0.0, Sums.zero(accelerator.device)
-        save(position, sums)
-        if accelerator.is_main_process:
-            write_metrics(folder, position.rows)
-        so_far = partial(summarize, setup, position, results, exported_kind(setup), {})
-        offer_best(uploader, folder, position, setup.epochs, so_far)
-        progress.end(position, totals, row)
-    summary = finish(setup, position, results or evaluate_all(setup), folder)
+    with interrupt.deferred():
+        try:
+            while position.epoch < setup.epochs:
+                with progress.show(position):
+                    train_epoch(setup, position, sums, progress, watch, save)
+                totals = sums.read(accelerator)
+                results = evaluate_all(setup, watch)
+                memory = measure_memory(setup, watch)
+                position.epoch, position.batch = position.epoch + 1, 0
+                row = epoch_row(setup, position, totals, results, memory)
+                position.rows.append(row)
+                accelerator.log(
+                    {f"epoch/{name}": value for name, value in row.items()}, step=position.updates
+                )
+                with writing(folder, accelerator):
+                    keep_best(setup, position, results, folder)
+                position.seconds, sums = 0.0, Sums.zero(accelerator.device)
+                save(position, sums)
+                with writing(folder, accelerator):
+                    if accelerator.is_main_process:
+                        write_metrics(folder, position.rows)
+                so_far = partial(summarize, setup, position, results, exported_kind(setup), {})
+                offer_best(uploader, folder, position, setup.epochs, so_far)
+                progress.end(position, totals, row)
+            with writing(folder, accelerator):
+                summary = finish(setup, position, results or evaluate_all(setup, watch), folder)
+        except Stop:
+            save(position, sums)
+            raise interrupt.error() from None
+        except NonFinite as error:
+            with writing(folder, accelerator):
+                raise keep_state(folder, setup, position, sums, error.step) from error
     if uploader:
         uploader.finish()
     return summary
@@ -84,17 +136,16 @@ def exported_kind(setup: Setup) -> str:
     return wanted if wanted != "auto" else ("ema" if setup.options.model_ema else "raw")
 
 
-def evaluate_all(setup: Setup) -> dict[str, Evaluation]:
-    """The results of the raw weights and, with --model-ema, of their average."""
+def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Evaluation]:
+    """The results of the raw weights and, with --model-ema, of their average. Raises: Stop for a signal."""
     if is_sharded(setup.model):  # only a pass through the whole task brings the parts together
-        return {
-            "raw": evaluate(setup.wrapped, setup.evaluation, setup.accelerator, setup.layout, setup.predict)
-        }
+        batches = watch.over(setup.evaluation)
+        return {"raw": evaluate(setup.wrapped, batches, setup.accelerator, setup.layout, setup.predict)}
     models = {
         kind: model for kind, model in setup.models().items() if kind == "raw" or setup.options.model_ema
     }
     return {
-        kind: evaluate(model, setup.evaluation, setup.accelerator, setup.layout)
+        kind: evaluate(model, watch.over(setup.evaluation), setup.accelerator, setup.layout)
         for kind, model in models.items()
     }
 

@@ -1,0 +1,106 @@
+"""Guided mixers: a whole training step of each against mixing nothing, and the time of what it draws by.
+
+    python benchmarks/guided.py
+    python benchmarks/guided.py --model test_vit --size 96 --positions 6
+
+The draw is what the mixer itself takes, solvers on the CPU included, with its guide at hand; the rest of the
+difference is the guide's pass through the model.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import common
+import timm
+import torch
+
+import timm_multimix.models  # noqa: F401
+from timm_multimix import MixTask, create_mixer
+from timm_multimix.mixers import Context
+
+SPECS = [
+    "cutmix",
+    "saliencymix",
+    "saliencymix(saliency='gradient')",
+    "attentivemix",
+    "puzzlemix(grid=4)",
+    "puzzlemix(grid=16)",
+    "alignmixup(p=1)",
+    "tokenmix",
+    "transmix",
+]
+
+
+def stepper(spec: str, options: argparse.Namespace, device: torch.device) -> Callable[[], None]:
+    """A training step: guide, draw, forward, loss, backward, SGD."""
+    torch.manual_seed(0)
+    model = timm.create_model(options.model, num_classes=options.classes, **size_of(options)).to(device)
+    task = MixTask(model, spec).to(device).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    images, labels = batch(options, device)
+
+    def step() -> None:
+        task(images, labels)["loss"].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def drawer(spec: str, options: argparse.Namespace, device: torch.device) -> Callable[[], Any]:
+    """The draw alone, with random numbers for its guides."""
+    mixer = create_mixer(spec).branches[0][1]
+    images, _ = batch(options, device)
+    cells = options.positions
+    guides = {
+        "gradient": torch.randn_like(images),
+        "features": torch.randn(len(images), 128, cells, cells, device=device),
+        "activation": torch.rand(len(images), cells, cells, device=device),
+    }
+    positions = torch.randn(len(images), cells * cells, 128, device=device)
+    context = Context(torch.Generator(device).manual_seed(0), **guides)
+    return lambda: mixer.sample(positions if mixer.place == "features" else images, context)
+
+
+def batch(options: argparse.Namespace, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random images and labels."""
+    images = torch.randn(options.batch_size, 3, options.size, options.size, device=device)
+    return images, torch.randint(options.classes, (options.batch_size,), device=device)
+
+
+def size_of(options: argparse.Namespace) -> dict[str, int]:
+    """The image size, for models that must know it."""
+    return {"img_size": options.size} if "vit" in options.model else {}
+
+
+def main() -> None:
+    """Measure each mixer beside none, print and keep the table."""
+    options = common.parser(__doc__.partition("\n")[0])
+    options.add_argument("--model", default="test_resnet")
+    options.add_argument("--size", type=int, default=96)
+    options.add_argument("--batch-size", type=int, default=32)
+    options.add_argument("--classes", type=int, default=100)
+    options.add_argument(
+        "--positions", type=int, default=3, help="side of the last feature map, for the draws"
+    )
+    options = options.parse_args()
+    device = common.start(options)
+    rows: list[dict[str, Any]] = []
+    for spec in SPECS:
+        if spec == "transmix" and "vit" not in options.model:
+            continue
+        pair = {"none": stepper("none", options, device), "it": stepper(spec, options, device)}
+        pair["draw"] = drawer(spec, options, device)
+        times = common.milliseconds(pair, options.repeats, device)
+        rows.append({"mixer": spec, "ms": times["it"], "none ms": times["none"], "draw ms": times["draw"]})
+        rows[-1]["of none"] = times["it"] / times["none"]
+        common.show(rows[-1:])
+    print()
+    common.show(rows)
+    options.name = options.name or f"guided-{options.model}-{options.device}"
+    common.keep(f"guided mixers on {options.model}", options, rows, "mixer", ["of none"])
+
+
+if __name__ == "__main__":
+    main()

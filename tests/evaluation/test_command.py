@@ -1,0 +1,280 @@
+"""The command as a whole: parts, record, card, mistakes."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from PIL import Image
+
+from tests.hub.runs import make_model, make_run, run_record
+from timm_multimix import cli
+from timm_multimix.data import load_splits
+from timm_multimix.data.transforms import create_evaluation_transform
+from timm_multimix.hub.card import make_card
+from timm_multimix.hub.measures import make_tables
+from timm_multimix.hub.record import read_run
+from timm_multimix.options.evaluation import parse_evaluation_options
+
+Evaluate = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run whose model is untrained and whose classes come in another order than the folders'."""
+    make_run(tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def evaluate(colours: Path, capsys: pytest.CaptureFixture[str]) -> Evaluate:
+    """Run the command on the colours; gives the record that it prints."""
+
+    def call(*argv: object) -> dict[str, Any]:
+        words = [*map(str, argv), "--dataset", str(colours), "--workers", "0", "--json", "--device", "cpu"]
+        status = cli.main(["evaluate", *words])
+        out, err = capsys.readouterr()
+        assert status == 0, err
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    return call
+
+
+@torch.no_grad()
+def top1_by_hand(run: Path, colours: Path) -> float:
+    model = timm.create_model(f"local-dir:{run}/model", pretrained=True).eval()
+    names = model.pretrained_cfg["label_names"]
+    splits = load_splits(str(colours))
+    transform = create_evaluation_transform(timm.data.resolve_model_data_config(model))
+    pairs = [splits.evaluation[index] for index in range(15)]
+    right = [
+        names[int(model(transform(image)[None]).argmax())] == splits.class_names[label]
+        for image, label in pairs
+    ]
+    return 100 * sum(right) / 15
+
+
+def test_what_is_cheap_is_measured_and_kept_with_the_run(
+    run: Path, colours: Path, evaluate: Evaluate
+) -> None:
+    found = evaluate(run)
+    assert {"accuracy", "calibration", "embedding"} <= found.keys()
+    assert not {"attacks", "ood", "corruptions", "consistency"} & found.keys()
+    assert found["accuracy"]["top1"] == pytest.approx(top1_by_hand(run, colours))
+    assert (found["data"]["split"], found["data"]["samples"], found["input_size"]) == ("val", 15, [3, 32, 32])
+    assert json.loads((run / "evaluation.json").read_text()) == found
+
+
+@pytest.mark.slow
+def test_all_parts(run: Path, colours: Path, tmp_path: Path, evaluate: Evaluate) -> None:
+    make_model(tmp_path / "other", ["red", "green", "blue"])
+    parts = ["--attacks", "--epsilons", "8/255", "1/255", "--attack-steps", 2, "--attack-samples", 6]
+    parts += ["--transfer-from", f"local-dir:{tmp_path}/other", "--ood", "digits", colours, "--corruptions"]
+    parts += ["--consistency", "mixup", "cutmix", "--embedding-plot", tmp_path / "plot.png"]
+    found = evaluate(run, *parts)
+    attacks = found["attacks"]
+    assert (attacks["samples"], attacks["steps"], attacks["epsilons"]) == (6, 2, [1 / 255, 8 / 255])
+    for rows in (attacks["white_box"], attacks["transfer"]["top1"]):
+        assert {name: len(row) for name, row in rows.items()} == {"fgsm": 2, "ifgsm": 2, "pgd": 2}
+    assert [(data["kind"], data["samples"]) for data in found["ood"]] == [("digits", 360), ("folder", 15)]
+    # the second dataset is the known one itself
+    assert found["ood"][1]["scores"]["energy"]["auroc"] == pytest.approx(50)
+    assert found["ood"][1]["scores"]["max_softmax"]["auroc"] == pytest.approx(50)
+    rows = found["corruptions"]["top1"]
+    assert {kind: len(row) for kind, row in rows.items()} == dict.fromkeys(
+        ("noise", "blur", "contrast", "jpeg"), 5
+    )
+    assert found["corruptions"]["mean_top1"] == pytest.approx(sum(map(sum, rows.values())) / 20)
+    assert [row["mix"] for row in found["consistency"]] == ["mixup", "cutmix"]
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert min(picture.size) > 500
+    assert len(make_tables(found)) == 7
+
+
+def test_parts_measured_before_stay(run: Path, evaluate: Evaluate) -> None:
+    first = evaluate(run, "--consistency", "mixup")
+    second = evaluate(run, "--ood", "digits")
+    assert (second["consistency"], second["accuracy"]) == (first["consistency"], first["accuracy"])
+    assert "ood" in second
+    assert evaluate(run, "--seed", 1)["ood"] == second["ood"]
+
+
+def test_parts_of_other_weights_do_not(run: Path, evaluate: Evaluate) -> None:
+    evaluate(run, "--consistency", "mixup")
+    shutil.rmtree(run / "model")
+    make_model(run / "model", ["red", "green", "blue"], "test_vit", input_size=[3, 160, 160])
+    assert "consistency" not in evaluate(run)
+
+
+def test_the_same_seed_gives_the_same_numbers(run: Path, evaluate: Evaluate) -> None:
+    parts = ["--attacks", "pgd", "--epsilons", 0.1, "--consistency", "mixup"]
+    first, again = (evaluate(run, *parts) for _ in range(2))
+    assert first == again
+
+
+def test_a_file_elsewhere_and_a_model_without_a_run(run: Path, tmp_path: Path, evaluate: Evaluate) -> None:
+    found = evaluate(f"local-dir:{run}/model", "--output", tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == found
+    assert not (run / "evaluation.json").exists()
+    assert "sha256" not in found["model"]
+    assert evaluate(run, "--output", tmp_path / "out.json")["accuracy"] == found["accuracy"]
+    assert not (run / "evaluation.json").exists()
+
+
+def test_a_runs_own_data_are_the_default(
+    run: Path, colours: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("/data/pictures", str(colours)) + "val_split: train\n")
+    assert cli.main(["evaluate", str(run), "--workers", "0"]) == 0
+    out = capsys.readouterr().out
+    assert f"{run} on {colours}, split train, 15 images" in out
+    assert f"numbers in {run}/evaluation.json" in out
+
+
+def test_the_table_is_aligned(run: Path, colours: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [str(run), "--dataset", str(colours), "--workers", "0", "--attacks", "fgsm", "--ood", "digits"]
+    assert cli.main(["evaluate", *argv]) == 0
+    blocks = capsys.readouterr().out.split("\n\n")
+    titles = [block.splitlines()[0] for block in blocks]
+    assert titles[1:4] == ["Accuracy", "Calibration", "Embedding"]
+    header, *rows = blocks[4].splitlines()[1:]
+    assert header.split("  ")[-5:] == ["clean", *(f"ε = {n}/255" for n in (1, 2, 4, 8))]
+    assert {len(row) for row in rows} == {len(header)}
+    assert rows[0].startswith("  white box, fgsm")
+
+
+def test_a_timm_name_without_weights(colours: Path, evaluate: Evaluate) -> None:
+    found = evaluate("test_resnet", "--img-size", 32)
+    assert found["model"] == {"name": "test_resnet", "outputs": 3}
+
+
+def test_a_test_split_is_enough(
+    run: Path, colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/test").symlink_to(colours / "val")
+    assert cli.main(["evaluate", str(run), "--dataset", str(tmp_path / "data"), "--workers", "0"]) == 0
+    assert "split test, 15 images" in capsys.readouterr().out
+
+
+def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
+    run, data = f"{tmp_path}/run", f"--dataset {colours}"
+    return {
+        "": "the following arguments are required: MODEL",
+        "test_resnt": "unknown model 'test_resnt'",
+        f"{tmp_path}/empty": "is no run's folder",
+        f"{run}/model": "give local-dir:",
+        "local-dir:nowhere": "nowhere",
+        f"{run} --dataset digits": "'test' has 10 classes (0, 1, 2, 3, 4 ... (10 in all)), the model 3",
+        f"{run} --dataset nowhere/at/all": "no such folder",
+        f"{run} --dataset {tmp_path}/empty": "holds no data",
+        f"{run} {data} --val-split tset": "no such split",
+        f"{run} {data} --ood {tmp_path}/empty": "no picture files in",
+        f"{run} {data} --ood nowhere/at/all": "no such folder",
+        f"{run} {data} --attacks --epsilons 0": "expected a budget above 0 and at most 1",
+        f"{run} {data} --attacks --epsilons 2": "got '2'",
+        f"{run} {data} --attacks --epsilons 1/0": "got '1/0'",
+        f"{run} {data} --attacks cw": "'cw'",
+        f"{run} {data} --epsilons 0.1": "--epsilons has no effect without --attacks",
+        f"{run} {data} --transfer-from test_resnet": "--transfer-from has no effect without --attacks",
+        f"{run} {data} --attacks --transfer-from test_resnt": "unknown model 'test_resnt'",
+        f"{run} {data} --attacks --transfer-from local-dir:{tmp_path}/four": "3x32x32 pictures of 4 classes",
+        f"{run} {data} --consistency multimix": "allowed is 'input'",
+        f"{run} {data} --consistency nonsense": "unknown mixer 'nonsense'",
+        f"{run} {data} --embedding-plot out.txt": "ends in .png",
+        f"{run} {data} --embedding-plot {tmp_path}/nowhere/out.png": "a folder that exists",
+        f"{run} {data} --output {tmp_path}": "cannot write",
+        f"{run} {data} --device nothing": "--device nothing: not here",
+        f"{run} {data} --batch-size 0": "expected a whole number >= 1",
+        f"{run} {data} --label-column x": "has no columns",
+        f"{run} {data} --frobnicate": "unrecognized option --frobnicate",
+    }
+
+
+def test_mistakes_are_one_line_and_leave_nothing(
+    run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    make_model(tmp_path / "four", list("abcd"))
+    monkeypatch.chdir(tmp_path / "empty")
+    for words, said in mistakes(tmp_path, colours).items():
+        capsys.readouterr()
+        assert cli.main(["evaluate", *words.split()]) == 2, words
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1, words
+        assert said in err, words
+    assert not list(Path().iterdir())
+    assert not (run / "evaluation.json").exists()
+
+
+def test_a_run_that_is_not_finished(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "summary.json").unlink()
+    assert cli.main(["evaluate", str(run)]) == 2
+    assert "is not finished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("launched", ["2", "8"])
+def test_several_processes_are_refused(
+    launched: str, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", launched)
+    assert cli.main(["evaluate", str(run)]) == 2
+    assert f"one process, but {launched} were launched" in capsys.readouterr().err
+
+
+def test_options_have_their_defaults() -> None:
+    options = parse_evaluation_options(["net", "--attacks", "pgd", "pgd", "fgsm"])
+    assert options.epsilons == [1 / 255, 2 / 255, 4 / 255, 8 / 255]
+    assert (options.attacks, options.attack_steps, options.device) == (["pgd", "fgsm"], 10, "auto")
+    assert parse_evaluation_options(["net", "--attacks"]).attacks == ["fgsm", "ifgsm", "pgd"]
+    assert parse_evaluation_options(["net"]).attacks is None
+
+
+def test_an_evaluation_goes_into_the_card(
+    run: Path, colours: Path, tmp_path: Path, evaluate: Evaluate
+) -> None:
+    plain = make_card(read_run(run)[0], "tester/net")
+    (tmp_path / "known" / "secret").mkdir(parents=True)
+    shutil.copy(colours / "val/red/0.png", tmp_path / "known/secret")
+    evaluate(run, "--ood", tmp_path / "known/secret", "--consistency", "mixup")
+    record = read_run(run)[0]
+    card = make_card(json.loads(json.dumps(record)), "tester/net")
+    assert "## Evaluation" in card
+    assert "## Evaluation" not in plain
+    assert "nothing is known of other data, of shifted" in plain
+    assert "nothing is known of other data, of other shifts and attacks" in card
+    assert "secret (1), energy" in card
+    for table in make_tables(record["evaluation"]):
+        assert f"**{table.title}**" in card
+    assert card.count("expected_calibration_error") == 1
+    for text in (card, json.dumps(record)):
+        assert str(tmp_path) not in text
+        assert os.sep + "secret" not in text
+
+
+def test_an_evaluation_of_other_weights_stays_out_of_the_card(run: Path, evaluate: Evaluate) -> None:
+    evaluate(run)
+    assert "evaluation" in read_run(run)[0]
+    with (run / "model/model.safetensors").open("ab") as stream:
+        stream.write(b"\0")
+    assert "evaluation" not in read_run(run)[0]
+    (run / "evaluation.json").write_text("{")
+    assert "evaluation" not in read_run(run)[0]
+
+
+def test_a_run_without_an_evaluation_has_the_card_it_had(tmp_path: Path) -> None:
+    record = run_record(tmp_path / "run")
+    assert "evaluation" not in record

@@ -1,0 +1,22 @@
+"""`timm-multimix compare`: runs side by side; options first, before torch is loaded."""
+
+import os
+
+from ..errors import UsageError
+from ..options.comparison import parse_comparison_options
+
+
+def main(argv: list[str]) -> int:
+    """Collect or train runs, and write one table, pictures and pages; 2 if a run failed.
+
+    Raises: UsageError for mistakes in the options, and if several processes were launched.
+    """
+    options = parse_comparison_options(argv)
+    launched = os.environ.get("WORLD_SIZE", "1")
+    if launched != "1":
+        raise UsageError(
+            f"compare works in one process, but {launched} were launched; start it without a launcher"
+        )
+    from ..comparison.run import run
+
+    return run(options, argv)

@@ -1,0 +1,16 @@
+"""`timm-multimix preview`: what a mixer spec does, as a picture."""
+
+from ..options.preview import parse_preview_options
+
+
+def main(argv: list[str]) -> int:
+    """Draw what the options ask for.
+
+    Raises: UsageError for mistakes in the options, and for a mixer that cannot be shown so.
+    """
+    options = parse_preview_options(argv)
+    from ..preview.run import run
+
+    run(options)
+    print(options.out)
+    return 0

@@ -1,0 +1,1 @@
+"""Runs side by side: made or collected, grouped, counted, drawn, told."""

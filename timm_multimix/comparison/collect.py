@@ -1,0 +1,170 @@
+"""Finished runs, read from their folders and grouped into arms: all options but the seed are equal."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from timm_multimix.errors import UsageError
+from timm_multimix.hub.privacy import last_part
+from timm_multimix.options import parse_train_options
+from timm_multimix.options.checks import NEEDS
+from timm_multimix.options.config import options_to_dict
+from timm_multimix.train.place import FREE
+
+from .labels import make_labels
+
+NEEDED = ("mix", "model", "dataset", "epochs", "seed", "samples_evaluated", "top1", "top1_best")
+"""What summary.json must say."""
+
+SAME = (
+    "dataset",
+    "train_split",
+    "evaluation_split",
+    "train_samples",
+    "samples_evaluated",
+    "classes",
+    "epochs",
+)
+"""What runs must share for their accuracies to stand in one table: the data and the budget."""
+
+ABOUT = ("num_processes", "mixed_precision")
+"""What makes a run what it is and is no option."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: summary.json, the options in config.yaml, the rows of metrics.csv."""
+
+    folder: Path
+    summary: dict[str, Any]
+    options: dict[str, Any]
+    rows: list[dict[str, float]]
+
+    @property
+    def seed(self) -> int:
+        return int(self.summary["seed"])
+
+    def curve(self) -> dict[int, float]:
+        """Evaluation top-1 in per cent by epoch, of the weights that are the run's result."""
+        column = "ema_top1" if self.summary.get("exported_weights") == "ema" else "eval_top1"
+        return {int(row["epoch"]): row[column] for row in self.rows if column in row}
+
+
+@dataclass
+class Arm:
+    """Runs that differ in their seed only."""
+
+    label: str
+    mix: str
+    runs: dict[int, Run] = field(default_factory=dict)  # by seed
+
+    def values(self, name: str) -> dict[int, float]:
+        """A number of summary.json by seed, of the runs that have it."""
+        found = {seed: run.summary.get(name) for seed, run in sorted(self.runs.items())}
+        return {seed: float(value) for seed, value in found.items() if value is not None}
+
+
+def read_run(folder: Path) -> Run:
+    """A finished run. Raises: UsageError if there is none in the folder, or it is damaged."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; give folders of finished runs")
+    if not (folder / "summary.json").is_file():
+        raise UsageError(f"{folder} holds no finished run: summary.json is missing")
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        missing = [name for name in NEEDED if not isinstance(summary, dict) or name not in summary]
+        if missing:
+            raise UsageError(f"{folder}/summary.json lacks {', '.join(missing)}")
+        return Run(folder, summary, read_options(folder), read_rows(folder / "metrics.csv"))
+    except (OSError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{folder} holds a damaged run: {error}") from error
+
+
+def read_options(folder: Path) -> dict[str, Any]:
+    """The options of a run that bear on its result; idle ones, and unknown ones at their default."""
+    options = options_to_dict(parse_train_options(["--config", str(folder / "config.yaml")]))
+    defaults = options_to_dict(parse_train_options([]))
+    idle = [name for name, needed in NEEDS.items() if not any(options.get(other) for other in needed)]
+    options |= {name: defaults[name] for name in idle if name in options and name in defaults}
+    return {name: value for name, value in options.items() if name not in FREE | {"seed"}}
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """The rows of metrics.csv, as numbers; empty cells are left out."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(stream)]
+
+
+def read_runs(folders: Iterable[Path]) -> list[Run]:
+    """Finished runs that can be compared. Raises: UsageError if two are of different data or budget."""
+    runs = [read_run(folder) for folder in folders]
+    check_comparable(runs)
+    return runs
+
+
+def check_comparable(runs: Sequence[Run]) -> None:
+    """Raises: UsageError if runs were trained or evaluated on other data, or for other numbers of epochs."""
+    for name in SAME:
+        found = Counter(_shown(run.summary.get(name), name) for run in runs)
+        if len(found) > 1:
+            told = ", ".join(f"{value} ({count} runs)" for value, count in found.items())
+            raise UsageError(
+                f"runs of different {name.replace('_', ' ')} cannot stand in one table: "
+                f"{told}; compare them apart"
+            )
+
+
+def _shown(value: Any, name: str) -> str:
+    return last_part(str(value)) if name == "dataset" else str(value)
+
+
+def group(runs: Sequence[Run]) -> list[Arm]:
+    """Arms in the order of their first run, each labelled by what tells it from the others.
+
+    Raises: UsageError if two runs are equal in all but their folder.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(json.dumps(identity(run), sort_keys=True), []).append(run)
+    labels = make_labels([identity(members[0]) for members in groups.values()])
+    arms = []
+    for label, members in zip(labels, groups.values(), strict=True):
+        arm = Arm(label, members[0].summary["mix"])
+        for run in members:
+            if run.seed in arm.runs:
+                raise UsageError(
+                    f"two runs of {label} have seed {run.seed}: {arm.runs[run.seed].folder} and "
+                    f"{run.folder}; give one of them"
+                )
+            arm.runs[run.seed] = run
+        arms.append(arm)
+    return arms
+
+
+def identity(run: Run) -> dict[str, Any]:
+    """All that a run has in common with those of other seeds."""
+    about = {name: run.summary[name] for name in ABOUT if name in run.summary}
+    return run.options | {"dataset": last_part(str(run.options["dataset"]))} | about
+
+
+def find_baseline(arms: Sequence[Arm], wanted: str | None) -> Arm:
+    """The arm of this label, or the only one of this mix; without a wish the only `none`, else the first.
+
+    Raises: UsageError if there is no such arm, or more than one.
+    """
+    labels = ", ".join(arm.label for arm in arms)
+    found = [arm for arm in arms if wanted == arm.label] or [
+        arm for arm in arms if arm.mix == (wanted or "none")
+    ]
+    if wanted is None:
+        return found[0] if len(found) == 1 else arms[0]
+    if len(found) != 1:
+        number = "several arms" if found else "no arm"
+        raise UsageError(f"--baseline {wanted}: {number} of that name; there are {labels}")
+    return found[0]

@@ -1,0 +1,81 @@
+"""A comparison as a Markdown and as an HTML page, from one set of variables."""
+
+import base64
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template
+
+from timm_multimix.hub.markup import Markup, block, escape
+from timm_multimix.hub.privacy import public
+
+from . import wording
+from .table import Comparison
+
+CAPTIONS = {
+    "curves": "Mean evaluation accuracy over seeds; the band is one standard deviation to either side.",
+    "curves-end": "The same, nearer; an arm far below the others is outside of it. The table tells the end.",
+    "bars": "A dot is a seed, the line their mean, the box one standard deviation to either side.",
+    "differences": "Paired by seed: the mean difference and its 95 % confidence interval (Student's t).",
+}
+"""Caption of each picture; also the text for those who do not see it."""
+
+
+def describe(comparison: Comparison) -> dict[str, Any]:
+    """The variables of both templates."""
+    base = comparison.baseline.label
+    return {
+        "title": comparison.title,
+        "subtitle": wording.subtitle(comparison),
+        "baseline": base,
+        "header": wording.HEADER,
+        "rows": [wording.cells(row) for row in comparison.rows],
+        "better": [bool(row.difference and row.difference.excludes_zero) for row in comparison.rows],
+        "verdicts": [(r.label, wording.verdict(r, base)) for r in comparison.rows if not r.is_baseline],
+        "notes": comparison.notes,
+        "run_header": wording.RUN_HEADER,
+        "runs": wording.run_cells(comparison),
+        "shared": [(flag, public(value)) for flag, value in wording.key_facts(comparison)],
+        "hardware": comparison.facts.get("hardware"),
+        "command": comparison.command,
+        "captions": CAPTIONS,
+    }
+
+
+def make_markdown(comparison: Comparison) -> str:
+    """The text of comparison.md, which shows the pictures beside it."""
+    return _template("comparison.md").render(describe(comparison))
+
+
+def make_html(comparison: Comparison, light: Mapping[str, bytes], dark: Mapping[str, bytes]) -> str:
+    """The text of comparison.html, whole in itself: pictures for light and dark are inside."""
+    pictures = {name: (_data_uri(light[name]), _data_uri(dark[name])) for name in light}
+    return _template("comparison.html").render(describe(comparison) | {"pictures": pictures})
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+@cache
+def _template(name: str) -> Template:
+    """A template; whatever is put into it is escaped for its kind of page."""
+    is_html = name.endswith(".html")
+    environment = Environment(
+        loader=BaseLoader(),
+        undefined=StrictUndefined,
+        autoescape=is_html,
+        finalize=None if is_html else escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"cells": _cells, "shell": lambda text: block(text, "shell")}
+    return environment.from_string(files(__package__).joinpath("templates", name).read_text("utf-8"))
+
+
+def _cells(texts: list[str]) -> Markup:
+    """The cells of a row of a Markdown table."""
+    return Markup(" | ".join(escape(text) for text in texts))

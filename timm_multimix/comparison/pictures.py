@@ -1,0 +1,157 @@
+"""Curves and bars of a comparison as PNG, for light pages and for dark ones."""
+
+import io
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from .statistics import curve_band
+from .table import Comparison
+
+BASELINE = "#7f8790"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1")
+"""Told apart by most eyes; Okabe and Ito's, with the yellow and the black replaced."""
+
+STYLES = ("-", "--", ":", "-.")
+
+THEMES = {
+    "light": {"paper": "#ffffff", "ink": "#1f2328", "faint": "#d5d9de"},
+    "dark": {"paper": "#161b22", "ink": "#e6edf3", "faint": "#3a424c"},
+}
+
+Theme = dict[str, str]
+
+
+def draw_all(comparison: Comparison, theme: str) -> dict[str, bytes]:
+    """Every picture by its name, as the bytes of a PNG."""
+    return {name: draw(comparison, THEMES[theme]) for name, draw in PICTURES.items()}
+
+
+def draw_curves(comparison: Comparison, theme: Theme) -> bytes:
+    """Accuracy over all epochs."""
+    return _draw_curves(comparison, theme, 0.0, "Accuracy by epoch")
+
+
+def draw_end(comparison: Comparison, theme: Theme) -> bytes:
+    """Accuracy over the last third of the epochs, where the arms can be told apart."""
+    return _draw_curves(comparison, theme, 2 / 3, "The last third of it")
+
+
+def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str) -> bytes:
+    figure, panel = _panel(theme, 4.2 + 0.22 * len(comparison.arms))
+    for place, arm in enumerate(comparison.arms):
+        band = curve_band([run.curve() for run in arm.runs.values()])
+        epochs = [epoch for epoch in band if epoch > start * max(band)]
+        means = [band[epoch].mean for epoch in epochs]
+        spreads = [band[epoch].deviation or 0.0 for epoch in epochs]
+        colour, style = _look(place)
+        panel.plot(epochs, means, style, color=colour, linewidth=1.8, label=_plain(arm.label))
+        low = [mean - spread for mean, spread in zip(means, spreads, strict=True)]
+        high = [mean + spread for mean, spread in zip(means, spreads, strict=True)]
+        panel.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
+    _title(panel, title, theme)
+    panel.set(xlabel="epoch", ylabel=f"top-1 on {_plain(str(comparison.facts['evaluation_split']))}, %")
+    if start:
+        panel.set_ylim(bottom=max(panel.get_ylim()[0], _floor([row.last.mean for row in comparison.rows])))
+    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.grid(color=theme["faint"], linewidth=0.6)
+    figure.legend(loc="outside lower left", frameon=False, fontsize=9, labelcolor=theme["ink"])
+    return _png(figure)
+
+
+def _floor(finals: list[float]) -> float:
+    """The least accuracy worth showing: an arm far below the others would press them into one line."""
+    middle = median(finals)
+    return middle - 3 * max(1.0, max(finals) - middle)
+
+
+def draw_accuracies(comparison: Comparison, theme: Theme) -> bytes:
+    """Last-epoch accuracy: a dot for each seed, a line for the mean, a box for the deviation."""
+    figure, panel = _panel(theme, 1.4 + 0.5 * len(comparison.arms))
+    for place, (arm, row) in enumerate(zip(comparison.arms, comparison.rows, strict=True)):
+        colour, _ = _look(place)
+        spread = row.last.deviation or 0.0
+        panel.barh(place, 2 * spread, left=row.last.mean - spread, height=0.5, color=colour, alpha=0.25)
+        panel.plot([row.last.mean] * 2, [place - 0.3, place + 0.3], color=colour, linewidth=2.5)
+        values = list(arm.values("top1").values())
+        panel.plot(
+            values, [place] * len(values), "o", color=colour, markersize=5, markeredgecolor=theme["paper"]
+        )
+    _title(panel, "Last epoch, every seed", theme)
+    panel.set_xlabel("top-1, %")
+    return _finish_bars(figure, panel, comparison, theme)
+
+
+def draw_differences(comparison: Comparison, theme: Theme) -> bytes:
+    """Bars of the paired difference to the baseline with their confidence intervals."""
+    figure, panel = _panel(theme, 1.4 + 0.5 * len(comparison.arms))
+    for place, row in enumerate(comparison.rows):
+        found = row.difference
+        if found is None:
+            continue
+        panel.barh(place, found.mean, height=0.5, color=_look(place)[0], alpha=0.75)
+        if found.low is not None and found.high is not None:
+            ends = [[found.mean - found.low], [found.high - found.mean]]
+            panel.errorbar(found.mean, place, xerr=ends, color=theme["ink"], capsize=4, linewidth=1.4)
+    panel.axvline(0, color=theme["ink"], linewidth=0.9)
+    _title(panel, f"Difference to {_plain(comparison.baseline.label, 40)}", theme)
+    panel.set_xlabel("points of top-1, 95 % interval")
+    return _finish_bars(figure, panel, comparison, theme)
+
+
+PICTURES: dict[str, Callable[[Comparison, Theme], bytes]] = {
+    "curves": draw_curves,
+    "curves-end": draw_end,
+    "bars": draw_accuracies,
+    "differences": draw_differences,
+}
+
+
+def _look(place: int) -> tuple[str, str]:
+    """Colour and line style of an arm; the baseline, which comes first, is grey."""
+    if place == 0:
+        return BASELINE, "-"
+    place -= 1
+    return COLOURS[place % len(COLOURS)], STYLES[place // len(COLOURS) % len(STYLES)]
+
+
+def _panel(theme: Theme, height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(5.6, height), layout="constrained", facecolor=theme["paper"])
+    panel = figure.subplots()
+    panel.set_facecolor(theme["paper"])
+    panel.tick_params(colors=theme["ink"], labelsize=9)
+    panel.xaxis.label.set_color(theme["ink"])
+    panel.yaxis.label.set_color(theme["ink"])
+    for side, spine in panel.spines.items():
+        spine.set_color(theme["faint"])
+        spine.set_visible(side in ("left", "bottom"))
+    return figure, panel
+
+
+def _title(panel: Any, text: str, theme: Theme) -> None:
+    panel.set_title(text, loc="left", fontsize=12, fontweight="bold", color=theme["ink"])
+
+
+def _finish_bars(figure: Figure, panel: Any, comparison: Comparison, theme: Theme) -> bytes:
+    panel.set_yticks(range(len(comparison.rows)), [_plain(row.label, 30) for row in comparison.rows])
+    panel.set_ylim(len(comparison.rows) - 0.4, -0.6)
+    panel.set_axisbelow(True)
+    panel.use_sticky_edges = False
+    panel.autoscale_view(scaley=False)
+    panel.grid(axis="x", color=theme["faint"], linewidth=0.6)
+    return _png(figure)
+
+
+def _plain(text: str, most: int = 60) -> str:
+    """A text that matplotlib shows as it is: shortened, no formula, nothing that a legend leaves out."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    short = line if len(line) <= most else line[: most - 1] + "\u2026"
+    return " " * short.startswith("_") + short.replace("$", r"\$")
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=160, facecolor=figure.get_facecolor())
+    return stream.getvalue()

@@ -1,0 +1,109 @@
+"""Trials as training processes, one after the other; one that fails does not stop the rest."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from timm_multimix.errors import Interrupted
+
+from .trials import Trial
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+ADVICE = "the same command goes on with the comparison"
+
+
+class Forward:
+    """`with Forward() as forward:` hands SIGTERM and SIGINT on to the process that is training.
+
+    That one saves a checkpoint and ends; then `check` raises Interrupted.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {
+            number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.number = self.number or number
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def wait(self, process: subprocess.Popen[bytes]) -> int:
+        """The exit status of a process, to which signals are handed on meanwhile."""
+        self.process = process
+        if self.number:
+            process.send_signal(self.number)
+        try:
+            return process.wait()
+        finally:
+            self.process = None
+
+    def check(self) -> None:
+        """Raises: Interrupted if a signal came."""
+        if self.number:
+            raise Interrupted(self.number, ADVICE)
+
+
+def train(trial: Trial, forward: Forward) -> str | None:
+    """Run a trial to its end; gives the line that says why it failed, or None.
+
+    Its output is added to its log, whose lock the process holds as long as it lives: a run that an earlier
+    comparison left behind, still training, is not started twice.
+    """
+    trial.log.parent.mkdir(parents=True, exist_ok=True)
+    with trial.log.open("ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return f"error: another process is training in {trial.folder}; wait for it or end it"
+        start = stream.tell()
+        status = forward.wait(
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", "timm_multimix", "train", *trial.argv],
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        )
+    if status == 0 and trial.is_finished:
+        return None
+    return reason(trial.log, start, status)
+
+
+def environment() -> dict[str, str]:
+    """The environment in which the process finds this very package."""
+    root = str(Path(__file__).resolve().parents[2])
+    known = os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": os.pathsep.join([root, known] if known else [root])}
+
+
+def reason(log: Path, start: int, status: int) -> str:
+    """Why a process failed: its line `error: ...`, else its signal, else the last that it said."""
+    with log.open("rb") as stream:
+        stream.seek(start)
+        lines = stream.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
+    said = [line.strip() for line in lines if line.strip()]
+    errors = [line for line in said if line.startswith("error: ")]
+    if errors:
+        return errors[-1]
+    if status < 0:
+        return f"error: ended by {signal.Signals(-status).name}; see {log}, {ADVICE}"
+    return f"error: ended with status {status}: {said[-1] if said else 'no word'}; see {log}"

@@ -1,0 +1,109 @@
+"""A whole comparison: collect or train, then write the pages."""
+
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from timm_multimix.errors import UsageError
+from timm_multimix.hub.privacy import public_text
+
+from .collect import Arm, find_baseline, group, read_runs
+from .processes import Forward, train
+from .table import Comparison, compare
+from .trials import Trial, folder_name, plan
+from .wording import verdict, with_deviation
+from .write import check_output, write_comparison
+
+
+def run(options: Namespace, argv: Sequence[str]) -> int:
+    """Compare as the options say; gives the exit status, 2 if a run failed.
+
+    Raises:
+        UsageError: for mistakes, before anything is trained or written.
+        Interrupted: for SIGTERM or SIGINT, after the run that was training has saved a checkpoint.
+    """
+    check_output(options.output)
+    command = shlex.join(["timm-multimix", "compare", *map(public_text, argv)])
+    if options.runs:
+        arms = group(read_runs(options.runs))
+        comparison = compare(arms, find_baseline(arms, options.baseline), command=command)
+        write_comparison(options.output, comparison)
+        tell(comparison, options.output)
+        return 0
+    return train_all(options, plan(options), command)
+
+
+def train_all(options: Namespace, trials: Sequence[Trial], command: str) -> int:
+    """Train what is not finished, and write the pages after every seed."""
+    failures: dict[str, str] = {}
+    with Forward() as forward:
+        for number, trial in enumerate(trials, 1):
+            head = f"[{number}/{len(trials)}] {trial}:"
+            if trial.is_finished:
+                print(head, "finished before", flush=True)
+            else:
+                print(head, f"training, log in {trial.log}", flush=True)
+                failure = train(trial, forward)
+                forward.check()
+                if failure:
+                    failures[str(trial)] = failure
+                    print(head, failure, flush=True)
+            if number % len(options.arms) == 0 and number < len(trials):
+                collect(options, trials[:number], failures, command)
+        comparison = collect(options, trials, failures, command)
+    if comparison:
+        tell(comparison, options.output)
+    for name, line in failures.items():
+        print(f"error: {name}: {line.removeprefix('error: ')}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def collect(
+    options: Namespace, trials: Sequence[Trial], failures: dict[str, str], command: str
+) -> Comparison | None:
+    """Compare the trials that are finished, and write it down; None if there are none.
+
+    Raises: UsageError if an arm's folder holds runs that differ in more than their seed.
+    """
+    done = [trial for name, _ in options.arms for trial in trials if trial.arm == name and trial.is_finished]
+    if not done:
+        return None
+    arms = group(read_runs([trial.folder for trial in done]))
+    homes = [{run.folder.parent for run in arm.runs.values()} for arm in arms]
+    for home in {trial.folder.parent for trial in done}:
+        several = [arm.label for arm, found in zip(arms, homes, strict=True) if home in found]
+        if len(several) > 1:
+            raise UsageError(
+                f"runs in {home} differ in more than their seed: {' / '.join(several)}; use a new --output"
+            )
+    missing = [
+        f"{trial} ({_short(failures.get(str(trial), ''))})" for trial in trials if not trial.is_finished
+    ]
+    comparison = compare(arms, choose_baseline(options, arms), missing, command)
+    write_comparison(options.output, comparison)
+    return comparison
+
+
+def _short(line: str) -> str:
+    return line.removeprefix("error: ") or "not trained"
+
+
+def choose_baseline(options: Namespace, arms: Sequence[Arm]) -> Arm:
+    """The arm of --baseline, else the first; while that has no finished run, the first that has one."""
+    home: Path = options.output / folder_name(options.baseline or options.arms[0][0])
+    found = [arm for arm in arms if any(run.folder.parent == home for run in arm.runs.values())]
+    return found[0] if found else arms[0]
+
+
+def tell(comparison: Comparison, folder: Path) -> None:
+    """Print a line for each arm and where the pages are."""
+    width = max(len(row.label) for row in comparison.rows)
+    for row in comparison.rows:
+        words = verdict(row, comparison.baseline.label)
+        print(f"{row.label:{width}}  {with_deviation(row.last):14}  {words}")
+    print(
+        "top-1 of the last epoch, %, with the standard deviation over seeds; "
+        f"the page is {folder / 'comparison.html'}"
+    )

@@ -1,0 +1,74 @@
+"""Means over seeds, and differences of runs that share a seed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy.stats import t as student
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation (divisor n - 1) of n numbers; no deviation for one number."""
+
+    mean: float
+    deviation: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of paired differences over `count` common seeds; low to high is its confidence interval."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    count: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether there is an interval of some width without zero in it."""
+        return (
+            self.low is not None
+            and self.high is not None
+            and self.low < self.high
+            and not self.low <= 0 <= self.high
+        )
+
+
+def summarize(values: Sequence[float]) -> Spread:
+    """Mean and standard deviation. Raises: ValueError without values."""
+    if not values:
+        raise ValueError("no values")
+    count, mean = len(values), math.fsum(values) / len(values)
+    if count == 1:
+        return Spread(mean, None, 1)
+    if min(values) == max(values):
+        return Spread(values[0], 0.0, count)
+    return Spread(mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1)), count)
+
+
+def compare_paired(
+    ours: Mapping[int, float], theirs: Mapping[int, float], confidence: float = CONFIDENCE
+) -> Difference | None:
+    """Ours minus theirs over the common seeds, with Student's t interval of n - 1 degrees of freedom.
+
+    None without a common seed. The interval supposes that the differences are independent and normal.
+    """
+    differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
+    if not differences:
+        return None
+    spread = summarize(differences)
+    if spread.deviation is None:
+        return Difference(spread.mean, None, None, 1)
+    quantile = float(student.ppf((1 + confidence) / 2, spread.count - 1))
+    half = quantile * spread.deviation / math.sqrt(spread.count)
+    return Difference(spread.mean, spread.mean - half, spread.mean + half, spread.count)
+
+
+def curve_band(curves: Sequence[Mapping[int, float]]) -> dict[int, Spread]:
+    """Mean and deviation over runs at every epoch that all of them have."""
+    epochs = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
+    return {epoch: summarize([curve[epoch] for curve in curves]) for epoch in epochs}

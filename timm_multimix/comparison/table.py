@@ -1,0 +1,131 @@
+"""The comparison as plain numbers: a row for each arm, and what a reader must know about them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .collect import Arm, Run
+from .labels import shared_options
+from .notes import make_notes
+from .statistics import Difference, Spread, compare_paired, summarize
+
+
+@dataclass(frozen=True)
+class Row:
+    """An arm in numbers: accuracies in per cent, their difference in points, memory in bytes."""
+
+    label: str
+    mix: str
+    seeds: list[int]
+    last: Spread
+    best: Spread
+    difference: Difference | None  # None for the baseline, and without a common seed
+    is_baseline: bool
+    images_per_second: Spread | None
+    speed: float | None  # relative to the baseline
+    memory: Spread | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that is told of a comparison."""
+
+    title: str
+    rows: list[Row]
+    arms: list[Arm]
+    baseline: Arm
+    shared: dict[str, Any]
+    facts: dict[str, Any]
+    notes: list[str]
+    command: str | None
+
+
+def compare(
+    arms: Sequence[Arm], baseline: Arm, missing: Sequence[str] = (), command: str | None = None
+) -> Comparison:
+    """Arms against a baseline, which comes first; `missing` says which runs should be there and are not."""
+    arms = [baseline, *(arm for arm in arms if arm is not baseline)]
+    rows = [make_row(arm, baseline) for arm in arms]
+    runs = [run for arm in arms for run in arm.runs.values()]
+    facts = runs[0].summary
+    return Comparison(
+        title=" and ".join(dict.fromkeys(str(run.summary["model"]) for run in runs)),
+        rows=rows,
+        arms=arms,
+        baseline=baseline,
+        shared=shared_options([run.options for run in runs]),
+        facts={name: facts.get(name) for name in FACTS},
+        notes=make_notes(rows, runs, baseline, missing),
+        command=command,
+    )
+
+
+FACTS = (
+    "evaluation_split",
+    "samples_evaluated",
+    "train_split",
+    "train_samples",
+    "classes",
+    "epochs",
+    "hardware",
+)
+"""What all runs of a comparison share, but for the hardware, of which there is a note where it differs."""
+
+
+RUN_FACTS = (
+    "top1",
+    "top1_best",
+    "best_epoch",
+    "images_per_second",
+    "train_seconds",
+    "peak_memory_bytes",
+    "versions",
+)
+
+
+def make_row(arm: Arm, baseline: Arm) -> Row:
+    """The numbers of an arm."""
+    speed, usual = _spread(arm, "images_per_second"), _spread(baseline, "images_per_second")
+    return Row(
+        label=arm.label,
+        mix=arm.mix,
+        seeds=sorted(arm.runs),
+        last=summarize(list(arm.values("top1").values())),
+        best=summarize(list(arm.values("top1_best").values())),
+        difference=None if arm is baseline else compare_paired(arm.values("top1"), baseline.values("top1")),
+        is_baseline=arm is baseline,
+        images_per_second=speed,
+        speed=speed.mean / usual.mean if speed and usual and usual.mean else None,
+        memory=_spread(arm, "peak_memory_bytes"),
+    )
+
+
+def _spread(arm: Arm, name: str) -> Spread | None:
+    values = list(arm.values(name).values())
+    return summarize(values) if values else None
+
+
+def as_record(comparison: Comparison) -> dict[str, Any]:
+    """The comparison for comparison.json."""
+    runs = [
+        {"arm": arm.label, "seed": seed, **run_record(run)}
+        for arm in comparison.arms
+        for seed, run in sorted(arm.runs.items())
+    ]
+    return {
+        "title": comparison.title,
+        "command": comparison.command,
+        "baseline": comparison.baseline.label,
+        "spread": "sample standard deviation over seeds",
+        "difference": "mean of paired differences of last-epoch top-1, 95 % interval by Student's t",
+        "facts": comparison.facts,
+        "shared_options": comparison.shared,
+        "rows": [asdict(row) for row in comparison.rows],
+        "notes": comparison.notes,
+        "runs": runs,
+    }
+
+
+def run_record(run: Run) -> dict[str, Any]:
+    """A run in comparison.json and in the table of runs."""
+    return {"run": run.folder.name, **{name: run.summary.get(name) for name in RUN_FACTS}}

@@ -1,0 +1,88 @@
+"""What a comparison has to train: a trial for each arm and seed, all checked before any starts."""
+
+import hashlib
+import json
+import re
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from timm_multimix.errors import UsageError
+from timm_multimix.options import parse_train_options
+from timm_multimix.options.config import options_to_dict
+from timm_multimix.train.parts import check_names
+from timm_multimix.train.place import find_place
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run to make: its arm, its seed, its folder, and the command line of `train`."""
+
+    arm: str
+    seed: int
+    folder: Path
+    argv: list[str]
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.folder / "summary.json").is_file()
+
+    def __str__(self) -> str:
+        return f"{self.arm}, seed {self.seed}"
+
+
+def plan(options: Namespace) -> list[Trial]:
+    """All trials, in the order in which they are to run, so that a part of a comparison is paired.
+
+    Raises: UsageError for options that cannot work, arms that are the same, and folders that hold other runs.
+    """
+    trials = [
+        make_trial(options, name, words, seed)
+        for seed in range(options.seeds)
+        for name, words in options.arms
+    ]
+    seen: dict[str, str] = {}
+    for trial in trials:
+        parsed = parse_train_options(trial.argv)
+        if trial.seed == 0:
+            check_arm(trial, parsed, seen)
+        find_place(parsed)
+    return trials
+
+
+def make_trial(options: Namespace, name: str, words: Sequence[str], seed: int) -> Trial:
+    """The trial of an arm and a seed."""
+    folder = options.output / folder_name(name) / f"seed{seed}"
+    own = ["--seed", str(seed), "--output", str(folder), "--resume", "auto"]
+    return Trial(name, seed, folder, [*options.training, *words, *own])
+
+
+def check_arm(trial: Trial, parsed: Namespace, seen: dict[str, str]) -> None:
+    """Look up an arm's names; `seen` maps the options of arms to their names.
+
+    Raises: UsageError for unknown names, for an arm like another, and for one that would be published.
+    """
+    check_names(parsed)
+    if parsed.push_to_hub:
+        raise UsageError("--push-to-hub cannot be used in a comparison; push the run that you choose")
+    told = options_to_dict(parsed)
+    told["seed"] = None
+    key = json.dumps(told, sort_keys=True)
+    if key in seen:
+        raise UsageError(f"arms {seen[key]!r} and {trial.arm!r} are the same; give one of them")
+    seen[key] = trial.arm
+
+
+def folder_name(arm: str) -> str:
+    """A folder's name for an arm, with a digest where the name alone would not tell arms apart."""
+    plain = re.sub(r"[^A-Za-z0-9.=-]+", "_", arm).strip("_.-")[:60]
+    if re.fullmatch(r"[a-z0-9_]{1,60}", arm):
+        return arm
+    digest = hashlib.sha256(arm.encode()).hexdigest()[:6]
+    return f"{plain}-{digest}" if plain else digest

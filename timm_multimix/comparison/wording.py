@@ -1,0 +1,150 @@
+"""The numbers of a comparison as a reader sees them, the same in every page."""
+
+from typing import Any
+
+from timm_multimix.options import parse_train_options
+from timm_multimix.options.config import options_to_dict
+
+from .statistics import Difference, Spread
+from .table import Comparison, Row
+
+HEADER = (
+    "arm",
+    "seeds",
+    "top-1 last epoch, %",
+    "spread",
+    "top-1 best epoch, %",
+    "difference, points",
+    "95 % interval",
+    "images/s",
+    "memory",
+)
+
+RUN_HEADER = ("arm", "seed", "top-1 last epoch, %", "top-1 best epoch, %", "best epoch", "images/s", "run")
+
+ASKED = ("model", "dataset", "epochs", "batch_size", "opt", "lr", "momentum", "weight_decay", "sched", "mix")
+"""Options that are told whatever their value."""
+
+NONE = "\u2013"
+
+
+def signed(value: float) -> str:
+    """A number with its sign, by the real minus; zero has none."""
+    text = f"{value:+.2f}".replace("-", "\u2212")
+    return "0.00" if text in ("+0.00", "\u22120.00") else text
+
+
+def deviation(spread: Spread) -> str:
+    """The deviation of a spread, if there is one."""
+    return NONE if spread.deviation is None else f"{spread.deviation:.2f}"
+
+
+def with_deviation(spread: Spread) -> str:
+    """Mean and deviation."""
+    return f"{spread.mean:.2f}" + ("" if spread.deviation is None else f" \u00b1 {spread.deviation:.2f}")
+
+
+def interval(difference: Difference | None) -> str:
+    """A confidence interval, or why there is none."""
+    if difference is None:
+        return NONE
+    if difference.low is None or difference.high is None:
+        return "none: one seed"
+    return f"{signed(difference.low)} to {signed(difference.high)}"
+
+
+def speed(row: Row) -> str:
+    """Images a second, and in relation to the baseline."""
+    if row.images_per_second is None:
+        return NONE
+    relative = "" if row.is_baseline or row.speed is None else f" (\u00d7 {row.speed:.2f})"
+    return f"{row.images_per_second.mean:,.0f}{relative}"
+
+
+def memory(spread: Spread | None) -> str:
+    """Bytes as MiB or GiB."""
+    if spread is None:
+        return NONE
+    mebibytes = spread.mean / 2**20
+    return f"{mebibytes / 1024:.1f} GiB" if mebibytes >= 1024 else f"{mebibytes:.0f} MiB"
+
+
+def cells(row: Row) -> list[str]:
+    """A row of the table, by HEADER."""
+    no_difference = "baseline" if row.is_baseline else NONE
+    return [
+        row.label,
+        str(len(row.seeds)),
+        f"{row.last.mean:.2f}",
+        deviation(row.last),
+        with_deviation(row.best),
+        signed(row.difference.mean) if row.difference else no_difference,
+        interval(row.difference),
+        speed(row),
+        memory(row.memory),
+    ]
+
+
+def run_cells(comparison: Comparison) -> list[list[str]]:
+    """A row for every run, by RUN_HEADER."""
+    return [
+        [arm.label, str(seed), *_run(run.summary), "/".join(run.folder.parts[-2:])]
+        for arm in comparison.arms
+        for seed, run in sorted(arm.runs.items())
+    ]
+
+
+def _run(summary: dict[str, Any]) -> list[str]:
+    rate = summary.get("images_per_second")
+    return [
+        f"{summary['top1']:.2f}",
+        f"{summary['top1_best']:.2f}",
+        str(summary.get("best_epoch", NONE)),
+        NONE if rate is None else f"{rate:,.0f}",
+    ]
+
+
+def verdict(row: Row, baseline: str) -> str:
+    """What a row says, in words."""
+    found = row.difference
+    if row.is_baseline:
+        return "the baseline"
+    if found is None:
+        return f"has no seed in common with {baseline}"
+    points = f"{signed(found.mean)} points"
+    if found.low is None:
+        return f"{points} against {baseline} with one seed: no interval"
+    seeds = f"{found.count} seeds"
+    if found.low == found.high:
+        return f"{points} against {baseline} in each of {seeds}"
+    if not found.excludes_zero:
+        return f"{points} against {baseline}: {seeds} do not tell them apart"
+    word = "better" if found.mean > 0 else "worse"
+    return f"{word} than {baseline} over {seeds}: {signed(found.mean)} points, {interval(found)}"
+
+
+def subtitle(comparison: Comparison) -> str:
+    """Data and budget in a line."""
+    facts, dataset = comparison.facts, comparison.arms[0]
+    name = str(next(iter(dataset.runs.values())).summary["dataset"]).rstrip("/").split("/")[-1]
+    samples = f"{facts['train_samples']:,} training images, " if facts.get("train_samples") else ""
+    return (
+        f"{name}, {facts['epochs']} epochs, {samples}evaluated on "
+        f"{facts['samples_evaluated']:,} images of split {facts['evaluation_split']}"
+    )
+
+
+def key_facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """What a reader asks for first of the options that all runs share, and those that are not train's own."""
+    usual = options_to_dict(parse_train_options([]))
+    return [
+        (f"--{name.replace('_', '-')}", _told(value))
+        for name, value in comparison.shared.items()
+        if name in ASKED or value != usual.get(name)
+    ]
+
+
+def _told(value: Any) -> str:
+    if value is True:
+        return ""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

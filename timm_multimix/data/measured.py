@@ -1,0 +1,125 @@
+"""Splits to measure a model on: one labelled split alone, and pictures of which the labels do not matter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from timm_multimix.data.collection import ClassFolders, Collection, Tables, pictures_below
+from timm_multimix.data.columns import find_image_column
+from timm_multimix.data.sources import FileSource, Source, TableSource
+from timm_multimix.data.splits import (
+    EVALUATION_NAMES,
+    TRAIN_NAMES,
+    choose_split,
+    load_splits,
+    open_collection,
+)
+from timm_multimix.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split; `class_names` are empty where labels do not matter."""
+
+    source: Source
+    name: str
+    class_names: list[str]
+    defaults: dict[str, Any]
+
+
+def load_split(
+    dataset: str,
+    *,
+    val_split: str | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    class_names: list[str] | None = None,
+) -> Split:
+    """The evaluation split of what `load_splits` takes, without a training split where there is none.
+
+    class_names: the classes of labels that the split does not name itself; by default the training split's.
+
+    Raises:
+        UsageError: as `load_splits`.
+    """
+    collection = open_collection(dataset, image_column, label_column)
+    names = collection.split_names
+    if class_names is None and set(names) & set(TRAIN_NAMES):
+        both = load_splits(dataset, val_split=val_split, image_column=image_column, label_column=label_column)
+        return Split(both.evaluation, both.evaluation_split, both.class_names, both.defaults)
+    name = choose_split(val_split, EVALUATION_NAMES, names, "--val-split", dataset)
+    source, found = collection.open(name, class_names)
+    return Split(source, name, found, dict(collection.defaults))
+
+
+def load_pictures(dataset: str) -> Split:
+    """Pictures of a dataset, labelled or not: its evaluation split, else its training split, else its first.
+
+    A folder without splits is taken whole, at any depth. All labels are 0.
+
+    Raises:
+        UsageError: there is no such dataset, or no picture in it.
+    """
+    folder = Path(dataset).expanduser()
+    collection = open_collection(dataset)
+    names = collection.split_names
+    found = [name for name in (*EVALUATION_NAMES, *TRAIN_NAMES) if name in names]
+    if isinstance(collection, ClassFolders) and not found:
+        return Split(_all_below(folder), "all", [], {})
+    name = (found or names)[0]
+    return Split(_without_labels(collection, name), name, [], dict(collection.defaults))
+
+
+def _all_below(folder: Path) -> FileSource:
+    files = pictures_below(folder, ".")
+    if not files:
+        raise UsageError(f"no picture files in {folder}")
+    return FileSource(folder, files, np.zeros(len(files), dtype=np.int64))
+
+
+def _without_labels(collection: Collection, name: str) -> Source:
+    if not isinstance(collection, Tables):
+        return Unlabelled(collection.open(name, None)[0])
+    title = f"split '{name}' of {collection.name}"
+    table = collection.loaders[name]()
+    if not len(table):
+        raise UsageError(f"{title} is empty")
+    column = find_image_column(table, collection.image_column, title)
+    return TableSource(table, column, np.zeros(len(table), dtype=np.int64), title)
+
+
+class Unlabelled:
+    """The pictures of a source, all with label 0."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return self.source[index][0], 0
+
+    def describe(self, index: int) -> str:
+        return self.source.describe(index)
+
+
+class Relabelled:
+    """A source whose label k is another one's number `numbers[k]`."""
+
+    def __init__(self, source: Source, numbers: Sequence[int]) -> None:
+        self.source, self.numbers = source, numbers
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        image, label = self.source[index]
+        return image, self.numbers[label]
+
+    def describe(self, index: int) -> str:
+        return self.source.describe(index)

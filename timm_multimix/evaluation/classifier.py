@@ -1,0 +1,124 @@
+"""A model to evaluate: a run's, a folder's, the Hub's or timm's, as a function of pixels in [0, 1]."""
+
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from timm_multimix.errors import UsageError
+from timm_multimix.hub.load import check_pretrained
+from timm_multimix.hub.record import read_run
+from timm_multimix.sites.student import as_logits
+from timm_multimix.train.finetune import head_modules
+from timm_multimix.train.model import attempt, check_model_name, resolve_data_config
+
+
+class Classifier(nn.Module):
+    """A model in eval mode that takes pixels [b, c, h, w] in [0, 1] and normalises them itself.
+
+    Pixels of value v / 255 give the same bits as the trainer's evaluation of the same picture.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: nn.Module, data_config: dict[str, Any], label_names: list[str] | None) -> None:
+        super().__init__()
+        self.model, self.data_config, self.label_names = model, data_config, label_names
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(data_config[name])[:, None, None])
+        self.requires_grad_(False)
+        self.eval()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits [b, classes]."""
+        return as_logits(self.model(pixels.sub(self.mean).div(self.std)))
+
+    def embed(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits and the input of the last layer [b, d]; None where a model has no classifier to tell apart.
+
+        Of several classifiers the inputs are joined; of inputs with positions, the mean is taken.
+        """
+        found: dict[nn.Module, Tensor] = {}
+        heads = [head for head in head_modules(self.model) if not isinstance(head, nn.Identity)]
+
+        def keep(head: nn.Module, args: tuple[Any, ...]) -> None:
+            found.setdefault(head, as_rows(args[0]))
+
+        handles = [head.register_forward_pre_hook(keep) for head in heads]
+        try:
+            logits = self(pixels)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return logits, torch.cat([found[head] for head in heads if head in found], 1) if found else None
+
+
+def as_rows(features: Tensor) -> Tensor:
+    """Features as [b, d]: the mean over tokens [b, t, d] or over positions [b, d, h, w]."""
+    if features.dim() == 4:
+        return features.mean((2, 3))
+    return features.mean(1) if features.dim() == 3 else features
+
+
+def run_folder(name: str) -> Path | None:
+    """The folder that MODEL names, if it names one, as a run's is given.
+
+    Raises:
+        UsageError: a folder that holds no finished run.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        return None
+    if (folder / "config.json").is_file() and not (folder / "config.yaml").is_file():
+        raise UsageError(f"{name} is a model's folder, not a run's; give local-dir:{name}")
+    read_run(folder)
+    return folder
+
+
+def load_classifier(options: Namespace, count_classes: Callable[[], int]) -> Classifier:
+    """The model of the options. A run's, a folder's and the Hub's models always come with their weights.
+
+    count_classes: for a model of timm's without weights, which gets a classifier of this many classes.
+
+    Raises:
+        UsageError: there is no such model or it cannot be loaded.
+    """
+    run = run_folder(options.model)
+    name = f"local-dir:{run}/model" if run else options.model
+    check_model_name(name)
+    pretrained = options.pretrained or name.startswith(("local-dir:", "hf-hub:"))
+    if pretrained:
+        attempt(f"model {name}", lambda: check_pretrained(name))
+    wanted = {"img_size": options.img_size}
+    torch.manual_seed(options.seed)
+
+    def create() -> Any:
+        arguments = timm.models.resolve_model_input_args(name, wanted, **options.model_kwargs)
+        return timm.create_model(
+            pretrained=pretrained, num_classes=None if pretrained else count_classes(), **arguments
+        )
+
+    model: nn.Module = attempt(f"model {name}", create)
+    names: Any = getattr(model, "pretrained_cfg", {}).get("label_names") if pretrained else None
+    data_config = resolve_data_config(Namespace(**(INPUT | vars(options))), model)
+    classifier = Classifier(model, data_config, [str(label) for label in names] if names else None)
+    attempt(f"input of {name}", lambda: classifier(torch.zeros(1, *data_config["input_size"])))
+    return classifier
+
+
+INPUT = dict.fromkeys(("img_size", "in_chans", "mean", "std", "crop_pct", "interpolation"))
+"""What the options may say about the input, as `resolve_data_config` reads it."""
+
+
+def check_same_input(first: Classifier, others: Iterable[Classifier]) -> None:
+    """Raises: UsageError if classifiers take pictures of different sizes."""
+    expected = tuple(first.data_config["input_size"])
+    for other in others:
+        given = tuple(other.data_config["input_size"])
+        if given != expected:
+            raise UsageError(f"--transfer-from takes pictures of {given}, the model of {expected}")

@@ -1,0 +1,59 @@
+"""Whether a model's prediction is linear where it was asked to be: is f(mix x) = mix f(x)?"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from timm_multimix.errors import UsageError
+from timm_multimix.mixers import Context, Mixture, create_mixer
+from timm_multimix.randomness import choice_generator, draw_generator
+
+
+def create_input_mixer(spec: str) -> Mixture:
+    """The mixers of a spec.
+
+    Raises:
+        UsageError: not a spec, or one of its mixers does not mix pictures.
+    """
+    mixture = create_mixer(spec)
+    for _, mixer in mixture.branches:
+        if mixer.place != "input":
+            raise UsageError(
+                f"--consistency {spec}: {mixer.name} mixes at place {mixer.place!r}; allowed is 'input'"
+            )
+    return mixture
+
+
+def mixing_gap(mixed: Tensor, expected: Tensor) -> Tensor:
+    """Sums over rows [2] of KL(expected, softmax(mixed)) in nats and of their total variation, 0 to 1.
+
+    mixed [n, c]: logits of mixed pictures; expected [n, c]: probabilities.
+    """
+    log_p, expected = mixed.cpu().double().log_softmax(1), expected.cpu().double()
+    divergence = torch.xlogy(expected, expected) - expected * log_p
+    variation = (expected - log_p.exp()).abs() / 2
+    return torch.stack([divergence.sum(), variation.sum()])
+
+
+@torch.no_grad()
+def measure_consistency(
+    model: Callable[[Tensor], Tensor], batches: Iterable[Tensor], mixture: Mixture, seed: int = 0
+) -> dict[str, float]:
+    """The mean gap between the prediction for mixed pictures and the mixed predictions for the pictures.
+
+    For every batch [b, ch, h, w] one draw of the mixers, a function of (seed, batch): with p = softmax f,
+    `kl` is the mean over mixed pictures k of KL(draw.targets(p(x))_k, p(draw(x))_k) in nats, and
+    `total_variation` that of half the l1 distance. Both 0: the model is exactly as linear as mixing the
+    targets supposes. A constant model is so too, so read them beside the accuracy.
+    """
+    sums, count = torch.zeros(2, dtype=torch.float64), 0
+    for step, pixels in enumerate(batches):
+        mixer = mixture.choose(choice_generator(seed, step))
+        draw = mixer.sample(pixels, Context(draw_generator(seed, step, pixels.device)))
+        mixed = model(draw(pixels))
+        expected = draw.targets(model(pixels).softmax(1))
+        sums += mixing_gap(mixed, expected)
+        count += len(mixed)
+    divergence, variation = (sums / count).tolist()
+    return {"kl": divergence, "total_variation": variation}

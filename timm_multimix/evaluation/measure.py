@@ -1,0 +1,134 @@
+"""The parts of an evaluation, one function each, as the record has them."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+from tqdm import tqdm
+
+from timm_multimix.hub.measures import short_name
+
+from .accuracy import summarize_accuracy
+from .calibration import summarize_calibration
+from .consistency import measure_consistency
+from .corruptions import KINDS, STRENGTHS, Corrupt
+from .detection import compare_logits
+from .drawing import draw_embedding
+from .embedding import summarize_embedding
+from .job import Job, describe_data
+from .outputs import Outputs, accuracy, accuracy_under_attack, collect
+
+Part = dict[str, Any]
+
+
+def measure(job: Job) -> Part:
+    """All parts that are asked for."""
+    options = job.options
+    outputs = collect(job.classifier, progress(job.pictures.batches(), "clean"))
+    parts: Part = {
+        "accuracy": summarize_accuracy(outputs.logits, outputs.labels),
+        "calibration": summarize_calibration(outputs.logits, outputs.labels),
+    }
+    if outputs.embedding is not None:
+        parts["embedding"] = summarize_embedding(outputs.embedding, outputs.labels)
+    if options.embedding_plot:
+        draw(job, outputs)
+    if options.ood:
+        parts["ood"] = unknown_pictures(job, outputs.logits)
+    if options.attacks is not None:
+        parts["attacks"] = attacks(job)
+    if options.corruptions:
+        parts["corruptions"] = corruptions(job)
+    if options.consistency:
+        parts["consistency"] = consistency(job)
+    return parts
+
+
+def progress(batches: Iterator[Any], label: str) -> Iterator[Any]:
+    """The same batches, counted on a terminal."""
+    yield from tqdm(batches, desc=label, leave=False, disable=not sys.stderr.isatty())
+
+
+def draw(job: Job, outputs: Outputs) -> None:
+    """Draw the embedding into --embedding-plot."""
+    names = job.classifier.label_names or job.split.class_names
+    model, data = short_name(job.options.model), short_name(job.options.dataset)
+    title = f"{model} on {data} ({job.split.name}): t-SNE of the embedding"
+    assert outputs.embedding is not None
+    draw_embedding(
+        outputs.embedding, outputs.labels, names, title, job.options.embedding_plot, job.options.seed
+    )
+
+
+def unknown_pictures(job: Job, known: Tensor) -> list[Part]:
+    """How each dataset of --ood is told from the known pictures."""
+    parts = []
+    for name, pictures in job.unknown.items():
+        logits = collect(job.classifier, progress(pictures.batches(), name)).logits
+        scores = compare_logits(known, logits)
+        parts.append(describe_data(job, name) | {"samples": len(logits), "scores": scores})
+    return parts
+
+
+def attacks(job: Job) -> Part:
+    """Top-1 under every attack and budget, through the model itself and through --transfer-from."""
+    options, indices = job.options, job.pictures.spaced(job.options.attack_samples)
+
+    def under(source: Any, what: str) -> dict[str, list[float]]:
+        return {
+            method: [
+                accuracy_under_attack(
+                    job.classifier,
+                    source,
+                    progress(job.pictures.batches(indices), f"{what} {method} {epsilon:.4f}"),
+                    method,
+                    epsilon,
+                    options.attack_steps,
+                    options.seed,
+                )
+                for epsilon in options.epsilons
+            ]
+            for method in options.attacks
+        }
+
+    part: Part = {
+        "samples": len(indices),
+        "steps": options.attack_steps,
+        "epsilons": options.epsilons,
+        "clean_top1": accuracy(job.classifier, job.pictures.batches(indices)),
+        "white_box": under(job.classifier, "white box"),
+    }
+    if job.surrogate is not None:
+        part["transfer"] = {"from": options.transfer_from, "top1": under(job.surrogate, "transfer")}
+    return part
+
+
+def corruptions(job: Job) -> Part:
+    """Top-1 for every corruption by strength, and the mean of all."""
+    top1 = {
+        kind: [
+            accuracy(
+                job.classifier,
+                progress(job.pictures.batches(corruption=Corrupt(kind, strength)), f"{kind} {strength}"),
+            )
+            for strength in STRENGTHS
+        ]
+        for kind in KINDS
+    }
+    mean = sum(map(sum, top1.values())) / (len(KINDS) * len(STRENGTHS))
+    return {"top1": top1, "mean_top1": mean, "seed": job.options.seed}
+
+
+def consistency(job: Job) -> list[Part]:
+    """The gap between f(mix) and mix(f) for every mixer."""
+    return [
+        {"mix": spec}
+        | measure_consistency(
+            job.classifier,
+            (pixels for pixels, _ in progress(job.pictures.batches(), spec)),
+            mixture,
+            job.options.seed,
+        )
+        for spec, mixture in job.mixtures.items()
+    ]

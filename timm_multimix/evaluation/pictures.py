@@ -1,0 +1,114 @@
+"""Pictures of a split as pixels in [0, 1], batch by batch, with labels by the model's own numbers."""
+
+import copy
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torchvision.transforms import Compose
+
+from timm_multimix.data import EpochBatches, ImageDataset, create_loader
+from timm_multimix.data.columns import shown
+from timm_multimix.data.measured import Relabelled, Split
+from timm_multimix.data.sources import Source
+from timm_multimix.data.transforms import create_evaluation_transform
+from timm_multimix.errors import UsageError
+
+from .classifier import Classifier
+from .corruptions import Corrupt
+
+
+class Chosen(EpochBatches):
+    """Batches of the samples with these numbers, in this order."""
+
+    def __init__(self, indices: Tensor, batch_size: int) -> None:
+        super().__init__(len(indices), batch_size)
+        self.indices = indices
+
+    def _order(self, epoch: int) -> Tensor:
+        return self.indices
+
+
+class Pictures:
+    """A split, read anew at every pass; each picture once, in the order of the split."""
+
+    def __init__(self, source: Source, classifier: Classifier, options: Namespace) -> None:
+        config = classifier.data_config
+        channels = config["input_size"][0]
+        plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
+        self.options, self.device = options, classifier.mean.device
+        self.dataset = ImageDataset(
+            source,
+            create_evaluation_transform(config | plain),
+            channels=channels,
+            seed=options.seed,
+            skip_broken=options.skip_broken,
+            workers=options.workers,
+        )
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def spaced(self, count: int | None) -> Tensor:
+        """The numbers of so many samples, evenly spaced; all of them for None."""
+        total = len(self)
+        count = total if count is None else min(count, total)
+        return torch.arange(count) * total // count
+
+    def batches(
+        self, indices: Tensor | None = None, corruption: Corrupt | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pixels [b, c, h, w] and labels [b] on the classifier's device."""
+        dataset = copy.copy(self.dataset)
+        if corruption is not None:
+            dataset.transform = Compose([dataset.transform, corruption])
+        options, order = self.options, self.spaced(None) if indices is None else indices
+        loader = create_loader(
+            dataset,
+            Chosen(order, options.batch_size),
+            workers=options.workers,
+            pin_memory=options.pin_mem,
+        )
+        try:
+            for pixels, labels, _ in loader:
+                yield (
+                    pixels.to(self.device, non_blocking=True),
+                    labels.to(self.device, non_blocking=True),
+                )
+        finally:
+            loader.close()
+
+
+def match_classes(split: Split, label_names: Sequence[str] | None, outputs: int) -> Source:
+    """The split's samples, labelled by the numbers of the model's outputs.
+
+    By name where the model knows all names of the split (which may be fewer, or in another order), else by
+    number, with a warning where names are known and differ. Numbers for names count as no names.
+
+    Raises:
+        UsageError: the split has another number of classes than the model, and names do not help.
+    """
+    names, known = split.class_names, [name for name in label_names or [] if not _is_unused(name)]
+    if names == known:
+        return split.source
+    are_names = not all(name.isdigit() for name in names) and len(set(known)) == len(known)
+    if are_names and set(names) <= set(known):
+        return Relabelled(split.source, [known.index(name) for name in names])
+    if len(names) != outputs:
+        theirs = f"{len(names)} classes ({shown(names, 5)})"
+        mine = f"{outputs}" + (f" ({shown(known, 5)})" if known else "")
+        raise UsageError(f"the split '{split.name}' has {theirs}, the model {mine}; they must be the same")
+    if known:
+        print(
+            f"warning: the model calls its classes {shown(known, 5)}, the data {shown(names, 5)};"
+            " they are compared by number",
+            file=sys.stderr,
+        )
+    return split.source
+
+
+def _is_unused(name: str) -> bool:
+    """Whether this is what the trainer calls an output that --num-classes has added, after all others."""
+    return name.startswith("unused ")

@@ -1,0 +1,86 @@
+"""The record of an evaluation, and what a person sees of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from timm_multimix.errors import UsageError
+from timm_multimix.hub.measures import FILE, Evaluation, Table, make_tables
+from timm_multimix.hub.provenance import describe_hardware, versions
+from timm_multimix.hub.record import digest, finite
+from timm_multimix.train.files import write_text
+from timm_multimix.train.record import command
+
+from .job import Job, describe_data
+
+_SAME = ("model", "data", "input_size")
+
+
+def finish(job: Job, parts: dict[str, Any]) -> Evaluation:
+    """Join the parts to a record, write it where it belongs and print it."""
+    record = finite(describe(job) | parts)
+    file = job.options.output or (job.run / FILE if job.run else None)
+    if file is not None:
+        record = join(read_old(file), record)
+        try:
+            write_text(file, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise UsageError(f"cannot write {file}: {error.strerror}") from error
+    print(json.dumps(record, indent=2, ensure_ascii=False) if job.options.json else render(record))
+    if not job.options.json:
+        for what, where in (("numbers", file), ("picture", job.options.embedding_plot)):
+            if where is not None:
+                print(f"{what} in {where}")
+    return record
+
+
+def describe(job: Job) -> Evaluation:
+    """What was measured, and with what."""
+    weights = job.run / "model" / "model.safetensors" if job.run else None
+    model = {"name": job.options.model, "outputs": job.outputs}
+    data = describe_data(job, job.options.dataset)
+    return {
+        "model": model | ({"sha256": digest(weights)} if weights else {}),
+        "data": data | {"split": job.split.name, "samples": len(job.pictures)},
+        "input_size": list(job.classifier.data_config["input_size"]),
+        "hardware": describe_hardware(job.classifier.mean.device, 1),
+        "versions": versions(),
+        "commands": [command()],
+    }
+
+
+def read_old(file: Path) -> Evaluation | None:
+    """An evaluation written before, if there is one."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and set(_SAME) <= found.keys() else None
+
+
+def join(old: Evaluation | None, new: Evaluation) -> Evaluation:
+    """The new record, and the parts that only an older one of the same weights and pictures has."""
+    if old is None or "sha256" not in new["model"] or any(old[name] != new[name] for name in _SAME):
+        return new
+    commands = [line for line in old.get("commands", []) if line not in new["commands"]]
+    return old | new | {"commands": commands + new["commands"]}
+
+
+def render(record: Evaluation) -> str:
+    """The record as text for a terminal."""
+    data = record["data"]
+    head = f"{record['model']['name']} on {data['dataset']}, split {data['split']}, {data['samples']} images"
+    return "\n\n".join([head, *map(render_table, make_tables(record))])
+
+
+def render_table(table: Table) -> str:
+    """A table with aligned columns, numbers to the right."""
+    lines = [table.header, *table.rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(table.header))]
+
+    def show(line: list[str]) -> str:
+        first, *rest = line
+        cells = [f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True)]
+        return "  " + "  ".join([f"{first:{widths[0]}}", *cells]).rstrip()
+
+    return "\n".join([table.title, *map(show, lines)])

@@ -1,0 +1,18 @@
+"""An evaluation from options to a record and a table."""
+
+from argparse import Namespace
+from typing import Any
+
+from .job import prepare
+from .measure import measure
+from .report import finish
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Measure what the options of `evaluate` ask for; gives the record, which is also written and printed.
+
+    Raises:
+        UsageError: for a mistake in the options, before anything is measured.
+    """
+    job = prepare(options)
+    return finish(job, measure(job))

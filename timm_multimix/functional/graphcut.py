@@ -1,0 +1,95 @@
+"""Labelings of grids with the least energy, by minimum cuts (SciPy's maximum flow, on the CPU)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Capacities are 32-bit integers, and so is the flow of a whole batch: the largest energy of a cell is
+# this many steps, or fewer where the batch has more than 2^15 cells.
+_STEPS = 2**16
+_LARGEST = 2**31 - 1
+
+
+@torch.no_grad()
+@torch.compiler.disable
+def quadratic_labeling(unary: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
+    """The labels z [b, h, w] in 0 .. K of least energy sum_i U(i, z_i) + sum_ij w_ij ((z_i - z_j) / K)^2.
+
+    unary [b, h, w, K + 1]; weights of neighbours, not negative: vertical [b, h - 1, w], horizontal
+    [b, h, w - 1]. Exact for any K up to the energies' rounding to integers, as the pairwise terms are convex
+    (Ishikawa 2003): (a - b)^2 = sum_kl |[a >= k] - [b >= l]| + a^2 - K a + b^2 - K b, in which every cell is
+    a chain of K binary nodes. One cut for the whole batch; the labels come back on unary's device.
+    """
+    b, h, w, labels = unary.shape
+    top = labels - 1
+    cpu = [tensor.detach().double().cpu() for tensor in (unary, vertical, horizontal)]
+    costs = _with_modular_part(*cpu)
+    index = torch.arange(b * h * w).view(b, h, w)
+    pairs = torch.cat([_pairs(index[:, :-1], index[:, 1:]), _pairs(index[:, :, :-1], index[:, :, 1:])], 1)
+    weights = torch.cat([cpu[1].flatten(), cpu[2].flatten()]) / top**2
+    scale = min(_STEPS, _LARGEST // (4 * len(index.flatten()))) / max(float(costs.max()), 1e-300)
+    steps = (weights * scale).round().clamp_max(_LARGEST // 4)
+    reached = _cut((costs.view(-1, labels) * scale).round(), pairs, steps, top)
+    return reached.view(b, h, w, top).sum(-1).to(unary.device)
+
+
+def _with_modular_part(unary: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
+    """Unary costs with those of the pairs' terms that depend on one label alone; the least of a cell is 0."""
+    degree = torch.zeros_like(unary[..., 0])
+    degree[:, :-1] += vertical
+    degree[:, 1:] += vertical
+    degree[:, :, :-1] += horizontal
+    degree[:, :, 1:] += horizontal
+    top = unary.shape[-1] - 1
+    label = torch.arange(top + 1, dtype=unary.dtype)
+    costs = unary + degree.unsqueeze(-1) * (label.square() - top * label) / top**2
+    return costs - costs.amin(-1, keepdim=True)
+
+
+def _pairs(first: Tensor, second: Tensor) -> Tensor:
+    return torch.stack([first.flatten(), second.flatten()])
+
+
+def _cut(costs: Tensor, pairs: Tensor, weights: Tensor, top: int) -> Tensor:
+    """Whether each binary node [cells * top] is on the source's side of the least cut.
+
+    Node (i, k), k = 1 .. top, means z_i >= k; the chain source - (i, 1) .. (i, top) - sink is cut at z_i.
+    """
+    cells = len(costs)
+    source, sink = cells * top, cells * top + 1
+    node = torch.arange(cells * top).view(cells, top)
+    chain = torch.cat([torch.full((cells, 1), source), node, torch.full((cells, 1), sink)], 1)
+    tails, heads, capacities = [chain[:, :-1].flatten()], [chain[:, 1:].flatten()], [costs.flatten()]
+    if top > 1:
+        # A cut that comes back would say z_i >= k + 1 and not z_i >= k: never.
+        tails.append(node[:, 1:].flatten())
+        heads.append(node[:, :-1].flatten())
+        capacities.append(torch.full((cells * (top - 1),), _LARGEST // 2, dtype=costs.dtype))
+    for k in range(top):
+        for level in range(top):
+            first, second = node[pairs[0], k], node[pairs[1], level]
+            tails += [first, second]
+            heads += [second, first]
+            capacities += [weights, weights]
+    graph = _sparse(torch.cat(capacities), torch.cat(tails), torch.cat(heads), cells * top + 2)
+    return _source_side(graph, source, sink)[: cells * top]
+
+
+def _sparse(capacities: Tensor, tails: Tensor, heads: Tensor, nodes: int) -> Any:
+    from scipy.sparse import csr_matrix
+
+    some = capacities > 0
+    entries = (capacities[some].int().numpy(), (tails[some].numpy(), heads[some].numpy()))
+    return csr_matrix(entries, shape=(nodes, nodes))
+
+
+def _source_side(graph: Any, source: int, sink: int) -> Tensor:
+    """Booleans [nodes]: reached from the source when the largest flow has been sent."""
+    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+    residual = graph - maximum_flow(graph, source, sink).flow
+    residual.eliminate_zeros()
+    reached = torch.zeros(graph.shape[0], dtype=torch.bool)
+    reached[torch.from_numpy(breadth_first_order(residual, source, return_predecessors=False)).long()] = True
+    return reached

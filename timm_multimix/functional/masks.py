@@ -1,0 +1,138 @@
+"""Mixers that take some pixels from a partner: the draws are Masks of other shapes than CutMix's box."""
+
+import torch
+from torch import Generator, Tensor
+
+from .draws import Draw, Masks
+from .mixing import _partners, mixing
+from .sampling import beta_variates
+
+SHAPES = ("circle", "square")
+
+
+@mixing
+def fmix(
+    x: Tensor,
+    alpha: float = 1.0,
+    decay: float = 3.0,
+    per_sample: bool = False,
+    generator: Generator | None = None,
+) -> Draw:
+    """Mix x [b, ch, h, w] by a mask cut from low-frequency noise (arXiv:2002.12047, section 3).
+
+    Complex normal noise in Fourier space is divided by frequency^decay; in the picture that it makes, the
+    highest share lambda ~ Beta(alpha, alpha) of the pixels keeps x. lambda h w is rounded at random, to the
+    next integer below or above, such that the area is lambda on average; the label is by area.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w]; decay is not finite or negative.
+    """
+    height, width = check_maps("fmix", x)
+    if not 0 <= decay < float("inf"):
+        raise ValueError(f"decay={decay} given, a finite number of at least 0 is needed")
+    count = len(x) if per_sample else 1
+    lam = beta_variates(count, alpha, generator=generator, device=x.device)
+    picture = _low_frequencies(count, height, width, decay, x.device, generator)
+    keep = _highest(picture.flatten(1), lam, generator).view(count, 1, height, width)
+    return _by_area(keep, x, generator)
+
+
+@mixing
+def gridmix(
+    x: Tensor,
+    alpha: float = 1.0,
+    cells: int = 4,
+    per_sample: bool = False,
+    generator: Generator | None = None,
+) -> Draw:
+    """Take cells of a grid of x [b, ch, h, w] from a partner (Pattern Recognition 109, 2021, 107594).
+
+    Of cells x cells cells a random share lambda ~ Beta(alpha, alpha), rounded at random to a whole number,
+    keeps x; the label is by the area kept. Sides that `cells` does not divide have cells of unequal size.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w]; cells is below one.
+    """
+    height, width = check_maps("gridmix", x)
+    if cells < 1:
+        raise ValueError(f"cells={cells} given, at least 1 is needed")
+    count = len(x) if per_sample else 1
+    lam = beta_variates(count, alpha, generator=generator, device=x.device)
+    order = torch.rand(count, cells * cells, generator=generator, device=x.device)
+    keep = _highest(order, lam, generator).view(count, 1, cells, cells)
+    rows, columns = (torch.arange(side, device=x.device) * cells // side for side in (height, width))
+    return _by_area(keep[:, :, rows][..., columns], x, generator)
+
+
+@mixing
+def smoothmix(
+    x: Tensor,
+    sigma: tuple[float, float] = (0.25, 0.5),
+    shape: str = "circle",
+    per_sample: bool = False,
+    generator: Generator | None = None,
+) -> Draw:
+    """Blend a partner into x [b, ch, h, w] about a point, with soft edges (CVPR workshops 2020, Lee et al.).
+
+    The partner's weight is exp(-d^2 / 2 s^2), d the distance from a uniform centre and s uniform in `sigma`,
+    in units of the shorter side; the label is by the mean weight. square: d is the larger of the distances
+    along the two axes, which gives square contours.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w]; sigma is not 0 < low <= high; an unknown shape.
+    """
+    height, width = check_maps("smoothmix", x)
+    low, high = sigma
+    if not 0 < low <= high < float("inf"):
+        raise ValueError(f"sigma={sigma} given, a pair (low, high) with 0 < low <= high is needed")
+    if shape not in SHAPES:
+        raise ValueError(f"shape={shape!r} given, allowed are {', '.join(SHAPES)}")
+    count = len(x) if per_sample else 1
+    uniform = torch.rand(3, count, 1, 1, generator=generator, device=x.device)
+    vertical = _from_centre(height, uniform[0]).mT
+    horizontal = _from_centre(width, uniform[1])
+    squares = vertical + horizontal if shape == "circle" else torch.maximum(vertical, horizontal)
+    spread = (low + (high - low) * uniform[2]) * min(height, width)
+    keep = 1 - torch.exp(-squares / (2 * spread.square()))
+    return _by_area(keep.unsqueeze(1), x, generator)
+
+
+def check_maps(name: str, x: Tensor) -> tuple[int, int]:
+    """Height and width of images or feature maps [b, ch, h, w]."""
+    if x.dim() != 4:
+        raise ValueError(f"{name} needs images or feature maps [b, ch, h, w], given {list(x.shape)}")
+    return x.shape[-2], x.shape[-1]
+
+
+def _by_area(keep: Tensor, x: Tensor, generator: Generator | None) -> Draw:
+    """The draw of a mask [k, 1, h, w], whose label is the share that it keeps."""
+    return Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), _partners(x, generator))
+
+
+def _highest(scores: Tensor, share: Tensor, generator: Generator | None) -> Tensor:
+    """Booleans [k, n]: the highest `share` [k] of the scores [k, n], share n rounded up or down at random."""
+    uniform = torch.rand(len(share), generator=generator, device=scores.device)
+    number = (share * scores.shape[1] + uniform).long()
+    place = torch.arange(scores.shape[1], device=scores.device)
+    chosen = (place < number.unsqueeze(1)).expand_as(scores)
+    order = scores.argsort(dim=1, descending=True)
+    return torch.zeros_like(chosen).scatter_(1, order, chosen)
+
+
+def _low_frequencies(
+    count: int, height: int, width: int, decay: float, device: torch.device, generator: Generator | None
+) -> Tensor:
+    """Real pictures [count, h, w] of normal noise whose spectrum falls with frequency^decay."""
+    frequency = torch.hypot(
+        torch.fft.fftfreq(height, device=device).unsqueeze(1), torch.fft.rfftfreq(width, device=device)
+    )
+    # The mean's frequency is 0: it gets the weight of the lowest that the picture can hold.
+    scale = frequency.clamp_min(1 / max(height, width)) ** -decay
+    noise = torch.randn(count, *scale.shape, 2, generator=generator, device=device)
+    return torch.fft.irfft2(torch.view_as_complex(noise) * scale, s=(height, width))
+
+
+def _from_centre(length: int, uniform: Tensor) -> Tensor:
+    """Squared distances [k, 1, length] of the pixels' centres from a uniform point of the side."""
+    pixel = torch.arange(length, device=uniform.device) + 0.5
+    return (pixel - uniform * length).square()

@@ -1,0 +1,117 @@
+"""Losses on hard labels: a mixed row's loss is that against its two labels, weighted by lambda."""
+
+from collections.abc import Callable
+from functools import singledispatch
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from .choose import Chosen
+from .draws import Draw, Identity, KeepTargets, Masks, Pairs
+from .many import ManyPairs
+from .resize import Resized
+
+
+class PairForm(NamedTuple):
+    """The targets of n mixed rows as pairs: lam t[own] + (1 - lam) t[partner], each of the three [n]."""
+
+    lam: Tensor
+    own: Tensor
+    partner: Tensor
+
+
+@singledispatch
+def pair_form(draw: Draw, b: int, device: torch.device) -> PairForm:
+    """What a draw for b examples makes of the targets, as pairs.
+
+    Raises:
+        UsageError: the draw mixes more than two targets.
+    """
+    raise UsageError(
+        f"hard labels given to a draw of {type(draw).__name__}; allowed are draws of pairs, such as mixup, "
+        "cutmix, resizemix, multi_mixup"
+    )
+
+
+@pair_form.register
+def _(draw: Identity, b: int, device: torch.device) -> PairForm:
+    own = torch.arange(b, device=device)
+    return PairForm(torch.ones(b, device=device), own, own)
+
+
+@pair_form.register
+def _(draw: KeepTargets, b: int, device: torch.device) -> PairForm:
+    return pair_form(Identity(), b, device)
+
+
+@pair_form.register(Pairs)
+@pair_form.register(Masks)
+@pair_form.register(Resized)
+def _(draw: Pairs | Masks | Resized, b: int, device: torch.device) -> PairForm:
+    return PairForm(draw.lam.expand(b), torch.arange(b, device=device), draw.partner)
+
+
+@pair_form.register
+def _(draw: ManyPairs, b: int, device: torch.device) -> PairForm:
+    k = len(draw.lam)
+    own = torch.arange(b, device=device).repeat(k)
+    return PairForm(draw.lam.expand(k, b).flatten(), own, draw.partner.repeat(k))
+
+
+@pair_form.register
+def _(draw: Chosen, b: int, device: torch.device) -> PairForm:
+    lam, own, partner = (
+        torch.stack(parts) for parts in zip(*(pair_form(d, b, device) for d in draw.draws), strict=True)
+    )
+    row = torch.arange(b, device=device)
+    return PairForm(lam[draw.index, row], own[draw.index, row], partner[draw.index, row])
+
+
+class HardPairs:
+    """A criterion for hard labels, made one for pairs: lam crit(z, y) + (1 - lam) crit(z, y[partner]).
+
+    criterion: takes logits [n, c] and class indices [n] and gives the losses [n], as torch's do with
+    `reduction='none'`. As the criterion of a MixTask it stands in the place of one for soft targets.
+    """
+
+    def __init__(self, criterion: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self.criterion = criterion
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss of unmixed logits [n, c] against class indices [n] or one-hot targets [n, c]."""
+        return self._losses(logits, _labels(targets)).mean()
+
+    def mixed(self, draw: Draw, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss of the mixed rows' logits [n, c], or [n, r, c] at r positions.
+
+        targets: the b examples' class indices [b], or one-hot targets [b, c] or [b, r, c].
+
+        Raises:
+            UsageError: the draw mixes more than two targets.
+        """
+        labels, shape = _labels(targets), logits.shape[:-1]
+        lam, own, partner = pair_form(draw, len(labels), logits.device)
+        logits = logits.flatten(0, -2)
+        by_own = self._losses(logits, _spread(labels[own], shape))
+        by_partner = self._losses(logits, _spread(labels[partner], shape))
+        return torch.lerp(by_partner, by_own, _spread(lam, shape).to(by_own.dtype)).mean()
+
+    def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        losses = self.criterion(logits, labels)
+        if losses.shape != labels.shape:
+            raise UsageError(
+                f"the criterion of HardPairs gave {list(losses.shape)} for {len(labels)} examples; allowed "
+                "is one loss for each, as with reduction='none'"
+            )
+        return losses
+
+
+def _labels(targets: Tensor) -> Tensor:
+    return targets if targets.dim() == 1 else targets.argmax(-1)
+
+
+def _spread(rows: Tensor, shape: torch.Size) -> Tensor:
+    """Values of the rows [n], or [n, r], for logits of `shape` [n] or [n, r], flattened."""
+    return rows.view(*rows.shape, *[1] * (len(shape) - rows.dim())).expand(shape).flatten()

@@ -1,0 +1,203 @@
+"""Puzzle Mix: a mask that keeps what is salient in both images, and patches moved to where they stay seen.
+
+Notation: g the cells of the grid along a side, z the mask, 1 where the example itself is seen.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as nnf
+from torch import Generator, Tensor
+
+from .draws import Draw, Masks, Pairs
+from .graphcut import quadratic_labeling
+from .masks import check_maps
+from .mixing import _partners, mixing
+from .sampling import beta_variates
+
+_GRIDS = (2, 4, 8, 16)
+
+
+@dataclass(frozen=True, eq=False)
+class Puzzle(Masks):
+    """Masks after the patches of both images have been moved.
+
+    sources: for the example and for the partner, which patch [b, g^2] comes to each place of a g x g grid.
+    """
+
+    sources: tuple[Tensor, Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = x if x.is_floating_point() else x.float()
+        own = move_patches(x, self.sources[0])
+        other = move_patches(x[self.partner], self.sources[1])
+        return torch.lerp(other, own, self.keep.to(x.dtype))
+
+    def targets(self, targets: Tensor) -> Tensor:
+        return Pairs(self.lam, self.partner)(targets)
+
+
+@mixing
+@torch.compiler.disable
+def puzzlemix(
+    x: Tensor,
+    saliency: Tensor,
+    alpha: float = 1.0,
+    labels: int = 3,
+    beta: float = 1.2,
+    gamma: float = 0.5,
+    eta: float = 0.2,
+    transport: bool = True,
+    transport_cost: float = 0.8,
+    grid: int | None = None,
+    generator: Generator | None = None,
+) -> Draw:
+    """Mix x [b, ch, h, w] by the mask and the transport that keep most of saliency [b, h, w] (2009.06962).
+
+    The mask's energy is `mask_energy`, minimised exactly by minimum cuts; then each image's patches are
+    permuted by `best_transport`, an exact assignment. Both run on the CPU. lambda ~ Beta(alpha, alpha) is the
+    prior's; the label is by the mask's mean. grid: cells along a side; None draws 2, 4, 8 or 16, of those
+    that divide both sides.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w], or the grid does not divide its sides.
+    """
+    height, width = check_maps("puzzlemix", x)
+    g = _grid(grid, height, width, x.device, generator)
+    lam = beta_variates(1, alpha, generator=generator, device=x.device)
+    partner = _partners(x, generator)
+    salient = _shares(nnf.avg_pool2d(saliency.float(), (height // g, width // g)))
+    unary, vertical, horizontal = mask_energy(
+        _unit_range(x.float()), partner, salient, lam, labels, beta, gamma, eta
+    )
+    z = quadratic_labeling(unary, vertical, horizontal).float() / (labels - 1)
+    cost = transport_cost if transport else None
+    sources = _sources(salient, z, cost), _sources(salient[partner], 1 - z, cost)
+    keep = z.repeat_interleave(height // g, 1).repeat_interleave(width // g, 2).unsqueeze(1)
+    return Puzzle(keep, z.mean((1, 2)), partner, sources)
+
+
+def mask_energy(
+    x: Tensor,
+    partner: Tensor,
+    salient: Tensor,
+    lam: Tensor,
+    labels: int,
+    beta: float,
+    gamma: float,
+    eta: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The energy of masks (equation 4) as `quadratic_labeling` takes it: unary, vertical, horizontal.
+
+    x [b, ch, h, w] with values in 0 .. 1; salient [b, g, g], adding up to one. The unary cost is the saliency
+    that is lost, z s' + (1 - z) s, and eta / g^2 times the prior's -log Binomial(labels - 1, lam). A pair of
+    cells costs beta / 16 g times (z_i - z_j)^2 + gamma phi(z_i, z_j), where phi is the mean difference of the
+    pixels that meet there, given for masks of 0 and 1 and continued quadratically between them.
+    """
+    top, g = labels - 1, salient.shape[-1]
+    z = torch.arange(labels, device=x.device) / top
+    lost = salient[partner].unsqueeze(-1) * z + salient.unsqueeze(-1) * (1 - z)
+    unary = lost + eta / g**2 * _negative_log_prior(lam, top)
+    strength = beta / (16 * g)
+    vertical = _border_terms(x, x[partner], g)
+    horizontal = _border_terms(x.mT, x[partner].mT, g)
+    unary = unary + strength * gamma * _modular(vertical, z, 1)
+    unary = unary + strength * gamma * _modular([term.mT for term in horizontal], z, 2)
+    weights = [strength * (1 + gamma * _coupling(terms)).clamp_min(0) for terms in (vertical, horizontal)]
+    return unary, weights[0], weights[1].mT
+
+
+@torch.no_grad()
+def best_transport(salient: Tensor, z: Tensor, cost: float) -> Tensor:
+    """Which patch [b, g^2] comes to each place so that most saliency is seen (equation 6), by assignment.
+
+    A permutation of the patches that minimises the sum over patches i at places j of cost d_ij^2 / (g - 1)^2
+    - [z_j > 0] salient_i, where d is the distance; SciPy's linear_sum_assignment, one image at a time.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    g = salient.shape[-1]
+    place = torch.cartesian_prod(torch.arange(g), torch.arange(g)).double()
+    distance = torch.cdist(place, place).square() / max(1, g - 1) ** 2
+    gain = salient.flatten(1).double().cpu().unsqueeze(2) * (z.flatten(1) > 0).double().cpu().unsqueeze(1)
+    places = [linear_sum_assignment(each)[1] for each in (cost * distance - gain).numpy()]
+    return torch.tensor([list(row) for row in places]).argsort(1).to(salient.device)
+
+
+def move_patches(x: Tensor, source: Tensor) -> Tensor:
+    """x [b, ch, h, w] with the patch source[i, j] of a g x g grid at place j, source [b, g^2]."""
+    b, channels, height, width = x.shape
+    g = math.isqrt(source.shape[1])
+    patches = x.reshape(b, channels, g, height // g, g, width // g).transpose(3, 4).flatten(2, 3)
+    index = source.view(b, 1, -1, 1, 1).expand(-1, channels, -1, height // g, width // g)
+    moved = patches.gather(2, index).unflatten(2, (g, g))
+    return moved.transpose(3, 4).reshape(b, channels, height, width)
+
+
+def _sources(salient: Tensor, z: Tensor, cost: float | None) -> Tensor:
+    if cost is not None:
+        return best_transport(salient, z, cost)
+    cells = z[0].numel()
+    return torch.arange(cells, device=z.device).expand(len(z), cells)
+
+
+def _grid(
+    grid: int | None, height: int, width: int, device: torch.device, generator: Generator | None
+) -> int:
+    fitting = [g for g in _GRIDS if height % g == 0 and width % g == 0]
+    if grid is None and fitting:
+        return fitting[int(torch.randint(len(fitting), (), generator=generator, device=device))]
+    if grid is None or grid < 1 or height % grid or width % grid:
+        allowed = "a number of cells that divides both" if grid is not None else "even sides"
+        raise ValueError(f"puzzlemix with grid={grid} given images of {height} x {width}, needs {allowed}")
+    return grid
+
+
+def _shares(cells: Tensor) -> Tensor:
+    """Saliency [b, g, g] that adds up to one; even where there is none."""
+    total = cells.sum((1, 2), keepdim=True)
+    return torch.where(total > 0, cells / total.clamp_min(1e-30), 1 / cells[0].numel())
+
+
+def _unit_range(x: Tensor) -> Tensor:
+    """x [b, ch, h, w] with each channel's values over the batch stretched to 0 .. 1."""
+    low, high = x.amin((0, 2, 3), keepdim=True), x.amax((0, 2, 3), keepdim=True)
+    return (x - low) / (high - low).clamp_min(1e-12)
+
+
+def _negative_log_prior(lam: Tensor, top: int) -> Tensor:
+    """-log of the probability [top + 1] of z top successes of top; 1e-8 keeps it finite, as in their code."""
+    count = torch.arange(top + 1, device=lam.device)
+    ways = torch.tensor([math.comb(top, k) for k in range(top + 1)], device=lam.device)
+    return -(ways * lam**count * (1 - lam) ** (top - count) + 1e-8).log()
+
+
+def _border_terms(own: Tensor, other: Tensor, g: int) -> list[Tensor]:
+    """phi [b, g - 1, g] of vertical neighbours for the masks (1, 1), (1, 0), (0, 1), (0, 0), upper first.
+
+    Images are averaged over squares of up to 4 x 4 pixels; of those, the two rows that meet at a border are
+    compared: the mean absolute difference over channels and along the border.
+    """
+    height, width = own.shape[-2:]
+    pool = math.gcd(height // g, 4), math.gcd(width // g, 4)
+    per_cell = height // g // pool[0]
+    small = [nnf.avg_pool2d(image, pool) for image in (own, other)]
+    last = [image[:, :, per_cell - 1 :: per_cell][:, :, :-1] for image in small]
+    first = [image[:, :, per_cell::per_cell] for image in small]
+    difference = ((last[i] - first[j]).abs().mean(1) for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)))
+    return [term.unflatten(2, (g, -1)).mean(3) for term in difference]
+
+
+def _modular(terms: list[Tensor], z: Tensor, dim: int) -> Tensor:
+    """The part of phi that is a sum over cells, [b, g, g, labels]; neighbours lie along `dim`."""
+    both, own_first, other_first, neither = (term.unsqueeze(-1) for term in terms)
+    upper = (z * (own_first + both) + (1 - z) * (other_first + neither)) / 2
+    lower = (z * (other_first + both) + (1 - z) * (own_first + neither)) / 2
+    padding = (0, 0) * (3 - dim)
+    return nnf.pad(upper, (*padding, 0, 1)) + nnf.pad(lower, (*padding, 1, 0))
+
+
+def _coupling(terms: list[Tensor]) -> Tensor:
+    both, own_first, other_first, neither = terms
+    return (own_first + other_first - both - neither) / 2

@@ -1,0 +1,98 @@
+"""ResizeMix: the whole partner, made smaller, is pasted at a random place."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from .draws import Draw, Pairs, _floating
+from .masks import check_maps
+from .mixing import _partners, mixing
+
+
+@dataclass(frozen=True, eq=False)
+class Resized(Draw):
+    """The partner, resized to a box, replaces what was there.
+
+    top, left, height, width [1] or [b]: the box in pixels of an image of size [h, w]; lam [1] or [b]: the
+    share of the image outside of it; partner [b].
+    """
+
+    top: Tensor
+    left: Tensor
+    height: Tensor
+    width: Tensor
+    size: tuple[int, int]
+    lam: Tensor
+    partner: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = _floating(x)
+        rows = _resizing(self.top, self.height, self.size[0]).to(x.dtype).unsqueeze(1)
+        columns = _resizing(self.left, self.width, self.size[1]).to(x.dtype).unsqueeze(1)
+        with torch.autocast(x.device.type, enabled=False):
+            pasted = rows @ x[self.partner] @ columns.mT
+        return torch.where(self.keep, x, pasted)
+
+    @property
+    def keep(self) -> Tensor:
+        """Booleans [1 or b, 1, h, w]: true outside of the box."""
+        rows = _inside(self.top, self.height, self.size[0])
+        columns = _inside(self.left, self.width, self.size[1])
+        return ~(rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+
+    def targets(self, targets: Tensor) -> Tensor:
+        return Pairs(self.lam, self.partner)(targets)
+
+
+@mixing
+def resizemix(
+    x: Tensor,
+    tau: tuple[float, float] = (0.1, 0.8),
+    per_sample: bool = False,
+    generator: Generator | None = None,
+) -> Draw:
+    """Paste the partner, resized by a factor uniform in `tau`, into x [b, ch, h, w] (arXiv:2012.11101, 3.2).
+
+    The patch has the sides round(factor h) and round(factor w), at least a pixel, and any place inside the
+    image with equal probability; the label is by area. Resizing is bilinear with antialiasing.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w]; tau is not 0 <= low <= high <= 1.
+    """
+    size = check_maps("resizemix", x)
+    low, high = tau
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"tau={tau} given, a pair (low, high) with 0 <= low <= high <= 1 is needed")
+    uniform = torch.rand(3, len(x) if per_sample else 1, generator=generator, device=x.device)
+    factor = low + (high - low) * uniform[0]
+    height, width = ((factor * side).round().long().clamp_min(1) for side in size)
+    top = _place(uniform[1], size[0] - height)
+    left = _place(uniform[2], size[1] - width)
+    lam = 1 - (height * width) / (size[0] * size[1])
+    return Resized(top, left, height, width, size, lam, _partners(x, generator))
+
+
+def _place(uniform: Tensor, last: Tensor) -> Tensor:
+    """A whole number from 0 to `last`, all equally likely."""
+    return torch.minimum((uniform * (last + 1)).long(), last)
+
+
+def _inside(start: Tensor, extent: Tensor, length: int) -> Tensor:
+    """Booleans [k, length]: the cells from start to start + extent."""
+    cell = torch.arange(length, device=start.device)
+    return (cell >= start.unsqueeze(1)) & (cell < (start + extent).unsqueeze(1))
+
+
+def _resizing(start: Tensor, extent: Tensor, length: int) -> Tensor:
+    """Weights [k, length, length] that resize a side to `extent` cells from `start` on; zero outside.
+
+    A triangle as wide as two of the smaller image's cells, centred on each of them: bilinear interpolation
+    with antialiasing, as torch's interpolate and torchvision have it.
+    """
+    scale = (length / extent).view(-1, 1, 1)
+    cell = torch.arange(length, device=start.device) + 0.5
+    centre = (cell - start.unsqueeze(1)).unsqueeze(2) * scale
+    weights = (1 - (cell - centre).abs() / scale).clamp_min(0)
+    weights = weights * _inside(start, extent, length).unsqueeze(2)
+    return weights / weights.sum(dim=2, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)

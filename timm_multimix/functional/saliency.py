@@ -1,0 +1,54 @@
+"""Saliency maps [b, h, w] for the guided mixers: of the images alone, or of a guide from the model."""
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+# The paper's working size, and the smoothing of its authors' code at that size.
+_SIDE = 64
+_SIGMA = 2.5
+
+
+def spectral_residual(images: Tensor) -> Tensor:
+    """Static saliency [b, h, w] of images [b, ch, h, w] by the spectral residual (Hou and Zhang, CVPR 2007).
+
+    What the logarithmic amplitude spectrum has beyond its own 3 x 3 average, brought back with the phase,
+    squared and smoothed (equations 3 to 5). Channels are averaged first, and pictures of more than 64 pixels
+    made that small, where the method works. Needs no network; float32.
+    """
+    height, width = images.shape[-2:]
+    grey = images.float().mean(1, keepdim=True)
+    scale = _SIDE / max(height, width, _SIDE)
+    sides = (max(1, round(height * scale)), max(1, round(width * scale)))
+    spectrum = torch.fft.fft2(nnf.interpolate(grey, sides, mode="bilinear", antialias=True))
+    logarithm = (spectrum.abs() + 1e-8).log()
+    residual = logarithm - nnf.avg_pool2d(nnf.pad(logarithm, (1, 1, 1, 1), "replicate"), 3, 1)
+    picture = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
+    smooth = _blur(_blur(picture, -1), -2)
+    return nnf.interpolate(smooth, (height, width), mode="bilinear").squeeze(1)
+
+
+def gradient_saliency(gradient: Tensor) -> Tensor:
+    """Saliency [b, h, w] of the loss's gradient [b, ch, h, w]: its root mean square over the channels."""
+    return gradient.float().square().mean(1).sqrt()
+
+
+def feature_attention(features: Tensor) -> Tensor:
+    """Attention [b, h, w] of feature maps [b, d, h, w] that knows no classes, adding up to one.
+
+    relu(z . GAP(z)) at every position, as in Dense MultiMix. The mean over channels, which would be simpler,
+    is the same everywhere behind a layer normalisation.
+    """
+    wide = features.float()
+    attention = (wide * wide.mean((2, 3), keepdim=True)).sum(1).relu() + 1e-6
+    return attention / attention.sum((1, 2), keepdim=True)
+
+
+def _blur(picture: Tensor, dim: int) -> Tensor:
+    """Gaussian smoothing of [b, 1, h, w] along one side; values go on beyond the border as they end."""
+    radius = round(3 * _SIGMA)
+    offset = torch.arange(-radius, radius + 1, device=picture.device)
+    kernel = torch.exp(-offset.square() / (2 * _SIGMA**2))
+    kernel = (kernel / kernel.sum()).view((1, 1, 1, -1) if dim == -1 else (1, 1, -1, 1))
+    padding = (radius, radius, 0, 0) if dim == -1 else (0, 0, radius, radius)
+    return nnf.conv2d(nnf.pad(picture, padding, "replicate"), kernel)

@@ -1,0 +1,117 @@
+"""TransMix and TokenMix: labels by what a transformer attends to, or by where its class is seen."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Generator, Tensor
+
+from .draws import Draw, Masks, Pairs
+from .masks import check_maps
+from .mixing import _partners, mixing
+from .saliencymix import resize_mask
+
+# Log-uniform within (0.3, 1 / 0.3), as in BEiT's block masking, which TokenMix takes over.
+_LONGEST = math.log(1 / 0.3)
+_PROPOSALS = 24
+
+
+def attended(draw: Masks, attention: Tensor, area: float = 0.0) -> Masks:
+    """The draw with lambda by attention [b, h', w'] on the mixed images (TransMix, arXiv:2111.09833, eq. 4).
+
+    lambda_i is the share of the attention that falls on what example i kept, by the mask at the attention's
+    size (nearest neighbour). `area`: the share that the old lambda, by area, keeps in it.
+    """
+    keep = resize_mask(draw.keep, *attention.shape[-2:]).squeeze(1).to(attention.dtype)
+    share = (attention * keep).sum((1, 2)) / attention.sum((1, 2))
+    return replace(draw, lam=area * draw.lam + (1 - area) * share)
+
+
+@dataclass(frozen=True, eq=False)
+class Scored(Draw):
+    """Mixes as the mask does; the targets of an example and its partner have scores [b] of their own.
+
+    A row of the targets adds up to the sum of the two scores, which need not be one.
+    """
+
+    mask: Masks
+    own: Tensor
+    other: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.mask(x)
+
+    def targets(self, targets: Tensor) -> Tensor:
+        targets = targets if targets.is_floating_point() else targets.float()
+        mass = (self.own + self.other).to(targets.dtype)
+        share = (self.own / (self.own + self.other).clamp_min(1e-12)).to(targets.dtype)
+        mixed = Pairs(share, self.mask.partner)(targets)
+        return mixed * mass.view(-1, *[1] * (targets.dim() - 1))
+
+
+@mixing
+def tokenmix(
+    x: Tensor,
+    activation: Tensor,
+    ratio: float = 0.5,
+    min_tokens: int = 14,
+    normalize: bool = False,
+    generator: Generator | None = None,
+) -> Draw:
+    """Replace blocks of tokens of x [b, ch, h, w] by a partner's (arXiv:2207.08409, section 3).
+
+    One mask for the batch, on the grid of the activation maps [b, h', w']: blocks (see `block_mask`) until
+    the share `ratio` of the tokens is replaced. An example's label has as its score the share of its
+    activation that stayed, the partner's that of its own that came; `normalize`: brought to a sum of one.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w], ratio is not within 0 and 1, or min_tokens is below one.
+    """
+    height, width = check_maps("tokenmix", x)
+    rows, columns = activation.shape[-2:]
+    replaced = block_mask(rows, columns, ratio, min_tokens, x.device, generator)
+    partner = _partners(x, generator)
+    keep = ~resize_mask(replaced.view(1, 1, *replaced.shape), height, width)
+    mask = Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), partner)
+    share = activation.float() / activation.float().sum((1, 2), keepdim=True).clamp_min(1e-12)
+    own, other = (share * ~replaced).sum((1, 2)), (share * replaced).sum((1, 2))[partner]
+    total = (own + other).clamp_min(1e-12)
+    return Scored(mask, own / total, other / total) if normalize else Scored(mask, own, other)
+
+
+def block_mask(
+    rows: int, columns: int, ratio: float, min_tokens: int, device: torch.device, generator: Generator | None
+) -> Tensor:
+    """Booleans [rows, columns] of several blocks that together cover round(ratio rows columns) cells.
+
+    A block has an area uniform between `min_tokens` and what is still to be covered, and an aspect ratio
+    log-uniform within (0.3, 1 / 0.3); one that would cover too much, or nothing new, is left out, of 24
+    proposals in all. What they leave to be covered is filled by single cells at random, so that the count
+    is exact. Nothing waits for the device.
+
+    Raises:
+        ValueError: ratio is not within 0 and 1, or min_tokens is below one.
+    """
+    if not 0 <= ratio <= 1 or min_tokens < 1:
+        raise ValueError(f"ratio={ratio}, min_tokens={min_tokens} given, allowed are 0 to 1 and at least 1")
+    goal = round(ratio * rows * columns)
+    share, stretch, down, right = torch.rand(4, _PROPOSALS, generator=generator, device=device)
+    stretch = ((stretch - 0.5) * _LONGEST).exp()
+    mask = torch.zeros(rows, columns, dtype=torch.bool, device=device)
+    for k in range(_PROPOSALS):
+        left = goal - mask.sum(dtype=torch.float32)
+        side = (left.clamp_max(min_tokens).lerp(left, share[k])).sqrt()
+        vertical = _interval(rows, side * stretch[k], down[k])
+        fresh = vertical.unsqueeze(1) & _interval(columns, side / stretch[k], right[k]) & ~mask
+        mask = mask | (fresh & (fresh.sum() <= left))
+    order = mask.float() * 2 + torch.rand(rows, columns, generator=generator, device=device)
+    rank = order.flatten().argsort(descending=True).argsort().view(rows, columns)
+    return rank < goal
+
+
+def _interval(length: int, extent: Tensor, uniform: Tensor) -> Tensor:
+    """Booleans [length]: an interval of `extent` rounded cells at a uniform place inside."""
+    extent = extent.round().clamp(1, length)
+    start = ((length - extent + 1) * uniform).floor()
+    cell = torch.arange(length, device=extent.device)
+    return (cell >= start) & (cell < start + extent)

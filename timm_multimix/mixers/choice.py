@@ -1,0 +1,54 @@
+"""`per_sample(a | b)`: the mixer is chosen anew for every example of the batch."""
+
+from functools import partial
+
+from torch import Tensor
+
+from ..errors import UsageError
+from ..functional import Draw, choose_per_sample
+from .mixer import Branches, Context, Mixer
+
+PER_SAMPLE = "per_sample"
+_PLACES = ("input", "hidden")
+
+
+def per_sample(branches: Branches) -> Mixer:
+    """One mixer that is, for each example, one of several, drawn on the device in proportion to the weights.
+
+    So also a share of the examples is mixed and the rest left alone: `per_sample(0.5*none | 0.5*mixup)`. An
+    example that is mixed may meet any example of the batch. Every mixer draws for the whole batch, which
+    costs as much as all of them together.
+
+    Raises:
+        UsageError: the mixers are at different places or layers, or at the classifier, or give more or fewer
+            rows than there are examples.
+    """
+    mixers = tuple(mixer for _, mixer in branches)
+    for mixer in mixers:
+        if not mixer.row_per_example:
+            raise UsageError(
+                f"{PER_SAMPLE} given {mixer.name}, which makes rows of its own; allowed are mixers that give "
+                "one row for each example"
+            )
+        if mixer.complete is not None:
+            raise UsageError(
+                f"{PER_SAMPLE} given {mixer.name}, whose labels come from the pass over the mixed batch; "
+                "allowed are mixers that know their labels when they draw"
+            )
+    mixing = [mixer for mixer in mixers if mixer.name != "none"] or list(mixers)
+    places = dict.fromkeys(_place_of(mixer) for mixer in mixing)
+    if len(places) > 1 or mixing[0].place not in _PLACES:
+        given = ", ".join(f"{mixer.name} at {_place_of(mixer)}" for mixer in mixing)
+        raise UsageError(f"{PER_SAMPLE} given {given}; allowed are mixers at the input or at the same layers")
+    name = " | ".join(f"{weight:g}*{mixer.name}" for weight, mixer in branches)
+    sample = partial(_sample, branches)
+    return Mixer(f"{PER_SAMPLE}({name})", sample, mixing[0].place, mixing[0].layers, parts=mixers)
+
+
+def _sample(branches: Branches, x: Tensor, context: Context) -> Draw:
+    draws = [mixer.sample(x, context) for _, mixer in branches]
+    return choose_per_sample(draws, [weight for weight, _ in branches], len(x), x.device, context.generator)
+
+
+def _place_of(mixer: Mixer) -> str:
+    return f"{mixer.place} {mixer.layers}" if mixer.place == "hidden" else mixer.place

@@ -1,0 +1,1 @@
+"""What a spec does, as a picture."""

@@ -1,0 +1,70 @@
+"""The density of lambda: Beta for pairs, and the marginals of Dirichlet for tuples."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.stats import beta
+
+from timm_multimix.mixers import Mixer
+
+_CONCENTRATIONS = 64
+
+
+@dataclass(frozen=True)
+class Density:
+    """The weight of one of m examples, Dirichlet(alpha); alpha (low, high) is uniform between the two."""
+
+    low: float
+    high: float
+    m: int
+
+    @property
+    def label(self) -> str:
+        """The distribution, written out."""
+        alpha = f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
+        if self.m == 2:
+            return f"Beta, alpha = {alpha}"
+        return f"Dirichlet marginal, alpha = {alpha}, m = {self.m}"
+
+    @property
+    def points(self) -> bool:
+        """Whether lambda is 0 or 1 and has no density."""
+        return self.high == 0 or self.m == 1
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The density at x, within 0 and 1: the mean over alpha of Beta(alpha, (m - 1) alpha)."""
+        return np.asarray(beta.pdf(x[:, None], self._alphas, (self.m - 1) * self._alphas).mean(1))
+
+    @property
+    def end(self) -> float:
+        """The part of 0 to 1 that is worth showing: all of it for pairs, else up to the last thousandth."""
+        if self.points or self.m == 2:
+            return 1.0
+        return float(beta.ppf(0.999, self._alphas, (self.m - 1) * self._alphas).max())
+
+    @property
+    def _alphas(self) -> np.ndarray:
+        middles = (np.arange(_CONCENTRATIONS) + 0.5) / _CONCENTRATIONS
+        return self.low + (self.high - self.low) * (middles if self.low < self.high else middles[:1])
+
+
+def densities(mixer: Mixer, b: int) -> list[Density]:
+    """Those of a mixer's lambdas for batches of b, each once; none where it draws no lambda from alpha."""
+    found = []
+    for part in mixer.parts or (mixer,):
+        arguments = arguments_of(part)
+        if (alpha := arguments.get("alpha")) is not None:
+            low, high = alpha if isinstance(alpha, tuple) else (alpha, alpha)
+            m = min(arguments["m"] or b, b) if "m" in arguments else 2
+            found.append(Density(low, high, m))
+    return list(dict.fromkeys(found))
+
+
+def arguments_of(mixer: Mixer) -> dict[str, Any]:
+    """The arguments that a mixer draws with: those which its entry point has bound to `sample`."""
+    if not isinstance(mixer.sample, partial):
+        return {}
+    bound = (*mixer.sample.args, *mixer.sample.keywords.values())
+    return {name: value for part in bound if isinstance(part, dict) for name, value in part.items()}

@@ -1,0 +1,116 @@
+"""The numbers behind the pictures: draws made on examples, and the weights that are in them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from timm_multimix.errors import UsageError
+from timm_multimix.functional import Draw
+from timm_multimix.mixers import Context, Mixer
+from timm_multimix.randomness import choice_generator, draw_generator
+from timm_multimix.sites.attention import WatchedAttention
+from timm_multimix.sites.guides import compute_guide
+from timm_multimix.sites.positions import dense_forward
+
+from .examples import Examples
+
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One mixed example.
+
+    image [ch, h, w]: the mix; sources: numbers of the two examples that are most in it, or of the only one,
+    the example whose row this is first; share [h, w]: the weight of the first at every pixel; weights [b]: of
+    all examples in the mix, averaged over pixels; target [b]: of their labels.
+    """
+
+    image: Tensor
+    sources: tuple[int, ...]
+    share: Tensor
+    weights: Tensor
+    target: Tensor
+
+    @property
+    def masked(self) -> bool:
+        """Whether the weight is not the same at all pixels."""
+        return bool(self.share.max() - self.share.min() > 1e-4)
+
+
+def needs_model(mixer: Mixer) -> bool:
+    """Whether the mixer draws by what a model computes."""
+    return mixer.guided or mixer.place == "positions"
+
+
+def make_draw(mixer: Mixer, examples: Examples, seed: int, step: int) -> Draw:
+    """The draw of one step, as training would make it on these examples.
+
+    Raises:
+        UsageError: the mixer needs a model and there is none, or it does not work with this one.
+    """
+    images = examples.inputs
+    context = Context(draw_generator(seed, step, images.device))
+    if not needs_model(mixer):
+        return mixer.sample(images, context)
+    if examples.model is None:
+        raise UsageError(f"{mixer.name} draws by what a model computes; give one with --model")
+    model = examples.model.model
+    for guide in mixer.guides:
+        setattr(context, guide, compute_guide(guide, model, images, examples.model_labels))
+    if mixer.place == "positions":
+        dense = dense_forward(model, images)
+        context.attention = dense.attention
+        return mixer.sample(dense.positions.transpose(0, 1), context)
+    draw = mixer.sample(images, context)
+    if mixer.complete is None:
+        return draw
+    mixed = draw(images)
+    with torch.no_grad(), WatchedAttention(model, mixed) as watched:
+        model(mixed)
+    return mixer.complete(draw, watched.class_attention())
+
+
+def make_sample(mixer: Mixer, examples: Examples, seed: int, step: int, of: int) -> Sample:
+    """One row of the draw of this step: over the first `of` steps they are evenly spaced in the batch."""
+    draw = make_draw(mixer.choose(choice_generator(seed, step)), examples, seed, step)
+    target = draw.targets(torch.eye(len(examples.pixels)))
+    row = step * len(target) // of
+    shares = pixel_weights(draw, examples.pixels, row)
+    weights = shares.mean((1, 2))
+    first, second = weights.topk(2).indices.tolist()
+    if second == row % len(weights):
+        first, second = second, first
+    sources = tuple(number for number in (first, second) if weights[number] > _LEAST)
+    return Sample(draw(examples.pixels)[row], sources, shares[sources[0]], weights, target[row])
+
+
+def pixel_weights(draw: Draw, pixels: Tensor, row: int) -> Tensor:
+    """The weight [b, h, w] of every example at every pixel of a row of the mix.
+
+    That is the mix of pictures which are 1 for this example and 0 for all others, for any draw that
+    interpolates, cuts or moves: no draw needs to tell how it is made.
+    """
+    weights = []
+    for number in range(len(pixels)):
+        alone = torch.zeros(len(pixels), 1, *pixels.shape[-2:])
+        alone[number] = 1
+        weights.append(draw(alone)[row, 0])
+    return torch.stack(weights)
+
+
+def tuple_weights(draw: Draw, b: int) -> Tensor:
+    """The weights [n, b] of b examples in every row of a draw; dense, [r, n, b]."""
+    return draw.targets(torch.eye(b))
+
+
+def sorted_weights(weights: Tensor) -> Tensor:
+    """Weights [n, b], largest first in every row, and rows from the fewest effective examples to the most."""
+    ranked = weights.sort(dim=1, descending=True).values
+    return ranked[effective_number(ranked).argsort()]
+
+
+def effective_number(weights: Tensor) -> Tensor:
+    """1 / sum w^2 of weights [..., b]: as many examples with equal weights have the same sum of squares."""
+    return 1 / weights.square().sum(-1)

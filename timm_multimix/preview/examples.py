@@ -1,0 +1,105 @@
+"""What a mixer is shown on: a few pictures of a dataset with their labels, and a model where one is needed."""
+
+from argparse import Namespace
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from timm_multimix.data.images import to_channels
+from timm_multimix.data.measured import Relabelled, Split, load_split
+from timm_multimix.data.transforms import create_evaluation_transform
+from timm_multimix.errors import UsageError
+from timm_multimix.evaluation.classifier import Classifier, load_classifier, run_folder
+from timm_multimix.evaluation.job import count_outputs, has_classes
+from timm_multimix.evaluation.pictures import match_classes
+
+_SIDE = 224
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pixels [b, ch, h, w] in [0, 1], labels [b] and class names; the model, and its own labels [b]."""
+
+    pixels: Tensor
+    labels: Tensor
+    class_names: list[str]
+    model: Classifier | None = None
+    model_labels: Tensor | None = None
+
+    @property
+    def inputs(self) -> Tensor:
+        """The pictures as the model takes them; the pixels where there is none."""
+        model = self.model
+        return self.pixels if model is None else self.pixels.sub(model.mean).div(model.std)
+
+
+def load_examples(options: Namespace) -> Examples:
+    """The examples that the options ask for, drawn from the evaluation split without repetition.
+
+    Raises:
+        UsageError: a dataset or model that cannot be opened, or classes that do not agree.
+    """
+    split = load_split(
+        options.dataset,
+        val_split=options.val_split,
+        image_column=options.image_column,
+        label_column=options.label_column,
+    )
+    model = load_model(options, split) if options.model else None
+    side = options.img_size or split.defaults.get("img_size") or _SIDE
+    transform = model.data_config if model else _plain_transform(side)
+    pixels, labels = read_examples(split, choose(len(split.source), options.batch_size, options.seed), transform)
+    return Examples(pixels, labels, split.class_names, model, _labels_of(model, split, labels))
+
+
+def load_model(options: Namespace, split: Split) -> Classifier:
+    """The model as `evaluate` loads it; without weights of its own it takes the dataset's size and classes."""
+    size = options.img_size
+    if size is None and not has_classes(options, run_folder(options.model)):
+        size = split.defaults.get("img_size")
+    wanted = Namespace(**(vars(options) | {"img_size": size}))
+    return load_classifier(wanted, lambda: len(split.class_names))
+
+
+def choose(length: int, count: int, seed: int) -> list[int]:
+    """`count` of `length` numbers, all different, at random.
+
+    Raises:
+        UsageError: the dataset has a single example.
+    """
+    if length < 2:
+        raise UsageError(f"the dataset has {length} example, at least two are needed to mix")
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(length, generator=generator)[:count].tolist()
+
+
+def read_examples(split: Split, indices: list[int], config: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Pixels in [0, 1], cut and resized as for evaluation, and labels."""
+    channels = config["input_size"][0]
+    plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
+    transform = create_evaluation_transform(config | plain)
+    pixels, labels = [], []
+    for index in indices:
+        image, label = split.source[index]
+        pixels.append(transform(to_channels(image, channels, lambda i=index: split.source.describe(i))))
+        labels.append(label)
+    return torch.stack(pixels), torch.tensor(labels)
+
+
+def _plain_transform(side: int) -> dict[str, Any]:
+    return {
+        "input_size": (3, side, side),
+        "crop_pct": 1.0,
+        "crop_mode": "center",
+        "interpolation": "bicubic",
+    }
+
+
+def _labels_of(model: Classifier | None, split: Split, labels: Tensor) -> Tensor | None:
+    """The model's numbers for the labels, matched by name."""
+    if model is None:
+        return None
+    source = match_classes(split, model.label_names, count_outputs(model))
+    return torch.tensor(source.numbers)[labels] if isinstance(source, Relabelled) else labels

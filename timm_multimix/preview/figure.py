@@ -1,0 +1,184 @@
+"""Panels as one figure: a grid of examples or pictures of weights on the left, densities on the right."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .draws import Sample
+from .examples import Examples
+from .panels import Panel, Weights
+
+OWN, OTHER, GREY = "#1f77b4", "#ff7f0e", "0.6"
+_WIDTH, _TITLE, _CELL, _PLOT = 12.0, 0.45, 1.7, 2.9
+_DENSITY_SHARE = 0.3
+_MOST_BARS = 4
+_MOST_LETTERS = 18
+
+
+def draw_panels(panels: list[Panel], examples: Examples) -> Any:
+    """A figure with a panel below the other."""
+    from matplotlib.figure import Figure
+
+    heights = [body_height(panel) for panel in panels]
+    figure = Figure(figsize=(_WIDTH, sum(heights) + _TITLE * len(panels)), layout="constrained")
+    ratios = [inches for body in heights for inches in (_TITLE, body)]
+    parts = figure.subfigures(len(ratios), 1, height_ratios=ratios)
+    for title, body, panel in zip(parts[::2], parts[1::2], panels, strict=True):
+        title.text(0.01, 0.45, panel.title, va="center", fontsize=13, fontweight="bold")
+        draw_panel(body, panel, examples)
+    return figure
+
+
+def body_height(panel: Panel) -> float:
+    """Of a panel without its title, in inches."""
+    if panel.samples:
+        return max(_CELL * len(panel.samples) + 0.3, _PLOT)
+    return _PLOT if panel.weights or panel.densities else 0.3
+
+
+def draw_panel(body: Any, panel: Panel, examples: Examples) -> None:
+    """Examples or weights on the left, densities on the right."""
+    left, right = body.subfigures(1, 2, width_ratios=(1 - _DENSITY_SHARE, _DENSITY_SHARE))
+    if panel.samples:
+        draw_samples(left, panel.samples, examples)
+    elif panel.weights:
+        draw_weights(left, panel.weights)
+    if panel.densities:
+        rest = body_height(panel) - _PLOT
+        top = right.subfigures(2, 1, height_ratios=(_PLOT, rest))[0] if rest > 0.2 else right
+        draw_densities(top, panel)
+
+
+def draw_samples(part: Any, samples: list[Sample], examples: Examples) -> None:
+    """A row for each mixed example: the sources, the mask where there is one, the mix, its label as bars."""
+    masked = any(sample.masked for sample in samples)
+    columns = ["example", "partner", *(["mask"] if masked else []), "mix", "label"]
+    ratios = [1.0] * (len(columns) - 1) + [1.3]
+    grid = part.subplots(len(samples), len(columns), squeeze=False, width_ratios=ratios)
+    for panel, title in zip(grid[0], columns, strict=True):
+        panel.set_title(title, fontsize=11)
+    for row, sample in zip(grid, samples, strict=True):
+        draw_sources(row[0], row[1], sample, examples)
+        if masked:
+            draw_mask(row[2], sample)
+        show(row[-2], sample.image)
+        draw_label(row[-1], sample, examples)
+    for panel in grid[:-1, -1]:
+        panel.set_xticklabels([])
+
+
+def draw_sources(first: Any, second: Any, sample: Sample, examples: Examples) -> None:
+    """The one or two examples that are most in the mix, framed in the colours of their bars."""
+    for panel, number, colour in zip((first, second), sample.sources, (OWN, OTHER), strict=False):
+        show(panel, examples.pixels[number], colour)
+        name = shorten(examples.class_names[int(examples.labels[number])])
+        panel.set_xlabel(f"{name}: {sample.weights[number]:.0%}", fontsize=9, color=colour, labelpad=3)
+    if len(sample.sources) == 1:
+        second.set_axis_off()
+        second.text(0.5, 0.5, "none", ha="center", va="center", color=GREY, transform=second.transAxes)
+    elif more := int((sample.weights > 1e-6).sum()) - 2:
+        second.set_ylabel(f"and {more} more", fontsize=9, color=GREY)
+        second.yaxis.set_label_position("right")
+
+
+def draw_mask(panel: Any, sample: Sample) -> None:
+    """The weight of the first source at every pixel, from the other's colour to its own."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("mask", [OTHER, "white", OWN])
+    panel.imshow(sample.share, cmap=colours, vmin=0, vmax=1)
+    frame(panel, "0.3")
+
+
+def draw_label(panel: Any, sample: Sample, examples: Examples) -> None:
+    """The weights of the classes in the label, the largest at the top."""
+    names, weights, colours = label_bars(sample, examples)
+    panel.barh(range(len(names)), weights, color=colours, height=0.7)
+    panel.set(xlim=(0, 1), ylim=(_MOST_BARS - 0.5, -0.5), xticks=[0, 0.5, 1], yticks=[])
+    panel.tick_params(labelsize=8)
+    panel.spines[["top", "right"]].set_visible(False)
+    for place, (name, weight) in enumerate(zip(names, weights, strict=True)):
+        inside = weight > 0.55
+        x, colour = (0.02, "white") if inside else (weight + 0.03, "black")
+        panel.text(x, place, f"{name}  {weight:.2f}", va="center", fontsize=9, color=colour)
+
+
+def label_bars(sample: Sample, examples: Examples) -> tuple[list[str], list[float], list[str]]:
+    """Names, weights and colours of the classes with the most weight, and one bar for all others together."""
+    classes = torch.zeros(len(examples.class_names)).index_add(0, examples.labels, sample.target)
+    order = [int(place) for place in classes.argsort(descending=True, stable=True) if classes[place] > 1e-4]
+    shown = order if len(order) <= _MOST_BARS else order[: _MOST_BARS - 1]
+    mine = [int(examples.labels[number]) for number in sample.sources]
+    colours = [(OWN, OTHER)[mine.index(place)] if place in mine else GREY for place in shown]
+    names = [shorten(examples.class_names[place]) for place in shown]
+    weights = [float(classes[place]) for place in shown]
+    if rest := order[len(shown) :]:
+        names.append(f"{len(rest)} others")
+        weights.append(float(classes[rest].sum()))
+        colours.append(GREY)
+    return names, weights, colours
+
+
+def draw_weights(part: Any, drawn: list[Weights]) -> None:
+    """Tuples by examples, as pictures of one scale."""
+    from matplotlib.colors import PowerNorm
+
+    columns = max(int((weights.weights > 1e-3).any(0).sum()) for weights in drawn)
+    norm = PowerNorm(0.5, 0, max(float(weights.weights.max()) for weights in drawn))
+    panels = part.subplots(1, len(drawn), squeeze=False, sharey=True)[0]
+    for panel, weights in zip(panels, drawn, strict=True):
+        n, b = weights.weights.shape
+        picture = panel.imshow(
+            weights.weights[:, :columns],
+            norm=norm,
+            aspect="auto",
+            interpolation="nearest",
+            extent=(0.5, columns + 0.5, n, 0),
+        )
+        panel.set_title(f"{weights.title}\neffectively {weights.effective:.1f} of {b}", fontsize=10)
+        panel.set_xlabel("example, by its weight", fontsize=9)
+        panel.tick_params(labelsize=8)
+    panels[0].set_ylabel("tuple, by its effective number", fontsize=9)
+    part.colorbar(picture, ax=list(panels), label="weight", pad=0.02)
+
+
+def draw_densities(part: Any, panel: Panel) -> None:
+    """The densities of lambda; below the axis, the weights of the first sources in the labels shown."""
+    plot = part.subplots()
+    end = max(density.end for density in panel.densities)
+    x = np.linspace(0.002, 0.998, 499) * end
+    for density, colour in zip(panel.densities, ("0.2", OWN, OTHER, "C2", "C3"), strict=False):
+        if density.points:
+            plot.plot([0, 1], [1, 1], "o", color=colour, label=density.label)
+        else:
+            y = density(x)
+            plot.plot(x, y, color=colour, label=density.label)
+            plot.fill_between(x, y, color=colour, alpha=0.12, linewidth=0)
+    values = [float(sample.target[sample.sources[0]]) for sample in panel.samples]
+    plot.plot(values, [0] * len(values), "^", color=OWN, clip_on=False, ms=7, label="shown on the left" if values else None)
+    tops = [float(np.quantile(density(x), 0.97)) for density in panel.densities if not density.points]
+    plot.set(xlim=(0, end), ylim=(0, 1.25 * max([1.0, *tops])), xlabel="lambda", ylabel="density")
+    plot.spines[["top", "right"]].set_visible(False)
+    plot.tick_params(labelsize=8)
+    plot.legend(fontsize=8, frameon=False, loc="upper right")
+
+
+def show(panel: Any, image: Tensor, colour: str = "0.3") -> None:
+    """A picture [ch, h, w] in a frame."""
+    picture = image.clamp(0, 1).permute(1, 2, 0)
+    panel.imshow(picture.squeeze(-1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    frame(panel, colour)
+
+
+def frame(panel: Any, colour: str) -> None:
+    """A frame without ticks."""
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set(color=colour, linewidth=2)
+
+
+def shorten(name: str) -> str:
+    """A class's name in few letters; dollars would be read as formulas."""
+    short = name if len(name) <= _MOST_LETTERS else name[: _MOST_LETTERS - 1] + "\u2026"
+    return short.replace("$", r"\$")

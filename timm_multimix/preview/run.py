@@ -1,0 +1,48 @@
+"""A preview from options to a file."""
+
+import os
+import warnings
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from timm_multimix.errors import UsageError
+from timm_multimix.mixers import create_mixer
+from timm_multimix.train.model import attempt
+
+from .draws import needs_model
+from .examples import load_examples
+from .figure import draw_panels
+from .panels import Panel, make_panels
+
+
+def run(options: Namespace) -> list[Panel]:
+    """Draw the spec of the options into their file; gives what is in the picture.
+
+    Raises:
+        UsageError: a mistake in the options, before anything is written.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warns of training, where nothing is trained
+        branches = create_mixer(options.mix).branches
+    guided = [mixer.name for _, mixer in branches if needs_model(mixer)]
+    if guided and options.model is None:
+        raise UsageError(f"{guided[0]} draws by what a model computes; give one with --model")
+    examples = load_examples(options)
+    panels = attempt(
+        f"preview of {options.mix}",
+        lambda: make_panels(branches, examples, options.examples, options.seed),
+    )
+    write(draw_panels(panels, examples), options.out)
+    return panels
+
+
+def write(figure: Any, file: Path) -> None:
+    """Write a figure whole, or say why not."""
+    temporary = file.with_name(f".tmp-{file.name}")
+    try:
+        figure.savefig(temporary, dpi=120)
+        os.replace(temporary, file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"--out {file}: it cannot be written ({error.strerror})") from error

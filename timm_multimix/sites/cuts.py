@@ -1,0 +1,111 @@
+"""Where a network is cut at a layer: what has to be mixed there, so that no path goes round the mixing."""
+
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from ..errors import UsageError
+
+
+class Cut(NamedTuple):
+    """The module whose output is mixed, and inputs (module, index) of later ones that come from before it.
+
+    width: the number of the output's channels, where the model tells it.
+    """
+
+    output: str
+    inputs: tuple[tuple[str, int], ...] = ()
+    width: int | None = None
+
+
+# By class and stage, where feature_info names no module of the model, or one that other paths go round.
+_CUTS: dict[str, dict[str, Cut]] = {
+    "HighResolutionNet": {"stem": Cut("act2"), "stage1": Cut("layer1")},
+    "NASNetALarge": {
+        "cell_stem_1.conv_1x1.act": Cut("cell_stem_0", (("cell_stem_1", 0),)),
+        "reduction_cell_0.conv_1x1.act": Cut("cell_5", (("reduction_cell_0", 1), ("cell_6", 1))),
+        "reduction_cell_1.conv_1x1.act": Cut("cell_11", (("reduction_cell_1", 1), ("cell_12", 1))),
+    },
+    "PNASNet5Large": {
+        "cell_stem_1.conv_1x1.act": Cut("cell_stem_0", (("cell_stem_1", 0),)),
+        "cell_4.conv_1x1.act": Cut("cell_3", (("cell_4", 0),)),
+        "cell_8.conv_1x1.act": Cut("cell_7", (("cell_8", 0),)),
+    },
+    # The head reads a hidden state of every stage.
+    "EfficientViM": {
+        f"stages.{k}": Cut(
+            f"stages.{k}", tuple((f"{heads}.{i}", 0) for heads in ("heads", "heads_dist") for i in range(k))
+        )
+        for k in range(1, 8)
+    },
+}
+
+
+def find_cut(model: nn.Module, layer: int | str) -> Cut:
+    """The cut that a layer names: the k-th stage of the model's feature_info, or a module's own name.
+
+    Raises:
+        UsageError: there is no such stage or module; the message lists the stages.
+    """
+    stages = stage_names(model)
+    if isinstance(layer, int) and not 1 <= layer <= len(stages):
+        raise UsageError(f"layer {layer} given, the stages of {type(model).__name__} are {_numbered(stages)}")
+    name = stages[layer - 1] if isinstance(layer, int) else layer
+    cut = _known_cut(model, name)
+    try:
+        model.get_submodule(cut.output)
+    except AttributeError:
+        raise UsageError(
+            f"layer {name!r} given, {type(model).__name__} has no such module; its stages are "
+            f"{_numbered(stages)}"
+        ) from None
+    inputs = tuple((module, index) for module, index in cut.inputs if _has(model, module))
+    return Cut(cut.output, inputs, _widths(model).get(name))
+
+
+def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
+    """The module at whose output the network is cut; of a list of modules the last.
+
+    The last child stands for a Sequential too: gradient checkpointing bypasses hooks on containers.
+
+    Raises:
+        UsageError: there is no such stage or module; the message lists the stages.
+    """
+    module = model.get_submodule(find_cut(model, layer).output)
+    while isinstance(module, nn.Sequential | nn.ModuleList) and len(module):
+        module = module[-1]
+    return module
+
+
+def stage_names(model: Any) -> list[str]:
+    """The names in the model's feature_info, none where it has none."""
+    return [stage["module"] for stage in _stages(model)]
+
+
+def _stages(model: Any) -> list[dict[str, Any]]:
+    info = getattr(model, "feature_info", None) or []
+    return list(getattr(info, "info", info))
+
+
+def _widths(model: Any) -> dict[str, int]:
+    return {stage["module"]: stage["num_chs"] for stage in _stages(model) if "num_chs" in stage}
+
+
+def _known_cut(model: nn.Module, name: str) -> Cut:
+    for kind in type(model).__mro__:
+        cut = _CUTS.get(kind.__name__, {}).get(name)
+        if cut is not None:
+            return cut
+    return Cut(name.replace("/", "."))
+
+
+def _has(model: nn.Module, name: str) -> bool:
+    try:
+        model.get_submodule(name)
+    except AttributeError:
+        return False
+    return True
+
+
+def _numbered(stages: list[str]) -> str:
+    return ", ".join(f"{k} ({name})" for k, name in enumerate(stages, 1)) or "none: give a module's name"

@@ -1,0 +1,60 @@
+"""Mixing the last features of a timm model, in front of its head."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from ..functional import Draw
+from .grid import last_features, quiet_layout
+from .layout import Layout
+from .probe import Features, tensors
+
+
+def mix_features(
+    model: nn.Module,
+    images: Tensor,
+    sample: Callable[[Tensor], Draw],
+    *,
+    features: Callable[[Tensor], Any] | None = None,
+    head: Callable[[Any], Any] | None = None,
+) -> tuple[Any, Draw]:
+    """The head's output for mixed features, and the draw, made for the positions' embeddings [b, r, d].
+
+    What has no position, such as a class token or another branch's features, is mixed as the targets are.
+    `features` and `head` stand in for the model's forward_features and forward_head.
+
+    Raises:
+        UsageError: the model is none of timm's.
+    """
+    plain: Any = model
+    maps = last_features(plain, images, features)
+    if not tensors(maps):
+        raise UsageError(f"mixing features: {type(model).__name__} gives no tensors as its features")
+    layout = quiet_layout(plain, maps)
+    draw = sample(_embeddings(layout, maps))
+    return (head or plain.forward_head)(_mixed(layout, maps, draw)), draw
+
+
+def _embeddings(layout: Layout, maps: Features) -> Tensor:
+    """Positions [b, r, d]; where none are known, all of the last tensor as one."""
+    if layout.channels:
+        return layout.positions(maps).transpose(0, 1)
+    return tensors(maps)[-1].flatten(1).unsqueeze(1)
+
+
+def _mixed(layout: Layout, maps: Features, draw: Draw) -> Features:
+    *others, last = tensors(maps)
+    mixed = _mixed_positions(layout, last, draw) if layout.channels else draw.targets(last)
+    return mixed if isinstance(maps, Tensor) else [*(draw.targets(other) for other in others), mixed]
+
+
+def _mixed_positions(layout: Layout, last: Tensor, draw: Draw) -> Tensor:
+    tokens = last.movedim(layout.channels, -1)
+    sequence = tokens.flatten(1, -2)
+    prefix, positions = sequence[:, : layout.prefix], draw(sequence[:, layout.prefix :])
+    if layout.prefix:
+        positions = torch.cat([draw.targets(prefix).to(positions.dtype), positions], dim=1)
+    return positions.view(tokens.shape).movedim(-1, layout.channels)

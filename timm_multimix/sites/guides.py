@@ -1,0 +1,103 @@
+"""Guides: what the model finds in the clean images, for the mixers that draw by it.
+
+A guide is one more pass through the model itself, inside of any distributed wrapper, in eval mode: running
+statistics, dropout's random numbers and the parameters' gradients stay as they were without it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from ..functional import soft_loss, soft_targets
+from ..functional.losses import Criterion
+from .grid import find_grid, last_features, sequence_grid
+from .outputs import as_logits
+from .positions import dense_forward
+
+Guide = Callable[[Any, Tensor, Tensor, Criterion], Tensor]
+
+
+@contextmanager
+def undisturbed(model: nn.Module, device_type: str) -> Iterator[None]:
+    """Every module in eval mode, as it was before afterwards.
+
+    Autocast stays on without its cache: casts of parameters made here must not serve the training pass,
+    which without gradient on them would not train.
+    """
+    training = [module for module in model.modules() if module.training]
+    enabled, dtype = torch.is_autocast_enabled(device_type), torch.get_autocast_dtype(device_type)
+    try:
+        for module in training:
+            module.training = False
+        with torch.autocast(device_type, dtype, enabled=enabled, cache_enabled=False):
+            yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@torch.compiler.disable
+def compute_guide(
+    name: str, model: nn.Module, images: Tensor, labels: Tensor | None, criterion: Criterion = "softmax"
+) -> Tensor:
+    """The guide `gradient`, `features` or `activation` (see Context) of clean images.
+
+    labels: class indices [b] or targets [b, c].
+
+    Raises:
+        UsageError: no labels, or a model whose last features are no map.
+    """
+    if labels is None:
+        raise UsageError(f"no labels given, the guide {name!r} needs class indices [b] or targets [b, c]")
+    with undisturbed(model, images.device.type):
+        return GUIDES[name](model, images.detach(), labels, criterion)
+
+
+def input_gradient(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
+    """Gradient [b, ch, h, w] of each image's loss with respect to it: one forward, one backward."""
+    images = (images if images.is_floating_point() else images.float()).requires_grad_()
+    with torch.enable_grad():
+        logits = as_logits(model(images))
+        # The criterion gives the mean over the batch; in eval mode the examples know nothing of each other.
+        loss = len(images) * soft_loss(logits, soft_targets(labels, logits.shape[-1]), criterion)
+        (gradient,) = torch.autograd.grad(loss, images)
+    return gradient
+
+
+@torch.no_grad()
+def feature_map(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
+    """The last feature map [b, d, h, w]: one forward."""
+    features = last_features(model, images)
+    grid = find_grid(model, features, images)
+    return grid.as_map(grid.layout.positions(features))
+
+
+@torch.no_grad()
+def class_activation(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
+    """Class activation [b, h, w], the probability of the image's own class at every position: one forward.
+
+    The head gives the positions' logits; with targets [b, c] the probabilities are averaged by them.
+    """
+    seen: list[Any] = []
+
+    def features(x: Tensor) -> Any:
+        seen.append(model.forward_features(x))
+        return seen[-1]
+
+    dense = dense_forward(model, images, features=features)
+    logits = (dense.positions[:-1] if dense.class_tokens else dense.positions).float()
+    probabilities = logits.sigmoid() if criterion == "sigmoid" else logits.softmax(-1)
+    targets = soft_targets(labels, logits.shape[-1]).to(probabilities.dtype)
+    grid = find_grid(model, seen[0], images) if seen else sequence_grid(model, len(logits), images)
+    return grid.as_map((probabilities * targets).sum(-1))
+
+
+GUIDES: dict[str, Guide] = {
+    "gradient": input_gradient,
+    "features": feature_map,
+    "activation": class_activation,
+}

@@ -1,0 +1,25 @@
+"""Logits out of whatever a model returns."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+
+
+def as_logits(output: Any) -> Tensor:
+    """The logits in a model's output: a tensor, an object with `.logits`, or several heads' mean.
+
+    Raises:
+        UsageError: the output is none of these.
+    """
+    output = getattr(output, "logits", output)
+    if isinstance(output, tuple | list) and output and all(isinstance(part, Tensor) for part in output):
+        return torch.stack(tuple(output)).mean(0)
+    if isinstance(output, Tensor):
+        return output
+    given = type(output).__name__
+    raise UsageError(
+        f"the model returned {given}; allowed are logits, an object with .logits, or a tuple of logits"
+    )

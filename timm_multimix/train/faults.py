@@ -1,0 +1,108 @@
+"""What goes wrong around a run (disks, workers, other processes), each told in one line by one process."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch.distributed as dist
+from accelerate import Accelerator
+from safetensors import SafetensorError
+
+from timm_multimix.errors import UsageError
+
+from .checkpoint import clean_up, newest_checkpoint
+
+_PEER = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe|peer|timed out", re.IGNORECASE)
+
+
+class Reporter:
+    """Tells what ended a run: of several processes, the first with an error prints it, the others are silent.
+
+    `folder`: the run's, once it has one; until then the main process speaks, as mistakes in the options are
+    found by all.
+    """
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.accelerator = accelerator
+        self.folder: Path | None = None
+
+    @contextmanager
+    def told_once(self) -> Iterator[None]:
+        """Turn faults into UsageErrors.
+
+        Raises:
+            UsageError: for what is none of a bug.
+        """
+        try:
+            yield
+        except UsageError as error:
+            self.tell(error)
+            raise
+        except RuntimeError as error:
+            reason = fault_of(error, self.accelerator.num_processes)
+            if reason is None:
+                raise
+            fault = UsageError(reason)
+            self.tell(fault)
+            raise fault from error
+
+    def tell(self, error: UsageError) -> None:
+        """Print an error, if no other process of several has printed one; never twice."""
+        if self.accelerator.num_processes == 1 or error.told:
+            return
+        error.told = True
+        if self.is_first():
+            print("error:", " ".join(str(error).split()), file=sys.stderr, flush=True)
+
+    def is_first(self) -> bool:
+        """Whether no process has asked before; a folder that the main one has deleted was told of."""
+        if self.folder is None:
+            return self.accelerator.is_main_process
+        try:
+            (self.folder / ".tmp-told").touch(exist_ok=False)
+        except (FileExistsError, FileNotFoundError):
+            return False
+        except OSError:  # a full disk
+            return True
+        return True
+
+
+def fault_of(error: RuntimeError, processes: int) -> str | None:
+    """What an error of torch means to a person, None if nothing that is known."""
+    text = str(error)
+    if "DataLoader worker" in text:
+        reason = " ".join(text.split())
+        return f"a process that reads images died ({reason}); fewer --workers need less memory. {GO_ON}"
+    if processes > 1 and (isinstance(error, dist.DistError) or _PEER.search(text)):
+        return f"another process of the run died, or did not answer in time. {GO_ON}"
+    return None
+
+
+GO_ON = "The last checkpoint is whole: go on with --resume auto and the same --output"
+
+
+@contextmanager
+def writing(folder: Path, accelerator: Accelerator) -> Iterator[None]:
+    """Write to a run's folder.
+
+    Raises:
+        UsageError: if that fails, after deleting what is half-written.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if accelerator.is_main_process:
+            make_room(folder)
+        last = newest_checkpoint(folder)
+        state = f"{last} is whole: go on with --resume auto" if last else "there is no checkpoint yet"
+        raise UsageError(f"cannot write to {folder}: {error}; {state}") from error
+
+
+def make_room(folder: Path) -> None:
+    """Delete what is half-written, if that can be done."""
+    try:
+        clean_up(folder)
+    except OSError:
+        return

@@ -1,0 +1,74 @@
+"""The memorisation test of --label-noise (arXiv:1710.09412, section 3.4): what replaced labels are learnt.
+
+After every epoch the weights as trained see all training images once more, in eval mode and by the
+evaluation's transform, so without mixing or augmentation.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from timm_multimix.data.noise import EncodedLabels
+from timm_multimix.sites.student import as_logits
+
+from .evaluate import add_up, as_evaluation, count
+from .packing import is_sharded
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from .setup import Setup
+
+PARTS = ("noisy", "noisy_true", "clean")
+"""Images whose label was replaced, against that label (memorised) and against the true one; the others."""
+
+
+@torch.no_grad()
+def measure_memory(setup: "Setup", watch: Watch) -> dict[str, float]:
+    """Loss and top-1 in per cent of each of `PARTS` that has images; nothing without --label-noise.
+
+    Raises: Stop for a signal.
+    """
+    if setup.memory is None:
+        return {}
+    labels = setup.memory.dataset.source
+    assert isinstance(labels, EncodedLabels)
+
+    def predict(images: Tensor, codes: Tensor) -> Tensor:
+        if is_sharded(setup.model):
+            return setup.predict(images, labels.decode(codes)[0])
+        return as_logits(setup.model(images))
+
+    def count_parts(logits: Tensor, codes: Tensor, valid: Tensor) -> Tensor:
+        given, true, replaced = labels.decode(codes)
+        noisy, clean = valid & replaced, valid & ~replaced
+        return torch.stack(
+            [count(logits, given, noisy), count(logits, true, noisy), count(logits, given, clean)]
+        )
+
+    model = setup.wrapped if is_sharded(setup.model) else setup.model
+    batches = watch.over(setup.memory.epoch(0))
+    sums = add_up(count_parts, model, batches, setup.accelerator, setup.layout, predict)
+    found = {name: as_evaluation(row) for name, row in zip(PARTS, sums, strict=True) if row[-1]}
+    return {
+        f"{name}_{key}": value
+        for name, result in found.items()
+        for key, value in (("loss", result.loss), ("top1", result.top1))
+    }
+
+
+def describe_noise(setup: "Setup", rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """For summary.json: how many labels were replaced, and the last epoch's columns of `PARTS`."""
+    if setup.memory is None:
+        return {}
+    dataset = setup.memory.dataset
+    assert isinstance(dataset.source, EncodedLabels)
+    noisy = dataset.source.count_replaced(dataset)
+    about: dict[str, Any] = {
+        "part": setup.options.label_noise,
+        "kind": setup.options.label_noise_kind,
+        "noisy_samples": noisy,
+        "clean_samples": len(dataset) - noisy,
+    }
+    names = [f"{part}_{key}" for part in PARTS for key in ("loss", "top1")]
+    return {"label_noise": about | {name: rows[-1][name] for name in names if name in rows[-1]}}

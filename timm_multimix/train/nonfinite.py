@@ -1,0 +1,137 @@
+"""Losses and gradients that are not finite: left out where that was asked for, else kept for a look."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.nn.utils import get_total_norm
+
+from timm_multimix.data.streaming import StreamedImages
+from timm_multimix.errors import UsageError
+from timm_multimix.randomness import choice_generator
+
+from .checkpoint import newest_checkpoint
+from .files import fresh_folder, publish_folder, write_text
+from .packing import whole
+from .position import Position
+from .setup import Setup
+from .sums import NonFinite, Sums
+
+ADVICE = (
+    "a smaller --lr, a longer --warmup-epochs or --clip-grad may help,"
+    " and --skip-nonfinite N leaves up to N such updates out of each epoch"
+)
+
+
+def poison(loss: Tensor) -> Tensor:
+    """The loss, with a gradient of nan if it is not finite: the exchange of gradients tells all processes."""
+    return loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
+
+
+@torch.no_grad()
+def zero_nonfinite(parameters: list[nn.Parameter]) -> Tensor:
+    """Make all gradients zero if one is not finite, without waiting for the device; gives whether one was."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    largest = get_total_norm(gradients, float("inf"))
+    if isinstance(largest, DTensor):
+        largest = largest.full_tensor()
+    bad = ~largest.isfinite()
+    for gradient in gradients:
+        mine = gradient.to_local() if isinstance(gradient, DTensor) else gradient
+        mine.masked_fill_(bad, 0.0)
+    return bad
+
+
+class KeptBuffers:
+    """Buffers (BatchNorm statistics) as they were before a batch, put back if its loss is not finite."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+        self.before = [buffer.clone() for buffer in self.buffers]
+
+    @torch.no_grad()
+    def restore(self, loss: Tensor) -> None:
+        """Put them back where the loss says so, without waiting for the device."""
+        for buffer, before in zip(self.buffers, self.before, strict=True):
+            buffer.copy_(torch.where(loss.isfinite(), buffer, before))
+
+
+def check_weights(setup: Setup) -> None:
+    """Look at the weights before they are kept, all processes together.
+
+    Raises:
+        NonFinite: if one is not finite; the step is the last one made.
+    """
+    accelerator = setup.accelerator
+    parts = (p.to_local() if isinstance(p, DTensor) else p for p in setup.model.parameters())
+    good = torch.stack([part.detach().isfinite().all() for part in parts]).all()
+    if not accelerator.gather(good.reshape(1)).all():
+        raise NonFinite(setup.task.step - 1)
+
+
+def keep_state(folder: Path, setup: Setup, position: Position, sums: Sums, step: int) -> UsageError:
+    """Write `folder/nonfinite` by all processes together; gives the error that tells of it.
+
+    report.json: where it happened, and how to see it again; weights.safetensors: the model as it is now;
+    rank-N.safetensors: this process's batch of that step, before mixing.
+    """
+    accelerator, target = setup.accelerator, folder / "nonfinite"
+    epoch, batch = divmod(step, len(setup.train.batches))
+    if accelerator.is_main_process:
+        fresh_folder(target)
+    accelerator.wait_for_everyone()
+    temporary = target.with_name(f".tmp-new-{target.name}")
+    images, tensors = batch_of(setup, epoch, batch)
+    rank = f"rank-{accelerator.process_index:05d}"
+    save_file(tensors, temporary / f"{rank}.safetensors")
+    mine = {"loss": repr(float(sums.bad_loss)), "images": images}
+    write_text(temporary / f"{rank}.json", json.dumps(mine, indent=1) + "\n")
+    weights = {name: whole(value).contiguous() for name, value in setup.model.state_dict().items()}
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        save_file(weights, temporary / "weights.safetensors")
+        report = describe(folder, setup, position, step)
+        write_text(temporary / "report.json", json.dumps(report, indent=1) + "\n")
+        publish_folder(temporary, target)
+    where = f"training step {step} (epoch {epoch + 1}, batch {batch + 1} of {len(setup.train.batches)})"
+    return UsageError(f"the loss is not finite at {where}; {target} has the state to look into; {ADVICE}")
+
+
+def batch_of(setup: Setup, epoch: int, batch: int) -> tuple[list[str], dict[str, Tensor]]:
+    """The names of a batch's images and its tensors: images [b, c, h, w] (but for a stream), labels [b]."""
+    stream = setup.train
+    stream.batches.set_epoch(epoch, batch)
+    keys = next(iter(stream.batches))
+    names = [stream.dataset.describe(key.index) for key in keys]
+    indices = {"indices": torch.tensor([key.index for key in keys])}
+    if isinstance(stream.dataset, StreamedImages):  # which would read all that comes before
+        return names, indices
+    samples = stream.dataset.__getitems__(keys)
+    labels = torch.tensor([sample[1] for sample in samples])
+    return names, indices | {"images": torch.stack([sample[0] for sample in samples]), "labels": labels}
+
+
+def describe(folder: Path, setup: Setup, position: Position, step: int) -> dict[str, Any]:
+    """What report.json says."""
+    options, task = setup.options, setup.task
+    epoch, batch = divmod(step, len(setup.train.batches))
+    before = newest_checkpoint(folder)
+    again = f"--resume {before} --output NEW" if before else f"--config {folder / 'config.yaml'} --output NEW"
+    return {
+        "epoch": epoch + 1,
+        "batch": batch + 1,
+        "training_step": step,
+        "seed": options.seed,
+        "mix": options.mix,
+        "mixer": task.mixture.choose(choice_generator(task.seed, step)).name,
+        "weights_are_after_updates": position.updates,
+        "weights_are_after_training_step": task.step - 1,
+        "learning_rates": sorted({group["lr"] for group in setup.optimizer.param_groups}),
+        "num_processes": setup.accelerator.num_processes,
+        "mixed_precision": setup.accelerator.mixed_precision,
+        "to_see_it_again": f"timm-multimix train {again}, which repeats every step to the bit",
+    }
