@@ -148,3 +148,14 @@ def test_dtype_and_memory_format_are_kept():
         assert function(x)[0].is_contiguous(memory_format=torch.channels_last)
         assert function(x.bfloat16())[0].dtype == torch.bfloat16
     assert F.multimix(x.double(), n=3)[0].dtype == torch.float64
+
+
+@pytest.mark.parametrize("m", [None, 2])
+def test_tuples_keep_the_memory_format_of_images(m):
+    torch.manual_seed(0)
+    images = torch.randn(6, 3, 4, 4)
+    draw = F.multimix.draw(images, n=5, m=m)
+    mixed = draw(images.to(memory_format=torch.channels_last))
+    assert mixed.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(mixed, draw(images))
+    assert draw(images).is_contiguous()
