@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: format check test test-slow soak families families-record architectures ci
+.PHONY: format check test test-slow soak families families-record architectures docs ci
 
 format:  ## rewrite in the house style
 	$(PYTHON) -m ruff check --fix .
@@ -26,6 +26,9 @@ families-record:  ## the same, written down: the record, and the page made from 
 
 architectures:  ## docs/architectures.md, from the record
 	$(PYTHON) -m tests.families.page > docs/architectures.md
+
+docs:  ## docs/guide.md, from the registry, the benchmarks' results and the README
+	$(PYTHON) -m benchmarks.guide
 
 soak:  ## kill training 30 times, at random moments, and resume it; the result is kept in docs/soak.json
 	$(PYTHON) -m tests.train.soak --kills 30 --output docs/soak.json

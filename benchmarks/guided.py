@@ -26,6 +26,7 @@ SPECS = [
     "attentivemix",
     "puzzlemix(grid=4)",
     "puzzlemix(grid=16)",
+    "co_mixup",
     "alignmixup(p=1)",
     "tokenmix",
     "transmix",

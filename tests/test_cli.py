@@ -37,20 +37,6 @@ def test_help_lists_the_commands(argv, capsys):
     assert [name for name in cli.COMMANDS if f"  {name} " not in out] == []
 
 
-def test_list_shows_name_place_and_description_of_every_mixer(capsys):
-    assert cli.main(["list"]) == 0
-    rows = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
-    assert [name for name, _, _ in rows] == list_mixers()
-    places = {name: place for name, place, _ in rows}
-    assert (places["cutmix"], places["manifold_mixup"]) == ("input", "hidden")
-    assert (places["multimix"], places["dense_multimix"]) == ("embedding", "positions")
-
-
-def test_list_takes_a_pattern(capsys):
-    assert cli.main(["list", "*multimix"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list_mixers("*multimix")
-
-
 @pytest.mark.parametrize(
     ("argv", "words"),
     [

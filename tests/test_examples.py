@@ -8,24 +8,56 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+NAMES = sorted(file.name for file in EXAMPLES.glob("*.py"))
+
+
+def run_example(name: str, folder: Path) -> dict[str, float]:
+    """What an example prints, a line for each spec or way; run from another folder, where it leaves nothing."""
+    script = [sys.executable, EXAMPLES / name]
+    run = subprocess.run(script, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    assert not list(folder.iterdir())
+    found = re.findall(r"^(\S.*?) +(\d+\.\d\d)$", run.stdout, re.MULTILINE)
+    return {words: float(value) for words, value in found}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "floor"),
-    [("tabular.py", 90.0), ("spectrograms.py", 45.0)],
+    ("name", "lines", "floor"),
+    [("tabular.py", 3, 90.0), ("spectrograms.py", 3, 45.0), ("timm_loop.py", 3, 85.0)],
 )
-def test_prints_what_each_spec_reaches(name, floor, tmp_path):
-    """From another folder, well above chance (50 and 20 per cent) for every spec."""
-    script = EXAMPLES / name
-    run = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr
-    scores = [float(value) for value in re.findall(r"([\d.]+)$", run.stdout, re.MULTILINE)]
-    assert len(scores) == 3
-    assert min(scores) > floor
-    assert not list(tmp_path.iterdir())
+def test_prints_what_each_spec_reaches(name, lines, floor, tmp_path):
+    """Well above chance (50, 20 and 10 per cent) for every spec."""
+    scores = run_example(name, tmp_path)
+    assert len(scores) == lines
+    assert min(scores.values()) > floor
 
 
-@pytest.mark.parametrize("name", ["tabular.py", "spectrograms.py"])
-def test_fits_a_page(name):
-    assert len((EXAMPLES / name).read_text().splitlines()) < 80
+@pytest.mark.slow
+def test_both_ways_to_use_the_trainer_of_transformers_give_the_same(tmp_path):
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    scores = run_example("transformers_trainer.py", tmp_path)
+    assert len(scores) == 2
+    assert min(scores.values()) > 40
+    assert scores["compute_loss"] == scores["model around the task"]
+
+
+@pytest.mark.slow
+def test_a_lightning_module_trains_with_a_teacher(tmp_path):
+    pytest.importorskip("lightning", reason="lightning is not installed: pip install timm-multimix[examples]")
+    scores = run_example("lightning_module.py", tmp_path)
+    assert len(scores) == 2
+    assert min(scores.values()) > 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fits_a_page_and_says_how_it_is_run(name):
+    text = (EXAMPLES / name).read_text()
+    assert len(text.splitlines()) < 80
+    assert f"\n    python examples/{name}\n" in text.split('"""')[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_shown_in_the_documentation(name):
+    page = (EXAMPLES.parent / "docs" / "examples.md").read_text()
+    assert f"(../examples/{name})" in page

@@ -80,3 +80,8 @@ def test_the_seed_decides_the_draws() -> None:
 def test_only_mixers_of_the_input_can_be_asked_for(spec: str) -> None:
     with pytest.raises(UsageError, match=r"--consistency .* mixes at place .*; allowed is 'input'"):
         create_input_mixer(spec)
+
+
+def test_mixers_that_the_model_guides_cannot_be_asked_for() -> None:
+    with pytest.raises(UsageError, match="puzzlemix is guided by the model"):
+        create_input_mixer("mixup | puzzlemix")

@@ -98,3 +98,10 @@ def test_options_are_read_without_loading_torch() -> None:
     )
     assert done.stderr.startswith("error: --attack-steps")
     assert "'torch'" not in done.stdout
+
+
+def test_a_run_that_is_replaced_loses_its_evaluation(trained: Path) -> None:
+    (trained / "run2/evaluation.json").touch()
+    again = ["--epochs", 1, "--workers", 0, "--output", "run2", "--overwrite"]
+    assert launch(*again, cwd=trained).returncode == 0
+    assert not (trained / "run2/evaluation.json").exists()

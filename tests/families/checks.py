@@ -16,7 +16,7 @@ from timm_multimix.mixers import Mixer, Mixture
 from timm_multimix.sites.cuts import stage_names
 from timm_multimix.sites.hidden import MixingPoints
 from timm_multimix.sites.layout import Layout, find_layout
-from timm_multimix.sites.positions import Dense, dense_forward
+from timm_multimix.sites.positions import dense_forward
 from timm_multimix.sites.student import as_logits
 
 LABELS = torch.arange(3)
@@ -96,12 +96,13 @@ def check_positions(examined: Examined) -> record.Row:
     return {
         "positions": spatial,
         "class_tokens": dense.class_tokens,
-        "mean_of_positions": check_mean(examined, dense) if spatial > 1 else "one position",
+        "mean_of_positions": check_mean(examined) if spatial > 1 else "one position",
     }
 
 
-def check_mean(examined: Examined, dense: Dense) -> str:
+def check_mean(examined: Examined) -> str:
     """`logits` where the mean of the positions' logits is the model's, as for averages and a linear map."""
+    dense = without_dropout(examined, lambda x: dense_forward(examined.model, x))
     mean = dense.positions[: len(dense.positions) - dense.class_tokens].mean(0)
     same = bool((mean - dense.logits).norm() < 1e-4 * dense.logits.norm())
     assert same or not averages_and_is_linear(examined.model, examined.images)
@@ -135,7 +136,7 @@ def bends_or_tells_apart(model: nn.Module, layout: Layout, features: Tensor) -> 
 def check_stages(examined: Examined) -> record.Row:
     """Manifold mixup at every stage of feature_info: it works, or a UsageError says why not."""
     names, refused = stage_names(examined.model), {}
-    clean = logits_by_batch(examined)
+    clean = as_logits(without_dropout(examined, examined.model))
     apart = float((clean - clean[OTHERS]).norm() / clean.norm())
     assert apart > 1e-3, "the examples' logits are too much alike to be told apart"
     for stage in range(1, len(names) + 1):
@@ -159,20 +160,20 @@ def check_stage(examined: Examined, stage: int, clean: Tensor, apart: float) -> 
         return swap
 
     with points.mixing(stage, len(LABELS), sample) as point:
-        logits = logits_by_batch(examined)
+        logits = as_logits(without_dropout(examined, examined.model))
     assert len(shapes[0]) != 4 or point.width in (None, shapes[0][1]), "a map's channels are not found"
     difference = float((logits - swap(clean)).norm() / clean.norm())
     assert difference < 0.01 * apart, f"stage {stage} is off by {difference:.1g}, examples by {apart:.1g}"
 
 
 @torch.no_grad()
-def logits_by_batch(examined: Examined) -> Tensor:
-    """Logits without dropout, normalised by the batch's own statistics: examples may be swapped."""
+def without_dropout(examined: Examined, call: Any) -> Any:
+    """call(images), with the batch's own statistics as in training: examples may be swapped."""
     for module in examined.model.modules():
         module.training = isinstance(module, _BatchNorm)
-    logits = as_logits(examined.run(examined.model))
+    result = examined.run(call)
     examined.model.train()
-    return logits
+    return result
 
 
 def unmixed(place: str) -> Mixture:

@@ -3,6 +3,7 @@
 import os
 from datetime import date
 from functools import cache
+from importlib.util import find_spec
 
 import timm
 import torch
@@ -32,8 +33,9 @@ EXTRAS = {
 
 @cache
 def families() -> list[str]:
-    """All modules of timm with models."""
-    return sorted(module for module in timm.list_modules() if timm.list_models(module=module))
+    """All modules of timm with models; others may have registered more."""
+    own = (module for module in timm.list_modules() if find_spec(f"timm.models.{module}"))
+    return sorted(module for module in own if timm.list_models(module=module))
 
 
 def family_of(name: str) -> str:

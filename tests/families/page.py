@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.families import members, record
+from tests.families import members, networks, record
 
 PATH = Path(__file__).parents[2] / "docs" / "architectures.md"
 
@@ -56,6 +56,8 @@ def page() -> str:
 def line(name: str, row: record.Row) -> str:
     """A row of the table."""
     label = f"{name}: {members.EXTRAS[name]}" if row["extra"] else f"{row['family']}: {name}"
+    if reduced := networks.REDUCED.get(name):
+        label += f", for want of memory with {', '.join(f'{key} {value}' for key, value in reduced.items())}"
     dense = str(row["positions"]) if row["positions"] > 1 else "1: is multimix"
     mean = {"logits": "yes", "other": "no", "one position": ""}[row["mean_of_positions"]]
     cells = [label, row["side"], "yes", dense + " + class" * row["class_tokens"], mean, stages(row)]

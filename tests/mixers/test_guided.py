@@ -16,6 +16,8 @@ SPECS = [
     "attentivemix",
     "puzzlemix",
     "puzzlemix(labels=2, transport=False, grid=4)",
+    "co_mixup",
+    "co_mixup(halves=False, resolve=False, partition=3)",
     "alignmixup",
     "alignmixup(p=1)",
     "transmix",
@@ -50,7 +52,7 @@ def test_a_training_step_of_timms_models(name, spec):
 
 @pytest.mark.parametrize("spec", IN_THE_MODEL)
 def test_as_a_drop_in_they_say_what_to_use(spec):
-    with pytest.raises(UsageError, match=r"\w+mix is guided by the model: use MixTask"):
+    with pytest.raises(UsageError, match=r"\w+mix(up)? is guided by the model: use MixTask"):
         create_mixer(spec)(*batch())
 
 
@@ -105,7 +107,7 @@ def test_hard_labels_through_the_pair_form(spec):
 def test_multi_label_and_regression_targets():
     images, _ = batch()
     many = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 0], [0, 1, 1, 1], [0, 0, 0, 1], [1, 0, 0, 0]])
-    for spec in ("saliencymix(saliency='gradient')", "puzzlemix", "tokenmix", "transmix"):
+    for spec in ("saliencymix(saliency='gradient')", "puzzlemix", "co_mixup", "tokenmix", "transmix"):
         for criterion in ("sigmoid", "mse"):
             out = MixTask(small_vit(), spec, criterion=criterion).train()(images, many)
             out["loss"].backward()
@@ -134,6 +136,10 @@ def test_images_of_bytes_are_mixed_as_numbers():
         ("attentivemix(top_k=0)", "integer of at least 1"),
         ("puzzlemix(labels=1)", "at least 2"),
         ("puzzlemix(grid=0)", "integer of at least 1"),
+        ("co_mixup(omega=2)", "number from 0 to 1"),
+        ("co_mixup(partition=0)", "integer of at least 1"),
+        ("co_mixup(halves=1)", "allowed are True and False"),
+        ("per_sample(co_mixup | cutmix)", "given co_mixup, which makes rows of its own"),
         ("alignmixup(epsilon=0)", "allowed is a positive number"),
         ("transmix(area=2)", "number from 0 to 1"),
         ("tokenmix(ratio=-1)", "number from 0 to 1"),
@@ -148,5 +154,7 @@ def test_wrong_arguments_say_what_is_allowed(spec, message):
 def test_images_that_no_grid_divides_are_a_usage_error():
     with pytest.raises(UsageError, match="puzzlemix with grid=None given images of 9 x 9, needs even sides"):
         MixTask(SmallNet(), "puzzlemix").train()(*batch(side=9))
+    with pytest.raises(UsageError, match="co_mixup with grid=4 given images of 10 x 10"):
+        MixTask(SmallNet(), "co_mixup").train()(*batch(side=10))
     with pytest.raises(UsageError, match="grid=7 given, images of 6 x 6"):
         MixTask(SmallNet(), "attentivemix").train()(*batch(side=6))

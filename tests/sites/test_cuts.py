@@ -121,3 +121,16 @@ def test_a_list_of_modules_is_cut_behind_its_last():
     model.blocks = nn.ModuleList([nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2), nn.ReLU())])
     assert find_layer(model, "blocks") is model.blocks[1][1]
     assert find_cut(model, "blocks/1").output == "blocks.1"
+
+
+def test_a_sequential_that_does_more_than_run_its_children_is_cut_behind_itself():
+    class Joined(nn.Sequential):
+        def forward(self, x):
+            return torch.cat([x, super().forward(x)], dim=1)
+
+    model = nn.Sequential(Joined(nn.Linear(2, 2)), nn.Linear(4, 2))
+    assert find_layer(model, "0") is model[0]
+    points, x = MixingPoints(model, ["0"]), torch.randn(3, 2)
+    with points.mixing("0", 3, lambda _: SWAP):
+        mixed = model(x)
+    torch.testing.assert_close(mixed, model(x)[ORDER])

@@ -56,7 +56,7 @@ def test_memory_does_not_grow_over_2000_steps(train: Train, monkeypatch: pytest.
     train(*options, "--lr", 0.01, "--clip-grad", 1, "--model-ema", "--output", "run")
     assert len(resident) == 21
     assert max(resident[-4:]) - max(resident[2:6]) < GROWTH
-    assert max(tensors[-4:]) <= max(tensors[2:6])
+    assert tensors[-1] == tensors[10]  # third epoch and second; in the first one no sums are left over
 
 
 def open_files() -> set[str]:

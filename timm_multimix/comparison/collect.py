@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,16 @@ def read_run(folder: Path) -> Run:
 def read_options(folder: Path) -> dict[str, Any]:
     """The options of a run that bear on its result; idle ones, and unknown ones at their default."""
     options = options_to_dict(parse_train_options(["--config", str(folder / "config.yaml")]))
-    defaults = options_to_dict(parse_train_options([]))
+    defaults = default_options()
     idle = [name for name, needed in NEEDS.items() if not any(options.get(other) for other in needed)]
     options |= {name: defaults[name] for name in idle if name in options and name in defaults}
     return {name: value for name, value in options.items() if name not in FREE | {"seed"}}
+
+
+@cache
+def default_options() -> dict[str, Any]:
+    """All options of train as they are unless told; not to be changed."""
+    return options_to_dict(parse_train_options([]))
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:

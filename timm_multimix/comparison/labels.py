@@ -1,4 +1,4 @@
-"""Names for groups of runs: what differs between them, and nothing else."""
+"""Names for groups of runs: the mix, and what else differs between them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,15 +20,18 @@ def make_labels(groups: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _differing(groups: Sequence[dict[str, Any]]) -> list[str]:
-    """Names of options that are not the same in all groups, the mix first; the mix where there are none."""
-    names = dict.fromkeys(name for options in groups for name in options)
-    differing = [name for name in names if any(each.get(name) != groups[0].get(name) for each in groups)]
-    return sorted(differing, key=lambda name: name != "mix") or ["mix"]
+    """The mix, and the names of options that are not the same in all groups."""
+    names = dict.fromkeys(["mix", *(name for options in groups for name in options)])
+    return [
+        name
+        for name in names
+        if name == "mix" or any(each.get(name) != groups[0].get(name) for each in groups)
+    ]
 
 
 def _label(options: dict[str, Any], names: Sequence[str], off: Sequence[Any]) -> str:
     parts = [_part(name, options.get(name)) for name in names if not _is_in(options.get(name), off)]
-    return ", ".join(parts) or str(options.get("mix"))
+    return ", ".join(parts)
 
 
 def _is_in(value: Any, values: Sequence[Any]) -> bool:

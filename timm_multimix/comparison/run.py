@@ -87,7 +87,7 @@ def collect(
 
 
 def _short(line: str) -> str:
-    return line.removeprefix("error: ") or "not trained"
+    return public_text(line.removeprefix("error: ")) or "not trained"
 
 
 def choose_baseline(options: Namespace, arms: Sequence[Arm]) -> Arm:

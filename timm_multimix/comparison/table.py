@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from timm_multimix.hub.privacy import public
+
 from .collect import Arm, Run
 from .labels import shared_options
 from .notes import make_notes
@@ -119,7 +121,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "spread": "sample standard deviation over seeds",
         "difference": "mean of paired differences of last-epoch top-1, 95 % interval by Student's t",
         "facts": comparison.facts,
-        "shared_options": comparison.shared,
+        "shared_options": public(comparison.shared),
         "rows": [asdict(row) for row in comparison.rows],
         "notes": comparison.notes,
         "runs": runs,

@@ -1,10 +1,10 @@
 """The numbers of a comparison as a reader sees them, the same in every page."""
 
+import re
+from pathlib import Path
 from typing import Any
 
-from timm_multimix.options import parse_train_options
-from timm_multimix.options.config import options_to_dict
-
+from .collect import default_options
 from .statistics import Difference, Spread
 from .table import Comparison, Row
 
@@ -88,10 +88,15 @@ def cells(row: Row) -> list[str]:
 def run_cells(comparison: Comparison) -> list[list[str]]:
     """A row for every run, by RUN_HEADER."""
     return [
-        [arm.label, str(seed), *_run(run.summary), "/".join(run.folder.parts[-2:])]
+        [arm.label, str(seed), *_run(run.summary), _place(run.folder)]
         for arm in comparison.arms
         for seed, run in sorted(arm.runs.items())
     ]
+
+
+def _place(folder: Path) -> str:
+    """A run's folder, with the arm's where it says the seed only."""
+    return "/".join(folder.parts[-2:]) if re.fullmatch(r"seed\d+", folder.name) else folder.name
 
 
 def _run(summary: dict[str, Any]) -> list[str]:
@@ -136,7 +141,7 @@ def subtitle(comparison: Comparison) -> str:
 
 def key_facts(comparison: Comparison) -> list[tuple[str, str]]:
     """What a reader asks for first of the options that all runs share, and those that are not train's own."""
-    usual = options_to_dict(parse_train_options([]))
+    usual = default_options()
     return [
         (f"--{name.replace('_', '-')}", _told(value))
         for name, value in comparison.shared.items()

@@ -14,13 +14,17 @@ def create_input_mixer(spec: str) -> Mixture:
     """The mixers of a spec.
 
     Raises:
-        UsageError: not a spec, or one of its mixers does not mix pictures.
+        UsageError: not a spec, or one of its mixers does not mix pictures, or not by itself.
     """
     mixture = create_mixer(spec)
     for _, mixer in mixture.branches:
         if mixer.place != "input":
             raise UsageError(
                 f"--consistency {spec}: {mixer.name} mixes at place {mixer.place!r}; allowed is 'input'"
+            )
+        if mixer.guided:
+            raise UsageError(
+                f"--consistency {spec}: {mixer.name} is guided by the model; allowed are unguided mixers"
             )
     return mixture
 

@@ -40,11 +40,12 @@ def draw_embedding(
     named = _most_frequent(classes)
     others = ~np.isin(classes, named)
     if others.any():
-        _scatter(panel, points[others], "0.8", "other classes")
+        _scatter(panel, points[others], "0.88", "other classes", size=7)
     for place, label in enumerate(named):
         _scatter(panel, points[classes == label], _colour(place, len(named)), names[label])
     panel.set_title(title, fontsize=11)
-    panel.set(xticks=[], yticks=[], aspect="equal")
+    panel.set(xticks=[], yticks=[])
+    panel.set_aspect("equal", adjustable="datalim")
     panel.spines[:].set_visible(False)
     figure.legend(
         *panel.get_legend_handles_labels(),
@@ -65,11 +66,14 @@ def _most_frequent(classes: np.ndarray) -> list[int]:
 def _colour(place: int, count: int) -> Any:
     from matplotlib import colormaps
 
-    return colormaps["tab10" if count <= 10 else "tab20"](place)
+    if count <= 10:
+        return colormaps["tab10"](place)
+    greys = (14, 15)  # of tab20, too like the other classes; two of tab20b stand for them
+    return colormaps["tab20b"](4 * (place - 14) + 4) if place in greys else colormaps["tab20"](place)
 
 
-def _scatter(panel: Any, points: np.ndarray, colour: Any, name: str) -> None:
+def _scatter(panel: Any, points: np.ndarray, colour: Any, name: str, size: int = 14) -> None:
     short = name if len(name) <= 24 else name[:23] + "\u2026"
     # a label that begins with an underscore is left out of the legend, and dollars are read as formulas
     label = " " * short.startswith("_") + short.replace("$", r"\$")
-    panel.scatter(*points.T, s=14, color=[colour], alpha=0.85, linewidths=0, label=label)
+    panel.scatter(*points.T, s=size, color=[colour], alpha=0.85, linewidths=0, label=label)

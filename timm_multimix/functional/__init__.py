@@ -2,7 +2,9 @@
 
 from .alignmixup import Aligned, alignmixup, sinkhorn
 from .choose import Chosen, choose_per_sample
+from .co_mixup import Mosaic, co_mixup
 from .draws import Draw, Identity, KeepTargets, Masks, Pairs, Tuples
+from .elimination import grid_labeling
 from .graphcut import quadratic_labeling
 from .losses import loss_of_mixed, mixed_loss, soft_loss, soft_targets
 from .many import ManyPairs, multi_mixup, zeta_mixup
@@ -14,6 +16,7 @@ from .resize import Resized, resizemix
 from .saliency import feature_attention, gradient_saliency, spectral_residual
 from .saliencymix import attentivemix, saliencymix
 from .sampling import beta_variates, dirichlet_weights, log_gamma_variates
+from .swap import swap_labeling
 from .transmix import Scored, attended, tokenmix
 from .tuple_loss import multimix_loss
 
@@ -26,6 +29,7 @@ __all__ = [
     "KeepTargets",
     "ManyPairs",
     "Masks",
+    "Mosaic",
     "PairForm",
     "Pairs",
     "Puzzle",
@@ -37,6 +41,7 @@ __all__ = [
     "attentivemix",
     "beta_variates",
     "choose_per_sample",
+    "co_mixup",
     "cutmix",
     "dense_multimix",
     "dense_weights",
@@ -44,6 +49,7 @@ __all__ = [
     "feature_attention",
     "fmix",
     "gradient_saliency",
+    "grid_labeling",
     "gridmix",
     "log_gamma_variates",
     "loss_of_mixed",
@@ -65,6 +71,7 @@ __all__ = [
     "soft_loss",
     "soft_targets",
     "spectral_residual",
+    "swap_labeling",
     "tokenmix",
     "zeta_mixup",
 ]

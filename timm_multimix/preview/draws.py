@@ -79,11 +79,16 @@ def make_sample(mixer: Mixer, examples: Examples, seed: int, step: int, of: int)
     row = step * len(target) // of
     shares = pixel_weights(draw, examples.pixels, row)
     weights = shares.mean((1, 2))
-    first, second = weights.topk(2).indices.tolist()
-    if second == row % len(weights):
-        first, second = second, first
-    sources = tuple(number for number in (first, second) if weights[number] > _LEAST)
+    sources = most_in(weights, row % len(weights), mixer.row_per_example)
     return Sample(draw(examples.pixels)[row], sources, shares[sources[0]], weights, target[row])
+
+
+def most_in(weights: Tensor, own: int, own_first: bool) -> tuple[int, ...]:
+    """The two examples that are most in a mix, without those that are not in it; `own_first`: it at any rate."""
+    order = weights.argsort(descending=True, stable=True).tolist()
+    if own_first or own in order[:2]:
+        order.sort(key=lambda number: number != own)
+    return (order[0], *(number for number in order[1:2] if weights[number] > _LEAST))
 
 
 def pixel_weights(draw: Draw, pixels: Tensor, row: int) -> Tensor:

@@ -11,10 +11,25 @@ from .examples import Examples
 from .panels import Panel, Weights
 
 OWN, OTHER, GREY = "#1f77b4", "#ff7f0e", "0.6"
-_WIDTH, _TITLE, _CELL, _PLOT = 12.0, 0.45, 1.7, 2.9
-_DENSITY_SHARE = 0.3
+# inches: of the figure, of a panel's title, of a picture and of what a row of pictures takes
+_WIDTH, _TITLE, _SIDE, _STEP = 12.6, 0.6, 1.4, 1.72
+_NAMES, _BARS, _DENSITY = 1.3, 1.7, 2.6
+_LEAST, _HEAD, _FOOT = 2.7, 0.35, 0.45
 _MOST_BARS = 4
 _MOST_LETTERS = 18
+
+
+class Area:
+    """A part of a figure in which axes are placed by inches from the top left."""
+
+    def __init__(self, part: Any, height: float) -> None:
+        self.part, self.height = part, height
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Any:
+        """New axes."""
+        bottom = self.height - top - height
+        across, up = _WIDTH, self.height
+        return self.part.add_axes((left / across, bottom / up, width / across, height / up))
 
 
 def draw_panels(panels: list[Panel], examples: Examples) -> Any:
@@ -22,51 +37,49 @@ def draw_panels(panels: list[Panel], examples: Examples) -> Any:
     from matplotlib.figure import Figure
 
     heights = [body_height(panel) for panel in panels]
-    figure = Figure(figsize=(_WIDTH, sum(heights) + _TITLE * len(panels)), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, sum(heights) + _TITLE * len(panels)))
     ratios = [inches for body in heights for inches in (_TITLE, body)]
     parts = figure.subfigures(len(ratios), 1, height_ratios=ratios)
-    for title, body, panel in zip(parts[::2], parts[1::2], panels, strict=True):
-        title.text(0.01, 0.45, panel.title, va="center", fontsize=13, fontweight="bold")
-        draw_panel(body, panel, examples)
+    for title, body, height, panel in zip(parts[::2], parts[1::2], heights, panels, strict=True):
+        title.text(0.01, 0.6, panel.title, va="center", fontsize=13, fontweight="bold")
+        title.text(0.01, 0.2, panel.arguments, va="center", fontsize=9, color="0.4")
+        draw_panel(Area(body, height), panel, examples)
     return figure
 
 
 def body_height(panel: Panel) -> float:
     """Of a panel without its title, in inches."""
     if panel.samples:
-        return max(_CELL * len(panel.samples) + 0.3, _PLOT)
-    return _PLOT if panel.weights or panel.densities else 0.3
+        return max(_HEAD + _STEP * len(panel.samples), _LEAST if panel.densities else 0.0) + 0.2
+    return _LEAST + 0.5 if panel.weights else _LEAST if panel.densities else 0.3
 
 
-def draw_panel(body: Any, panel: Panel, examples: Examples) -> None:
+def draw_panel(area: Area, panel: Panel, examples: Examples) -> None:
     """Examples or weights on the left, densities on the right."""
-    left, right = body.subfigures(1, 2, width_ratios=(1 - _DENSITY_SHARE, _DENSITY_SHARE))
     if panel.samples:
-        draw_samples(left, panel.samples, examples)
+        draw_samples(area, panel.samples, examples)
     elif panel.weights:
-        draw_weights(left, panel.weights)
+        draw_weights(area, panel.weights)
     if panel.densities:
-        rest = body_height(panel) - _PLOT
-        top = right.subfigures(2, 1, height_ratios=(_PLOT, rest))[0] if rest > 0.2 else right
-        draw_densities(top, panel)
+        draw_densities(area.axes(_WIDTH - _DENSITY - 0.15, _HEAD + 0.2, _DENSITY, 1.6), panel)
 
 
-def draw_samples(part: Any, samples: list[Sample], examples: Examples) -> None:
+def draw_samples(area: Area, samples: list[Sample], examples: Examples) -> None:
     """A row for each mixed example: the sources, the mask where there is one, the mix, its label as bars."""
     masked = any(sample.masked for sample in samples)
-    columns = ["example", "partner", *(["mask"] if masked else []), "mix", "label"]
-    ratios = [1.0] * (len(columns) - 1) + [1.3]
-    grid = part.subplots(len(samples), len(columns), squeeze=False, width_ratios=ratios)
-    for panel, title in zip(grid[0], columns, strict=True):
-        panel.set_title(title, fontsize=11)
-    for row, sample in zip(grid, samples, strict=True):
+    columns = ["example", "partner", *(["mask"] if masked else []), "mix"]
+    for number, sample in enumerate(samples):
+        top = _HEAD + number * _STEP
+        row = [area.axes(0.15 + (_SIDE + 0.15) * place, top, _SIDE, _SIDE) for place in range(len(columns))]
         draw_sources(row[0], row[1], sample, examples)
         if masked:
             draw_mask(row[2], sample)
-        show(row[-2], sample.image)
-        draw_label(row[-1], sample, examples)
-    for panel in grid[:-1, -1]:
-        panel.set_xticklabels([])
+        show(row[-1], sample.image)
+        bars = area.axes(0.15 + (_SIDE + 0.15) * len(columns) + _NAMES, top, _BARS, _SIDE)
+        draw_label(bars, sample, examples)
+        if number == 0:
+            for panel, title in zip((*row, bars), (*columns, "label"), strict=True):
+                panel.set_title(title, fontsize=11)
 
 
 def draw_sources(first: Any, second: Any, sample: Sample, examples: Examples) -> None:
@@ -88,7 +101,7 @@ def draw_mask(panel: Any, sample: Sample) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("mask", [OTHER, "white", OWN])
-    panel.imshow(sample.share, cmap=colours, vmin=0, vmax=1)
+    panel.imshow(sample.share.numpy(), cmap=colours, vmin=0, vmax=1)
     frame(panel, "0.3")
 
 
@@ -96,13 +109,15 @@ def draw_label(panel: Any, sample: Sample, examples: Examples) -> None:
     """The weights of the classes in the label, the largest at the top."""
     names, weights, colours = label_bars(sample, examples)
     panel.barh(range(len(names)), weights, color=colours, height=0.7)
-    panel.set(xlim=(0, 1), ylim=(_MOST_BARS - 0.5, -0.5), xticks=[0, 0.5, 1], yticks=[])
-    panel.tick_params(labelsize=8)
+    panel.set(xlim=(0, 1), ylim=(_MOST_BARS - 0.5, -0.5), xticks=[0, 0.5, 1])
+    panel.set_yticks(range(len(names)), names, fontsize=9)
+    panel.tick_params(axis="x", labelsize=8)
+    panel.tick_params(axis="y", length=0)
     panel.spines[["top", "right"]].set_visible(False)
-    for place, (name, weight) in enumerate(zip(names, weights, strict=True)):
-        inside = weight > 0.55
-        x, colour = (0.02, "white") if inside else (weight + 0.03, "black")
-        panel.text(x, place, f"{name}  {weight:.2f}", va="center", fontsize=9, color=colour)
+    for place, weight in enumerate(weights):
+        inside = weight > 0.7
+        x, side, colour = (weight - 0.02, "right", "white") if inside else (weight + 0.03, "left", "black")
+        panel.text(x, place, f"{weight:.2f}", va="center", ha=side, fontsize=9, color=colour)
 
 
 def label_bars(sample: Sample, examples: Examples) -> tuple[list[str], list[float], list[str]]:
@@ -121,32 +136,30 @@ def label_bars(sample: Sample, examples: Examples) -> tuple[list[str], list[floa
     return names, weights, colours
 
 
-def draw_weights(part: Any, drawn: list[Weights]) -> None:
+def draw_weights(area: Area, drawn: list[Weights]) -> None:
     """Tuples by examples, as pictures of one scale."""
     from matplotlib.colors import PowerNorm
 
     columns = max(int((weights.weights > 1e-3).any(0).sum()) for weights in drawn)
     norm = PowerNorm(0.5, 0, max(float(weights.weights.max()) for weights in drawn))
-    panels = part.subplots(1, len(drawn), squeeze=False, sharey=True)[0]
-    for panel, weights in zip(panels, drawn, strict=True):
+    step = min(1.9, 7.6 / len(drawn))
+    for number, weights in enumerate(drawn):
+        panel = area.axes(0.8 + step * number, _HEAD + 0.2, step - 0.25, 2.0)
         n, b = weights.weights.shape
-        picture = panel.imshow(
-            weights.weights[:, :columns],
-            norm=norm,
-            aspect="auto",
-            interpolation="nearest",
-            extent=(0.5, columns + 0.5, n, 0),
-        )
-        panel.set_title(f"{weights.title}\neffectively {weights.effective:.1f} of {b}", fontsize=10)
-        panel.set_xlabel("example, by its weight", fontsize=9)
-        panel.tick_params(labelsize=8)
-    panels[0].set_ylabel("tuple, by its effective number", fontsize=9)
-    part.colorbar(picture, ax=list(panels), label="weight", pad=0.02)
+        pixels, extent = weights.weights[:, :columns].numpy(), (0.5, columns + 0.5, n, 0)
+        picture = panel.imshow(pixels, norm=norm, aspect="auto", interpolation="nearest", extent=extent)
+        panel.set_title(f"{weights.title}\n{weights.effective:.1f} of {b}", fontsize=9)
+        panel.set_xlabel("example", fontsize=9)
+        panel.tick_params(labelsize=8, labelleft=number == 0)
+        if number == 0:
+            panel.set_ylabel("tuple", fontsize=9)
+    scale = area.axes(0.8 + step * len(drawn), _HEAD + 0.2, 0.12, 2.0)
+    scale.figure.colorbar(picture, cax=scale).set_label("weight", fontsize=9)
+    scale.tick_params(labelsize=8)
 
 
-def draw_densities(part: Any, panel: Panel) -> None:
-    """The densities of lambda; below the axis, the weights of the first sources in the labels shown."""
-    plot = part.subplots()
+def draw_densities(plot: Any, panel: Panel) -> None:
+    """The densities of lambda; on the axis, the weights of the first sources in the labels shown."""
     end = max(density.end for density in panel.densities)
     x = np.linspace(0.002, 0.998, 499) * end
     for density, colour in zip(panel.densities, ("0.2", OWN, OTHER, "C2", "C3"), strict=False):
@@ -162,13 +175,13 @@ def draw_densities(part: Any, panel: Panel) -> None:
     plot.set(xlim=(0, end), ylim=(0, 1.25 * max([1.0, *tops])), xlabel="lambda", ylabel="density")
     plot.spines[["top", "right"]].set_visible(False)
     plot.tick_params(labelsize=8)
-    plot.legend(fontsize=8, frameon=False, loc="upper right")
+    plot.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 0.97), borderpad=0)
 
 
 def show(panel: Any, image: Tensor, colour: str = "0.3") -> None:
     """A picture [ch, h, w] in a frame."""
-    picture = image.clamp(0, 1).permute(1, 2, 0)
-    panel.imshow(picture.squeeze(-1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    picture = image.clamp(0, 1).permute(1, 2, 0).numpy()
+    panel.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     frame(panel, colour)
 
 

@@ -9,15 +9,15 @@ from timm_multimix.mixers import Mixer
 from timm_multimix.mixers.mixer import Branches
 from timm_multimix.randomness import choice_generator
 
-from .density import Density, densities
+from .density import Density, arguments_of, densities
 from .draws import Sample, effective_number, make_draw, make_sample, sorted_weights, tuple_weights
 from .examples import Examples
 
 _WHERE = {
     "input": "at the input",
     "hidden": "at a hidden layer; here drawn on the images",
-    "embedding": "before the classifier",
-    "positions": "before the classifier, at every position",
+    "embedding": "before the classifier: tuples sorted by their effective number of examples",
+    "positions": "at every position: tuples sorted by their effective number of examples",
     "features": "at the last features, where there is no picture of it",
 }
 
@@ -33,9 +33,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class Panel:
-    """A mixer with its share of the steps: mixed examples, or weights of tuples, and densities of lambda."""
+    """A mixer, its share of the steps and arguments: mixed examples, or weights of tuples, and densities of lambda."""
 
     title: str
+    arguments: str
     samples: list[Sample]
     weights: list[Weights]
     densities: list[Density]
@@ -58,7 +59,8 @@ def make_panel(share: float, mixer: Mixer, examples: Examples, count: int, seed:
         weights = make_weights(mixer, examples, count, seed)
     elif mixer.place != "features":
         samples = [make_sample(mixer, examples, seed, step, count) for step in range(count)]
-    return Panel(title, samples, weights, densities(mixer, len(examples.pixels)))
+    arguments = ", ".join(f"{name} = {value}" for name, value in arguments_of(mixer).items())
+    return Panel(title, arguments, samples, weights, densities(mixer, len(examples.pixels)))
 
 
 def make_weights(mixer: Mixer, examples: Examples, count: int, seed: int) -> list[Weights]:
@@ -67,9 +69,9 @@ def make_weights(mixer: Mixer, examples: Examples, count: int, seed: int) -> lis
     first = tuple_weights(_draw(mixer, examples, seed, 0), b)
     if first.dim() == 2:
         others = (tuple_weights(_draw(mixer, examples, seed, step), b) for step in range(1, count))
-        return [_weights(f"step {step}", drawn) for step, drawn in enumerate([first, *others])]
+        return [_weights(f"step {step}", drawn) for step, drawn in enumerate([first, *others], 1)]
     chosen = [place * len(first) // count for place in range(min(count, len(first)))]
-    return [_weights(f"position {place} of {len(first)}", first[place]) for place in chosen]
+    return [_weights(f"position {place + 1} of {len(first)}", first[place]) for place in chosen]
 
 
 def _draw(mixer: Mixer, examples: Examples, seed: int, step: int) -> Draw:

@@ -10,7 +10,7 @@ from ..errors import UsageError
 class Cut(NamedTuple):
     """The module whose output is mixed, and inputs (module, index) of later ones that come from before it.
 
-    width: the number of the output's channels, where the model tells it.
+    width: the number of the output's channels, where feature_info tells it.
     """
 
     output: str
@@ -20,7 +20,15 @@ class Cut(NamedTuple):
 
 # By class and stage, where feature_info names no module of the model, or one that other paths go round.
 _CUTS: dict[str, dict[str, Cut]] = {
-    "HighResolutionNet": {"stem": Cut("act2"), "stage1": Cut("layer1")},
+    "HighResolutionNet": {
+        "stem": Cut("act2"),
+        "stage1": Cut("layer1"),
+        **{f"stage{k}": Cut(f"stage{k}") for k in (2, 3, 4)},  # its widths are those of the head's branches
+    },
+    # msfa joins the last two stages; without it they are ordinary ones.
+    "MobileNetV5": {"bn1": Cut("conv_stem"), "blocks.3": Cut("msfa")},
+    "MultiScaleVit": {f"block.{k}": Cut(f"stages.{k}") for k in range(4)},
+    "Gemma4VitClassifier": {f"blocks.{k}": Cut(f"encoder.blocks.{k}") for k in range(64)},
     "NASNetALarge": {
         "cell_stem_1.conv_1x1.act": Cut("cell_stem_0", (("cell_stem_1", 0),)),
         "reduction_cell_0.conv_1x1.act": Cut("cell_5", (("reduction_cell_0", 1), ("cell_6", 1))),
@@ -51,30 +59,35 @@ def find_cut(model: nn.Module, layer: int | str) -> Cut:
     if isinstance(layer, int) and not 1 <= layer <= len(stages):
         raise UsageError(f"layer {layer} given, the stages of {type(model).__name__} are {_numbered(stages)}")
     name = stages[layer - 1] if isinstance(layer, int) else layer
-    cut = _known_cut(model, name)
-    try:
-        model.get_submodule(cut.output)
-    except AttributeError:
+    cut = _known_cut(model, name) or Cut(name.replace("/", "."), width=_widths(model).get(name))
+    if not _has(model, cut.output):
         raise UsageError(
             f"layer {name!r} given, {type(model).__name__} has no such module; its stages are "
             f"{_numbered(stages)}"
-        ) from None
-    inputs = tuple((module, index) for module, index in cut.inputs if _has(model, module))
-    return Cut(cut.output, inputs, _widths(model).get(name))
+        )
+    return cut._replace(inputs=tuple(given for given in cut.inputs if _has(model, given[0])))
 
 
 def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
     """The module at whose output the network is cut; of a list of modules the last.
 
-    The last child stands for a Sequential too: gradient checkpointing bypasses hooks on containers.
+    The last child stands for a Sequential too, unless that does more than run its children: gradient
+    checkpointing bypasses hooks on containers.
 
     Raises:
         UsageError: there is no such stage or module; the message lists the stages.
     """
     module = model.get_submodule(find_cut(model, layer).output)
-    while isinstance(module, nn.Sequential | nn.ModuleList) and len(module):
-        module = module[-1]
+    while (children := _chain(module)) is not None and len(children):
+        module = children[-1]
     return module
+
+
+def _chain(module: nn.Module) -> nn.ModuleList | nn.Sequential | None:
+    """The module as a chain of its children, if it is nothing else."""
+    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+        return module
+    return module if isinstance(module, nn.ModuleList) else None
 
 
 def stage_names(model: Any) -> list[str]:
@@ -91,12 +104,9 @@ def _widths(model: Any) -> dict[str, int]:
     return {stage["module"]: stage["num_chs"] for stage in _stages(model) if "num_chs" in stage}
 
 
-def _known_cut(model: nn.Module, name: str) -> Cut:
-    for kind in type(model).__mro__:
-        cut = _CUTS.get(kind.__name__, {}).get(name)
-        if cut is not None:
-            return cut
-    return Cut(name.replace("/", "."))
+def _known_cut(model: nn.Module, name: str) -> Cut | None:
+    known = (_CUTS.get(kind.__name__, {}).get(name) for kind in type(model).__mro__)
+    return next((cut for cut in known if cut is not None and _has(model, cut.output)), None)
 
 
 def _has(model: nn.Module, name: str) -> bool:

@@ -23,7 +23,7 @@ from .files import write_text
 FREE = NOT_RECORDED | {"workers", "pin_mem", "log_interval", "log_with", "checkpoint_interval"}
 """Options that leave a run's result as it is, so that a resumed run may have others."""
 
-RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite")
+RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
 WRITTEN = ("config.yaml", "checkpoints", "logs", *RESULTS)
 """What a run writes, and --overwrite deletes."""
 

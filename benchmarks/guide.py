@@ -1,0 +1,186 @@
+"""Write docs/guide.md: the mixers from the registry, costs from the results here, accuracy from the README.
+
+    make docs
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from timm_multimix.errors import UsageError
+from timm_multimix.mixers import Context
+from timm_multimix.mixers.cards import Card, read_cards
+from timm_multimix.mixers.registry import build, list_mixers
+
+ROOT = Path(__file__).resolve().parents[1]
+GUIDE = ROOT / "docs" / "guide.md"
+RESULTS = ROOT / "benchmarks" / "results"
+
+TEMPLATE = """# Guide: choose a mixer
+
+<!-- Made by `make docs` from the registry, benchmarks/results and the README. Change benchmarks/guide.py. -->
+
+## Which there are
+
+What a step costs beside an ordinary one is said here by what the mixer asks for; times are below. *Data*: what can
+be mixed, tried on a table [b, features]. `timm-multimix list NAME` prints a mixer's page with its arguments,
+`timm-multimix preview --mix SPEC --out x.png` draws what it does.
+
+{mixers}
+
+## How to choose
+
+- **Pictures, any model, no extra cost**: the mixers at the input without an extra pass. Several at once are a spec:
+  `mixup | cutmix` takes one for every batch, `per_sample(0.5*none | 0.5*cutmix)` one for every example.
+- **Tables, token embeddings, spectrograms**: those whose data is *any*, for which
+  [tabular.py](../examples/tabular.py) and [spectrograms.py](../examples/spectrograms.py) are complete examples.
+- **Before the classifier**: `multimix` makes a thousand mixed examples of every batch at the cost of a loss, on any
+  architecture, since it takes nothing but the logits. Give short tuples, `multimix(m=4, p=1)`, or leave the
+  default, half of whose steps are mixup: the whole-batch term alone hardly trains (below).
+- **Guided** mixers look at what the model finds, at the price of the passes that the table names. They need
+  `MixTask`; in the place of `timm.data.Mixup` there is no model to look at.
+- **Hard-label criteria, or a focal loss**: `MixTask(criterion=...)` takes any criterion of (logits, soft targets), and
+  `HardPairs` one that knows class indices alone.
+
+## What they cost, measured
+
+A training step as a multiple of the same step without mixing, the two timed in turns. From one row to another the
+step without mixing itself took {spread}: ratios whose difference is of that order say nothing.
+
+{steps}
+
+The draw and the mix alone, on the whole batch of {batch} pictures, in ms ({machine}):
+
+{inputs}
+
+The loss of MultiMix with its gradient, beside the literal computation ({loss_machine}), and the draw of its weights:
+
+{loss}
+
+Not measured: a training step of {untimed}.
+
+## What they were measured to bring
+
+{accuracy}
+
+Digits are too easy to rank methods. Not measured: {unranked}.
+"""
+
+
+def read_results(name: str) -> dict[str, Any]:
+    """A file of benchmarks/results."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return found
+
+
+def read_steps() -> list[dict[str, Any]]:
+    """The results of the benchmarks of whole steps, a model each."""
+    files = [*sorted(RESULTS.glob("guided-*.json")), *sorted(RESULTS.glob("step-*.json"))]
+    return [read_results(file.stem) for file in files]
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def data_of(name: str) -> str:
+    """What a mixer can mix: `any` if a table [b, features] works, by trial."""
+    if name == "per_sample":
+        return "theirs"
+    mixer = build(name)[0][1]
+    if mixer.guided or mixer.place in ("positions", "features"):
+        return "images"
+    try:
+        mixer.sample(torch.zeros(4, 3), Context(torch.Generator()))
+    except UsageError:
+        return "images"
+    return "any"
+
+
+def mixer_row(card: Card) -> list[str]:
+    """A mixer in the first table."""
+    paper = f"[paper]({card.paper})" if card.paper.startswith("https") else card.paper
+    return [f"`{card.name}`", card.title, card.place, data_of(card.name), card.cost, paper]
+
+
+def step_table() -> str:
+    """Whole steps as multiples of one without mixing, a column for each model."""
+    results = read_steps()
+    ratios = [{row["mixer"]: f"{row['of none']:.2f}" for row in result["rows"]} for result in results]
+    specs = dict.fromkeys(spec for found in ratios for spec in found if spec != "none")
+    rows = [[f"`{spec}`", *(found.get(spec, "-") for found in ratios)] for spec in specs]
+    return table(["spec", *map(describe_model, results)], rows)
+
+
+def describe_model(result: dict[str, Any]) -> str:
+    """The head of a column: a model and how it was run."""
+    options, device = result["options"], result["machine"]["device"]
+    return f"`{options['model']}`, {options['size']} px, batch {options['batch_size']}, {device}"
+
+
+def describe_spread() -> str:
+    """How far the times of the same step without mixing are apart, where they were taken for every row."""
+    parts = []
+    for result in read_steps():
+        if times := [row["none ms"] for row in result["rows"] if "none ms" in row]:
+            parts.append(f"{min(times):.0f} to {max(times):.0f} ms of `{result['options']['model']}`")
+    return " and ".join(parts)
+
+
+def input_table() -> str:
+    """Mixup and CutMix as functions, ours beside timm's and torchvision's."""
+    rows: dict[str, dict[str, float]] = {}
+    for row in read_results("inputs-cpu")["rows"]:
+        rows.setdefault(row["case"], {})[row["who"]] = row["ms"]
+    who = list(dict.fromkeys(name for found in rows.values() for name in found))
+    cells = [[f"{found[name]:.1f}" if name in found else "-" for name in who] for found in rows.values()]
+    return table(["case", *who], [[case, *row] for case, row in zip(rows, cells, strict=True)])
+
+
+def loss_table() -> str:
+    """The loss over tuples."""
+    columns = ["b, d, c, r, n", "ours ms", "literal ms", "ours MiB", "literal MiB", "draw ms"]
+    rows = read_results("loss-cpu")["rows"]
+    cells = [[row[columns[0]], *(f"{row[column]:.1f}" for column in columns[1:])] for row in rows]
+    return table(columns, cells)
+
+
+def accuracy_section() -> str:
+    """What the README says of its table, and the table."""
+    section = (ROOT / "README.md").read_text().split("\n## Measured\n")[1]
+    before, _, after = section.partition("\n|")
+    return before.strip() + "\n\n|" + after.partition("\n\n")[0]
+
+
+def missing(text: str) -> str:
+    """The mixers that a text names in no code span, in order."""
+    spans = [span for place, span in enumerate(text.split("`")) if place % 2]
+    words = {span.partition("(")[0] for span in spans}
+    return ", ".join(f"`{name}`" for name in list_mixers() if name not in words) or "none of them"
+
+
+def make_guide() -> str:
+    """The page."""
+    head = ["name", "what it does", "place", "data", "extra cost", "paper"]
+    inputs, loss, steps = read_results("inputs-cpu"), read_results("loss-cpu"), step_table()
+    return TEMPLATE.format(
+        mixers=table(head, [mixer_row(card) for card in read_cards()]),
+        spread=describe_spread(),
+        steps=steps,
+        batch=inputs["options"]["batch_size"],
+        machine=inputs["machine"]["device"],
+        inputs=input_table(),
+        loss_machine=loss["machine"]["device"],
+        loss=loss_table(),
+        untimed=missing(steps + "`none`"),
+        accuracy=accuracy_section(),
+        unranked=missing(accuracy_section()),
+    )
+
+
+if __name__ == "__main__":
+    GUIDE.write_text(make_guide(), encoding="utf-8")

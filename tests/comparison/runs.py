@@ -1,0 +1,59 @@
+"""Finished runs, made by hand: the files that a comparison reads."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from timm_multimix.options import parse_train_options
+from timm_multimix.options.config import options_to_yaml
+
+VERSIONS = {"timm_multimix": "0.1.0", "commit": "a" * 40}
+
+
+def make_run(
+    folder: Path, mix: str, seed: int, top1: float, *options: str, dataset: str = "digits", **changes: Any
+) -> Path:
+    """A run folder of three epochs that ends at `top1`; its best epoch is half a point above, one before."""
+    folder.mkdir(parents=True)
+    words = ["--mix", mix, "--seed", str(seed), "--epochs", "3", "--dataset", dataset, *options]
+    (folder / "config.yaml").write_text(options_to_yaml(parse_train_options(words)))
+    summary: dict[str, Any] = {
+        "mix": mix,
+        "model": "test_resnet",
+        "dataset": dataset,
+        "epochs": 3,
+        "seed": seed,
+        "num_processes": 1,
+        "samples_evaluated": 360,
+        "top1": top1,
+        "top1_best": top1 + 0.5,
+        "best_epoch": 2,
+        "evaluation_split": "test",
+        "best_chosen_on_test_split": True,
+        "train_split": "train",
+        "train_samples": 1437,
+        "classes": 10,
+        "hardware": "CPU",
+        "images_per_second": 200.0,
+        "versions": VERSIONS,
+    }
+    summary |= changes
+    (folder / "summary.json").write_text(
+        json.dumps({name: value for name, value in summary.items() if value is not ...})
+    )
+    with (folder / "metrics.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, ["epoch", "eval_top1", "ema_top1"])
+        writer.writeheader()
+        for epoch, gap in ((1, 10.0), (2, -0.5), (3, 0.0)):
+            writer.writerow({"epoch": epoch, "eval_top1": top1 - gap, "ema_top1": top1 - gap + 1})
+    return folder
+
+
+def make_grid(root: Path, accuracies: dict[str, list[float]], **changes: Any) -> list[Path]:
+    """A run for each mix and each of its accuracies, whose places are the seeds."""
+    return [
+        make_run(root / f"{number}-seed{seed}", mix, seed, top1, **changes)
+        for number, (mix, values) in enumerate(accuracies.items())
+        for seed, top1 in enumerate(values)
+    ]

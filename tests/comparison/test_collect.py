@@ -1,0 +1,174 @@
+"""Which runs stand together, what they are called, and which are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from timm_multimix.comparison.collect import find_baseline, group, read_run, read_runs
+from timm_multimix.comparison.labels import make_labels
+from timm_multimix.errors import UsageError
+
+from .runs import make_grid, make_run
+
+
+def labels_of(folders: list[Path]) -> list[str]:
+    return [arm.label for arm in group(read_runs(folders))]
+
+
+def test_runs_that_differ_in_their_seed_are_an_arm(tmp_path: Path) -> None:
+    arms = group(read_runs(make_grid(tmp_path, {"mixup": [90, 91, 92], "none": [89, 88]})))
+    assert [(arm.label, arm.mix, sorted(arm.runs)) for arm in arms] == [
+        ("mixup", "mixup", [0, 1, 2]),
+        ("none", "none", [0, 1]),
+    ]
+    assert arms[0].values("top1") == {0: 90.0, 1: 91.0, 2: 92.0}
+
+
+def test_the_label_is_what_differs(tmp_path: Path) -> None:
+    folders = [
+        make_run(tmp_path / "a", "multimix", 0, 90),
+        make_run(tmp_path / "b", "multimix", 0, 90, "--distill", "0.5"),
+        make_run(tmp_path / "c", "none", 0, 90),
+        make_run(tmp_path / "d", "none", 0, 90, "--lr", "0.1", "--model-ema"),
+    ]
+    assert labels_of(folders[:2]) == ["multimix", "multimix, distill 0.5"]
+    assert labels_of([folders[0], folders[2]]) == ["multimix", "none"]
+    assert labels_of(folders[2:]) == ["none, lr 0.2", "none, lr 0.1, model-ema"]
+
+
+def test_a_single_arm_is_called_by_its_mix(tmp_path: Path) -> None:
+    assert labels_of(make_grid(tmp_path, {"mixup | cutmix": [90, 91]})) == ["mixup | cutmix"]
+
+
+def test_models_may_differ(tmp_path: Path) -> None:
+    folders = [
+        make_run(tmp_path / "a", "none", 0, 90, "--model", "resnet18", model="resnet18"),
+        make_run(tmp_path / "b", "none", 0, 90),
+    ]
+    assert labels_of(folders) == ["none, resnet18", "none, test_resnet"]
+
+
+def test_processes_tell_arms_apart(tmp_path: Path) -> None:
+    """The batch of an update is that of all processes, so it is another training."""
+    folders = [
+        make_run(tmp_path / "a", "none", 0, 90, num_processes=2),
+        make_run(tmp_path / "b", "none", 0, 90),
+    ]
+    assert labels_of(folders) == ["none, num-processes 2", "none, num-processes 1"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--workers", "0"],
+        ["--log-interval", "7"],
+        ["--checkpoint-interval", "3"],
+        ["--distill-teacher=self", "--distill=0"],  # idle
+    ],
+)
+def test_what_leaves_the_result_alone_tells_nothing_apart(options: list[str], tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / "a", "none", 0, 90), make_run(tmp_path / "b", "none", 1, 91, *options)]
+    assert [sorted(arm.runs) for arm in group(read_runs(folders))] == [[0, 1]]
+
+
+def test_a_run_of_a_version_without_an_option_had_its_default(tmp_path: Path) -> None:
+    old = make_run(tmp_path / "a", "none", 0, 90)
+    lines = (old / "config.yaml").read_text().splitlines()
+    (old / "config.yaml").write_text("\n".join(line for line in lines if not line.startswith("cache")))
+    folders = [old, make_run(tmp_path / "b", "none", 1, 91)]
+    assert [sorted(arm.runs) for arm in group(read_runs(folders))] == [[0, 1]]
+
+
+def test_different_options_get_different_labels() -> None:
+    """Where what is off is not told, and that leaves two alike, everything is told."""
+    groups = [{"mix": "a", "x": 0}, {"mix": "a", "x": None}, {"mix": "a", "x": False, "y": 1}]
+    assert len(set(make_labels(groups))) == 3
+    assert make_labels([{"mix": "a", "x": 0.0}, {"mix": "a", "x": 0.5}]) == ["a", "a, x 0.5"]
+
+
+def test_two_runs_of_an_arm_and_a_seed_are_refused(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / name, "none", 0, 90) for name in "ab"]
+    with pytest.raises(UsageError, match=r"two runs of none have seed 0: .*a and .*b"):
+        group(read_runs(folders))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 5}, r"different epochs .*: 3 \(1 runs\), 5 \(1 runs\)"),
+        ({"samples_evaluated": 100}, "different samples evaluated"),
+        ({"train_samples": 100}, "different train samples"),
+        ({"evaluation_split": "validation"}, "different evaluation split"),
+        ({"dataset": "elsewhere/cifar"}, r"different dataset .*: digits \(1 runs\), cifar"),
+    ],
+)
+def test_other_data_or_budgets_are_refused(changes: dict[str, object], words: str, tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / "a", "none", 0, 90), make_run(tmp_path / "b", "mixup", 0, 90, **changes)]
+    with pytest.raises(UsageError, match=words):
+        read_runs(folders)
+
+
+def test_the_same_data_may_be_in_another_place(tmp_path: Path) -> None:
+    folders = [
+        make_run(tmp_path / "a", "none", 0, 90, dataset="/here/pets"),
+        make_run(tmp_path / "b", "none", 1, 90, dataset="there/pets/"),
+    ]
+    assert labels_of(folders) == ["none"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("no folder", "is no folder"),
+        ("no summary", "no finished run: summary.json is missing"),
+        ("no json", "damaged run"),
+        ("a list", "lacks mix, model"),
+        ("no epochs", "lacks epochs"),
+        ("no metrics", "damaged run"),
+        ("words in metrics", "damaged run"),
+        ("no config", "config.yaml"),
+    ],
+)
+def test_what_is_no_finished_run_is_refused(damage: str, words: str, tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "run",
+        "none",
+        0,
+        90,
+        **({"best_epoch": ..., "epochs": ...} if damage == "no epochs" else {}),
+    )
+    if damage == "no folder":
+        run = tmp_path / "nothing"
+    if damage == "no summary":
+        (run / "summary.json").unlink()
+    if damage == "no json":
+        (run / "summary.json").write_text("{")
+    if damage == "a list":
+        (run / "summary.json").write_text("[]")
+    if damage == "no metrics":
+        (run / "metrics.csv").unlink()
+    if damage == "words in metrics":
+        (run / "metrics.csv").write_text("epoch,eval_top1\n1,high\n")
+    if damage == "no config":
+        (run / "config.yaml").unlink()
+    with pytest.raises(UsageError, match=words):
+        read_run(run)
+
+
+def test_the_curve_is_of_the_weights_that_were_exported(tmp_path: Path) -> None:
+    raw = read_run(make_run(tmp_path / "a", "none", 0, 90.0))
+    ema = read_run(make_run(tmp_path / "b", "none", 0, 90.0, exported_weights="ema"))
+    assert raw.curve() == {1: 80.0, 2: 90.5, 3: 90.0}
+    assert ema.curve() == {1: 81.0, 2: 91.5, 3: 91.0}
+
+
+def test_the_baseline(tmp_path: Path) -> None:
+    folders = make_grid(tmp_path, {"mixup": [90], "none": [89]})
+    folders.append(make_run(tmp_path / "c", "mixup", 0, 90, "--distill", "0.5"))
+    arms = group(read_runs(folders))
+    assert find_baseline(arms, None).label == "none"
+    assert find_baseline(arms, "mixup").label == "mixup"
+    assert find_baseline(arms, "mixup, distill 0.5").label == "mixup, distill 0.5"
+    assert find_baseline(arms[::2], None).label == "mixup"
+    with pytest.raises(UsageError, match="--baseline cutmix: no arm of that name; there are mixup, none"):
+        find_baseline(arms, "cutmix")

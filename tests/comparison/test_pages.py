@@ -1,0 +1,263 @@
+"""The pages: whole, the same numbers everywhere, and nothing in a name becomes markup."""
+
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+from PIL import Image
+
+from timm_multimix.comparison.collect import find_baseline, group, read_runs
+from timm_multimix.comparison.pages import make_html, make_markdown
+from timm_multimix.comparison.pictures import PICTURES, THEMES, draw_all
+from timm_multimix.comparison.table import Comparison, as_record, compare
+from timm_multimix.comparison.wording import cells, signed, verdict
+
+from .runs import VERSIONS, make_grid, make_run
+
+VOID = {"meta", "img", "source", "br"}
+EVIL = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(2)>',
+    "</table>|`x`|[y](javascript:alert(3))",
+    "$\\frac{1}{",
+    "_**bold**_\n# heading",
+)
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: elements that are closed in order, their attributes, the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attributes
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+
+
+def compared(folders: list[Path], baseline: str | None = None, **options: object) -> Comparison:
+    arms = group(read_runs(folders))
+    return compare(arms, find_baseline(arms, baseline), **options)  # type: ignore[arg-type]
+
+
+def html_of(comparison: Comparison) -> str:
+    return make_html(comparison, draw_all(comparison, "light"), draw_all(comparison, "dark"))
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Comparison:
+    return compared(
+        make_grid(tmp_path, {"mixup": [91, 92, 93], "none": [90, 90, 90], "cutmix": [89, 92, 90]})
+    )
+
+
+def test_the_numbers_are_those_of_the_runs(three: Comparison) -> None:
+    assert [row.label for row in three.rows] == ["none", "mixup", "cutmix"]
+    assert cells(three.rows[0])[:7] == [
+        "none",
+        "3",
+        "90.00",
+        "0.00",
+        "90.50 \u00b1 0.00",
+        "baseline",
+        "\u2013",
+    ]
+    mixup = cells(three.rows[1])
+    assert mixup[:6] == ["mixup", "3", "92.00", "1.00", "92.50 \u00b1 1.00", "+2.00"]
+    assert mixup[6] == "\u22120.48 to +4.48"  # 2 -+ 4.3027 / sqrt(3)
+    assert mixup[7] == "200 (\u00d7 1.00)"
+
+
+def test_all_pages_have_the_same_table(three: Comparison) -> None:
+    page = Page(html_of(three))
+    tokens = MarkdownIt("commonmark").enable("table").parse(make_markdown(three))
+    in_markdown = [token.content for token in tokens if token.type == "inline" and token.level == 4]
+    expected = [cell for row in three.rows for cell in cells(row)]
+    rows = page.rows[1 : 1 + len(three.rows)]
+    assert [cell for row in rows for cell in row] == expected
+    assert in_markdown[: len(expected)] != []
+    assert all(cell in make_markdown(three) for cell in expected)
+    record = as_record(three)
+    assert json.loads(json.dumps(record)) == record
+    assert [row["label"] for row in record["rows"]] == ["none", "mixup", "cutmix"]
+    assert len(record["runs"]) == 9
+
+
+def test_the_html_is_whole_in_itself(three: Comparison) -> None:
+    """Nothing is loaded from elsewhere; the pictures are PNGs in both themes, each with words for it."""
+    page = Page(html_of(three))
+    assert page.open == []
+    sources = [value or "" for name, value in page.attributes if name in ("src", "srcset", "href")]
+    assert len(sources) == 2 * len(PICTURES)
+    for source in sources:
+        head, data = source.split(",")
+        assert head == "data:image/png;base64"
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+            picture.verify()
+    assert not {"script", "link", "iframe", "object", "form"} & set(page.tags)
+    assert [value for name, value in page.attributes if name == "alt" and value] != []
+    assert "width=device-width" in html_of(three)
+    assert "prefers-color-scheme: dark" in html_of(three)
+
+
+def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / str(k), name, 0, 90 + k) for k, name in enumerate(EVIL)]
+    plain = [make_run(tmp_path / f"{k}-plain", f"mix{k}", 0, 90 + k) for k in range(len(EVIL))]
+    command = "timm-multimix compare ```</pre><script>alert(4)</script>"
+    options = {"missing": [EVIL[0]], "command": command}
+    evil, tame = compared(folders, **options), compared(plain, missing=["x"], command="compare")
+    page, other = Page(html_of(evil)), Page(html_of(tame))
+    assert page.open == []
+    assert page.tags == other.tags
+    assert {name for name, _ in page.attributes} == {name for name, _ in other.attributes}
+    for name in EVIL:
+        assert " ".join(name.split()) in " ".join(page.text.split())
+    assert command in page.text
+
+
+def test_names_are_text_in_markdown_as_well(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / str(k), name, 0, 90 + k) for k, name in enumerate(EVIL)]
+    plain = [make_run(tmp_path / f"{k}-plain", f"mix{k}", 0, 90 + k) for k in range(len(EVIL))]
+    shapes = []
+    for found in (folders, plain):
+        text = make_markdown(compared(found, command="timm-multimix compare ```\n# x", missing=[EVIL[0]]))
+        tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
+        inner = [child.type for token in tokens for child in token.children or []]
+        assert not {"html_inline", "link_open", "code_inline", "em_open"} & set(inner)
+        assert inner.count("image") == len(PICTURES)
+        shapes.append([token.type for token in tokens])
+    assert shapes[0] == shapes[1]
+    assert "html_block" not in shapes[0]
+
+
+def test_title_and_data_are_escaped(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", "none", 0, 90, model="<b>m</b>", hardware="<i>h</i>", dataset="<u>d<u>")
+    text = html_of(compared([run]))
+    assert not {"i", "u"} & set(Page(text).tags)
+    assert "<b>m</b>" not in text
+    assert "&lt;b&gt;m&lt;/b&gt;" in text
+
+
+def test_no_path_of_the_machine_is_told(tmp_path: Path) -> None:
+    comparison = compared(make_grid(tmp_path, {"none": [90], "mixup": [91]}, dataset=str(tmp_path / "pets")))
+    for text in (make_markdown(comparison), html_of(comparison), json.dumps(as_record(comparison))):
+        assert "pets" in text
+        assert str(tmp_path.parent) not in text
+
+
+def test_one_seed_says_so(tmp_path: Path) -> None:
+    comparison = compared(make_grid(tmp_path, {"none": [90], "mixup": [91]}))
+    assert cells(comparison.rows[1])[3:7] == ["\u2013", "91.50", "+1.00", "none: one seed"]
+    assert "Every arm has one seed" in "\n".join(comparison.notes)
+    assert verdict(comparison.rows[1], "none") == "+1.00 points against none with one seed: no interval"
+
+
+def test_what_the_notes_say(tmp_path: Path) -> None:
+    folders = [
+        make_run(tmp_path / "a", "none", 0, 90),
+        make_run(tmp_path / "b", "none", 1, 92),
+        make_run(tmp_path / "c", "mixup", 0, 91, versions=VERSIONS | {"commit": "b" * 40, "torch": "9"}),
+        make_run(tmp_path / "d", "mixup", 1, 93, hardware="GPU"),
+        make_run(tmp_path / "e", "cutmix", 1, 93),
+        make_run(tmp_path / "f", "fmix", 2, 93, best_chosen_on_test_split=False),
+    ]
+    comparison = compared(folders, missing=["fmix, seed 0 (ended)"])
+    notes = "\n".join(comparison.notes)
+    assert f"commit: {'a' * 12} (5 runs), {'b' * 12} (1 runs); torch: unknown (5 runs), 9 (1 runs)" in notes
+    assert "The hardware differs" in notes
+    assert "cutmix; fmix has one seed" in notes
+    assert "not those of the baseline, none, in: cutmix; fmix." in notes
+    assert "the interval has no width: mixup." in notes
+    assert "optimistic" in notes
+    assert comparison.notes[0] == "Missing: fmix, seed 0 (ended)."
+    assert verdict(comparison.rows[3], "none") == "has no seed in common with none"
+    assert verdict(comparison.rows[1], "none") == "+1.00 points against none in each of 2 seeds"
+
+
+def test_no_note_without_a_reason(three: Comparison) -> None:
+    assert not re.search("versions|hardware|one seed|no width|Missing|Memory", "\n".join(three.notes))
+    assert "Each of the 2 intervals" in "\n".join(three.notes)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([91.0, 91.1, 91.2], "better than none over 3 seeds: +1.10 points, +0.85 to +1.35"),
+        ([89.0, 89.1, 89.2], "worse than none over 3 seeds: \u22120.90 points, \u22121.15 to \u22120.65"),
+        ([90.0, 91.0, 89.5], "+0.17 points against none: 3 seeds do not tell them apart"),
+    ],
+)
+def test_the_verdict_is_that_of_the_interval(values: list[float], words: str, tmp_path: Path) -> None:
+    comparison = compared(make_grid(tmp_path, {"none": [90, 90, 90], "mixup": values}))
+    assert verdict(comparison.rows[1], "none") == words
+
+
+def test_memory_and_speed(tmp_path: Path) -> None:
+    folders = [
+        make_run(tmp_path / "a", "none", 0, 90, images_per_second=100.0, peak_memory_bytes=3 * 2**29),
+        make_run(tmp_path / "b", "mixup", 0, 90, images_per_second=80.0, peak_memory_bytes=100 * 2**20),
+        make_run(tmp_path / "c", "cutmix", 0, 90, images_per_second=...),
+    ]
+    comparison = compared(folders)
+    assert [cells(row)[7:] for row in comparison.rows] == [
+        ["100", "1.5 GiB"],
+        ["80 (\u00d7 0.80)", "100 MiB"],
+        ["\u2013", "\u2013"],
+    ]
+    assert any(note.startswith("Memory is the peak") for note in comparison.notes)
+
+
+def test_a_sign_is_never_one_of_zero() -> None:
+    assert [signed(value) for value in (0.0, -0.001, 0.004, -0.01, 1.5)] == [
+        "0.00",
+        "0.00",
+        "0.00",
+        "\u22120.01",
+        "+1.50",
+    ]
+
+
+def test_pictures_are_drawn_on_the_paper_of_their_theme(three: Comparison) -> None:
+    for theme, colours in THEMES.items():
+        pictures = draw_all(three, theme)
+        assert list(pictures) == list(PICTURES)
+        for png in pictures.values():
+            pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+            assert "#{:02x}{:02x}{:02x}".format(*pixels[2, 2]) == colours["paper"]
+            assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20  # something is drawn
+
+
+def test_many_arms_can_be_drawn(tmp_path: Path) -> None:
+    """More arms than colours and one epoch only."""
+    grid = make_grid(tmp_path, {f"mix{k}": [80 + k] for k in range(12)})
+    for folder in grid:
+        lines = (folder / "metrics.csv").read_text().splitlines()
+        (folder / "metrics.csv").write_text("\n".join(lines[:2]) + "\n")
+    assert all(png.startswith(b"\x89PNG") for png in draw_all(compared(grid), "light").values())

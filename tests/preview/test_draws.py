@@ -1,0 +1,211 @@
+"""What the pictures are made of: weights found in any draw, effective numbers, densities."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from scipy.stats import beta
+
+from timm_multimix import functional as F
+from timm_multimix import list_mixers
+from timm_multimix.errors import UsageError
+from timm_multimix.evaluation.classifier import Classifier
+from timm_multimix.mixers import Mixer, create_mixer
+from timm_multimix.preview.density import Density, densities
+from timm_multimix.preview.draws import (
+    effective_number,
+    make_sample,
+    most_in,
+    needs_model,
+    pixel_weights,
+    sorted_weights,
+)
+from timm_multimix.preview.examples import Examples
+from timm_multimix.preview.panels import make_panel, make_panels
+
+B, CLASSES = 6, 4
+
+
+def only(spec: str) -> Mixer:
+    ((_, mixer),) = create_mixer(spec).branches
+    return mixer
+
+
+def make_examples(model: str | None = None, side: int = 32, b: int = B) -> Examples:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.rand(b, 3, side, side, generator=generator)
+    labels = torch.arange(b) % CLASSES
+    names = [f"class {number}" for number in range(CLASSES)]
+    if model is None:
+        return Examples(pixels, labels, names)
+    torch.manual_seed(0)
+    network = timm.create_model(model, num_classes=CLASSES)
+    config = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "input_size": (3, side, side)}
+    return Examples(pixels, labels, names, Classifier(network, config, None), labels)
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    return make_examples()
+
+
+@pytest.fixture(scope="module")
+def seen() -> Examples:
+    """With a transformer, which suits every guide."""
+    return make_examples("test_vit", 160)
+
+
+UNGUIDED = [name for name in list_mixers() if not any(needs_model(m) for _, m in create_mixer(name).branches)]
+AT_THE_INPUT = [
+    name for name in UNGUIDED if create_mixer(name).branches[0][1].place in ("input", "hidden")
+]
+
+
+@pytest.mark.parametrize("spec", [*AT_THE_INPUT, "per_sample(mixup | cutmix)"])
+@pytest.mark.parametrize("step", [0, 3])
+def test_weights_found_in_a_draw_are_those_it_mixes_by(spec, step, examples) -> None:
+    """Where nothing is moved, the pictures weighted by what is found at every pixel are the mix itself."""
+    (_, mixer), *_ = create_mixer(spec).branches
+    sample = make_sample(mixer, examples, 0, step, 4)
+    assert sample.weights.sum().item() == pytest.approx(1, abs=1e-4)
+    assert sample.share.shape == (32, 32)
+    assert torch.allclose(sample.share.mean(), sample.weights[sample.sources[0]])
+    draw_of_targets = sample.target
+    if spec != "sample_pairing":
+        assert torch.allclose(draw_of_targets, sample.weights, atol=2e-3)
+    if spec in ("resizemix",):
+        return
+    weights = shares(mixer, examples, step)
+    literal = (weights.unsqueeze(1) * examples.pixels).sum(0)
+    assert torch.allclose(sample.image, literal, atol=1e-5)
+
+
+def shares(mixer: Mixer, examples: Examples, step: int) -> torch.Tensor:
+    """The weights [b, h, w] of the row that `make_sample` shows at this step of four."""
+    from timm_multimix.preview.draws import make_draw
+    from timm_multimix.randomness import choice_generator
+
+    draw = make_draw(mixer.choose(choice_generator(0, step)), examples, 0, step)
+    return pixel_weights(draw, examples.pixels, step * len(draw.targets(torch.eye(B))) // 4)
+
+
+def test_pixel_weights_of_a_mask_and_of_a_pair() -> None:
+    pixels, partner = torch.rand(3, 3, 4, 4), torch.tensor([2, 0, 1])
+    keep = torch.zeros(3, 1, 4, 4, dtype=torch.bool)
+    keep[:, :, :1] = True
+    weights = pixel_weights(F.Masks(keep, keep.float().mean((1, 2, 3)), partner), pixels, 1)
+    assert torch.equal(weights[1], keep[1, 0].float())
+    assert torch.equal(weights[0], 1 - weights[1])
+    assert not weights[2].any()
+    weights = pixel_weights(F.Pairs(torch.tensor([0.25]), partner), pixels, 0)
+    assert torch.equal(weights.mean((1, 2)), torch.tensor([0.25, 0.0, 0.75]))
+
+
+def test_resized_partners_are_found_in_their_box(examples) -> None:
+    sample = make_sample(only("resizemix"), examples, 0, 0, 1)
+    inside = sample.share < 0.5
+    assert torch.equal(sample.image[:, ~inside], examples.pixels[sample.sources[0]][:, ~inside])
+    assert inside.float().mean().item() == pytest.approx(1 - sample.target[sample.sources[0]].item(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "own", "own_first", "expected"),
+    [
+        ([0.3, 0.7, 0.0], 0, True, (0, 1)),
+        ([0.0, 1.0, 0.0], 0, True, (0, 1)),
+        ([1.0, 0.0, 0.0], 0, True, (0,)),
+        ([0.1, 0.5, 0.4], 0, False, (1, 2)),
+        ([0.1, 0.5, 0.4], 2, False, (2, 1)),
+        ([0.2, 0.0, 0.8], 1, False, (2, 0)),
+    ],
+)
+def test_sources_of_a_mix(weights, own, own_first, expected) -> None:
+    assert most_in(torch.tensor(weights), own, own_first) == expected
+
+
+def test_weights_are_sorted_within_tuples_and_by_their_effective_number() -> None:
+    weights = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 1.0, 0.0], [0.5, 0.0, 0.0, 0.5]])
+    assert effective_number(weights).tolist() == [4, 1, 2]
+    assert sorted_weights(weights).tolist() == [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25] * 4]
+
+
+def test_effective_numbers_of_dirichlet_weights_are_as_theory_has_them(examples) -> None:
+    """E sum w^2 = (alpha + 1) / (b alpha + 1)."""
+    panel = make_panel(1.0, only("multimix(n=4000, alpha=1.0, p=1)"), examples, 2, 0)
+    assert [drawn.title for drawn in panel.weights] == ["step 1", "step 2"]
+    for drawn in panel.weights:
+        assert drawn.weights.shape == (4000, B)
+        squares = drawn.weights.square().sum(1)
+        error = squares.std().item() / 4000**0.5
+        assert squares.mean().item() == pytest.approx(2 / (B + 1), abs=5 * error)
+        assert drawn.effective == pytest.approx((1 / squares).mean().item(), rel=1e-4)
+        assert (drawn.weights.diff(dim=1) <= 0).all()
+        assert (squares.diff() <= 1e-6).all()
+
+
+def test_dense_weights_are_shown_by_position(seen) -> None:
+    panel = make_panel(0.5, only("dense_multimix(n=50, p=1)"), seen, 3, 0)
+    positions = int(panel.weights[0].title.split(" of ")[1])
+    assert positions > 3
+    assert [drawn.title for drawn in panel.weights] == [
+        f"position {1 + place * positions // 3} of {positions}" for place in range(3)
+    ]
+    assert all(drawn.weights.shape == (50, B) for drawn in panel.weights)
+    assert not torch.equal(panel.weights[0].weights, panel.weights[1].weights)
+
+
+@pytest.mark.parametrize("name", [name for name in list_mixers() if name not in UNGUIDED])
+def test_what_needs_a_model_says_so_and_is_shown_with_one(name, examples, seen) -> None:
+    branches = create_mixer(name).branches
+    with pytest.raises(UsageError, match=f"{name} draws by what a model computes; give one with --model"):
+        make_panels(branches, examples, 1, 0)
+    for panel in make_panels(branches, seen, 2, 0):
+        assert len(panel.samples) == 2 or panel.weights
+
+
+@pytest.mark.parametrize("density", [Density(1, 1, 2), Density(0.5, 2, 8), Density(2, 2, 3), Density(0, 1, 4)])
+def test_densities_integrate_to_one(density) -> None:
+    """Near 0 and 1, where it may have no bound, the mass is what the distribution function has there."""
+    edges = np.linspace(0.01, 0.99, 5_001)
+    x = (edges[1:] + edges[:-1]) / 2
+    middles = (np.arange(64) + 0.5) / 64
+    alphas = density.low + (density.high - density.low) * middles
+    outside = 1 - np.diff(beta.cdf([0.01, 0.99], alphas[:, None], (density.m - 1) * alphas[:, None])).mean()
+    assert density(x).sum() * (x[1] - x[0]) + outside == pytest.approx(1, abs=1e-3)
+
+
+def test_density_agrees_with_what_is_drawn() -> None:
+    """The share of drawn weights in each tenth, against the density's, within five standard errors."""
+    (density,) = densities(only("multimix(m=3, alpha=0.7, p=1)"), 8)
+    assert density == Density(0.7, 0.7, 3)
+    drawn = F.dirichlet_weights(20_000, 8, 0.7, 3, torch.Generator().manual_seed(0))
+    first = drawn[torch.arange(len(drawn)), drawn.gt(0).float().argmax(1)].numpy()
+    edges = np.linspace(0, 1, 11)
+    expected = np.diff(beta.cdf(edges, 0.7, 1.4))
+    found = np.histogram(first, edges)[0] / len(first)
+    assert (abs(found - expected) < 5 * np.sqrt(expected / len(first)) + 1e-9).all()
+    inside = np.linspace(0.1, 0.2, 10_001)
+    assert density((inside[1:] + inside[:-1]) / 2).mean() * 0.1 == pytest.approx(expected[1], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("mixup(alpha=0.3)", [Density(0.3, 0.3, 2)]),
+        ("none", []),
+        ("resizemix", []),
+        ("per_sample(mixup(alpha=0.3) | cutmix | none)", [Density(0.3, 0.3, 2), Density(1, 1, 2)]),
+        ("multimix(p=1)", [Density(0.5, 2, 8)]),
+        ("multimix(p=1, m=50, alpha=0)", [Density(0, 0, 8)]),
+        ("dense_multimix(p=1, m=3)", [Density(0.5, 2, 3)]),
+        ("multi_mixup", [Density(1, 1, 2)]),
+    ],
+)
+def test_densities_of_a_spec_in_batches_of_eight(spec, expected) -> None:
+    assert densities(only(spec), 8) == expected
+
+
+def test_no_density_where_lambda_is_zero_or_one() -> None:
+    assert Density(0, 0, 4).points
+    assert Density(2, 2, 1).points
+    assert not Density(0, 1, 4).points

@@ -1,0 +1,77 @@
+"""docs/guide.md is what the registry and the results give; docs/examples.md shows what is in the examples."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import guide
+from timm_multimix import list_mixers
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_the_guide_is_up_to_date():
+    assert (DOCS / "guide.md").read_text(encoding="utf-8") == guide.make_guide(), "run `make docs`"
+
+
+def test_the_guide_names_every_mixer_once_with_its_place():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (\w+) \| (\w+) \| [^|]+ \| [^|]*\|$", guide.make_guide(), re.M)
+    assert [name for name, _, _ in rows] == [*list_mixers(), "per_sample"]
+    found = {name: (place, data) for name, place, data in rows}
+    assert found["mixup"] == ("input", "any")
+    assert found["cutmix"] == ("input", "images")
+    assert found["multimix"] == ("embedding", "any")
+    assert found["dense_multimix"] == ("positions", "images")
+
+
+def test_every_number_of_a_step_is_a_measured_one():
+    """A column for each file of the benchmarks, and in it all that the file holds."""
+    rows = [line.strip("| ").split(" | ") for line in guide.step_table().splitlines()]
+    files = [*sorted(guide.RESULTS.glob("guided-*.json")), *sorted(guide.RESULTS.glob("step-*.json"))]
+    assert len(files) == len(rows[0]) - 1 >= 1
+    for column, file in enumerate(files, 1):
+        found = json.loads(file.read_text())
+        assert f"`{found['options']['model']}`" in rows[0][column]
+        measured = {row["mixer"]: f"{row['of none']:.2f}" for row in found["rows"] if row["mixer"] != "none"}
+        shown = {row[0].strip("`"): row[column] for row in rows[2:] if row[column] != "-"}
+        assert shown == measured
+
+
+@pytest.mark.parametrize(
+    ("text", "absent", "present"),
+    [("`mixup(alpha=1)` and cutmix", "cutmix", "mixup"), ("", "none", "nonsense")],
+)
+def test_what_is_missing_in_a_text(text, absent, present):
+    names = guide.missing(text)
+    assert f"`{absent}`" in names
+    assert f"`{present}`" not in names
+
+
+def test_the_accuracy_is_the_readme_s():
+    section = guide.accuracy_section()
+    readme = (DOCS.parent / "README.md").read_text()
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert len(rows) > 3
+    assert all(row in readme for row in rows)
+
+
+def test_the_links_of_the_pages_lead_somewhere():
+    for page in ("guide.md", "examples.md"):
+        links = re.findall(r"\]\(([^)#]+)\)", (DOCS / page).read_text())
+        local = [link for link in links if not link.startswith("http")]
+        assert local
+        assert [link for link in local if not (DOCS / link).exists()] == []
+
+
+def test_the_code_of_the_examples_page_is_the_examples():
+    """Each block, line by line, is in the file that the heading above it links."""
+    sections = (DOCS / "examples.md").read_text().split("\n## ")[1:]
+    assert len(sections) >= 3
+    for section in sections:
+        file = re.search(r"\(\.\./(examples/\w+\.py)\)", section)
+        assert file is not None
+        code = {line.strip() for line in (DOCS.parent / file[1]).read_text().splitlines()}
+        shown = [line.strip() for block in re.findall(r"```python\n(.*?)```", section, re.S) for line in block.splitlines()]
+        assert [line for line in shown if line not in code | {"...", ""}] == []

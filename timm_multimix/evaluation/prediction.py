@@ -1,0 +1,135 @@
+"""Predictions for picture files: classes by name, with their probabilities."""
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor
+
+from timm_multimix.data.collection import pictures_below
+from timm_multimix.data.dataset import Transform
+from timm_multimix.data.images import decode_image, to_channels
+from timm_multimix.data.transforms import create_evaluation_transform
+from timm_multimix.errors import UsageError
+
+from .classifier import Classifier, load_classifier, run_folder
+from .job import choose_device
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is on a picture: (class, its number, probability), most probable first; or why it cannot be read."""
+
+    image: str
+    classes: list[tuple[str, int, float]]
+    error: str | None = None
+
+
+def run(options: Namespace) -> bool:
+    """Print predictions as the options ask; gives whether every picture could be read.
+
+    Raises:
+        UsageError: no such model, or no picture at all.
+    """
+    files = find_images(options.images)
+    device = choose_device(options.device)
+    wanted = Namespace(**vars(options), pretrained=True, seed=0)
+    classifier = load_classifier(wanted, lambda: 0).to(device)
+    names = class_names(classifier, options.model)
+    found = []
+    for prediction in predict(classifier, names, files, options.topk, options.batch_size):
+        found.append(prediction)
+        if not options.json or prediction.error is not None:
+            tell(prediction)
+    if options.json:
+        print(json.dumps([describe(prediction) for prediction in found], indent=1))
+    return all(prediction.error is None for prediction in found)
+
+
+def find_images(places: list[Path]) -> list[Path]:
+    """Files as they are given, and the pictures below folders, sorted.
+
+    Raises:
+        UsageError: a folder without pictures.
+    """
+    files = []
+    for place in places:
+        below = [place / name for name in pictures_below(place, ".")] if place.is_dir() else [place]
+        if not below:
+            raise UsageError(f"no picture files in {place}")
+        files += below
+    return files
+
+
+def predict(
+    classifier: Classifier, names: dict[int, str], files: list[Path], topk: int, batch_size: int
+) -> Iterator[Prediction]:
+    """The topk most probable classes of every file, in its order; classes without a name by their number."""
+    config = classifier.data_config
+    channels = config["input_size"][0]
+    plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
+    transform = create_evaluation_transform(config | plain)
+    for start in range(0, len(files), batch_size):
+        some = files[start : start + batch_size]
+        read = [read_pixels(file, transform, channels) for file in some]
+        pixels = [picture for picture in read if isinstance(picture, Tensor)]
+        ranked = iter(rank(classifier, torch.stack(pixels), topk) if pixels else [])
+        for file, picture in zip(some, read, strict=True):
+            if isinstance(picture, str):
+                yield Prediction(str(file), [], picture)
+            else:
+                yield Prediction(str(file), [(names.get(k, str(k)), k, share) for k, share in next(ranked)])
+
+
+def read_pixels(file: Path, transform: Transform, channels: int) -> Tensor | str:
+    """Pixels [ch, h, w] in [0, 1] as the model's evaluation sees them, or what is wrong with the file."""
+    try:
+        return transform(to_channels(decode_image(file, lambda: str(file)), channels, lambda: str(file)))
+    except UsageError as error:
+        return str(error)
+
+
+@torch.no_grad()
+def rank(classifier: Classifier, pixels: Tensor, topk: int) -> list[list[tuple[int, float]]]:
+    """(number, probability) of the most probable classes of pixels [b, ch, h, w], by the softmax."""
+    probabilities = classifier(pixels.to(classifier.mean.device)).float().softmax(1).cpu()
+    best = probabilities.topk(min(topk, probabilities.shape[1]))
+    return [
+        list(zip(numbers, shares, strict=True))
+        for numbers, shares in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
+
+
+def class_names(classifier: Classifier, model: str) -> dict[int, str]:
+    """The names that come with the model; for timm's own, of as many classes as ImageNet has, ImageNet's."""
+    if classifier.label_names:
+        return dict(enumerate(classifier.label_names))
+    of_timm = run_folder(model) is None and (":" not in model or model.startswith("hf-hub:timm/"))
+    subset = timm.data.infer_imagenet_subset(classifier.model) if of_timm else None
+    if subset is None:
+        return {}
+    return dict(enumerate(timm.data.ImageNetInfo(subset).label_descriptions()))
+
+
+def tell(prediction: Prediction) -> None:
+    """Print a prediction; what is wrong with a picture on stderr."""
+    if prediction.error is not None:
+        print("error:", prediction.error, file=sys.stderr, flush=True)
+        return
+    print(prediction.image)
+    for name, _, share in prediction.classes:
+        print(f"  {share:7.2%}  {name}")
+
+
+def describe(prediction: Prediction) -> dict[str, Any]:
+    """A prediction for JSON."""
+    if prediction.error is not None:
+        return {"image": prediction.image, "error": prediction.error}
+    rows = [{"class": name, "index": k, "probability": share} for name, k, share in prediction.classes]
+    return {"image": prediction.image, "classes": rows}

@@ -1,0 +1,48 @@
+"""The options of `predict`: by which model, of which pictures, and how it is told."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from .parser import Parser
+from .values import KeyValues, Switch, integer, key_value
+
+
+def build_prediction_parser() -> Parser:
+    """All options of `predict` with their defaults."""
+    parser = Parser(
+        prog="timm-multimix predict",
+        usage="%(prog)s MODEL IMAGE ... [OPTION ...]",
+        description="Say what is on pictures. A picture that cannot be read is named and left out; the exit "
+        "status is then 2.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "model",
+        metavar="MODEL",
+        help="a run's folder, local-dir:FOLDER, hf-hub:USER/NAME or a timm model with published weights",
+    )
+    add("images", nargs="+", type=Path, metavar="IMAGE", help="picture files, or folders of them at any depth")
+    add("--topk", type=integer(1), default=5, metavar="N", help="classes for each picture (default: %(default)s)")
+    add("--json", "--no-json", action=Switch, default=False, help="print JSON (default: text)")
+    add("-b", "--batch-size", type=integer(1), default=32, metavar="N", help="(default: %(default)s)")
+    add("--device", default="auto", metavar="NAME", help="such as cpu or cuda:1 (default: the fastest)")
+    add("--img-size", type=integer(1), metavar="PIXELS", help="side of the input (default: the model's)")
+    add(
+        "--model-kwargs",
+        nargs="*",
+        type=key_value,
+        action=KeyValues,
+        default={},
+        metavar="KEY=VALUE",
+        help="further arguments of the model (default: none)",
+    )
+    return parser
+
+
+def parse_prediction_options(argv: list[str]) -> Namespace:
+    """The options of a prediction.
+
+    Raises: UsageError for every mistake, in one line.
+    """
+    return build_prediction_parser().parse_args(argv)
