@@ -1,6 +1,6 @@
 """Write docs/guide.md: the mixers from the registry, costs from the results here, accuracy from the README.
 
-    make docs
+make docs
 """
 
 import json
@@ -17,56 +17,7 @@ from timm_multimix.mixers.registry import build, list_mixers
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "guide.md"
 RESULTS = ROOT / "benchmarks" / "results"
-
-TEMPLATE = """# Guide: choose a mixer
-
-<!-- Made by `make docs` from the registry, benchmarks/results and the README. Change benchmarks/guide.py. -->
-
-## Which there are
-
-What a step costs beside an ordinary one is said here by what the mixer asks for; times are below. *Data*: what can
-be mixed, tried on a table [b, features]. `timm-multimix list NAME` prints a mixer's page with its arguments,
-`timm-multimix preview --mix SPEC --out x.png` draws what it does.
-
-{mixers}
-
-## How to choose
-
-- **Pictures, any model, no extra cost**: the mixers at the input without an extra pass. Several at once are a spec:
-  `mixup | cutmix` takes one for every batch, `per_sample(0.5*none | 0.5*cutmix)` one for every example.
-- **Tables, token embeddings, spectrograms**: those whose data is *any*, for which
-  [tabular.py](../examples/tabular.py) and [spectrograms.py](../examples/spectrograms.py) are complete examples.
-- **Before the classifier**: `multimix` makes a thousand mixed examples of every batch at the cost of a loss, on any
-  architecture, since it takes nothing but the logits. Give short tuples, `multimix(m=4, p=1)`, or leave the
-  default, half of whose steps are mixup: the whole-batch term alone hardly trains (below).
-- **Guided** mixers look at what the model finds, at the price of the passes that the table names. They need
-  `MixTask`; in the place of `timm.data.Mixup` there is no model to look at.
-- **Hard-label criteria, or a focal loss**: `MixTask(criterion=...)` takes any criterion of (logits, soft targets), and
-  `HardPairs` one that knows class indices alone.
-
-## What they cost, measured
-
-A training step as a multiple of the same step without mixing, the two timed in turns. From one row to another the
-step without mixing itself took {spread}: ratios whose difference is of that order say nothing.
-
-{steps}
-
-The draw and the mix alone, on the whole batch of {batch} pictures, in ms ({machine}):
-
-{inputs}
-
-The loss of MultiMix with its gradient, beside the literal computation ({loss_machine}), and the draw of its weights:
-
-{loss}
-
-Not measured: a training step of {untimed}.
-
-## What they were measured to bring
-
-{accuracy}
-
-Digits are too easy to rank methods. Not measured: {unranked}.
-"""
+TEMPLATE = ROOT / "benchmarks" / "guide.template.md"
 
 
 def read_results(name: str) -> dict[str, Any]:
@@ -167,7 +118,7 @@ def make_guide() -> str:
     """The page."""
     head = ["name", "what it does", "place", "data", "extra cost", "paper"]
     inputs, loss, steps = read_results("inputs-cpu"), read_results("loss-cpu"), step_table()
-    return TEMPLATE.format(
+    return TEMPLATE.read_text(encoding="utf-8").format(
         mixers=table(head, [mixer_row(card) for card in read_cards()]),
         spread=describe_spread(),
         steps=steps,

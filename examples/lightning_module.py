@@ -3,7 +3,7 @@
     pip install lightning
     python examples/lightning_module.py
 
-The task is a module like any other: its loss is the training step's, its model is what is saved and evaluated.
+The task is a module like any other: its loss is the training step's, its model what is saved and evaluated.
 Prints the test accuracy on digits, in per cent, of two specs.
 """
 
@@ -57,7 +57,10 @@ def load() -> tuple[DataLoader, DataLoader]:
     """Digits as pictures of 16 pixels: every fifth to test on, the others to train on."""
     digits = load_digits()
     small = torch.tensor(digits.images / 16, dtype=torch.float32).unsqueeze(1)
-    images, labels = torch.nn.functional.interpolate(small, scale_factor=2) * 2 - 1, torch.tensor(digits.target)
+    images, labels = (
+        torch.nn.functional.interpolate(small, scale_factor=2) * 2 - 1,
+        torch.tensor(digits.target),
+    )
     test = torch.arange(len(images)) % 5 == 0
     train = TensorDataset(images[~test], labels[~test])
     return DataLoader(train, 64, shuffle=True), DataLoader(TensorDataset(images[test], labels[test]), 64)

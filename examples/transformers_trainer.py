@@ -2,8 +2,8 @@
 
     python examples/transformers_trainer.py
 
-Two ways, with the same result. A Trainer whose `compute_loss` asks the task adds nothing to the checkpoints, but
-is for one process, since it goes past the wrapper that joins the gradients of several; a model around the task
+Two ways, with the same result. A Trainer whose `compute_loss` asks the task adds nothing to the checkpoints,
+but is for one process: it goes past the wrapper that joins the gradients of several. A model around the task
 works with any number. Prints the test accuracy on digits, in per cent, for each.
 """
 

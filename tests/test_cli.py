@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from timm_multimix import cli, list_mixers
+from timm_multimix import cli
 from timm_multimix.commands import train
 from timm_multimix.errors import UsageError
 

@@ -12,7 +12,7 @@ NAMES = sorted(file.name for file in EXAMPLES.glob("*.py"))
 
 
 def run_example(name: str, folder: Path) -> dict[str, float]:
-    """What an example prints, a line for each spec or way; run from another folder, where it leaves nothing."""
+    """What an example prints, a line for each spec; run from another folder, where it leaves nothing."""
     script = [sys.executable, EXAMPLES / name]
     run = subprocess.run(script, cwd=folder, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr

@@ -73,5 +73,9 @@ def test_the_code_of_the_examples_page_is_the_examples():
         file = re.search(r"\(\.\./(examples/\w+\.py)\)", section)
         assert file is not None
         code = {line.strip() for line in (DOCS.parent / file[1]).read_text().splitlines()}
-        shown = [line.strip() for block in re.findall(r"```python\n(.*?)```", section, re.S) for line in block.splitlines()]
+        shown = [
+            line.strip()
+            for block in re.findall(r"```python\n(.*?)```", section, re.S)
+            for line in block.splitlines()
+        ]
         assert [line for line in shown if line not in code | {"...", ""}] == []

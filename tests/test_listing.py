@@ -51,7 +51,9 @@ def test_costs_follow_from_what_a_mixer_asks_for(cards):
     assert cards["dense_multimix"].cost == "the head at every position"
     assert cards["multi_mixup"].cost == "5 times the examples"
     assert extra_cost(mixer("saliencymix(saliency='gradient')")) == "one forward and backward"
-    assert extra_cost(mixer("per_sample(puzzlemix | attentivemix)")).startswith("one forward and backward, one forward")
+    assert extra_cost(mixer("per_sample(puzzlemix | attentivemix)")).startswith(
+        "one forward and backward, one forward"
+    )
 
 
 @pytest.mark.parametrize(

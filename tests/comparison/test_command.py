@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from timm_multimix import cli
-from timm_multimix.comparison import processes
+from timm_multimix.comparison import processes, write
+from timm_multimix.comparison.pictures import PICTURES
 from timm_multimix.comparison.trials import folder_name, plan
 from timm_multimix.comparison.write import WRITTEN
 from timm_multimix.errors import UsageError
@@ -24,6 +25,12 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a process was started")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
+
+
+@pytest.fixture
+def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty files in the place of pictures, which take the time of such a test."""
+    monkeypatch.setattr(write, "draw_all", lambda comparison, theme: dict.fromkeys(PICTURES, b""))
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
@@ -48,6 +55,7 @@ def test_finished_runs_become_pages(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert str(output / "comparison.html") in out
 
 
+@pytest.mark.usefixtures("no_drawing")
 def test_pages_are_replaced_by_newer_ones(tmp_path: Path) -> None:
     folders = make_grid(tmp_path / "runs", {"none": [90], "mixup": [91]})
     argv = ["--output", str(tmp_path / "page")]
@@ -164,6 +172,7 @@ def finished(root: Path, **accuracies: list[float]) -> None:
             make_run(root / folder_name(mix) / f"seed{seed}", mix, seed, top1)
 
 
+@pytest.mark.usefixtures("no_drawing")
 def test_what_is_finished_is_only_collected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished(tmp_path, none=[90.0, 91.0], mixup=[91.0, 93.0])
     argv = ["compare", "--mix", "none", "--mix", "mixup", "--seeds", "2", "--output", str(tmp_path)]
@@ -192,6 +201,7 @@ def test_runs_of_an_arm_that_differ_are_refused(tmp_path: Path, capsys: pytest.C
     assert "differ in more than their seed: none, lr 0.2 / none, lr 0.01" in error_of(capsys, *argv)
 
 
+@pytest.mark.usefixtures("no_drawing")
 def test_a_failure_is_told_at_the_end_and_the_rest_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

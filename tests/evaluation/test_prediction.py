@@ -83,7 +83,11 @@ def test_a_broken_picture_is_named_and_the_others_go_on(model, colours, tmp_path
     if json_flag:
         found = json.loads(out)
         assert [row["image"] for row in found] == [str(broken), str(good), str(missing)]
-        assert [sorted(row) for row in found] == [["error", "image"], ["classes", "image"], ["error", "image"]]
+        assert [sorted(row) for row in found] == [
+            ["error", "image"],
+            ["classes", "image"],
+            ["error", "image"],
+        ]
     else:
         assert [line for line in out.splitlines() if not line.startswith(" ")] == [str(good)]
 

@@ -1,4 +1,4 @@
-"""Co-Mixup: the objective against loops over the formula, labelings against all labelings, mosaics against pixels."""
+"""Co-Mixup: the objective against loops over the formula, labelings against all, mosaics pixel by pixel."""
 
 import itertools
 import math
@@ -44,7 +44,7 @@ def counted(output, n):
 
 
 def difference(cell, neighbour):
-    """The distance of two cells: none, 1, or 1/4 between halves and one of the two, as in the authors' code."""
+    """The distance of two cells: 0, 1, or 1/4 between halves and one of the two, as in the authors' code."""
     if cell == neighbour:
         return 0.0
     kinds = sorted((len(set(cell)), len(set(neighbour))))
@@ -85,6 +85,16 @@ def slow_penalty(others, related, gamma, threshold, g):
     return penalties
 
 
+def modular(costs, penalties, beta=0.3):
+    """The energy of one output with the others as they are."""
+
+    def energy(output):
+        extra = sum(p * c for p, c in zip(penalties, counted(output, len(costs)), strict=True))
+        return slow_own(output, costs, beta) + extra
+
+    return energy
+
+
 def solved(costs, related, start, beta=0.32, gamma=1.0, threshold=0.0, iterations=3, **options):
     (found,) = joint_labeling([costs], [related], [start], beta, gamma, threshold, iterations, **options)
     return found.tolist()
@@ -110,17 +120,14 @@ def test_the_objective_never_rises(n, halves):
 @pytest.mark.parametrize("threshold", [0.0, 0.6])
 @pytest.mark.parametrize("n", [2, 3])
 def test_the_last_output_is_the_best_of_all_labelings(n, threshold):
-    """It is labeled after all the others, which stay: by their penalty, and without threshold the objective."""
+    """It is labeled after all others, which stay: by their penalty, and without threshold the objective."""
     for seed in range(3):
         costs, related, start = instance(n, 2, seed)
         options = {"threshold": threshold, "iterations": 2, "halves": False, "resolve": False}
         *others, last = solved(costs, related, start, 0.3, 0.4, **options)
         penalties = slow_penalty(others, related, 0.4, threshold, 2)
 
-        def energy(output):
-            extra = sum(p * c for p, c in zip(penalties, counted(output, n), strict=True))
-            return slow_own(output, costs, 0.3) + extra
-
+        energy = modular(costs, penalties)
         candidates = [
             [[(a, a), (b, b)], [(c, c), (d, d)]] for a, b, c, d in itertools.product(range(n), repeat=4)
         ]
@@ -139,10 +146,7 @@ def test_with_halves_the_last_output_is_the_best_of_all_mixed_labelings():
         penalties = slow_penalty([first], related, 0.4, 0.0, 2)
         kinds = ((0, 0), (1, 1), (0, 1))
 
-        def energy(output):
-            extra = sum(p * c for p, c in zip(penalties, counted(output, 2), strict=True))
-            return slow_own(output, costs, 0.3) + extra
-
+        energy = modular(costs, penalties)
         before = solved(costs, related, start, 0.3, 0.4, iterations=2, resolve=False)[1]
         # Halves are offered of inputs that the output showed before.
         offered = kinds if all(counted(before, 2)) else kinds[:2]
@@ -168,11 +172,9 @@ def overlap(outputs, n):
 def test_the_penalty_makes_outputs_diverse(threshold):
     for seed in range(4):
         costs, related, start = instance(8, 4, seed, omega=0.0)
-        with_it, without = (
-            overlap(solved(costs, related, start, gamma=gamma, threshold=threshold), 8)
-            for gamma in (1.0, 0.0)
-        )
-        assert with_it < without
+        parts = costs, related, start
+        with_it, without = (solved(*parts, gamma=gamma, threshold=threshold) for gamma in (1.0, 0.0))
+        assert overlap(with_it, 8) < overlap(without, 8)
 
 
 def test_partitions_are_solved_as_if_alone():

@@ -56,9 +56,7 @@ def seen() -> Examples:
 
 
 UNGUIDED = [name for name in list_mixers() if not any(needs_model(m) for _, m in create_mixer(name).branches)]
-AT_THE_INPUT = [
-    name for name in UNGUIDED if create_mixer(name).branches[0][1].place in ("input", "hidden")
-]
+AT_THE_INPUT = [name for name in UNGUIDED if create_mixer(name).branches[0][1].place in ("input", "hidden")]
 
 
 @pytest.mark.parametrize("spec", [*AT_THE_INPUT, "per_sample(mixup | cutmix)"])
@@ -105,7 +103,9 @@ def test_resized_partners_are_found_in_their_box(examples) -> None:
     sample = make_sample(only("resizemix"), examples, 0, 0, 1)
     inside = sample.share < 0.5
     assert torch.equal(sample.image[:, ~inside], examples.pixels[sample.sources[0]][:, ~inside])
-    assert inside.float().mean().item() == pytest.approx(1 - sample.target[sample.sources[0]].item(), abs=1e-5)
+    assert inside.float().mean().item() == pytest.approx(
+        1 - sample.target[sample.sources[0]].item(), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,9 @@ def test_what_needs_a_model_says_so_and_is_shown_with_one(name, examples, seen) 
         assert len(panel.samples) == 2 or panel.weights
 
 
-@pytest.mark.parametrize("density", [Density(1, 1, 2), Density(0.5, 2, 8), Density(2, 2, 3), Density(0, 1, 4)])
+@pytest.mark.parametrize(
+    "density", [Density(1, 1, 2), Density(0.5, 2, 8), Density(2, 2, 3), Density(0, 1, 4)]
+)
 def test_densities_integrate_to_one(density) -> None:
     """Near 0 and 1, where it may have no bound, the mass is what the distribution function has there."""
     edges = np.linspace(0.01, 0.99, 5_001)

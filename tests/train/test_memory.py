@@ -87,14 +87,14 @@ def test_the_noise_stays_the_same_on_resume(train: Train, quick: list[str], tmp_
 @pytest.mark.slow
 def test_wrong_labels_are_learnt_and_told_apart_from_true_ones(train: Train, quick: list[str]) -> None:
     """A network without BatchNorm, whose training and evaluation agree, learns all it is told by heart."""
-    same = ["--crop-padding", 0, "--scale", 1, 1, "--ratio", 1, 1, "--hflip", 0]
+    same = ["--crop-padding", 0, "--scale", 1, 1, "--ratio", 1, 1, "--hflip", 0, "--crop-pct", 1]
+    same += ["--interpolation", "bilinear", "--train-interpolation", "bilinear"]
     network = ["--model", "test_convnext", "--opt", "adamw", "--lr", 0.003, "--weight-decay", 0]
     noise = ["--label-noise", 0.3, "--label-noise-kind", "pair"]
     found = train(*quick, *same, *network, *noise, "--epochs", 60)["label_noise"]
-    assert found["noisy_top1"] > 80
-    assert found["clean_top1"] > 80
+    assert min(found["noisy_top1"], found["clean_top1"]) > 80
     assert found["noisy_true_top1"] < 20
-    assert found["noisy_loss"] < 0.5 < 2 < found["noisy_true_loss"]
+    assert found["noisy_loss"] < found["noisy_true_loss"] / 3
 
 
 def test_mistakes(train: Train, quick: list[str], tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def run(options: Namespace, argv: Sequence[str]) -> int:
 def train_all(options: Namespace, trials: Sequence[Trial], command: str) -> int:
     """Train what is not finished, and write the pages after every seed."""
     failures: dict[str, str] = {}
+    group_finished(trials)
     with Forward() as forward:
         for number, trial in enumerate(trials, 1):
             head = f"[{number}/{len(trials)}] {trial}:"
@@ -63,27 +64,33 @@ def train_all(options: Namespace, trials: Sequence[Trial], command: str) -> int:
 def collect(
     options: Namespace, trials: Sequence[Trial], failures: dict[str, str], command: str
 ) -> Comparison | None:
-    """Compare the trials that are finished, and write it down; None if there are none.
-
-    Raises: UsageError if an arm's folder holds runs that differ in more than their seed.
-    """
-    done = [trial for name, _ in options.arms for trial in trials if trial.arm == name and trial.is_finished]
-    if not done:
+    """Compare the trials that are finished, and write it down; None if there are none."""
+    arms = group_finished(trials)
+    if not arms:
         return None
-    arms = group(read_runs([trial.folder for trial in done]))
-    homes = [{run.folder.parent for run in arm.runs.values()} for arm in arms]
-    for home in {trial.folder.parent for trial in done}:
-        several = [arm.label for arm, found in zip(arms, homes, strict=True) if home in found]
-        if len(several) > 1:
-            raise UsageError(
-                f"runs in {home} differ in more than their seed: {' / '.join(several)}; use a new --output"
-            )
     missing = [
         f"{trial} ({_short(failures.get(str(trial), ''))})" for trial in trials if not trial.is_finished
     ]
     comparison = compare(arms, choose_baseline(options, arms), missing, command)
     write_comparison(options.output, comparison)
     return comparison
+
+
+def group_finished(trials: Sequence[Trial]) -> list[Arm]:
+    """The arms of the finished trials, in the order of the trials' arms.
+
+    Raises: UsageError if an arm's folder holds runs that differ in more than their seed.
+    """
+    order = list(dict.fromkeys(trial.arm for trial in trials))
+    done = sorted((trial for trial in trials if trial.is_finished), key=lambda trial: order.index(trial.arm))
+    arms = group(read_runs([trial.folder for trial in done])) if done else []
+    for home in {trial.folder.parent for trial in done}:
+        labels = [arm.label for arm in arms if any(run.folder.parent == home for run in arm.runs.values())]
+        if len(labels) > 1:
+            raise UsageError(
+                f"runs in {home} differ in more than their seed: {' / '.join(labels)}; use a new --output"
+            )
+    return arms
 
 
 def _short(line: str) -> str:

@@ -24,7 +24,7 @@ from .job import choose_device
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is on a picture: (class, its number, probability), most probable first; or why it cannot be read."""
+    """Classes of a picture (name, number, probability), most probable first; or why it cannot be read."""
 
     image: str
     classes: list[tuple[str, int, float]]

@@ -201,7 +201,7 @@ def _pairs_of_largest(counts: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _distances(candidates: Tensor) -> Tensor:
-    """D [p, k, k] of labels [p, k, 2]: 0 to itself, 1 to others, less between halves and either of the two."""
+    """D [p, k, k] of labels [p, k, 2]: 0 to itself, 1 to others, 1/4 between halves and one of the two."""
     one, other = candidates.unsqueeze(2), candidates.unsqueeze(1)
     same = (one == other).all(-1)
     whole = candidates[..., 0] == candidates[..., 1]

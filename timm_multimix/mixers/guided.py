@@ -97,7 +97,7 @@ def co_mixup(
     resolve: bool = True,
     grid: int = 4,
 ) -> Mixer:
-    """Co-Mixup: salient cells of many images in each mix, diverse together; labels by area (arXiv:2102.03065).
+    """Co-Mixup: salient cells of many images in a mix, diverse together; labels by area (arXiv:2102.03065).
 
     `partition` examples make as many mixes, on a grid of 4 x 4 cells, that minimise minus the saliency shown
     + beta (neighbouring cells of different images) + gamma (what two mixes have in common, with a share

@@ -22,8 +22,16 @@ def build_prediction_parser() -> Parser:
         metavar="MODEL",
         help="a run's folder, local-dir:FOLDER, hf-hub:USER/NAME or a timm model with published weights",
     )
-    add("images", nargs="+", type=Path, metavar="IMAGE", help="picture files, or folders of them at any depth")
-    add("--topk", type=integer(1), default=5, metavar="N", help="classes for each picture (default: %(default)s)")
+    add(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="picture files, or folders of them at any depth"
+    )
+    add(
+        "--topk",
+        type=integer(1),
+        default=5,
+        metavar="N",
+        help="classes for each picture (default: %(default)s)",
+    )
     add("--json", "--no-json", action=Switch, default=False, help="print JSON (default: text)")
     add("-b", "--batch-size", type=integer(1), default=32, metavar="N", help="(default: %(default)s)")
     add("--device", default="auto", metavar="NAME", help="such as cpu or cuda:1 (default: the fastest)")

@@ -31,7 +31,13 @@ def build_preview_parser() -> Parser:
         help="replace a file that is there (default: not)",
     )
     add("--examples", type=integer(1, 16), default=4, metavar="N", help="steps shown (default: %(default)s)")
-    add("--seed", type=integer(0, 2**63 - 1), default=0, metavar="N", help="of pictures and draws (default: 0)")
+    add(
+        "--seed",
+        type=integer(0, 2**63 - 1),
+        default=0,
+        metavar="N",
+        help="of pictures and draws (default: 0)",
+    )
     _add_data(parser)
     _add_model(parser)
     return parser

@@ -84,7 +84,7 @@ def make_sample(mixer: Mixer, examples: Examples, seed: int, step: int, of: int)
 
 
 def most_in(weights: Tensor, own: int, own_first: bool) -> tuple[int, ...]:
-    """The two examples that are most in a mix, without those that are not in it; `own_first`: it at any rate."""
+    """The one or two examples that are most in a mix; with `own_first` the first is `own` at any rate."""
     order = weights.argsort(descending=True, stable=True).tolist()
     if own_first or own in order[:2]:
         order.sort(key=lambda number: number != own)

@@ -1,7 +1,8 @@
-"""What a mixer is shown on: a few pictures of a dataset with their labels, and a model where one is needed."""
+"""What a mixer is shown on: a few pictures of a dataset, their labels, and a model where one is needed."""
 
 from argparse import Namespace
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -50,12 +51,14 @@ def load_examples(options: Namespace) -> Examples:
     model = load_model(options, split) if options.model else None
     side = options.img_size or split.defaults.get("img_size") or _SIDE
     transform = model.data_config if model else _plain_transform(side)
-    pixels, labels = read_examples(split, choose(len(split.source), options.batch_size, options.seed), transform)
+    pixels, labels = read_examples(
+        split, choose(len(split.source), options.batch_size, options.seed), transform
+    )
     return Examples(pixels, labels, split.class_names, model, _labels_of(model, split, labels))
 
 
 def load_model(options: Namespace, split: Split) -> Classifier:
-    """The model as `evaluate` loads it; without weights of its own it takes the dataset's size and classes."""
+    """The model as `evaluate` loads it; without weights of its own it takes the data's size and classes."""
     size = options.img_size
     if size is None and not has_classes(options, run_folder(options.model)):
         size = split.defaults.get("img_size")
@@ -83,7 +86,7 @@ def read_examples(split: Split, indices: list[int], config: dict[str, Any]) -> t
     pixels, labels = [], []
     for index in indices:
         image, label = split.source[index]
-        pixels.append(transform(to_channels(image, channels, lambda i=index: split.source.describe(i))))
+        pixels.append(transform(to_channels(image, channels, partial(split.source.describe, index))))
         labels.append(label)
     return torch.stack(pixels), torch.tensor(labels)
 

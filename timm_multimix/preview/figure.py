@@ -39,7 +39,7 @@ def draw_panels(panels: list[Panel], examples: Examples) -> Any:
     heights = [body_height(panel) for panel in panels]
     figure = Figure(figsize=(_WIDTH, sum(heights) + _TITLE * len(panels)))
     ratios = [inches for body in heights for inches in (_TITLE, body)]
-    parts = figure.subfigures(len(ratios), 1, height_ratios=ratios)
+    parts: Any = figure.subfigures(len(ratios), 1, height_ratios=ratios)
     for title, body, height, panel in zip(parts[::2], parts[1::2], heights, panels, strict=True):
         title.text(0.01, 0.6, panel.title, va="center", fontsize=13, fontweight="bold")
         title.text(0.01, 0.2, panel.arguments, va="center", fontsize=9, color="0.4")
@@ -170,7 +170,15 @@ def draw_densities(plot: Any, panel: Panel) -> None:
             plot.plot(x, y, color=colour, label=density.label)
             plot.fill_between(x, y, color=colour, alpha=0.12, linewidth=0)
     values = [float(sample.target[sample.sources[0]]) for sample in panel.samples]
-    plot.plot(values, [0] * len(values), "^", color=OWN, clip_on=False, ms=7, label="shown on the left" if values else None)
+    plot.plot(
+        values,
+        [0] * len(values),
+        "^",
+        color=OWN,
+        clip_on=False,
+        ms=7,
+        label="shown on the left" if values else None,
+    )
     tops = [float(np.quantile(density(x), 0.97)) for density in panel.densities if not density.points]
     plot.set(xlim=(0, end), ylim=(0, 1.25 * max([1.0, *tops])), xlabel="lambda", ylabel="density")
     plot.spines[["top", "right"]].set_visible(False)

@@ -33,7 +33,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Panel:
-    """A mixer, its share of the steps and arguments: mixed examples, or weights of tuples, and densities of lambda."""
+    """A mixer with its arguments: mixed examples, or weights of tuples, and densities of lambda."""
 
     title: str
     arguments: str
