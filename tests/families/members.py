@@ -27,6 +27,7 @@ EXTRAS = {
     "hieradet_small": "maps with channels last",
     "test_vit4": "average pooling of tokens behind a class token",
     "test_maxvit": "attention in blocks and grids",
+    "xception41": "stages inside a block",
 }
 
 

@@ -64,7 +64,7 @@ def slow_own(output, costs, beta):
 
 
 def slow_objective(outputs, costs, related, beta, gamma):
-    """sum_j own(j) + gamma / g^2 sum_j sum_j' not j n_j A n_j': equation 2 without its threshold."""
+    """sum_j own(j) + gamma / g^2 sum_j sum_j' not j n_j A n_j', without threshold."""
     n, g = len(costs), costs.shape[-1]
     numbers = [counted(output, n) for output in outputs]
     total = sum(slow_own(output, costs, beta) for output in outputs)

@@ -63,7 +63,9 @@ def _eliminate(unary: Any, between: Any, possible: Any) -> Any:
             table = table[..., None] + step
             continue
         above = between[labels[cell - w][:, None], own]
-        table, choices = _least([part[..., None] + (step + own) for part, own in zip(table, above, strict=True)])
+        table, choices = _least(
+            [part[..., None] + (step + own) for part, own in zip(table, above, strict=True)]
+        )
         best.append(choices)
     chosen = list(np.unravel_index(table.argmin(), table.shape))
     for choices in reversed(best):

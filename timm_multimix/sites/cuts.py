@@ -39,6 +39,13 @@ _CUTS: dict[str, dict[str, Cut]] = {
         "cell_4.conv_1x1.act": Cut("cell_3", (("cell_4", 0),)),
         "cell_8.conv_1x1.act": Cut("cell_7", (("cell_8", 0),)),
     },
+    "Xception": {f"block{k}.rep.0": Cut(f"block{k - 1}") for k in range(2, 13)},
+    # Inside a block, with a shortcut beside it.
+    "XceptionAligned": {
+        f"blocks.{k}.stack.{part}": Cut(f"blocks.{k}.stack.{part}", ((f"blocks.{k}.shortcut", 0),))
+        for k in range(32)
+        for part in ("conv2", "act3")
+    },
     # The head reads a hidden state of every stage.
     "EfficientViM": {
         f"stages.{k}": Cut(
