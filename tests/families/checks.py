@@ -161,7 +161,7 @@ def check_stage(examined: Examined, stage: int, clean: Tensor, apart: float) -> 
 
     with points.mixing(stage, len(LABELS), sample) as point:
         logits = as_logits(without_dropout(examined, examined.model))
-    assert len(shapes[0]) != 4 or point.width in (None, shapes[0][1]), "a map's channels are not found"
+    assert len(shapes[0]) != 4 or point.cut.width in (None, shapes[0][1]), "a map's channels are not found"
     difference = float((logits - swap(clean)).norm() / clean.norm())
     assert difference < 0.01 * apart, f"stage {stage} is off by {difference:.1g}, examples by {apart:.1g}"
 

@@ -10,12 +10,14 @@ from ..errors import UsageError
 class Cut(NamedTuple):
     """The module whose output is mixed, and inputs (module, index) of later ones that come from before it.
 
-    width: the number of the output's channels, where feature_info tells it.
+    width: the number of the output's channels, where feature_info tells it. grouped: whether tensors of it
+    hold several rows in turn for every example, [k b, ...].
     """
 
     output: str
     inputs: tuple[tuple[str, int], ...] = ()
     width: int | None = None
+    grouped: bool = False
 
 
 # By class and stage, where feature_info names no module of the model, or one that other paths go round.
@@ -28,6 +30,8 @@ _CUTS: dict[str, dict[str, Cut]] = {
     # msfa joins the last two stages; without it they are ordinary ones.
     "MobileNetV5": {"bn1": Cut("conv_stem"), "blocks.3": Cut("msfa")},
     "MultiScaleVit": {f"block.{k}": Cut(f"stages.{k}") for k in range(4)},
+    "Twins": {f"block.{k}": Cut(f"blocks.{k}") for k in range(4)},
+    "TNT": {f"blocks.{k}": Cut(f"blocks.{k}", grouped=True) for k in range(64)},  # pixels in each patch
     "Gemma4VitClassifier": {f"blocks.{k}": Cut(f"encoder.blocks.{k}") for k in range(64)},
     "NASNetALarge": {
         "cell_stem_1.conv_1x1.act": Cut("cell_stem_0", (("cell_stem_1", 0),)),

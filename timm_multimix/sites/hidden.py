@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..functional import Draw
-from .cuts import find_cut, find_layer
+from .cuts import Cut, find_cut, find_layer
 
 __all__ = ["MixingPoint", "MixingPoints", "Sample", "find_layer"]
 
@@ -27,8 +27,8 @@ class MixingPoint:
     there gets the same draw. Any other pass through the module is left as it is.
     """
 
-    def __init__(self, layer: int | str, width: int | None = None, channels_last: bool = False) -> None:
-        self.layer, self.width, self.channels_last = layer, width, channels_last
+    def __init__(self, layer: int | str, cut: Cut, channels_last: bool = False) -> None:
+        self.layer, self.cut, self.channels_last = layer, cut, channels_last
         self.batch = 0
         self.sample: Sample | None = None
         self.draw: Draw | None = None
@@ -36,7 +36,7 @@ class MixingPoint:
         self.calls = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "MixingPoint":
-        return MixingPoint(self.layer, self.width, self.channels_last)
+        return MixingPoint(self.layer, self.cut, self.channels_last)
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
         return output if self.sample is None else self._mix_output(output)
@@ -50,8 +50,9 @@ class MixingPoint:
         if not (self.open or _in_backward()):
             return output
         self.calls += not _in_backward()
-        examples = [tensor for tensor in _tensors(output) if tensor.is_floating_point()]
-        if not examples or any(tensor.dim() == 0 or len(tensor) != self.batch for tensor in examples):
+        floating = [tensor for tensor in _tensors(output) if tensor.is_floating_point()]
+        examples = [tensor for tensor in floating if tensor.shape[:1] == (self.batch,)]
+        if not examples or not all(map(self._is_of_examples, floating)):
             raise self._refusal(output)
         if self.draw is None and self.sample is not None:
             self.draw = self.sample(self._channels_first(examples[0]))
@@ -62,6 +63,10 @@ class MixingPoint:
         if not (self.open or _in_backward()):
             return None
         return (*args[:index], _mapped(self._mix, args[index]), *args[index + 1 :])
+
+    def _is_of_examples(self, tensor: Tensor) -> bool:
+        rows = len(tensor) if tensor.dim() else 0
+        return rows == self.batch or (self.cut.grouped and rows > 0 and rows % self.batch == 0)
 
     def _refusal(self, output: Any) -> UsageError:
         shapes = [list(tensor.shape) for tensor in _tensors(output)]
@@ -74,6 +79,8 @@ class MixingPoint:
     def _mix(self, tensor: Tensor) -> Tensor:
         if self.draw is None or not tensor.is_floating_point():
             return tensor
+        if len(tensor) != self.batch and self.cut.grouped:
+            return self.draw(tensor.unflatten(0, (self.batch, -1))).flatten(0, 1)
         mixed = self.draw(self._channels_first(tensor))
         return mixed.permute(0, 2, 3, 1) if self._swapped(tensor) else mixed
 
@@ -84,7 +91,7 @@ class MixingPoint:
         """Whether the channels of a map come last: told by their number or, in doubt, by the model."""
         if tensor.dim() != 4:
             return False
-        first, last = (tensor.shape[dim] == self.width for dim in (1, 3))
+        first, last = (tensor.shape[dim] == self.cut.width for dim in (1, 3))
         return last if first != last else self.channels_last
 
 
@@ -121,7 +128,7 @@ class MixingPoints:
         channels_last = str(getattr(model, "output_fmt", "")).upper().endswith("NHWC")
         for layer in layers:
             cut = find_cut(model, layer)
-            point = self._points[layer] = MixingPoint(layer, cut.width, channels_last)
+            point = self._points[layer] = MixingPoint(layer, cut, channels_last)
             find_layer(model, layer).register_forward_hook(point)
             for name, index in cut.inputs:
                 model.get_submodule(name).register_forward_pre_hook(partial(point.mix_input, index))
