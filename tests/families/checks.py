@@ -60,7 +60,8 @@ def examine(name: str, side: int) -> record.Row:
     """All checks of one model; what is true of it, for the record."""
     examined = Examined(name, side)
     check_embedding(examined)
-    return check_positions(examined) | check_stages(examined)
+    parameters = sum(parameter.numel() for parameter in examined.model.parameters())
+    return {"parameters": parameters, **check_positions(examined), **check_stages(examined)}
 
 
 def check_embedding(examined: Examined) -> None:

@@ -38,6 +38,12 @@ def families() -> list[str]:
     return sorted(module for module in own if timm.list_models(module=module))
 
 
+def by_size() -> list[str]:
+    """The families by their smallest members' parameters, so that every share of them takes as long."""
+    sizes = {row["family"]: row["parameters"] for row in record.load()["models"].values() if not row["extra"]}
+    return sorted(families(), key=lambda family: (sizes.get(family, 0), family))
+
+
 def family_of(name: str) -> str:
     return next(family for family in families() if name in timm.list_models(module=family))
 
@@ -66,7 +72,7 @@ def chosen_families(text: str | None = None, today: date | None = None) -> list[
         part, parts = map(int, text.split("/"))
         if not 1 <= part <= parts:
             raise ValueError(f"MULTIMIX_FAMILIES={text} given, allowed are all, 1/5 to 5/5, or names")
-        return families()[part - 1 :: parts]
+        return by_size()[part - 1 :: parts]
     names = text.split(",")
     if unknown := set(names) - set(families()):
         raise ValueError(f"MULTIMIX_FAMILIES={text} given, unknown: {sorted(unknown)}")

@@ -65,8 +65,8 @@ def beta_variates(
     # As for log_gamma_variates, in fewer calls, which are what a draw for one batch costs.
     alpha = max(check_alpha(alpha), _SMALLEST_ALPHA)
     log_gamma = torch._standard_gamma(torch.full((count, 2), alpha + 1, device=device), generator).log_()
-    log_gamma -= torch.empty_like(log_gamma).exponential_(alpha, generator=generator)
-    return log_gamma.softmax(dim=-1)[:, 0]
+    uniform = torch.empty_like(log_gamma).uniform_(generator=generator)
+    return log_gamma.add_(uniform.neg_().log1p_().div_(alpha)).softmax(dim=-1)[:, 0]
 
 
 def dirichlet_weights(
