@@ -30,8 +30,9 @@ architectures:  ## docs/architectures.md, from the record
 docs:  ## docs/guide.md, from the registry, the benchmarks' results and the README
 	$(PYTHON) -m benchmarks.guide
 
-soak:  ## kill training 30 times, at random moments, and resume it; the result is kept in docs/soak.json
+soak:  ## kill training 30 times, at random moments, and resume it (kept in docs/soak.json); 200,000 hostile inputs
 	$(PYTHON) -m tests.train.soak --kills 30 --output docs/soak.json
+	MULTIMIX_FUZZ=20 $(PYTHON) -m pytest -m "slow or not slow" tests/fuzz
 
 ci:  ## everything, in fresh environments, under 30 minutes
 	.ci/run

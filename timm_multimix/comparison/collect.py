@@ -81,9 +81,9 @@ def read_run(folder: Path) -> Run:
         if missing:
             raise UsageError(f"{folder}/summary.json lacks {', '.join(missing)}")
         return Run(folder, summary, read_options(folder), read_rows(folder / "metrics.csv"))
-    except (OSError, ValueError) as error:
-        if isinstance(error, UsageError):
-            raise
+    except UsageError:
+        raise
+    except Exception as error:  # files may hold anything but what is looked for in them
         raise UsageError(f"{folder} holds a damaged run: {error}") from error
 
 

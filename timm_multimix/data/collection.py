@@ -104,9 +104,15 @@ def _folders(folder: Path) -> list[str]:
 
 
 def pictures_below(folder: Path, name: str) -> list[str]:
-    """Picture files at any depth below a folder `name` of another, relative to that other, sorted."""
-    found = []
-    for place, _, files in os.walk(folder / name, followlinks=True):
+    """Picture files at any depth below a folder `name` of another, relative to that other, sorted.
+
+    A folder that links lead to again is not entered again, so that they cannot lead in circles.
+    """
+    found, seen = [], {os.path.realpath(folder / name)}
+    for place, inner, files in os.walk(folder / name, followlinks=True):
+        real = {one: os.path.realpath(os.path.join(place, one)) for one in sorted(inner)}
+        inner[:] = [one for one in real if real[one] not in seen]
+        seen |= {real[one] for one in inner}
         inside = os.path.relpath(place, folder)
         found += [os.path.join(inside, file) for file in files if _is_picture(file)]
     return sorted(found)

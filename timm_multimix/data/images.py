@@ -1,6 +1,8 @@
 """Pictures of any mode to 8-bit RGB or greyscale, and broken ones to one clear error."""
 
 import io
+import os
+import stat
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -47,11 +49,19 @@ def decode_image(data: ImageData, describe: Describe) -> Image.Image:
     if isinstance(data, Image.Image):
         return data
     try:
+        if not isinstance(data, bytes):
+            _check_file(data)
         with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=_formats()) as image:
             image.load()
             return image
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         raise _broken(error, describe) from error
+
+
+def _check_file(path: str | Path) -> None:
+    """Raises: OSError for what is no file; a pipe would be waited for, a device never ends."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError("not a file")
 
 
 def to_channels(image: Image.Image, channels: int, describe: Describe) -> Image.Image:

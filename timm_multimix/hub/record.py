@@ -7,13 +7,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from timm_multimix.errors import UsageError
+from timm_multimix.options.config import load_config
 
 from .measures import public_evaluation, read_evaluation
 from .privacy import public, redact
 from .provenance import public_options
+from .retry import describe
 
 Record = dict[str, Any]
 
@@ -65,14 +65,14 @@ def read_run(run: Path) -> tuple[Record, Path]:
     try:
         summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
         return make_record(run, run / "model", summary, summary["epochs"], summary["top1"]), run / "model"
-    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
-        raise UsageError(f"the run in {run} is damaged: {type(error).__name__} {error}") from error
+    except Exception as error:  # files may hold anything but what is looked for in them
+        raise UsageError(f"the run in {run} is damaged: {describe(error)}") from error
 
 
 def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top1: float) -> Record:
     """The record of a run whose weights in the folder `model` are those of an epoch."""
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    options = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    options = load_config(str(run / "config.yaml"))
     kind = summary["dataset_kind"]
     evaluation = read_evaluation(run, digest(model / "model.safetensors"))
     record = {

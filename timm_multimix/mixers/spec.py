@@ -25,7 +25,10 @@ def parse_spec(spec: str) -> Branches:
     try:
         tree = ast.parse(spec.strip(), mode="eval").body
         return weighted(*(_term(node, spec) for node in _alternatives(tree)))
-    except (SyntaxError, RecursionError, MemoryError, OverflowError):
+    except UsageError:
+        raise
+    # a ValueError: surrogates, or numbers of too many digits to be said
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         raise _unreadable(spec) from None
 
 

@@ -11,10 +11,47 @@ import yaml
 from ..errors import UsageError
 from .values import KeyValues, Switch
 
+_LARGEST = 100_000
+_LARGEST_BITS = 4096
+_MOST_BRACKETS = 500
 _PUBLISHING = {"push_to_hub", "hub_model_id", "hub_private", "hub_license", "hub_tag_epochs"}
 
 NOT_RECORDED = frozenset({"config", "given", "output", "overwrite", "resume"} | _PUBLISHING)
 """What belongs to one run and would stand in the way of repeating it from its config."""
+
+
+def read_yaml(text: str) -> Any:
+    """The plain values in a YAML text.
+
+    Raises: UsageError if it is not YAML, or so large, by itself or by its aliases, that it is no config.
+    """
+    if len(text) > _LARGEST:
+        raise UsageError(f"holds {len(text)} characters, at most {_LARGEST} are allowed")
+    if text.count("[") + text.count("{") > _MOST_BRACKETS:  # PyYAML takes time by their square
+        raise UsageError(f"holds more than {_MOST_BRACKETS} brackets, so it is nested too deeply")
+    try:
+        content = yaml.safe_load(text)
+    except Exception as error:  # of values that are not what their tags say, PyYAML raises anything
+        reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise UsageError(f"is not YAML ({reason})") from None
+    _check_size(content)
+    return content
+
+
+def _check_size(content: Any) -> None:
+    """Raises: UsageError if a value is huge as written out, without writing it out."""
+    left, waiting = _LARGEST, [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list | tuple | set):
+            waiting += value
+        if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+            raise UsageError(f"holds a whole number of {value.bit_length()} bits")
+        left -= 1 + (len(value) if isinstance(value, str | bytes) else 0)
+        if left < 0:
+            raise UsageError(f"holds more than {_LARGEST} characters with its aliases written out")
 
 
 def load_config(path: str) -> dict[str, Any]:
@@ -23,11 +60,12 @@ def load_config(path: str) -> dict[str, Any]:
     Raises: UsageError if it cannot be read, is not YAML or not a mapping of names to values.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"is not YAML ({' '.join(str(error).split())})") from None
+    except ValueError as error:
+        raise UsageError(f"cannot be read ({error})") from None
+    content = read_yaml(text)
     if content is None:
         return {}
     if not isinstance(content, dict):
