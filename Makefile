@@ -17,7 +17,7 @@ test:  ## the fast tests
 test-slow:
 	$(PYTHON) -m pytest -m slow
 
-families:  ## every family of timm at every place of mixing (a quarter of an hour, two cores; 6 GB)
+families:  ## every family of timm at every place of mixing (about ten minutes on a quiet machine; 5 GB)
 	MULTIMIX_FAMILIES=all $(PYTHON) -m pytest -m slow -n 0 tests/families
 
 families-record:  ## the same, written down: the record, and the page made from it

@@ -58,6 +58,7 @@ def test_meaning(spec, expected):
         ("multimix(alpha=(2, 1))", "low <= high"),
         ("multimix(p=1.5)", "p=1.5 given"),
         ("multimix(other='xx')", "unknown mixer 'xx'"),
+        ("multimix(other=3)", "mixer spec 3 given, allowed is a string"),
         ("dense_multimix(shared=1)", "shared=1 given"),
         ("-1*mixup", "weight -1"),
         ("0*mixup", "weight 0"),

@@ -20,6 +20,8 @@ def parse_spec(spec: str) -> Branches:
     Raises:
         UsageError: not a spec, or an unknown mixer, argument or value; the message lists what is allowed.
     """
+    if not isinstance(spec, str):
+        raise UsageError(f"mixer spec {spec!r} given, allowed is a string such as 'mixup | cutmix'")
     if len(spec) > _LONGEST:
         raise UsageError(f"mixer spec of {len(spec)} characters given, at most {_LONGEST} are allowed")
     try:
