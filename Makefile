@@ -17,7 +17,7 @@ test:  ## the fast tests
 test-slow:
 	$(PYTHON) -m pytest -m slow
 
-families:  ## every family of timm at every place of mixing (about ten minutes on a quiet machine; 5 GB)
+families:  ## every family of timm at every place of mixing
 	MULTIMIX_FAMILIES=all $(PYTHON) -m pytest -m slow -n 0 tests/families
 
 families-record:  ## the same, written down: the record, and the page made from it
@@ -34,5 +34,5 @@ soak:  ## kill training 30 times, at random moments, and resume it (kept in docs
 	$(PYTHON) -m tests.train.soak --kills 30 --output docs/soak.json
 	MULTIMIX_FUZZ=20 $(PYTHON) -m pytest -m "slow or not slow" tests/fuzz
 
-ci:  ## everything, in fresh environments, under 30 minutes
+ci:  ## everything, in fresh environments
 	.ci/run

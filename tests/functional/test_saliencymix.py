@@ -154,3 +154,8 @@ def test_wrong_grids_say_what_is_allowed():
         F.attentivemix(x, attention, 50)
     with pytest.raises(ValueError, match="grid=7 given"):
         F.attentivemix(x, attention)
+
+
+def test_spectral_residual_wants_images():
+    with pytest.raises(ValueError, match=r"needs images \[b, ch, h, w\], given \[4, 3\]"):
+        F.spectral_residual(torch.zeros(4, 3))

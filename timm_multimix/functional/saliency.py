@@ -15,7 +15,12 @@ def spectral_residual(images: Tensor) -> Tensor:
     What the logarithmic amplitude spectrum has beyond its own 3 x 3 average, brought back with the phase,
     squared and smoothed (equations 3 to 5). Channels are averaged first, and pictures of more than 64 pixels
     made that small, where the method works. Needs no network; float32.
+
+    Raises:
+        ValueError: not images.
     """
+    if images.dim() != 4:
+        raise ValueError(f"spectral saliency needs images [b, ch, h, w], given {list(images.shape)}")
     height, width = images.shape[-2:]
     grey = images.float().mean(1, keepdim=True)
     scale = _SIDE / max(height, width, _SIDE)

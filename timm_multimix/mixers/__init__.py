@@ -1,6 +1,7 @@
 """The registry of mixers and the strings that name them."""
 
-from . import guided, images, methods  # noqa: F401  (register the mixers)
+# registers the mixers, in the order in which they are listed
+from . import methods, images, guided  # noqa: F401  # isort: skip
 from .mixer import Context, Mixer
 from .mixture import Mixture, create_mixer
 from .registry import describe, list_mixers, register_mixer

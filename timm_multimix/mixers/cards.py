@@ -11,7 +11,7 @@ import torch
 
 from .choice import PER_SAMPLE, per_sample
 from .mixer import Context, Mixer
-from .registry import _entry_point, build, list_mixers
+from .registry import build, find_entry_point, list_mixers
 
 _SOURCE = re.compile(r"\s*\(([^()]*\d{4}[^()]*)\)\.?$")
 _ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
@@ -60,7 +60,7 @@ def read_card(name: str) -> Card:
     """
     if name == PER_SAMPLE:
         return _card(name, per_sample, "theirs", "the draws of all its mixers", {})
-    function = _entry_point(name)
+    function = find_entry_point(name)
     parameters = inspect.signature(function).parameters.values()
     # a mixer's own place is its first branch's, the others are what it is alternated with
     mixer = build(name)[0][1]

@@ -10,7 +10,7 @@ from .. import functional as F
 from ..errors import UsageError
 from ..functional import Draw
 from .arguments import concentration, count, flag, fraction, one_of
-from .methods import _mixer, _sample
+from .building import as_usage_error, make_mixer, sample_with
 from .mixer import Branches, Context, Mixer, weighted
 from .registry import register_mixer
 
@@ -145,8 +145,8 @@ def alignmixup(alpha: float = 2.0, epsilon: float = 0.1, iterations: int = 100, 
     if concentration("epsilon", epsilon) == 0:
         raise UsageError("epsilon=0 given, allowed is a positive number")
     arguments = {"alpha": alpha, "epsilon": epsilon, "iterations": count("iterations", iterations)}
-    aligned = Mixer("alignmixup", partial(_sample, F.alignmixup, arguments), "features")
-    return weighted((fraction("p", p), aligned), (1 - p, _mixer("mixup", F.mixup, alpha=alpha)))
+    aligned = Mixer("alignmixup", partial(sample_with, F.alignmixup, arguments), "features")
+    return weighted((fraction("p", p), aligned), (1 - p, make_mixer("mixup", F.mixup, alpha=alpha)))
 
 
 @register_mixer
@@ -159,8 +159,11 @@ def transmix(alpha: float = 1.0, per_sample: bool = False, area: float = 0.0) ->
     but this pass runs uncompiled. area: the share that the label by area keeps; 0 is the paper's equation,
     0.5 what the authors' code does. For vision transformers whose last attention is over all tokens.
     """
-    arguments = {"alpha": concentration("alpha", alpha), "per_sample": flag("per_sample", per_sample)}
-    cutmix = _mixer("transmix", F.cutmix, **arguments)
+    arguments: dict[str, Any] = {
+        "alpha": concentration("alpha", alpha),
+        "per_sample": flag("per_sample", per_sample),
+    }
+    cutmix = make_mixer("transmix", F.cutmix, **arguments)
     return replace(cutmix, complete=partial(_attended, fraction("area", area)))
 
 
@@ -182,17 +185,17 @@ def tokenmix(ratio: float = 0.5, min_tokens: int = 14, normalize: bool = False) 
     return _guided(F.tokenmix, "activation", arguments)
 
 
-def _guided(mixing: F.mixing, guide: str, arguments: dict[str, Any]) -> Mixer:
+def _guided(mixing: F.mixing[...], guide: str, arguments: dict[str, Any]) -> Mixer:
     """A mixer that draws with a function of `functional` by what it makes of a guide."""
     needs = () if guide == "spectral" else (guide,)
     return Mixer(mixing.draw.__name__, partial(_sample_by, mixing, guide, arguments), needs=needs)
 
 
-def _sample_by(mixing: F.mixing, guide: str, arguments: dict[str, Any], x: Tensor, context: Context) -> Draw:
-    try:
+def _sample_by(
+    mixing: F.mixing[...], guide: str, arguments: dict[str, Any], x: Tensor, context: Context
+) -> Draw:
+    with as_usage_error():
         return mixing.draw(x, _READ[guide](x, context), **arguments, generator=context.generator)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
 
 
 def _spectral(x: Tensor, context: Context) -> Tensor:

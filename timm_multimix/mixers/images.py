@@ -6,11 +6,9 @@ from typing import Any
 from .. import functional as F
 from ..errors import UsageError
 from .arguments import concentration, count, flag, one_of
-from .methods import _FIRST_LAYERS, Layers, _mixer
+from .building import FIRST_LAYERS, MAP_PLACES, Layers, make_mixer
 from .mixer import PLACES, Mixer
 from .registry import register_mixer
-
-_MAP_PLACES = ("input", "hidden")
 
 
 @register_mixer
@@ -18,7 +16,7 @@ def resizemix(
     tau: tuple[float, float] = (0.1, 0.8),
     per_sample: bool = False,
     place: str = "input",
-    layers: Layers = _FIRST_LAYERS,
+    layers: Layers = FIRST_LAYERS,
 ) -> Mixer:
     """ResizeMix: paste the whole partner, made smaller, at a random place; labels by area (arXiv:2012.11101).
 
@@ -28,7 +26,7 @@ def resizemix(
     value of the batch, which is little beside a network and more than CutMix, which only copies.
     """
     arguments = {"tau": _pair("tau", tau, 1.0), "per_sample": flag("per_sample", per_sample)}
-    return _mixer("resizemix", F.resizemix, one_of("place", place, _MAP_PLACES), layers, **arguments)
+    return make_mixer("resizemix", F.resizemix, one_of("place", place, MAP_PLACES), layers, **arguments)
 
 
 @register_mixer
@@ -37,7 +35,7 @@ def fmix(
     decay: float = 3.0,
     per_sample: bool = False,
     place: str = "input",
-    layers: Layers = _FIRST_LAYERS,
+    layers: Layers = FIRST_LAYERS,
 ) -> Mixer:
     """FMix: paste blobs of any shape, cut from low-frequency noise; labels by area (arXiv:2002.12047).
 
@@ -51,7 +49,7 @@ def fmix(
         "decay": concentration("decay", decay),
         "per_sample": flag("per_sample", per_sample),
     }
-    return _mixer("fmix", F.fmix, one_of("place", place, _MAP_PLACES), layers, **arguments)
+    return make_mixer("fmix", F.fmix, one_of("place", place, MAP_PLACES), layers, **arguments)
 
 
 @register_mixer
@@ -60,7 +58,7 @@ def gridmix(
     cells: int = 4,
     per_sample: bool = False,
     place: str = "input",
-    layers: Layers = _FIRST_LAYERS,
+    layers: Layers = FIRST_LAYERS,
 ) -> Mixer:
     """GridMix: take random cells of a grid from the partner; labels by area (Pattern Recognition 109, 2021).
 
@@ -74,7 +72,7 @@ def gridmix(
         "cells": count("cells", cells),
         "per_sample": flag("per_sample", per_sample),
     }
-    return _mixer("gridmix", F.gridmix, one_of("place", place, _MAP_PLACES), layers, **arguments)
+    return make_mixer("gridmix", F.gridmix, one_of("place", place, MAP_PLACES), layers, **arguments)
 
 
 @register_mixer
@@ -83,7 +81,7 @@ def smoothmix(
     shape: str = "circle",
     per_sample: bool = False,
     place: str = "input",
-    layers: Layers = _FIRST_LAYERS,
+    layers: Layers = FIRST_LAYERS,
 ) -> Mixer:
     """SmoothMix: blend in the partner about a point, with soft edges; labels by the mask's mean (CVPRW 2020).
 
@@ -97,11 +95,11 @@ def smoothmix(
         "shape": one_of("shape", shape, ("circle", "square")),
         "per_sample": flag("per_sample", per_sample),
     }
-    return _mixer("smoothmix", F.smoothmix, one_of("place", place, _MAP_PLACES), layers, **arguments)
+    return make_mixer("smoothmix", F.smoothmix, one_of("place", place, MAP_PLACES), layers, **arguments)
 
 
 @register_mixer
-def zeta_mixup(gamma: float = 2.8, place: str = "input", layers: Layers = _FIRST_LAYERS) -> Mixer:
+def zeta_mixup(gamma: float = 2.8, place: str = "input", layers: Layers = FIRST_LAYERS) -> Mixer:
     """zeta-mixup: interpolate the whole batch by the terms of a p-series (arXiv:2204.03323).
 
     Each example has the largest weight in a row of its own, and all the others the terms 2^-gamma, 3^-gamma,
@@ -110,7 +108,7 @@ def zeta_mixup(gamma: float = 2.8, place: str = "input", layers: Layers = _FIRST
     weights with the batch costs b multiplications for every value of it.
     """
     arguments = {"gamma": concentration("gamma", gamma)}
-    return _mixer("zeta_mixup", F.zeta_mixup, one_of("place", place, PLACES), layers, **arguments)
+    return make_mixer("zeta_mixup", F.zeta_mixup, one_of("place", place, PLACES), layers, **arguments)
 
 
 @register_mixer
@@ -119,7 +117,7 @@ def multi_mixup(
     alpha: float = 1.0,
     per_sample: bool = False,
     place: str = "input",
-    layers: Layers = _FIRST_LAYERS,
+    layers: Layers = FIRST_LAYERS,
 ) -> Mixer:
     """multi-mix: mixup with k interpolations of every pair, for less noisy gradients (arXiv:2406.01417).
 
@@ -133,7 +131,7 @@ def multi_mixup(
         "alpha": concentration("alpha", alpha),
         "per_sample": flag("per_sample", per_sample),
     }
-    mixer = _mixer("multi_mixup", F.multi_mixup, one_of("place", place, PLACES), layers, **arguments)
+    mixer = make_mixer("multi_mixup", F.multi_mixup, one_of("place", place, PLACES), layers, **arguments)
     return replace(mixer, row_per_example=False)
 
 

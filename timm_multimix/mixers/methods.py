@@ -10,33 +10,16 @@ from torch import Tensor
 from .. import functional as F
 from ..errors import UsageError
 from ..functional import Draw
-from .arguments import concentration, concentration_range, count, flag, fraction, layer_list, one_of
-from .mixer import PLACES, Branches, Context, Mixer, weighted
+from .arguments import concentration, concentration_range, count, flag, fraction, one_of
+from .building import FIRST_LAYERS, MAP_PLACES, Layers, make_mixer
+from .mixer import Branches, Context, Mixer, weighted
 from .registry import register_mixer
 from .spec import parse_spec
-
-Layers = int | str | tuple[int | str, ...]
-
-# The input and the first two stages, as in the Manifold Mixup paper's networks for CIFAR.
-_FIRST_LAYERS = (0, 1, 2)
 
 _COLLAPSE = (
     "multimix over the whole batch at place={!r} collapses training (94.7 % error on CIFAR-100, "
     "zeta-mixup paper, table 8); give short tuples, such as m=2"
 )
-
-
-def _mixer(name, mixing, place="input", layers=_FIRST_LAYERS, **arguments) -> Mixer:  # type: ignore[no-untyped-def]
-    """A mixer that draws with a function of `functional` and the step's generator."""
-    sample = partial(_sample, mixing, arguments)
-    return Mixer(name, sample, one_of("place", place, PLACES), layer_list("layers", layers))
-
-
-def _sample(mixing: F.mixing, arguments: dict[str, Any], x: Tensor, context: Context) -> Draw:
-    try:
-        return mixing.draw(x, **arguments, generator=context.generator)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
 
 
 def _sample_dense(detach: bool, arguments: dict[str, Any], x: Tensor, context: Context) -> Draw:
@@ -62,22 +45,22 @@ def _with_probability(p: float, mixer: Mixer, other: str) -> Branches:
 @register_mixer
 def none() -> Mixer:
     """No mixing: empirical risk minimisation."""
-    return _mixer("none", F.none)
+    return make_mixer("none", F.none)
 
 
 @register_mixer
-def sample_pairing(place: str = "input", layers: Layers = _FIRST_LAYERS) -> Mixer:
+def sample_pairing(place: str = "input", layers: Layers = FIRST_LAYERS) -> Mixer:
     """SamplePairing: average two images, keep the first one's label (arXiv:1801.02929)."""
-    return _mixer("sample_pairing", F.sample_pairing, place, layers)
+    return make_mixer("sample_pairing", F.sample_pairing, place, layers)
 
 
 @register_mixer
 def mixup(
-    alpha: float = 1.0, per_sample: bool = False, place: str = "input", layers: Layers = _FIRST_LAYERS
+    alpha: float = 1.0, per_sample: bool = False, place: str = "input", layers: Layers = FIRST_LAYERS
 ) -> Mixer:
     """mixup: interpolate two images and their labels (arXiv:1710.09412)."""
     arguments = {"alpha": concentration("alpha", alpha), "per_sample": flag("per_sample", per_sample)}
-    return _mixer("mixup", F.mixup, place, layers, **arguments)
+    return make_mixer("mixup", F.mixup, place, layers, **arguments)
 
 
 @register_mixer
@@ -86,7 +69,7 @@ def cutmix(
     per_sample: bool = False,
     correct: bool = True,
     place: str = "input",
-    layers: Layers = _FIRST_LAYERS,
+    layers: Layers = FIRST_LAYERS,
 ) -> Mixer:
     """CutMix: paste a box of another image, labels by area (arXiv:1905.04899)."""
     arguments = {
@@ -94,17 +77,17 @@ def cutmix(
         "per_sample": flag("per_sample", per_sample),
         "correct": flag("correct", correct),
     }
-    return _mixer("cutmix", F.cutmix, one_of("place", place, ("input", "hidden")), layers, **arguments)
+    return make_mixer("cutmix", F.cutmix, one_of("place", place, MAP_PLACES), layers, **arguments)
 
 
 @register_mixer
-def manifold_mixup(alpha: float = 2.0, per_sample: bool = False, layers: Layers = _FIRST_LAYERS) -> Mixer:
+def manifold_mixup(alpha: float = 2.0, per_sample: bool = False, layers: Layers = FIRST_LAYERS) -> Mixer:
     """Manifold mixup: mixup at a layer chosen for every batch (arXiv:1806.05236).
 
     layers: 0 is the input, k the k-th stage of the model's feature_info, a string any module's name.
     """
     arguments = {"alpha": concentration("alpha", alpha), "per_sample": flag("per_sample", per_sample)}
-    return _mixer("manifold_mixup", F.mixup, "hidden", layers, **arguments)
+    return make_mixer("manifold_mixup", F.mixup, "hidden", layers, **arguments)
 
 
 @register_mixer
@@ -117,7 +100,7 @@ def multimix(
     alpha_per_example: bool = False,
     gather: bool = False,
     place: str = "embedding",
-    layers: Layers = _FIRST_LAYERS,
+    layers: Layers = FIRST_LAYERS,
 ) -> Branches:
     """MultiMix: n interpolations of the whole batch, before the classifier (arXiv:2311.05538).
 
@@ -129,7 +112,7 @@ def multimix(
     if m is None and place in ("input", "hidden"):
         warnings.warn(_COLLAPSE.format(place), stacklevel=2)
     arguments = _tuple_arguments(n, m, alpha, alpha_per_example)
-    mixer = _mixer("multimix", F.multimix, place, layers, **arguments)
+    mixer = make_mixer("multimix", F.multimix, place, layers, **arguments)
     pure = replace(mixer, gather=gather, row_per_example=False)
     return _with_probability(p, pure, other)
 

@@ -32,6 +32,7 @@ class Context:
 class Mixer:
     """One method, ready to use: `sample(x, context)` gives the draw for the tensor x [b, ...] at `place`.
 
+    place: one of PLACES, or `features`, right before the head, for a mixer made for that.
     layers (place `hidden`): the candidates, of which one is chosen for every batch: 0 is the input, k the
     k-th stage of the model's `feature_info`, a string the name of a module. gather (place `embedding`): mix
     the examples of all processes. row_per_example: whether row i of what is mixed belongs to example i.

@@ -34,7 +34,7 @@ def list_mixers(pattern: str = "*") -> list[str]:
 
 def describe(name: str) -> str:
     """The first line of the entry point's docstring."""
-    return (inspect.getdoc(_entry_point(name)) or "").partition("\n")[0]
+    return (inspect.getdoc(find_entry_point(name)) or "").partition("\n")[0]
 
 
 def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Branches:
@@ -43,7 +43,7 @@ def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None =
     Raises:
         UsageError: no such mixer, no such argument, or a value that is not allowed.
     """
-    entry_point = _entry_point(name)
+    entry_point = find_entry_point(name)
     signature = inspect.signature(entry_point)
     try:
         signature.bind(*args, **(kwargs or {}))
@@ -57,7 +57,8 @@ def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None =
     return ((1.0, mixer),) if isinstance(mixer, Mixer) else mixer
 
 
-def _entry_point(name: str) -> EntryPoint:
+def find_entry_point(name: str) -> EntryPoint:
+    """The function registered under a name. Raises: UsageError, which lists the names, if there is none."""
     if name not in _entry_points:
         near = difflib.get_close_matches(name, _entry_points, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""

@@ -8,7 +8,8 @@ from pathlib import Path
 from ..errors import UsageError
 from .data import add_loading, add_split
 from .parser import Parser
-from .values import KeyValues, Switch, integer, key_value, positive_fraction
+from .shared import add_device, add_model_kwargs, add_pretrained
+from .values import Switch, integer, positive_fraction
 
 ATTACKS = ("fgsm", "ifgsm", "pgd")
 EPSILONS = ("1/255", "2/255", "4/255", "8/255")
@@ -58,22 +59,8 @@ def _add_model(parser: Parser) -> None:
         help="a run's folder, local-dir:FOLDER, hf-hub:USER/NAME (with their weights) or any timm model",
     )
     add = parser.add_argument_group("model").add_argument
-    add(
-        "--pretrained",
-        "--no-pretrained",
-        action=Switch,
-        default=False,
-        help="for a timm model's name: its published weights and classes (default: random weights)",
-    )
-    add(
-        "--model-kwargs",
-        nargs="*",
-        type=key_value,
-        action=KeyValues,
-        default={},
-        metavar="KEY=VALUE",
-        help="further arguments of the model (default: none)",
-    )
+    add_pretrained(add)
+    add_model_kwargs(add)
     add(
         "--img-size",
         type=integer(1),
@@ -158,7 +145,7 @@ def _add_parts(parser: Parser) -> None:
 
 def _add_output(parser: Parser) -> None:
     add = parser.add_argument_group("output").add_argument
-    add("--device", default="auto", metavar="NAME", help="such as cpu or cuda:1 (default: the fastest)")
+    add_device(add)
     add(
         "--seed",
         type=integer(0, 2**63 - 1),

@@ -2,7 +2,8 @@
 
 from argparse import ArgumentParser
 
-from .values import KeyValues, Switch, below_one, finite, integer, key_value, positive, positive_fraction
+from .shared import add_model_kwargs
+from .values import Switch, below_one, finite, integer, positive, positive_fraction
 
 
 def add_model(parser: ArgumentParser) -> None:
@@ -21,15 +22,7 @@ def add_model(parser: ArgumentParser) -> None:
         default=False,
         help="start from the model's published weights (default: random weights)",
     )
-    add(
-        "--model-kwargs",
-        nargs="*",
-        type=key_value,
-        action=KeyValues,
-        default={},
-        metavar="KEY=VALUE",
-        help="further arguments of the model (default: none)",
-    )
+    add_model_kwargs(add)
     add(
         "--num-classes",
         type=integer(1),

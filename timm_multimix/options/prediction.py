@@ -4,7 +4,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from .parser import Parser
-from .values import KeyValues, Switch, integer, key_value
+from .shared import add_device, add_model_kwargs
+from .values import Switch, integer
 
 
 def build_prediction_parser() -> Parser:
@@ -34,17 +35,9 @@ def build_prediction_parser() -> Parser:
     )
     add("--json", "--no-json", action=Switch, default=False, help="print JSON (default: text)")
     add("-b", "--batch-size", type=integer(1), default=32, metavar="N", help="(default: %(default)s)")
-    add("--device", default="auto", metavar="NAME", help="such as cpu or cuda:1 (default: the fastest)")
+    add_device(add)
     add("--img-size", type=integer(1), metavar="PIXELS", help="side of the input (default: the model's)")
-    add(
-        "--model-kwargs",
-        nargs="*",
-        type=key_value,
-        action=KeyValues,
-        default={},
-        metavar="KEY=VALUE",
-        help="further arguments of the model (default: none)",
-    )
+    add_model_kwargs(add)
     return parser
 
 

@@ -8,7 +8,8 @@ from ..errors import UsageError
 from .data import add_columns
 from .evaluation import PICTURES, picture
 from .parser import Parser
-from .values import KeyValues, Switch, integer, key_value
+from .shared import add_model_kwargs, add_pretrained
+from .values import Switch, integer
 
 
 def build_preview_parser() -> Parser:
@@ -66,22 +67,8 @@ def _add_data(parser: Parser) -> None:
 def _add_model(parser: Parser) -> None:
     add = parser.add_argument_group("model, for mixers that are guided by one").add_argument
     add("--model", metavar="MODEL", help="as in `evaluate` (default: none)")
-    add(
-        "--pretrained",
-        "--no-pretrained",
-        action=Switch,
-        default=False,
-        help="for a timm model's name: its published weights and classes (default: random weights)",
-    )
-    add(
-        "--model-kwargs",
-        nargs="*",
-        type=key_value,
-        action=KeyValues,
-        default={},
-        metavar="KEY=VALUE",
-        help="further arguments of the model (default: none)",
-    )
+    add_pretrained(add)
+    add_model_kwargs(add)
 
 
 def parse_preview_options(argv: list[str]) -> Namespace:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from .layout import Layout, find_layout
-from .positions import _features
+from .positions import features_with_positions
 from .probe import tensors
 
 
@@ -33,7 +33,7 @@ def last_features(model: nn.Module, images: Tensor, features: Callable[[Tensor],
     if not (hasattr(model, "forward_features") and hasattr(model, "forward_head")):
         name = type(model).__name__
         raise UsageError(f"features asked of a {name} without forward_features; it takes timm's classifiers")
-    return _features(model, images, features)
+    return features_with_positions(model, images, features)
 
 
 def quiet_layout(model: nn.Module, features: Any) -> Layout:

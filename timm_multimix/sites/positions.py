@@ -54,7 +54,7 @@ def dense_forward(
     """
     plain: Any = getattr(model, "_orig_mod", model)
     _check_model(plain)
-    maps = _features(plain, images, features)
+    maps = features_with_positions(plain, images, features)
     try:
         layout = find_layout(plain, maps)
         norms = [norm for norm in layout.norms if uses_batch_statistics(norm)]
@@ -85,7 +85,7 @@ def attend(embeddings: Tensor, epsilon: float = EPSILON) -> Tensor:
     return score / score.sum(dim=0)
 
 
-def _features(model: Any, images: Tensor, features: Callable[[Tensor], Any] | None) -> Any:
+def features_with_positions(model: Any, images: Tensor, features: Callable[[Tensor], Any] | None) -> Any:
     """What the head reads, with the positions beside it where forward_features leaves them out."""
     if not _CLASS_TOKENS_ALONE & {kind.__name__ for kind in type(model).__mro__}:
         return (features or model.forward_features)(images)
