@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import time
@@ -33,20 +34,35 @@ def start(options: argparse.Namespace) -> torch.device:
     return torch.device(options.device)
 
 
+# What is shorter is called so often in a row that a measurement takes as long, as in a training loop's steady state.
+_SECONDS = 0.03
+
+
 def milliseconds(
     candidates: dict[str, Callable[[], Any]], repeats: int, device: torch.device
 ) -> dict[str, float]:
-    """Median time of each candidate in ms, after one warm-up, in rounds that run each of them once."""
+    """Median time of a call of each candidate in ms, after a warm-up, in rounds that measure each of them once."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    for turn in range(repeats + 1):
+    calls = {name: math.ceil(_SECONDS / _warm(run, device)) for name, run in candidates.items()}
+    for _ in range(repeats):
         for name, run in candidates.items():
-            synchronize(device)
-            begin = time.perf_counter()
-            run()
-            synchronize(device)
-            if turn:
-                times[name].append(1e3 * (time.perf_counter() - begin))
+            times[name].append(1e3 * _seconds(run, calls[name], device))
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _warm(run: Callable[[], Any], device: torch.device) -> float:
+    _seconds(run, 1, device)
+    return _seconds(run, 1, device)
+
+
+def _seconds(run: Callable[[], Any], calls: int, device: torch.device) -> float:
+    """Mean time of a call."""
+    synchronize(device)
+    begin = time.perf_counter()
+    for _ in range(calls):
+        run()
+    synchronize(device)
+    return (time.perf_counter() - begin) / calls
 
 
 def synchronize(device: torch.device) -> None:
@@ -85,7 +101,13 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1e4 else str(value)
+    return (
+        f"{value:.3g}"
+        if isinstance(value, float) and abs(value) < 1e3
+        else f"{value:.0f}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def keep(

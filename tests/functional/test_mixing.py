@@ -67,7 +67,7 @@ def test_cutmix_boxes_have_the_area_of_the_drawn_lambda():
     """Before clipping, each side is floor(sqrt(1 - lambda) length); boxes inside the image keep that area."""
     x, length = torch.zeros(4_000, 1, 100, 100), 100
     _, draw = F.cutmix(x, 1.0, per_sample=True, correct=False, generator=generator())
-    area = (~draw.keep).float().sum((1, 2, 3))
+    area = (1 - draw.keep).sum((1, 2, 3))
     expected = ((1 - draw.lam).sqrt() * length).long().float() ** 2
     assert (area <= expected).all()
     assert (area == expected).float().mean() > 0.15

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..options.parser import Parser
 from ..options.publishing import license_id
+from ..options.shared import add_log_level
 
 
 def main(argv: list[str]) -> int:
@@ -30,12 +31,15 @@ def main(argv: list[str]) -> int:
     )
     add("--tag-epoch", action="store_true", help="tag the commit epoch-N (default: not)")
     add("--dry-run", metavar="DIR", type=Path, help="write the files to a new folder and push nothing")
+    add_log_level(add)
     options = parser.parse_args(argv)
     from huggingface_hub.utils import disable_progress_bars
 
     from ..hub.record import read_run
     from ..hub.target import check_repo_id
+    from ..logs import start_logging
 
+    start_logging(options.log_level)
     if not sys.stderr.isatty():
         disable_progress_bars()
     check_repo_id(options.repo_id)

@@ -6,7 +6,9 @@ from ..options import parse_train_options
 def main(argv: list[str]) -> int:
     """Train as the options say."""
     options = parse_train_options(argv)
+    from ..logs import start_logging
     from ..train import run
 
+    start_logging(options.log_level)
     run(options)
     return 0

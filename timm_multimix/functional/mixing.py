@@ -75,9 +75,9 @@ def cutmix(
     """
     if x.dim() != 4:
         raise ValueError(f"cutmix needs images or feature maps [b, ch, h, w], given {list(x.shape)}")
-    lam = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
-    keep = ~_boxes(lam, x.shape[-2], x.shape[-1], generator)
-    kept = keep.mean(dim=(1, 2, 3), dtype=torch.float32) if correct else lam
+    area = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
+    keep = _outside_boxes(area, x.shape[-2], x.shape[-1], generator)
+    kept = keep.mean(dim=(1, 2, 3)) if correct else 1 - area
     return Masks(keep, kept, _partners(x, generator))
 
 
@@ -130,21 +130,28 @@ def _partners(x: Tensor, generator: Generator | None) -> Tensor:
     return torch.randperm(len(x), generator=generator, device=x.device)
 
 
-def _boxes(lam: Tensor, height: int, width: int, generator: Generator | None) -> Tensor:
-    """Boolean boxes of relative area 1 - lam [k], clipped at the border: [k, 1, h, w]."""
-    side = (1 - lam).sqrt()
-    rows = _intervals(side, height, generator)
-    columns = _intervals(side, width, generator)
-    return (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+def _outside_boxes(area: Tensor, height: int, width: int, generator: Generator | None) -> Tensor:
+    """Ones, and zeros in boxes of these relative areas [k] about uniform centres: [k, 1, h, w].
+
+    A side is floor(sqrt(area) * length) cells, clipped at the border. Of tensors so small the number of
+    operations is the cost, so rows and columns of a square are made together.
+    """
+    side = area.sqrt().view(-1, 1, 1)
+    if height == width:
+        rows, columns = _outside_intervals(side, 2, height, generator).unbind(1)
+    else:
+        rows = _outside_intervals(side, 1, height, generator).squeeze(1)
+        columns = _outside_intervals(side, 1, width, generator).squeeze(1)
+    return (rows.unsqueeze(2) | columns.unsqueeze(1)).unsqueeze(1).float()
 
 
-def _intervals(fraction: Tensor, length: int, generator: Generator | None) -> Tensor:
-    """Boolean intervals [k, length] of floor(fraction * length) cells about a uniform centre, clipped."""
-    extent = (fraction * length).long()
-    centre = torch.randint(length, extent.shape, generator=generator, device=extent.device)
-    start = centre - extent // 2
-    cell = torch.arange(length, device=extent.device)
-    return (cell >= start.unsqueeze(1)) & (cell < (start + extent).unsqueeze(1))
+def _outside_intervals(side: Tensor, count: int, length: int, generator: Generator | None) -> Tensor:
+    """Whether cells are outside of `count` intervals of floor(side [k, 1, 1] * length): [k, count, length]."""
+    shape = (len(side), count, 1)
+    centres = torch.randint(length, shape, generator=generator, device=side.device, dtype=side.dtype)
+    # Less than half a side from a centre are, counted from a quarter on, as many cells as the side has.
+    cells = torch.arange(0.25, length, device=side.device)
+    return (cells - centres).abs_() >= (side * length).floor_().mul_(0.5)
 
 
 def _concentration(

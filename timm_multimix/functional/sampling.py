@@ -62,8 +62,10 @@ def beta_variates(
     Raises:
         ValueError: alpha is negative or not finite.
     """
-    # As for log_gamma_variates, in fewer calls, which are what a draw for one batch costs.
     alpha = max(check_alpha(alpha), _SMALLEST_ALPHA)
+    if alpha == 1:  # uniform, and the default of many mixers
+        return torch.rand(count, generator=generator, device=device)
+    # As for log_gamma_variates, in fewer calls, which are what a draw for one batch costs.
     log_gamma = torch._standard_gamma(torch.full((count, 2), alpha + 1, device=device), generator).log_()
     uniform = torch.empty_like(log_gamma).uniform_(generator=generator)
     return log_gamma.add_(uniform.neg_().log1p_().div_(alpha)).softmax(dim=-1)[:, 0]

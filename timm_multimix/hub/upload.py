@@ -22,7 +22,8 @@ class Uploader:
         self._pending: list[Path] = staged_epochs(run)
         self._current: Path | None = None
         disable_progress_bars()
-        logging.set_verbosity_error()  # the client's own retries are nobody's business
+        if logging.get_verbosity() == logging.WARNING:
+            logging.set_verbosity_error()  # the client's own retries are nobody's business
         self._thread = threading.Thread(target=self._work, name="upload", daemon=True)
         self._thread.start()
         self._wake.set()

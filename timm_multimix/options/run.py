@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 
+from .shared import add_log_level
 from .values import Switch, below_one, integer
 
 
@@ -86,3 +87,4 @@ def add_run(parser: ArgumentParser) -> None:
         metavar="TRACKER",
         help="accelerate's trackers, such as tensorboard; may be repeated (default: none)",
     )
+    add_log_level(add)

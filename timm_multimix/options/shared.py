@@ -35,3 +35,13 @@ def add_pretrained(add: Add) -> None:
 def add_device(add: Add) -> None:
     """Where commands that accelerate does not launch compute."""
     add("--device", default="auto", metavar="NAME", help="such as cpu or cuda:1 (default: the fastest)")
+
+
+def add_log_level(add: Add) -> None:
+    """How much the libraries underneath tell."""
+    add(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="warning",
+        help="what the libraries underneath log to stderr, tokens redacted (default: %(default)s)",
+    )

@@ -20,7 +20,7 @@ from timm_multimix.options.config import NOT_RECORDED
 from .checkpoint import clean_up, is_intact, newest_checkpoint
 from .files import write_text
 
-FREE = NOT_RECORDED | {"workers", "pin_mem", "log_interval", "log_with", "checkpoint_interval"}
+FREE = NOT_RECORDED | {"workers", "pin_mem", "log_interval", "log_with", "log_level", "checkpoint_interval"}
 """Options that leave a run's result as it is, so that a resumed run may have others."""
 
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")

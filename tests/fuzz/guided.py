@@ -1,0 +1,91 @@
+"""Fuzzing that is guided by the lines it reaches: mutations that reach new ones are kept and mutated further.
+
+python -m tests.fuzz.guided TARGET RUNS [SEED]
+
+Ends with status 0 after so many inputs; one that is neither understood nor refused ends it with a traceback.
+"""
+
+import io
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["timm_multimix"]):
+    from tests.fuzz import test_cards, test_configs, test_specs
+    from tests.fuzz.effort import value_or_refusal
+    from tests.hub.cards import check_card
+    from tests.hub.runs import make_run, run_record
+    from tests.hub.test_card import NAME, change
+    from timm_multimix.comparison.collect import read_run as read_compared
+    from timm_multimix.hub.card import make_card
+    from timm_multimix.hub.record import read_run
+    from timm_multimix.options import parse_train_options
+    from timm_multimix.schedule import parse_schedule
+
+Target = tuple[Callable[[str], object], list[str]]
+"""What is done with a text, and the texts to begin with."""
+
+OPTIONS = [
+    "--mix\nmixup | cutmix\n--lr=0.1\n--betas=0.9",
+    "--mean\n0.5\n0.5\n0.5\n--no-aug",
+    "--config=x\n-b\n8",
+]
+
+
+def read_options(text: str) -> None:
+    """A command line with a word on each line."""
+    with redirect_stdout(io.StringIO()):
+        value_or_refusal(lambda: parse_train_options(text.split("\n")))
+
+
+def read_summary(folder: Path, text: str) -> None:
+    """The run's record with this text in place of its summary."""
+    (folder / "summary.json").write_bytes(text.encode())
+    for read in (read_run, read_compared):
+        value_or_refusal(lambda read=read: read(folder))  # type: ignore[misc]
+
+
+def make_targets(folder: Path) -> dict[str, Target]:
+    """The parsers that take what others wrote, by name; files are written below the folder."""
+    record = run_record(folder / "a")
+    make_run(folder / "b")
+    summary = (folder / "b" / "summary.json").read_text()
+
+    def write_card(text: str) -> None:
+        card = value_or_refusal(lambda: make_card(change(record, text), NAME))
+        assert card is not None
+        assert check_card(card) == ([], [])
+
+    return {
+        "specs": (test_specs.read, test_specs.GOOD),
+        "schedules": (lambda text: value_or_refusal(lambda: parse_schedule(text)), test_specs.SCHEDULES),
+        "options": (read_options, OPTIONS),
+        "configs": (lambda text: test_configs.read(folder, text), test_configs.GOOD),
+        "records": (lambda text: read_summary(folder / "b", text), [summary]),
+        "cards": (write_card, test_cards.MARKUP),
+    }
+
+
+def main() -> None:
+    """Fuzz one target."""
+    name, runs, seed = sys.argv[1], int(sys.argv[2]), int((*sys.argv, 1)[3])
+    with tempfile.TemporaryDirectory() as place:
+        folder, corpus = Path(place), Path(place) / "corpus"
+        target, texts = make_targets(folder)[name]
+        corpus.mkdir()
+        for number, text in enumerate(texts):
+            (corpus / str(number)).write_bytes(text.encode("utf-8", "replace"))
+        options = [f"-runs={runs}", f"-seed={seed}", f"-artifact_prefix={place}/", "-handle_alrm=0"]
+        atheris.Setup(
+            [sys.argv[0], *options, "-timeout=0", "-verbosity=0", str(corpus)],
+            lambda data: target(data.decode("utf-8", "replace")),
+        )
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
