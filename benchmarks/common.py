@@ -34,14 +34,14 @@ def start(options: argparse.Namespace) -> torch.device:
     return torch.device(options.device)
 
 
-# What is shorter is called so often in a row that a measurement takes as long, as in a training loop's steady state.
+# Shorter calls are made so often in a row that a measurement takes this long: the steady state of a loop.
 _SECONDS = 0.03
 
 
 def milliseconds(
     candidates: dict[str, Callable[[], Any]], repeats: int, device: torch.device
 ) -> dict[str, float]:
-    """Median time of a call of each candidate in ms, after a warm-up, in rounds that measure each of them once."""
+    """Median time of a call of each candidate in ms, warmed up, in rounds that measure each of them once."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
     calls = {name: math.ceil(_SECONDS / _warm(run, device)) for name, run in candidates.items()}
     for _ in range(repeats):

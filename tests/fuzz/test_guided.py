@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -11,6 +12,7 @@ RUNS = {"specs": 2000, "schedules": 2000, "options": 1000, "configs": 1000, "rec
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_spec("atheris") is None, reason="atheris has no build for this Python or machine")
 @pytest.mark.parametrize("target", RUNS)
 def test_nothing_breaks(target: str) -> None:
     command = [sys.executable, "-m", "tests.fuzz.guided", target, str(int(RUNS[target] * TIMES))]

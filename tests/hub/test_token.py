@@ -24,7 +24,8 @@ LOUD = {
 
 @pytest.mark.slow
 def test_a_planted_token_is_in_no_file_and_no_output(hub: HubServer, tmp_path: Path) -> None:
-    words = "train --epochs 1 --batch-size 128 --workers 1 --mix mixup --output run --log-with tensorboard --log-level debug"
+    words = "train --epochs 1 --batch-size 128 --workers 1 --mix mixup --output run"
+    words += " --log-with tensorboard --log-level debug"
     argv = [*words.split(), "--push-to-hub", "--hub-model-id", NAME]
     environment = hub_environment(hub, tmp_path / "home") | {"ACCELERATE_USE_CPU": "true"} | LOUD
     assert environment["HF_TOKEN"] == TOKEN

@@ -1,4 +1,4 @@
-"""The same seed gives the same run, however many workers load it, and however many processes share a batch."""
+"""The same seed gives the same run, whatever number of workers load it or of processes share a batch."""
 
 import csv
 from pathlib import Path

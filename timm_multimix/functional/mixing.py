@@ -146,7 +146,7 @@ def _outside_boxes(area: Tensor, height: int, width: int, generator: Generator |
 
 
 def _outside_intervals(side: Tensor, count: int, length: int, generator: Generator | None) -> Tensor:
-    """Whether cells are outside of `count` intervals of floor(side [k, 1, 1] * length): [k, count, length]."""
+    """Whether cells are outside `count` intervals of floor(side [k, 1, 1] * length): [k, count, length]."""
     shape = (len(side), count, 1)
     centres = torch.randint(length, shape, generator=generator, device=side.device, dtype=side.dtype)
     # Less than half a side from a centre are, counted from a quarter on, as many cells as the side has.
