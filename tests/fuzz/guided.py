@@ -1,13 +1,13 @@
 """Fuzzing that is guided by the lines it reaches: mutations that reach new ones are kept and mutated further.
 
-python -m tests.fuzz.guided TARGET RUNS [SEED]
+python -m tests.fuzz.guided TARGET RUNS EMPTY_FOLDER SEED
 
-Ends with status 0 after so many inputs; one that is neither understood nor refused ends it with a traceback.
+Ends with status 0 after so many inputs; one that is neither understood nor refused ends it with a traceback,
+and is kept in the folder.
 """
 
 import io
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -72,19 +72,15 @@ def make_targets(folder: Path) -> dict[str, Target]:
 
 def main() -> None:
     """Fuzz one target."""
-    name, runs, seed = sys.argv[1], int(sys.argv[2]), int((*sys.argv, 1)[3])
-    with tempfile.TemporaryDirectory() as place:
-        folder, corpus = Path(place), Path(place) / "corpus"
-        target, texts = make_targets(folder)[name]
-        corpus.mkdir()
-        for number, text in enumerate(texts):
-            (corpus / str(number)).write_bytes(text.encode("utf-8", "replace"))
-        options = [f"-runs={runs}", f"-seed={seed}", f"-artifact_prefix={place}/", "-handle_alrm=0"]
-        atheris.Setup(
-            [sys.argv[0], *options, "-timeout=0", "-verbosity=0", str(corpus)],
-            lambda data: target(data.decode("utf-8", "replace")),
-        )
-        atheris.Fuzz()
+    name, runs, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    target, texts = make_targets(folder)[name]
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    for number, text in enumerate(texts):
+        (corpus / str(number)).write_bytes(text.encode("utf-8", "replace"))
+    options = [f"-runs={runs}", f"-seed={sys.argv[4]}", f"-artifact_prefix={folder}/", "-timeout=0"]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], lambda data: target(data.decode("utf-8", "replace")))
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ def test_any_number_of_workers_gives_the_same_bits(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["--lr 0.01 --clip-grad 1", "--opt adamw --lr 0.001 --smoothing 0.1"])
+@pytest.mark.parametrize(
+    "recipe", ["--lr 0.01 --clip-grad 1", "--lr 0.01 --smoothing 0.1 --grad-accum-steps 2"]
+)
 def test_two_processes_with_half_the_batch_are_one_with_the_whole(
     recipe: str, quick: list[str], tmp_path: Path
 ) -> None:
