@@ -27,7 +27,7 @@ def train_epoch(
     sums: Sums,
     progress: Progress,
     watch: Watch,
-    save: Callable[[Position, Sums], None],
+    save: Callable[[], None],
 ) -> None:
     """Train from `position` to the end of its epoch; `save` is called every --checkpoint-interval updates.
 
@@ -55,7 +55,7 @@ def train_epoch(
             raise Stop
         interval = options.checkpoint_interval
         if last and interval and position.updates % interval == 0 and index + 1 < total:
-            save(position, sums)
+            save()
     position.seconds = time.perf_counter() - started
 
 

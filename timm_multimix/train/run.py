@@ -62,7 +62,7 @@ def prepare_and_train(
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
         with reporter.told_once():
-            return train(setup, position, sums, folder, interrupt)
+            return Training(setup, position, sums, folder, interrupt).run()
     except Exception:
         if accelerator.is_main_process:
             drop_if_worthless(place, folder)
@@ -71,55 +71,77 @@ def prepare_and_train(
         setup.close()
 
 
-def train(setup: Setup, position: Position, sums: Sums, folder: Path, interrupt: Interrupt) -> dict[str, Any]:
-    """Train from a position to the end of the run, and publish it where that was asked for."""
-    accelerator = setup.accelerator
-    start_trackers(accelerator, folder, setup.options)
-    uploader = start_uploader(setup, folder)
-    watch, progress = Watch(accelerator, interrupt), Progress(setup)
-    results: dict[str, Evaluation] = {}
+class Training:
+    """A run from a position to its end, and publishing where that was asked for."""
 
-    def save(position: Position, sums: Sums) -> None:
-        sums.check(accelerator)  # so that no checkpoint is kept of a run that has failed
-        check_weights(setup)
-        with interrupt.save(), writing(folder, accelerator):
-            save_checkpoint(folder / "checkpoints", setup, position, sums)
+    def __init__(
+        self, setup: Setup, position: Position, sums: Sums, folder: Path, interrupt: Interrupt
+    ) -> None:
+        self.setup, self.position, self.sums = setup, position, sums
+        self.folder, self.interrupt = folder, interrupt
+        start_trackers(setup.accelerator, folder, setup.options)
+        self.uploader = start_uploader(setup, folder)
+        self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
+        self.writing = partial(writing, folder, setup.accelerator)
+        self.results: dict[str, Evaluation] = {}
 
-    with interrupt.deferred():
-        try:
-            while position.epoch < setup.epochs:
-                with progress.show(position):
-                    train_epoch(setup, position, sums, progress, watch, save)
-                totals = sums.read(accelerator)
-                results = evaluate_all(setup, watch)
-                memory = measure_memory(setup, watch)
-                position.epoch, position.batch = position.epoch + 1, 0
-                row = epoch_row(setup, position, totals, results, memory)
-                position.rows.append(row)
-                accelerator.log(
-                    {f"epoch/{name}": value for name, value in row.items()}, step=position.updates
-                )
-                with writing(folder, accelerator):
-                    keep_best(setup, position, results, folder)
-                position.seconds, sums = 0.0, Sums.zero(accelerator.device)
-                save(position, sums)
-                with writing(folder, accelerator):
-                    if accelerator.is_main_process:
-                        write_metrics(folder, position.rows)
-                so_far = partial(summarize, setup, position, results, exported_kind(setup), {})
-                offer_best(uploader, folder, position, setup.epochs, so_far)
-                progress.end(position, totals, row)
-            with writing(folder, accelerator):
-                summary = finish(setup, position, results or evaluate_all(setup, watch), folder)
-        except Stop:
-            save(position, sums)
-            raise interrupt.error() from None
-        except NonFinite as error:
-            with writing(folder, accelerator):
-                raise keep_state(folder, setup, position, sums, error.step) from error
-    if uploader:
-        uploader.finish()
-    return summary
+    def run(self) -> dict[str, Any]:
+        """All of it; a signal, or a loss that is not finite, leaves what is needed to go on."""
+        with self.interrupt.deferred():
+            try:
+                summary = self.train()
+            except Stop:
+                self.save()
+                raise self.interrupt.error() from None
+            except NonFinite as error:
+                with self.writing():
+                    raise keep_state(self.folder, self.setup, self.position, self.sums, error.step) from error
+        if self.uploader:
+            self.uploader.finish()
+        return summary
+
+    def train(self) -> dict[str, Any]:
+        """The epochs that are left, and the summary."""
+        while self.position.epoch < self.setup.epochs:
+            self.epoch()
+        with self.writing():
+            results = self.results or evaluate_all(self.setup, self.watch)
+            return finish(self.setup, self.position, results, self.folder)
+
+    def epoch(self) -> None:
+        """Train and evaluate for an epoch, and keep it: best weights first, then the checkpoint."""
+        setup, position = self.setup, self.position
+        with self.progress.show(position):
+            train_epoch(setup, position, self.sums, self.progress, self.watch, self.save)
+        totals = self.sums.read(setup.accelerator)
+        self.results = evaluate_all(setup, self.watch)
+        memory = measure_memory(setup, self.watch)
+        position.epoch, position.batch = position.epoch + 1, 0
+        row = epoch_row(setup, position, totals, self.results, memory)
+        self.record(row)
+        so_far = partial(summarize, setup, position, self.results, exported_kind(setup), {})
+        offer_best(self.uploader, self.folder, position, setup.epochs, so_far)
+        self.progress.end(position, totals, row)
+
+    def record(self, row: dict[str, Any]) -> None:
+        """Write down an epoch's row and what there is to go on from."""
+        accelerator, position = self.setup.accelerator, self.position
+        position.rows.append(row)
+        accelerator.log({f"epoch/{name}": value for name, value in row.items()}, step=position.updates)
+        with self.writing():
+            keep_best(self.setup, position, self.results, self.folder)
+        position.seconds, self.sums = 0.0, Sums.zero(accelerator.device)
+        self.save()
+        with self.writing():
+            if accelerator.is_main_process:
+                write_metrics(self.folder, position.rows)
+
+    def save(self) -> None:
+        """A checkpoint, of no run that has failed."""
+        self.sums.check(self.setup.accelerator)
+        check_weights(self.setup)
+        with self.interrupt.save(), self.writing():
+            save_checkpoint(self.folder / "checkpoints", self.setup, self.position, self.sums)
 
 
 def start(setup: Setup, checkpoint: Path | None) -> tuple[Position, Sums]:
