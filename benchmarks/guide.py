@@ -88,7 +88,7 @@ def input_table() -> str:
     for row in read_results("inputs-cpu")["rows"]:
         rows.setdefault(row["case"], {})[row["who"]] = row["ms"]
     who = list(dict.fromkeys(name for found in rows.values() for name in found))
-    cells = [[f"{found[name]:.1f}" if name in found else "-" for name in who] for found in rows.values()]
+    cells = [[f"{found[name]:.3g}" if name in found else "-" for name in who] for found in rows.values()]
     return table(["case", *who], [[case, *row] for case, row in zip(rows, cells, strict=True)])
 
 
@@ -96,7 +96,10 @@ def loss_table() -> str:
     """The loss over tuples."""
     columns = ["b, d, c, r, n", "ours ms", "literal ms", "ours MiB", "literal MiB", "draw ms"]
     rows = read_results("loss-cpu")["rows"]
-    cells = [[row[columns[0]], *(f"{row[column]:.1f}" for column in columns[1:])] for row in rows]
+    cells = [
+        [row[columns[0]], *(f"{row[column]:.1f}" if column in row else "-" for column in columns[1:])]
+        for row in rows
+    ]
     return table(columns, cells)
 
 
