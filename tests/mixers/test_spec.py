@@ -3,12 +3,13 @@
 import math
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from timm_multimix import create_mixer, list_mixers, register_mixer
 from timm_multimix.errors import UsageError
-from timm_multimix.mixers import describe
+from timm_multimix.mixers import Context, describe
 from timm_multimix.mixers import registry as registry_module
 
 
@@ -95,17 +96,29 @@ def test_any_text_is_read_or_refused(text):
 
 
 def test_listing():
-    assert list_mixers()[:7] == [
+    assert list_mixers()[:8] == [
         "none",
         "sample_pairing",
         "mixup",
         "cutmix",
         "manifold_mixup",
         "multimix",
+        "multimix_short",
         "dense_multimix",
     ]
     assert list_mixers("*multimix") == ["multimix", "dense_multimix"]
     assert all(describe(name).endswith(".") for name in list_mixers())
+
+
+def test_the_short_form_is_multimix_over_tuples_of_four():
+    (weight, mixer), x = create_mixer("multimix_short").branches[0], torch.rand(9, 5)
+    draws = [
+        found.sample(x, Context(torch.Generator().manual_seed(1)))
+        for found in (mixer, create_mixer("multimix(m=4, p=1)").branches[0][1])
+    ]
+    assert weight == 1
+    assert torch.equal(draws[0].weights, draws[1].weights)
+    assert (draws[0].weights > 0).sum(1).tolist() == [4] * 1000
 
 
 def test_a_new_mixer_takes_its_functions_name(monkeypatch):
