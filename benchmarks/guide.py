@@ -107,7 +107,7 @@ def accuracy_section() -> str:
     """What the README says of its table, and the table."""
     section = (ROOT / "README.md").read_text().split("\n## Measured\n")[1]
     before, _, after = section.partition("\n|")
-    return before.strip() + "\n\n|" + after.partition("\n\n")[0]
+    return (before.strip() + "\n\n|" + after.partition("\n\n")[0]).replace("](docs/", "](")
 
 
 def missing(text: str) -> str:
