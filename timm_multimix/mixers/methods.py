@@ -120,7 +120,7 @@ def multimix(
 @register_mixer
 def multimix_short(
     n: int = 1000, m: int = 4, alpha: float | tuple[float, float] = (0.5, 2.0), gather: bool = False
-) -> Branches:
+) -> Mixer | Branches:
     """MultiMix over tuples of four at every step, the form of it that trained best here (arXiv:2311.05538).
 
     Our recipe beside the paper's, `multimix`: with weights near one over the batch's size its mixed examples
