@@ -48,3 +48,4 @@ def test_a_record_is_complete_and_names_no_place(path: Path) -> None:
     assert (path.with_name("comparison.md")).read_text().count("\n|") > len(record["rows"])
     page = (ROOT / "docs/results/README.md").read_text(encoding="utf-8")
     assert f"## {path.parent.name}" in page
+    assert page.count("`none` | 98.98, 0.16") == 1  # the digits' table

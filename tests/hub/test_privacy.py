@@ -1,6 +1,7 @@
 """What leaves this machine: no token, no place of a folder."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.hub.runs import make_run
 from timm_multimix.hub.privacy import last_part, public, redact
 from timm_multimix.hub.provenance import base_model, checkout_commit, dataset_kind
 from timm_multimix.hub.record import dump, make_record
+from timm_multimix.logs import Redacting
 from timm_multimix.options import parse_train_options
 
 
@@ -43,6 +45,12 @@ def test_tokens_and_passwords_are_redacted(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HF_TOKEN", "token-of-tester")
     text = "a token-of-tester b hf_abcdefgh1234 c https://me:secret@host/x"
     assert redact(text) == "a REDACTED b REDACTED c https://REDACTED@host/x"
+
+
+def test_a_log_line_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "token-of-tester")
+    record = logging.LogRecord("http", logging.DEBUG, "f", 1, "header %s", ("token-of-tester",), None)
+    assert Redacting("%(name)s: %(message)s").format(record) == "http: header REDACTED"
 
 
 @pytest.mark.parametrize(
