@@ -107,11 +107,13 @@ sys.addaudithook(_audit)
 def harmless() -> Iterator[None]:
     """Raises if a program or evaluated text is run, a connection is made or a file is written meanwhile."""
     seen: list[str] = []
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # of a module first imported here
     _watching.append(seen)
     try:
         yield
     finally:
         _watching.pop()
+        sys.dont_write_bytecode = bytecode
     if seen:
         raise Forbidden("; ".join(seen))
 

@@ -7,12 +7,14 @@ and is kept in the folder.
 """
 
 import io
+import resource
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import atheris
+import psutil
 
 with atheris.instrument_imports(include=["timm_multimix"]):
     from tests.fuzz import test_cards, test_configs, test_specs
@@ -25,6 +27,9 @@ with atheris.instrument_imports(include=["timm_multimix"]):
     from timm_multimix.hub.record import read_run
     from timm_multimix.options import parse_train_options
     from timm_multimix.schedule import parse_schedule
+
+MEMORY = 2 << 30
+"""Bytes that the inputs may take, beside what is imported."""
 
 Target = tuple[Callable[[str], object], list[str]]
 """What is done with a text, and the texts to begin with."""
@@ -78,7 +83,10 @@ def main() -> None:
     corpus.mkdir()
     for number, text in enumerate(texts):
         (corpus / str(number)).write_bytes(text.encode("utf-8", "replace"))
-    options = [f"-runs={runs}", f"-seed={sys.argv[4]}", f"-artifact_prefix={folder}/", "-timeout=0"]
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + MEMORY,) * 2)
+    # libFuzzer's own limit is off: the peak that it reads is inherited from the process that started this one
+    limits = ["-timeout=0", "-rss_limit_mb=0"]
+    options = [f"-runs={runs}", f"-seed={sys.argv[4]}", f"-artifact_prefix={folder}/", *limits]
     atheris.Setup([sys.argv[0], *options, str(corpus)], lambda data: target(data.decode("utf-8", "replace")))
     atheris.Fuzz()
 
