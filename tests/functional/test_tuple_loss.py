@@ -1,13 +1,15 @@
 """The chunked loss against the literal computation: mix the logits and the targets, take torch's own loss."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as nnf
 
 from timm_multimix.functional import dirichlet_weights, multimix_loss, soft_targets
-from timm_multimix.functional import tuple_loss as module
+from timm_multimix.functional import tuple_sums as module
+from timm_multimix.functional.tuple_loss import KINDS
 
 
 def literal_loss(logits, targets, weights, kind):
@@ -37,10 +39,11 @@ def targets_of(kind, b, c):
     }[kind]
 
 
-def both(logits, targets, weights, kind):
+def both(logits, targets, weights, kind, literal=True):
     """[loss, gradient by logits, gradient by weights], ours and literal."""
     results = []
-    for loss_of in (lambda *a: multimix_loss(*a, kind=kind), lambda *a: literal_loss(*a, kind)):
+    losses = (partial(multimix_loss, kind=kind), partial(literal_loss, kind=kind))
+    for loss_of in losses[: 1 + literal]:
         leaves = [tensor.clone().requires_grad_() for tensor in (logits, weights)]
         loss = loss_of(leaves[0], targets, leaves[1])
         (3 * loss).backward()
@@ -48,7 +51,7 @@ def both(logits, targets, weights, kind):
     return results
 
 
-@pytest.mark.parametrize("kind", module.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("target_kind", ["hard", "smoothed", "soft", "multi-hot"])
 @pytest.mark.parametrize(("b", "c"), [(6, 4), (4, 9), (1, 3)])
 @pytest.mark.parametrize(("r", "own_weights"), [(None, False), (3, False), (3, True)])
@@ -60,7 +63,7 @@ def test_equals_the_literal_computation(kind, target_kind, b, c, r, own_weights)
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("kind", module.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_targets_of_their_own_at_every_position(kind):
     torch.manual_seed(1)
     logits = torch.randn(2, 3, 5, 4, dtype=torch.float64)
@@ -70,7 +73,7 @@ def test_targets_of_their_own_at_every_position(kind):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("kind", module.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_many_blocks_and_a_short_last_chunk_change_nothing(kind, monkeypatch):
     torch.manual_seed(2)
     logits = torch.randn(5, 6, 4, dtype=torch.float64)
@@ -82,7 +85,21 @@ def test_many_blocks_and_a_short_last_chunk_change_nothing(kind, monkeypatch):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("kind", module.KINDS)
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+@pytest.mark.parametrize(("b", "c"), [(6, 4), (4, 9), (5, 2)])
+@pytest.mark.parametrize("own_weights", [False, True])
+def test_class_indices_equal_their_one_hot_targets(kind, b, c, own_weights, monkeypatch):
+    torch.manual_seed(2)
+    monkeypatch.setitem(module._BLOCK_ELEMENTS, "cpu", 2 * 7 * c)
+    monkeypatch.setattr(module, "_SMALLEST_CHUNK", 7)
+    logits, labels = torch.randn(5, b, c, dtype=torch.float64), torch.randint(c, (b,))
+    weights = 2 * torch.rand(*[5] * own_weights, 30, b, dtype=torch.float64)
+    expected = both(logits, nnf.one_hot(labels, c).double(), weights, kind)[1]
+    for ours, theirs in zip(both(logits, labels, weights, kind, literal=False)[0], expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_iterator_of_chunks_equals_the_whole(kind):
     torch.manual_seed(3)
     logits = torch.randn(6, 9, dtype=torch.float64, requires_grad=True)
@@ -104,7 +121,7 @@ def test_equals_mixing_the_embeddings():
     torch.testing.assert_close(multimix_loss(embeddings @ matrix.T + bias, labels, weights), expected)
 
 
-@pytest.mark.parametrize("kind", module.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_gradients_by_finite_differences(kind):
     torch.manual_seed(5)
     logits = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
@@ -196,7 +213,7 @@ def test_regression_takes_one_value_each():
 
 def test_inputs_are_not_modified():
     torch.manual_seed(10)
-    for kind, shape in itertools.product(module.KINDS, [(5, 3), (3, 5)]):
+    for kind, shape in itertools.product(KINDS, [(5, 3), (3, 5)]):
         given = torch.randn(shape), torch.rand(shape), torch.rand(30, shape[0])
         copies = [tensor.clone() for tensor in given]
         multimix_loss(*given, kind=kind)

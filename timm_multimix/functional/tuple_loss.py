@@ -11,7 +11,6 @@ targets T [b, c], weights W [n, b], S = W^T W / n and s = W (T 1):
 Values and gradients are made in one pass over chunks of tuples, so memory does not grow with n.
 """
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,12 +18,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-KINDS = ("softmax", "sigmoid", "mse")
+from .tuple_sums import TupleSums
 
-# Elements of one block of mixed logits: about a core's cache on a CPU, enough to fill the device elsewhere.
-_BLOCK_ELEMENTS = {"cpu": 1 << 18}
-_DEVICE_BLOCK_ELEMENTS = 1 << 25
-_SMALLEST_CHUNK = 128
+KINDS = ("softmax", "sigmoid", "mse")
 
 
 def multimix_loss(
@@ -58,13 +54,13 @@ def multimix_loss(
 
 
 def _targets_like(logits: Tensor, target: Tensor, kind: str) -> Tensor:
-    """Targets as [b, c] or [r, b, c] in the logits' dtype."""
+    """Targets as [b, c] or [r, b, c] in the logits' dtype, or class indices [b]."""
     r, b, c = logits.shape
     if target.dim() == 1 and len(target) == b:
         if c == 1 and kind != "softmax":
             return target.to(logits.dtype).unsqueeze(1)
         if kind != "mse" and not target.is_floating_point():
-            return logits.new_zeros(b, c).scatter_(1, target.long().unsqueeze(1), 1.0)
+            return target.long()
     if target.shape == (b, c):
         return target.to(logits.dtype)
     if target.dim() > 2 and target.shape[-2:] == (b, c) and target.numel() == logits.numel():
@@ -87,7 +83,7 @@ def _sum_over_tuples(
     logits: Tensor, targets: Tensor, weights: Tensor, kind: str, weights_gradient: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss, its gradient with respect to logits [r, b, c], and to weights (empty if not asked for)."""
-    sums = _Sums(logits, targets, kind)
+    sums = TupleSums(logits, targets, kind)
     gradients = []
     for chunk in weights.split(sums.rows, dim=1):
         gradient = sums.add(chunk, weights_gradient)
@@ -109,114 +105,11 @@ def _(logits, targets, weights, kind, weights_gradient):  # type: ignore[no-unty
 
 def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], kind: str) -> Tensor:
     with torch.no_grad():
-        sums = _Sums(logits.detach(), targets, kind)
+        sums = TupleSums(logits.detach(), targets, kind)
         for chunk in chunks:
             sums.add(_tuples_like(logits, chunk).to(logits.dtype), weights_gradient=False)
         loss, _ = sums.finish()
     return _GivenGradients.apply(logits, None, loss, sums.gradient, None)
-
-
-class _Sums:
-    """What is summed over tuples: the gradient by the logits L, and the entropies that make it the loss.
-
-    With P = softmax(W L) the loss is  sum_k s_k H(P_k) + <L, G>,  H the entropy and G the gradient summed
-    over tuples, W^T (s P - W T); under sigmoid likewise, with P = sigmoid(W L) and binary entropies.
-    """
-
-    def __init__(self, logits: Tensor, targets: Tensor, kind: str) -> None:
-        self.kind, self.targets, self.tuples = kind, targets, 0
-        # The softmax loss does not change when a constant is added to all logits of one example.
-        self.logits = logits - logits.amax(-1, keepdim=True) if kind == "softmax" else logits
-        self.gradient = torch.zeros_like(logits)
-        self.entropy = logits.new_zeros(())
-        self.mass = targets.sum(-1, keepdim=True)
-        _, b, c = logits.shape
-        # W^T W T takes n b c more with the targets mixed chunk by chunk, n b b with S = W^T W summed first.
-        self.mix_targets = c < b and kind != "mse"
-        self.second_moment = logits.new_zeros(())
-        self.budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
-        self.rows = max(_SMALLEST_CHUNK, self.budget // c)
-        # Blocks share their memory: fresh pages for each would cost as much as the arithmetic on them.
-        self.workspace = logits.new_empty(0)
-
-    def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
-        """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
-        rows, c = weights.shape[1], self.logits.shape[2]
-        self.tuples += rows
-        if not self.mix_targets:
-            self.second_moment = self.second_moment + weights.mT @ weights
-        if self.kind != "mse":
-            block = max(1, self.budget // (rows * c))
-            for start in range(0, len(self.logits), block):
-                self._add_block(slice(start, start + block), weights)
-        return self._weights_gradient(weights) if weights_gradient else weights
-
-    def _add_block(self, positions: slice, weights: Tensor) -> None:
-        logits = self.logits[positions]
-        weights = weights.expand(len(logits), -1, -1) if len(weights) == 1 else weights[positions]
-        mixed, residual = self._buffers(len(logits), weights.shape[1])
-        torch.bmm(weights, logits, out=mixed)
-        if self.kind == "softmax":
-            torch.softmax(mixed, -1, out=residual)
-            mass = weights @ _at(self.mass, positions)
-            self.entropy += (mass * _log_partition(mixed, residual)).sum()
-            residual.mul_(mass)
-        else:
-            torch.sigmoid(mixed, out=residual)
-            self.entropy += torch.nn.functional.softplus(mixed).sum()
-        self.entropy -= mixed.flatten().dot(residual.flatten())
-        if self.mix_targets:
-            targets = _at(self.targets, positions).expand(len(logits), -1, -1)
-            residual.baddbmm_(weights, targets, alpha=-1)
-        self.gradient[positions].baddbmm_(weights.mT, residual)
-
-    def _buffers(self, positions: int, rows: int) -> tuple[Tensor, Tensor]:
-        """Two tensors [positions, rows, c] for mixed logits and their residual."""
-        shape = (2, positions, rows, self.logits.shape[2])
-        if self.workspace.numel() < math.prod(shape):
-            self.workspace = self.logits.new_empty(math.prod(shape))
-        mixed, residual = self.workspace[: math.prod(shape)].view(shape)
-        return mixed, residual
-
-    def _weights_gradient(self, weights: Tensor) -> Tensor:
-        if self.kind == "mse":
-            difference = self.logits - self.targets
-            return 2 * weights @ (difference @ difference.mT)
-        mixed = weights @ self.logits
-        cross = self.logits @ self.targets.mT
-        by_targets = weights @ (cross + cross.mT)
-        if self.kind == "sigmoid":
-            return mixed.sigmoid() @ self.logits.mT - by_targets
-        probabilities = mixed.softmax(-1)
-        by_mass = _log_partition(mixed, probabilities) * self.mass.mT
-        return (weights @ self.mass) * probabilities @ self.logits.mT + by_mass - by_targets
-
-    def finish(self) -> tuple[Tensor, float]:
-        """The mean loss; scales the gradient in place. The scale is one over all that is averaged."""
-        if self.tuples == 0:
-            raise ValueError("no tuples given: the iterable of weights is empty")
-        r, _, c = self.logits.shape
-        scale = 1 / (r * self.tuples * (1 if self.kind == "softmax" else c))
-        if self.kind == "mse":
-            difference = self.logits - self.targets
-            self.gradient += self.second_moment @ difference
-            value = (difference * self.gradient).sum()
-            self.gradient *= 2 * scale
-            return value * scale, scale
-        if not self.mix_targets:
-            self.gradient -= self.second_moment @ self.targets
-        value = self.entropy + (self.logits * self.gradient).sum()
-        self.gradient *= scale
-        return value * scale, scale
-
-
-def _log_partition(logits: Tensor, probabilities: Tensor) -> Tensor:
-    """log-sum-exp over the last dimension from the softmax, without another exponential."""
-    return logits.amax(-1, keepdim=True) - probabilities.amax(-1, keepdim=True).log()
-
-
-def _at(x: Tensor, positions: slice) -> Tensor:
-    return x[positions] if x.dim() == 3 else x
 
 
 class _GivenGradients(torch.autograd.Function):

@@ -1,0 +1,127 @@
+"""The sums over tuples that a loss of mixed logits is made of, chunk by chunk in memory of one block."""
+
+import math
+
+import torch
+from torch import Tensor
+
+# Elements of one block of mixed logits: about a core's cache on a CPU, enough to fill the device elsewhere.
+_BLOCK_ELEMENTS = {"cpu": 1 << 18}
+_DEVICE_BLOCK_ELEMENTS = 1 << 25
+_SMALLEST_CHUNK = 128
+
+
+class TupleSums:
+    """What is summed over tuples: the gradient by the logits L, and the entropies that make it the loss.
+
+    With P = softmax(W L) the loss is  sum_k s_k H(P_k) + <L, G>,  H the entropy and G the gradient summed
+    over tuples, W^T (s P - W T); under sigmoid likewise, with P = sigmoid(W L) and binary entropies.
+    """
+
+    def __init__(self, logits: Tensor, targets: Tensor, kind: str) -> None:
+        self.kind, self.tuples = kind, 0
+        self.labels, self.targets = (
+            (None, targets) if targets.dim() > 1 else _labels_and_targets(logits, targets)
+        )
+        # The softmax loss does not change when a constant is added to all logits of one example.
+        self.logits = logits - logits.amax(-1, keepdim=True) if kind == "softmax" else logits
+        self.gradient = torch.zeros_like(logits)
+        self.entropy = logits.new_zeros(())
+        self.mass = self.targets.sum(-1, keepdim=True)
+        _, b, c = logits.shape
+        # For W^T W T: n b c more with targets mixed by chunks (n b with labels), n b b with S = W^T W first.
+        self.mix_targets = (c < b or self.labels is not None) and kind != "mse"
+        self.second_moment = logits.new_zeros(())
+        self.budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
+        self.rows = max(_SMALLEST_CHUNK, self.budget // c)
+        # Blocks share their memory: fresh pages for each would cost as much as the arithmetic on them.
+        self.workspace = logits.new_empty(0)
+
+    def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
+        """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
+        rows, c = weights.shape[1], self.logits.shape[2]
+        self.tuples += rows
+        if not self.mix_targets:
+            self.second_moment = self.second_moment + weights.mT @ weights
+        if self.kind != "mse":
+            block = max(1, self.budget // (rows * c))
+            for start in range(0, len(self.logits), block):
+                self._add_block(slice(start, start + block), weights)
+        return self._weights_gradient(weights) if weights_gradient else weights
+
+    def _add_block(self, positions: slice, weights: Tensor) -> None:
+        logits = self.logits[positions]
+        weights = weights.expand(len(logits), -1, -1) if len(weights) == 1 else weights[positions]
+        mixed, residual = self._buffers(len(logits), weights.shape[1])
+        torch.bmm(weights, logits, out=mixed)
+        if self.kind == "softmax":
+            torch.softmax(mixed, -1, out=residual)
+            mass = weights @ _at(self.mass, positions)
+            self.entropy += (mass * _log_partition(mixed, residual)).sum()
+            residual.mul_(mass)
+        else:
+            torch.sigmoid(mixed, out=residual)
+            self.entropy += torch.nn.functional.softplus(mixed).sum()
+        self.entropy -= mixed.flatten().dot(residual.flatten())
+        if self.labels is not None:
+            residual.scatter_add_(2, self.labels.expand_as(weights), -weights)
+        elif self.mix_targets:
+            targets = _at(self.targets, positions).expand(len(logits), -1, -1)
+            residual.baddbmm_(weights, targets, alpha=-1)
+        self.gradient[positions].baddbmm_(weights.mT, residual)
+
+    def _buffers(self, positions: int, rows: int) -> tuple[Tensor, Tensor]:
+        """Two tensors [positions, rows, c] for mixed logits and their residual."""
+        shape = (2, positions, rows, self.logits.shape[2])
+        if self.workspace.numel() < math.prod(shape):
+            self.workspace = self.logits.new_empty(math.prod(shape))
+        mixed, residual = self.workspace[: math.prod(shape)].view(shape)
+        return mixed, residual
+
+    def _weights_gradient(self, weights: Tensor) -> Tensor:
+        if self.kind == "mse":
+            difference = self.logits - self.targets
+            return 2 * weights @ (difference @ difference.mT)
+        mixed = weights @ self.logits
+        cross = self.logits @ self.targets.mT
+        by_targets = weights @ (cross + cross.mT)
+        if self.kind == "sigmoid":
+            return mixed.sigmoid() @ self.logits.mT - by_targets
+        probabilities = mixed.softmax(-1)
+        by_mass = _log_partition(mixed, probabilities) * self.mass.mT
+        return (weights @ self.mass) * probabilities @ self.logits.mT + by_mass - by_targets
+
+    def finish(self) -> tuple[Tensor, float]:
+        """The mean loss; scales the gradient in place. The scale is one over all that is averaged."""
+        if self.tuples == 0:
+            raise ValueError("no tuples given: the iterable of weights is empty")
+        r, _, c = self.logits.shape
+        scale = 1 / (r * self.tuples * (1 if self.kind == "softmax" else c))
+        if self.kind == "mse":
+            difference = self.logits - self.targets
+            self.gradient += self.second_moment @ difference
+            value = (difference * self.gradient).sum()
+            self.gradient *= 2 * scale
+            return value * scale, scale
+        if not self.mix_targets:
+            self.gradient -= self.second_moment @ self.targets
+        value = self.entropy + (self.logits * self.gradient).sum()
+        self.gradient *= scale
+        return value * scale, scale
+
+
+def _labels_and_targets(logits: Tensor, targets: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Class indices [b], where adding by them is cheap and always in one order, and targets [.., b, c]."""
+    if targets.dim() > 1:
+        return None, targets
+    rows = logits.new_zeros(logits.shape[1:]).scatter_(1, targets.unsqueeze(1), 1.0)
+    return targets if logits.device.type == "cpu" else None, rows
+
+
+def _log_partition(logits: Tensor, probabilities: Tensor) -> Tensor:
+    """log-sum-exp over the last dimension from the softmax, without another exponential."""
+    return logits.amax(-1, keepdim=True) - probabilities.amax(-1, keepdim=True).log()
+
+
+def _at(x: Tensor, positions: slice) -> Tensor:
+    return x[positions] if x.dim() == 3 else x
