@@ -181,6 +181,8 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run} {data} --attacks --epsilons 0": "expected a budget above 0 and at most 1",
         f"{run} {data} --attacks --epsilons 2": "got '2'",
         f"{run} {data} --attacks --epsilons 1/0": "got '1/0'",
+        f"{run} {data} --attacks --epsilons 1e999999999": "got '1e999999999'",
+        f"{run} {data} --attacks --epsilons 1{'0' * 400}": "expected a budget above 0 and at most 1",
         f"{run} {data} --attacks cw": "'cw'",
         f"{run} {data} --epsilons 0.1": "--epsilons has no effect without --attacks",
         f"{run} {data} --transfer-from test_resnet": "--transfer-from has no effect without --attacks",

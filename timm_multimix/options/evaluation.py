@@ -2,7 +2,6 @@
 
 import argparse
 from argparse import Namespace
-from fractions import Fraction
 from pathlib import Path
 
 from ..errors import UsageError
@@ -18,8 +17,9 @@ PICTURES = (".png", ".svg", ".pdf")
 
 def epsilon(text: str) -> float:
     """A budget in pixels of [0, 1], written as a fraction or a decimal."""
+    top, slash, bottom = text.partition("/")
     try:
-        value = float(Fraction(text))
+        value = float(top) / (float(bottom) if slash else 1.0)
     except (ValueError, ZeroDivisionError):
         value = 0.0
     if not 0 < value <= 1:
