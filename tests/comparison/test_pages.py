@@ -160,6 +160,30 @@ def test_names_are_text_in_markdown_as_well(tmp_path: Path) -> None:
     assert "html_block" not in shapes[0]
 
 
+def test_replaced_labels_have_a_table_of_their_own(tmp_path: Path, three: Comparison) -> None:
+    """Mean and deviation over seeds, by hand; a dash where an arm has none; nothing where no run has any."""
+    learnt = {"noisy_top1": 40.0, "noisy_true_top1": 50, "clean_top1": 99.5, "noisy_loss": 2.25}
+    noise = learnt | {"clean_loss": 0.125, "part": 0.4, "kind": "pair"}
+    folders = [
+        make_run(tmp_path / "a", "none", 0, 90, label_noise=noise),
+        make_run(tmp_path / "b", "none", 1, 90, label_noise=noise | {"noisy_top1": 42.0}),
+        make_run(tmp_path / "c", "mixup", 0, 90, label_noise=learnt),
+        make_run(tmp_path / "d", "cutmix", 0, 90, label_noise="much"),
+    ]
+    comparison = compared(folders)
+    none = ["none", "41.00 \u00b1 1.41", "50.00 \u00b1 0.00", "99.50 \u00b1 0.00", "2.25 \u00b1 0.00"]
+    expected = [
+        [*none, "0.12 \u00b1 0.00"],
+        ["mixup", "40.00", "50.00", "99.50", "2.25", "\u2013"],
+        ["cutmix", *["\u2013"] * 5],
+    ]
+    assert [row for row in Page(html_of(comparison)).rows if len(row) == 6][1:] == expected
+    assert all(f"| {' | '.join(row)} |" in make_markdown(comparison) for row in expected)
+    runs = as_record(comparison)["runs"]
+    assert [run.get("memorised", {}).get("noisy_top1") for run in runs] == [40, 42, 40, None]
+    assert "eplaced" not in make_markdown(three) + html_of(three)
+
+
 def test_title_and_data_are_escaped(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", "none", 0, 90, model="<b>m</b>", hardware="<i>h</i>", dataset="<u>d<u>")
     text = html_of(compared([run]))

@@ -35,6 +35,8 @@ def describe(comparison: Comparison) -> dict[str, Any]:
         "better": [bool(row.difference and row.difference.excludes_zero) for row in comparison.rows],
         "verdicts": [(r.label, wording.verdict(r, base)) for r in comparison.rows if not r.is_baseline],
         "notes": comparison.notes,
+        "memorised_header": wording.MEMORISED_HEADER,
+        "memorised": wording.memorised_cells(comparison),
         "run_header": wording.RUN_HEADER,
         "runs": wording.run_cells(comparison),
         "shared": [(flag, public(value)) for flag, value in wording.key_facts(comparison)],

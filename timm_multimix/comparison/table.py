@@ -8,6 +8,7 @@ from timm_multimix.hub.privacy import public
 
 from .collect import Arm, Run
 from .labels import shared_options
+from .memorised import memorised
 from .notes import make_notes
 from .statistics import Difference, Spread, compare_paired, summarize
 
@@ -130,4 +131,6 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
 
 def run_record(run: Run) -> dict[str, Any]:
     """A run in comparison.json and in the table of runs."""
-    return {"run": run.folder.name, **{name: run.summary.get(name) for name in RUN_FACTS}}
+    facts = {name: run.summary.get(name) for name in RUN_FACTS}
+    learnt = memorised(run)
+    return {"run": run.folder.name, **facts} | ({"memorised": learnt} if learnt else {})

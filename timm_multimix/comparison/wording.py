@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .collect import default_options
+from .memorised import COLUMNS, summarize_memorised
 from .statistics import Difference, Spread
 from .table import Comparison, Row
 
@@ -21,6 +22,8 @@ HEADER = (
 )
 
 RUN_HEADER = ("arm", "seed", "top-1 last epoch, %", "top-1 best epoch, %", "best epoch", "images/s", "run")
+
+MEMORISED_HEADER = ("arm", *COLUMNS.values())
 
 ASKED = ("model", "dataset", "epochs", "batch_size", "opt", "lr", "momentum", "weight_decay", "sched", "mix")
 """Options that are told whatever their value."""
@@ -153,3 +156,14 @@ def _told(value: Any) -> str:
     if value is True:
         return ""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def memorised_cells(comparison: Comparison) -> list[list[str]]:
+    """What each arm learnt of replaced labels; no rows where no run had any."""
+    found = [(arm.label, summarize_memorised(arm)) for arm in comparison.arms]
+    if not any(spreads for _, spreads in found):
+        return []
+    return [
+        [label, *(with_deviation(spreads[name]) if name in spreads else NONE for name in COLUMNS)]
+        for label, spreads in found
+    ]
