@@ -59,3 +59,10 @@ def test_a_task_mixes_by_the_schedule():
 def test_a_schedule_needs_the_length_of_training():
     with pytest.raises(UsageError, match="total_steps=None"):
         MixTask(nn.Linear(2, 2), "mixup", schedule="0-1")
+
+
+@pytest.mark.parametrize("end", ["x", "1"])
+def test_a_long_text_is_cut_in_the_message(end):
+    with pytest.raises(UsageError, match=r"^mix schedule '0\.5-0\.4000+\.\.\.' ") as refused:
+        parse_schedule("0.5-0.4" + "0" * 30_000 + end)
+    assert len(str(refused.value)) < 300

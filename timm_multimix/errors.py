@@ -1,6 +1,11 @@
-"""The two ways in which a command ends early and in good order."""
+"""The two ways in which a command ends early and in good order, and what its last line says."""
 
 import signal
+
+
+def quoted(text: str, limit: int = 80) -> str:
+    """A text as a message says it: in quotes, the end of a long one left out."""
+    return repr(text if len(text) <= limit else text[: limit - 3] + "...")
 
 
 class UsageError(ValueError):

@@ -7,7 +7,7 @@ SamplePairing's own schedule (off, then 8 epochs on and 2 off in cycles, then of
 import re
 from dataclasses import dataclass
 
-from .errors import UsageError
+from .errors import UsageError, quoted
 
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 _WINDOW = re.compile(rf"\s*{_NUMBER}\s*-\s*{_NUMBER}\s*(?::\s*{_NUMBER}\s*/\s*{_NUMBER}\s*)?")
@@ -54,8 +54,8 @@ def _parse_window(text: str) -> Window:
     match = _WINDOW.fullmatch(text)
     allowed = "START-STOP or START-STOP:ON/OFF in fractions of training, such as 0.1-0.8:0.008/0.002"
     if match is None:
-        raise UsageError(f"mix schedule {text.strip()!r} given, allowed is {allowed}")
+        raise UsageError(f"mix schedule {quoted(text.strip())} given, allowed is {allowed}")
     window = Window(*(float(number) for number in match.groups() if number is not None))
     if not 0 <= window.start < window.stop <= 1 or not 0 < window.on <= 1 or window.off > 1:
-        raise UsageError(f"mix schedule {text.strip()!r} is out of order or range, allowed is {allowed}")
+        raise UsageError(f"mix schedule {quoted(text.strip())} is out of order or range, allowed is {allowed}")
     return window

@@ -91,7 +91,8 @@ def make(root: Path, kind: str, place: str, name: str, what: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if kind == "file":
             content = {"png": PNG, "empty": b"", "text": b"no picture", "half": PNG[: len(PNG) // 2]}[what]
-            (folder / name).write_bytes(content)
+            with (folder / name).open("xb") as stream:  # of a new file: a pipe would wait for its reader
+                stream.write(content)
         elif kind == "link" and what in ("/", "/proc/self/root"):
             (folder / name).symlink_to(root.parent)  # the whole disk would take hours
         elif kind == "link":

@@ -6,7 +6,7 @@ Parsed, never evaluated.
 import ast
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, quoted
 from .choice import PER_SAMPLE, per_sample
 from .mixer import Branches, weighted
 from .registry import build
@@ -73,7 +73,7 @@ def _call(node: ast.expr, spec: str) -> Branches:
 def _per_sample(node: ast.expr, spec: str) -> Branches:
     if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords:
         example = "per_sample(mixup | 0.5*cutmix)"
-        raise UsageError(f"{PER_SAMPLE} in mixer spec {_shown(spec)} takes mixers alone, such as {example}")
+        raise UsageError(f"{PER_SAMPLE} in mixer spec {quoted(spec)} takes mixers alone, such as {example}")
     return ((1.0, per_sample(weighted(*(_term(part, spec) for part in _alternatives(node.args[0]))))),)
 
 
@@ -86,8 +86,4 @@ def _value(node: ast.expr, spec: str) -> Any:
 
 def _unreadable(spec: str) -> UsageError:
     example = "'multimix(n=500) | 0.3*none'"
-    return UsageError(f"cannot read mixer spec {_shown(spec)}; write names with arguments such as {example}")
-
-
-def _shown(spec: str) -> str:
-    return repr(spec if len(spec) <= 80 else spec[:77] + "...")
+    return UsageError(f"cannot read mixer spec {quoted(spec)}; write names with arguments such as {example}")
