@@ -124,7 +124,8 @@ def multimix_short(
     """MultiMix over tuples of four at every step, the form of it that trained best here (arXiv:2311.05538).
 
     Our recipe beside the paper's, `multimix`: with weights near one over the batch's size its mixed examples
-    are all near the mean, and hardly train by themselves. What was measured with both: docs/results.
+    are all near the mean, and hardly train by themselves. But it learns wrong labels, which `multimix`
+    withstands. What was measured with both: docs/results.
     """
     return multimix(n, m, alpha, p=1.0, gather=gather)
 
