@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from .distill import Teacher, create_teacher, predictions, teacher_logits
 from .errors import UsageError
 from .functional import HardPairs, loss_of_mixed, mixed_loss, soft_loss, soft_targets
-from .functional.losses import Criterion
+from .functional.losses import Criterion, allows_indices
 from .functional.tuple_loss import KINDS
 from .mixers import Mixer, Mixture, create_mixer
 from .randomness import choice_generator, draw_generator
@@ -108,7 +108,7 @@ class MixTask(TrainingTask):
             raise UsageError(f"labels {list(labels.shape)} given, HardPairs allows class indices [b]")
         mixed = self.student(images, self._choose_mixer(), self._generator(images), labels)
         targets = soft_targets(labels, mixed.output.shape[-1], self.smoothing)
-        loss, trained_towards = self._loss(mixed, targets, images)
+        loss, trained_towards = self._loss(mixed, targets, labels, images)
         self.step += 1
         return {"loss": loss, "output": mixed.output, "target": trained_towards}
 
@@ -124,11 +124,14 @@ class MixTask(TrainingTask):
         return draw_generator(self.seed, self.step, images.device)
 
     @partial(torch.compiler.disable, recursive=False)
-    def _loss(self, mixed: Mixed, targets: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss(
+        self, mixed: Mixed, targets: Tensor, labels: Tensor, images: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The loss, blended with the teacher's where there is one, and the targets of the output."""
         weight = self._distill_weight()
         if not weight:
-            return self._loss_against(mixed, targets), _output_targets(mixed, targets)
+            loss = self._loss_against(mixed, labels if self._are_hard(labels, mixed) else targets)
+            return loss, _output_targets(mixed, targets)
         taught = predictions(self._teacher_logits(mixed, images), self.criterion)
         blended = torch.lerp(targets.expand_as(taught).to(taught.dtype), taught, weight)
         if self.criterion in _LINEAR:
@@ -137,6 +140,12 @@ class MixTask(TrainingTask):
             parts = self._loss_against(mixed, targets), self._loss_against(mixed, taught)
             loss = (1 - weight) * parts[0] + weight * parts[1]
         return loss, _output_targets(mixed, blended)
+
+    def _are_hard(self, labels: Tensor, mixed: Mixed) -> bool:
+        """Whether the loss may take the labels as they are, which is faster than their one-hot targets."""
+        if self.smoothing or mixed.clean is None:
+            return False
+        return allows_indices(mixed.draw, mixed.clean, labels, self.criterion)
 
     def _loss_against(self, mixed: Mixed, targets: Tensor) -> Tensor:
         if mixed.clean is None:

@@ -118,6 +118,43 @@ def test_dense_weights_are_the_formula(shared):
             torch.testing.assert_close(weights[j, k], row / row.sum())
 
 
+def test_clean_tuples_are_single_examples_in_turn():
+    x = torch.rand(3, 2)
+    weights, plain = (F.multimix.draw(x, 10, clean=c, generator=generator()).weights for c in (0.4, 0.0))
+    assert torch.equal(weights[:4], torch.eye(3)[[0, 1, 2, 0]])
+    assert torch.equal(weights[4:], plain[4:])
+    assert torch.equal(F.multimix.draw(x, 3, clean=1.0).weights, torch.eye(3))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_clean_tuples_are_single_examples_at_every_position(shared):
+    options = {"n": 10, "shared": shared}
+    attention = torch.rand(2, 3)
+    weights, plain = (
+        F.dense_weights(attention, clean=c, generator=generator(), **options) for c in (0.4, 0.0)
+    )
+    assert torch.equal(weights[:, :4], torch.eye(3)[[0, 1, 2, 0]].expand(2, -1, -1))
+    assert torch.equal(weights[:, 4:], plain[:, 4:])
+
+
+@pytest.mark.parametrize("clean", [0.25, 0.5])
+def test_clean_weighs_a_clean_term_in_the_loss(clean):
+    logits, labels = torch.randn(5, 4), torch.tensor([0, 3, 1, 1, 2])
+    weights = F.multimix.draw(logits, 100, clean=clean, generator=generator()).weights
+    mixed = F.multimix_loss(logits, labels, weights[round(100 * clean) :])
+    expected = clean * torch.nn.functional.cross_entropy(logits, labels) + (1 - clean) * mixed
+    torch.testing.assert_close(F.multimix_loss(logits, labels, weights), expected)
+
+
+def test_attention_gets_the_gradient_of_the_formula():
+    attention = torch.rand(3, 5, dtype=torch.float64, requires_grad=True)
+
+    def weights(a):
+        return F.dense_weights(a, n=4, m=2, clean=0.25, generator=generator())
+
+    assert torch.autograd.gradcheck(lambda a: weights(a.float()), (attention,), eps=1e-3, atol=1e-2, rtol=1e-2)
+
+
 def test_dense_multimix_mixes_each_position():
     x, attention = torch.rand(3, 5, 2, 2), torch.rand(3, 5)
     mixed, draw = F.dense_multimix(x, attention, n=4, generator=generator())

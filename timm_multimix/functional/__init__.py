@@ -9,7 +9,7 @@ from .graphcut import quadratic_labeling
 from .losses import loss_of_mixed, mixed_loss, soft_loss, soft_targets
 from .many import ManyPairs, multi_mixup, zeta_mixup
 from .masks import fmix, gridmix, smoothmix
-from .mixing import cutmix, dense_multimix, dense_weights, mixing, mixup, multimix, none, sample_pairing
+from .mixing import cutmix, mixing, mixup, none, sample_pairing
 from .pairs import HardPairs, PairForm, pair_form
 from .puzzlemix import Puzzle, puzzlemix
 from .resize import Resized, resizemix
@@ -19,6 +19,7 @@ from .sampling import beta_variates, dirichlet_weights, log_gamma_variates
 from .swap import swap_labeling
 from .transmix import Scored, attended, tokenmix
 from .tuple_loss import multimix_loss
+from .tuples import dense_multimix, dense_weights, multimix
 
 __all__ = [
     "Aligned",

@@ -61,8 +61,9 @@ def soft_loss(logits: Tensor, targets: Tensor, criterion: Criterion = "softmax")
 def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: Criterion = "softmax") -> Tensor:
     """Loss of draw(logits) against draw.targets(targets), for draws made after the classifier.
 
-    logits [b, c] or [r, b, c]; targets of that shape, or [b, c] for all positions. Tuples take the exact form
-    that never makes the mixed targets; all else, and a callable criterion, is computed as it reads.
+    logits [b, c] or [r, b, c]; targets of that shape, or [b, c] for all positions, or indices [b] where they
+    are allowed. Tuples take the exact form that never makes the mixed targets; all else, and a callable
+    criterion, is computed as it reads.
     """
     if isinstance(draw, Tuples) and isinstance(criterion, str):
         return multimix_loss(logits, targets, draw.weights, kind=criterion)
@@ -71,6 +72,12 @@ def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: Criterion
         targets = targets.expand_as(logits).transpose(0, 1)
         logits = logits.transpose(0, 1)
     return loss_of_mixed(draw, draw(logits), targets, criterion)
+
+
+def allows_indices(draw: Draw, logits: Tensor, labels: Tensor, criterion: Criterion) -> bool:
+    """Whether mixed_loss takes these labels [b] as class indices, which saves it a product with the targets."""
+    indices = labels.dim() == 1 and not labels.is_floating_point() and logits.shape[-1] > 1
+    return indices and isinstance(draw, Tuples) and criterion in ("softmax", "sigmoid")
 
 
 def loss_of_mixed(draw: Draw, output: Tensor, targets: Tensor, criterion: Criterion = "softmax") -> Tensor:

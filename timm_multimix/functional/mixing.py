@@ -6,13 +6,13 @@ Every function is written as its draw alone; `mixing` adds the application, and 
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec
+from typing import Concatenate, Generic, ParamSpec
 
 import torch
 from torch import Generator, Tensor
 
-from .draws import Draw, Identity, KeepTargets, Masks, Pairs, Tuples
-from .sampling import beta_variates, check_alpha, dirichlet_weights
+from .draws import Draw, Identity, KeepTargets, Masks, Pairs
+from .sampling import beta_variates
 
 P = ParamSpec("P")
 
@@ -81,51 +81,6 @@ def cutmix(
     return Masks(keep, kept, _partners(x, generator))
 
 
-@mixing
-def multimix(
-    x: Tensor,
-    n: int = 1000,
-    m: int | None = None,
-    alpha: float | tuple[float, float] = (0.5, 2.0),
-    alpha_per_example: bool = False,
-    generator: Generator | None = None,
-) -> Draw:
-    """n interpolations of m examples of x [b, ...], lambda ~ Dirichlet(alpha) (arXiv:2311.05538, sec. 3.2).
-
-    A pair alpha = (low, high) is drawn uniformly, once or for each example; m = None takes the whole batch.
-    """
-    concentration = _concentration(alpha, len(x) if alpha_per_example else 1, x.device, generator)
-    return Tuples(dirichlet_weights(n, len(x), concentration, m, generator, device=x.device))
-
-
-def dense_multimix(x: Tensor, attention: Tensor, **options: Any) -> tuple[Tensor, Draw]:
-    """x [r, b, ...] mixed at each position by `dense_weights(attention, ...)`: [r, n, ...], and the draw."""
-    draw = Tuples(dense_weights(attention, **options))
-    return draw(x), draw
-
-
-def dense_weights(
-    attention: Tensor,
-    n: int = 1000,
-    m: int | None = None,
-    alpha: float | tuple[float, float] = (0.5, 2.0),
-    alpha_per_example: bool = False,
-    shared: bool = False,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Weights [r, n, b] of Dense MultiMix from attention [r, b] (arXiv:2311.05538, section 3.3).
-
-    Each position's Dirichlet factors are multiplied by the examples' attention there and l1-normalised over
-    the examples. Positions have factors of their own, or `shared` ones.
-    """
-    r, b = attention.shape
-    concentration = _concentration(alpha, b if alpha_per_example else 1, attention.device, generator)
-    rows = n if shared else r * n
-    factors = dirichlet_weights(rows, b, concentration, m, generator, device=attention.device)
-    weighted = factors.view(-1, n, b) * attention.unsqueeze(1)
-    return weighted / weighted.sum(dim=-1, keepdim=True)
-
-
 def _partners(x: Tensor, generator: Generator | None) -> Tensor:
     return torch.randperm(len(x), generator=generator, device=x.device)
 
@@ -152,13 +107,3 @@ def _outside_intervals(side: Tensor, count: int, length: int, generator: Generat
     # Less than half a side from a centre are, counted from a quarter on, as many cells as the side has.
     cells = torch.arange(0.25, length, device=side.device)
     return (cells - centres).abs_() >= (side * length).floor_().mul_(0.5)
-
-
-def _concentration(
-    alpha: float | tuple[float, float], count: int, device: torch.device, generator: Generator | None
-) -> float | Tensor:
-    if not isinstance(alpha, tuple):
-        return alpha
-    low, high = (check_alpha(bound) for bound in alpha)
-    uniform = torch.rand(count, generator=generator, device=device)
-    return low + (high - low) * uniform

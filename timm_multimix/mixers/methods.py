@@ -28,12 +28,15 @@ def _sample_dense(detach: bool, arguments: dict[str, Any], x: Tensor, context: C
     return F.Tuples(F.dense_weights(attention, **arguments, generator=context.generator))
 
 
-def _tuple_arguments(n: int, m: int | None, alpha: Any, alpha_per_example: bool) -> dict[str, Any]:
+def _tuple_arguments(
+    n: int, m: int | None, alpha: Any, alpha_per_example: bool, clean: float
+) -> dict[str, Any]:
     return {
         "n": count("n", n),
         "m": m if m is None else count("m", m),
         "alpha": concentration_range("alpha", alpha),
         "alpha_per_example": flag("alpha_per_example", alpha_per_example),
+        "clean": fraction("clean", clean),
     }
 
 
@@ -98,20 +101,22 @@ def multimix(
     p: float = 0.5,
     other: str = "mixup",
     alpha_per_example: bool = False,
+    clean: float = 0.0,
     gather: bool = False,
     place: str = "embedding",
     layers: Layers = FIRST_LAYERS,
 ) -> Branches:
     """MultiMix: n interpolations of the whole batch, before the classifier (arXiv:2311.05538).
 
-    m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`. gather: mix
-    the examples of all processes, each making n tuples; only logits and targets travel.
+    m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`. clean: the
+    share of tuples that are single examples, a clean term in the same loss. gather: mix the examples of all
+    processes, each making n tuples; only logits and targets travel.
     """
     if flag("gather", gather) and place != "embedding":
         raise UsageError(f"gather=True with place={place!r} given, allowed is place='embedding'")
     if m is None and place in ("input", "hidden"):
         warnings.warn(_COLLAPSE.format(place), stacklevel=2)
-    arguments = _tuple_arguments(n, m, alpha, alpha_per_example)
+    arguments = _tuple_arguments(n, m, alpha, alpha_per_example, clean)
     mixer = make_mixer("multimix", F.multimix, place, layers, **arguments)
     pure = replace(mixer, gather=gather, row_per_example=False)
     return _with_probability(p, pure, other)
@@ -138,13 +143,15 @@ def dense_multimix(
     p: float = 0.5,
     other: str = "mixup",
     alpha_per_example: bool = False,
+    clean: float = 0.0,
     shared: bool = False,
     attention_grad: bool = False,
 ) -> Branches:
     """Dense MultiMix: MultiMix at every spatial position, weighted by attention (arXiv:2311.05538).
 
-    shared: the same factors at all positions; attention_grad: let gradient flow through the attention.
+    Arguments as in multimix; shared: the same factors at all positions; attention_grad: let gradient flow
+    through the attention.
     """
-    arguments = _tuple_arguments(n, m, alpha, alpha_per_example) | {"shared": flag("shared", shared)}
+    arguments = _tuple_arguments(n, m, alpha, alpha_per_example, clean) | {"shared": flag("shared", shared)}
     sample = partial(_sample_dense, not flag("attention_grad", attention_grad), arguments)
     return _with_probability(p, Mixer("dense_multimix", sample, "positions"), other)

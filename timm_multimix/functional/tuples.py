@@ -1,0 +1,81 @@
+"""MultiMix: n interpolations of many examples of the batch, at one place or at every position."""
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from .draws import Draw, Tuples
+from .mixing import mixing
+from .sampling import check_alpha, dirichlet_weights
+
+
+@mixing
+def multimix(
+    x: Tensor,
+    n: int = 1000,
+    m: int | None = None,
+    alpha: float | tuple[float, float] = (0.5, 2.0),
+    alpha_per_example: bool = False,
+    clean: float = 0.0,
+    generator: Generator | None = None,
+) -> Draw:
+    """n interpolations of m examples of x [b, ...], lambda ~ Dirichlet(alpha) (arXiv:2311.05538, sec. 3.2).
+
+    A pair alpha = (low, high) is drawn uniformly, once or for each example; m = None takes the whole batch.
+    Of the n tuples the share `clean` is single examples, each in turn: a clean term of that weight in the loss.
+    """
+    concentration = _concentration(alpha, len(x) if alpha_per_example else 1, x.device, generator)
+    weights = dirichlet_weights(n, len(x), concentration, m, generator, device=x.device)
+    return Tuples(_with_single_examples(weights, clean))
+
+
+def dense_multimix(x: Tensor, attention: Tensor, **options: Any) -> tuple[Tensor, Draw]:
+    """x [r, b, ...] mixed at each position by `dense_weights(attention, ...)`: [r, n, ...], and the draw."""
+    draw = Tuples(dense_weights(attention, **options))
+    return draw(x), draw
+
+
+def dense_weights(
+    attention: Tensor,
+    n: int = 1000,
+    m: int | None = None,
+    alpha: float | tuple[float, float] = (0.5, 2.0),
+    alpha_per_example: bool = False,
+    clean: float = 0.0,
+    shared: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Weights [r, n, b] of Dense MultiMix from attention [r, b] (arXiv:2311.05538, section 3.3).
+
+    Each position's Dirichlet factors are multiplied by the examples' attention there and l1-normalised over
+    the examples. Positions have factors of their own, or `shared` ones. `clean` as in `multimix`.
+    """
+    r, b = attention.shape
+    concentration = _concentration(alpha, b if alpha_per_example else 1, attention.device, generator)
+    rows = n if shared else r * n
+    factors = dirichlet_weights(rows, b, concentration, m, generator, device=attention.device)
+    factors = _with_single_examples(factors.view(-1, n, b), clean)
+    # In place where they can be: fresh memory for so many weights costs more than the arithmetic on them.
+    weights = factors * attention.unsqueeze(1) if shared else factors.mul_(attention.unsqueeze(1))
+    return weights.div_(weights.sum(dim=-1, keepdim=True))
+
+
+def _with_single_examples(weights: Tensor, share: float) -> Tensor:
+    """Fresh weights [..., n, b] whose first `share` of tuples, rounded, are made single examples in turn."""
+    n, b = weights.shape[-2:]
+    single = round(share * n)
+    if single:
+        example = torch.arange(single, device=weights.device) % b
+        weights[..., :single, :] = torch.nn.functional.one_hot(example, b).to(weights.dtype)
+    return weights
+
+
+def _concentration(
+    alpha: float | tuple[float, float], count: int, device: torch.device, generator: Generator | None
+) -> float | Tensor:
+    if not isinstance(alpha, tuple):
+        return alpha
+    low, high = (check_alpha(bound) for bound in alpha)
+    uniform = torch.rand(count, generator=generator, device=device)
+    return low + (high - low) * uniform
