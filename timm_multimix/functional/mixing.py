@@ -97,13 +97,14 @@ def _outside_boxes(area: Tensor, height: int, width: int, generator: Generator |
     else:
         rows = _outside_intervals(side, 1, height, generator).squeeze(1)
         columns = _outside_intervals(side, 1, width, generator).squeeze(1)
-    return (rows.unsqueeze(2) | columns.unsqueeze(1)).unsqueeze(1).float()
+    return torch.maximum(rows.unsqueeze(2), columns.unsqueeze(1)).unsqueeze(1)
 
 
 def _outside_intervals(side: Tensor, count: int, length: int, generator: Generator | None) -> Tensor:
-    """Whether cells are outside `count` intervals of floor(side [k, 1, 1] * length): [k, count, length]."""
+    """1 outside `count` intervals of floor(side [k, 1, 1] * length) cells, 0 in them: [k, count, length]."""
     shape = (len(side), count, 1)
     centres = torch.randint(length, shape, generator=generator, device=side.device, dtype=side.dtype)
-    # Less than half a side from a centre are, counted from a quarter on, as many cells as the side has.
+    # Counted from a quarter on, cells are 1/4, 3/4, 5/4 ... from a centre, one at each of these distances:
+    # as many are no farther than half a side less a quarter as the side has whole cells.
     cells = torch.arange(0.25, length, device=side.device)
-    return (cells - centres).abs_() >= (side * length).floor_().mul_(0.5)
+    return (cells - centres).abs_().gt_(torch.rsub(side, -0.25, alpha=-length / 2))

@@ -1,6 +1,7 @@
 """The sums over tuples that a loss of mixed logits is made of, chunk by chunk in memory of one block."""
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -19,15 +20,13 @@ class TupleSums:
     """
 
     def __init__(self, logits: Tensor, targets: Tensor, kind: str) -> None:
-        self.kind, self.tuples = kind, 0
-        self.labels, self.targets = (
-            (None, targets) if targets.dim() > 1 else _labels_and_targets(logits, targets)
-        )
+        self.kind, self.tuples, self.given = kind, 0, targets
+        # On a CPU adding by class is cheap, and always in one order.
+        self.labels = targets if targets.dim() == 1 and targets.device.type == "cpu" else None
         # The softmax loss does not change when a constant is added to all logits of one example.
         self.logits = logits - logits.amax(-1, keepdim=True) if kind == "softmax" else logits
         self.gradient = torch.zeros_like(logits)
         self.entropy = logits.new_zeros(())
-        self.mass = self.targets.sum(-1, keepdim=True)
         _, b, c = logits.shape
         # For W^T W T: n b c more with targets mixed by chunks (n b with labels), n b b with S = W^T W first.
         self.mix_targets = (c < b or self.labels is not None) and kind != "mse"
@@ -36,6 +35,25 @@ class TupleSums:
         self.rows = max(_SMALLEST_CHUNK, self.budget // c)
         # Blocks share their memory: fresh pages for each would cost as much as the arithmetic on them.
         self.workspace = logits.new_empty(0)
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """Targets [b, c] or [r, b, c]."""
+        if self.given.dim() > 1:
+            return self.given
+        rows = self.logits.new_zeros(self.logits.shape[1:])
+        return rows.scatter_(1, self.given.unsqueeze(1), 1.0)
+
+    @cached_property
+    def mass(self) -> Tensor:
+        """What the examples' targets add up to: [b, 1] or [r, b, 1]."""
+        return self.targets.sum(-1, keepdim=True)
+
+    def _mixed_mass(self, weights: Tensor, positions: slice) -> Tensor:
+        """What the mixed targets add up to."""
+        if self.labels is not None:
+            return weights.sum(-1, keepdim=True)
+        return weights @ _at(self.mass, positions)
 
     def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
         """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
@@ -56,13 +74,13 @@ class TupleSums:
         torch.bmm(weights, logits, out=mixed)
         if self.kind == "softmax":
             torch.softmax(mixed, -1, out=residual)
-            mass = weights @ _at(self.mass, positions)
-            self.entropy += (mass * _log_partition(mixed, residual)).sum()
+            mass = self._mixed_mass(weights, positions)
+            self.entropy += _dot(mass, _log_partition(mixed, residual))
             residual.mul_(mass)
         else:
             torch.sigmoid(mixed, out=residual)
             self.entropy += torch.nn.functional.softplus(mixed).sum()
-        self.entropy -= mixed.flatten().dot(residual.flatten())
+        self.entropy -= _dot(mixed, residual)
         if self.labels is not None:
             residual.scatter_add_(2, self.labels.expand_as(weights), -weights)
         elif self.mix_targets:
@@ -100,22 +118,19 @@ class TupleSums:
         if self.kind == "mse":
             difference = self.logits - self.targets
             self.gradient += self.second_moment @ difference
-            value = (difference * self.gradient).sum()
+            value = _dot(difference, self.gradient)
             self.gradient *= 2 * scale
             return value * scale, scale
         if not self.mix_targets:
             self.gradient -= self.second_moment @ self.targets
-        value = self.entropy + (self.logits * self.gradient).sum()
+        value = self.entropy + _dot(self.logits, self.gradient)
         self.gradient *= scale
         return value * scale, scale
 
 
-def _labels_and_targets(logits: Tensor, targets: Tensor) -> tuple[Tensor | None, Tensor]:
-    """Class indices [b], where adding by them is cheap and always in one order, and targets [.., b, c]."""
-    if targets.dim() > 1:
-        return None, targets
-    rows = logits.new_zeros(logits.shape[1:]).scatter_(1, targets.unsqueeze(1), 1.0)
-    return targets if logits.device.type == "cpu" else None, rows
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """The sum of the products of two tensors of one shape."""
+    return x.flatten().dot(y.flatten())
 
 
 def _log_partition(logits: Tensor, probabilities: Tensor) -> Tensor:
