@@ -85,13 +85,13 @@ def _sum_over_tuples(
     """The loss, its gradient with respect to logits [r, b, c], and to weights (empty if not asked for)."""
     sums = TupleSums(logits, targets, kind)
     gradients = []
-    for chunk in weights.split(sums.rows, dim=1):
-        gradient = sums.add(chunk, weights_gradient)
+    for start in range(0, weights.shape[1], sums.rows):
+        gradient = sums.add(weights[:, start : start + sums.rows], weights_gradient)
         if weights_gradient:
-            gradients.append(gradient.sum(0, keepdim=True) if len(weights) == 1 else gradient)
-    loss, scale = sums.finish()
+            gradients.append(gradient.sum(0, keepdim=True) if weights.shape[0] == 1 else gradient)
+    loss, by_logits, scale = sums.finish()
     by_weights = torch.cat(gradients, dim=1).mul_(scale) if gradients else logits.new_empty(0)
-    return loss, sums.gradient, by_weights
+    return loss, by_logits, by_weights
 
 
 _tuple_loss = torch.library.custom_op("timm_multimix::tuple_loss", _sum_over_tuples, mutates_args=())
@@ -108,8 +108,8 @@ def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], ki
         sums = TupleSums(logits.detach(), targets, kind)
         for chunk in chunks:
             sums.add(_tuples_like(logits, chunk).to(logits.dtype), weights_gradient=False)
-        loss, _ = sums.finish()
-    return _GivenGradients.apply(logits, None, loss, sums.gradient, None)
+        loss, by_logits, _ = sums.finish()
+    return _GivenGradients.apply(logits, None, loss, by_logits, None)
 
 
 class _GivenGradients(torch.autograd.Function):

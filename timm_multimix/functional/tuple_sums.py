@@ -1,6 +1,5 @@
 """The sums over tuples that a loss of mixed logits is made of, chunk by chunk in memory of one block."""
 
-import math
 from functools import cached_property
 
 import torch
@@ -13,10 +12,10 @@ _SMALLEST_CHUNK = 128
 
 
 class TupleSums:
-    """What is summed over tuples: the gradient by the logits L, and the entropies that make it the loss.
+    """What is summed over tuples: the descent by the logits L, and the entropies that make it the loss.
 
-    With P = softmax(W L) the loss is  sum_k s_k H(P_k) + <L, G>,  H the entropy and G the gradient summed
-    over tuples, W^T (s P - W T); under sigmoid likewise, with P = sigmoid(W L) and binary entropies.
+    With P = softmax(W L) the loss is  sum_k s_k H(P_k) - <L, D>,  H the entropy and D the negative gradient
+    summed over tuples, W^T (W T - s P); under sigmoid likewise, with P = sigmoid(W L) and binary entropies.
     """
 
     def __init__(self, logits: Tensor, targets: Tensor, kind: str) -> None:
@@ -25,7 +24,7 @@ class TupleSums:
         self.labels = targets if targets.dim() == 1 and targets.device.type == "cpu" else None
         # The softmax loss does not change when a constant is added to all logits of one example.
         self.logits = logits - logits.amax(-1, keepdim=True) if kind == "softmax" else logits
-        self.gradient = torch.zeros_like(logits)
+        self.descent = torch.zeros_like(logits)
         self.entropy = logits.new_zeros(())
         _, b, c = logits.shape
         # For W^T W T: n b c more with targets mixed by chunks (n b with labels), n b b with S = W^T W first.
@@ -34,7 +33,7 @@ class TupleSums:
         self.budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
         self.rows = max(_SMALLEST_CHUNK, self.budget // c)
         # Blocks share their memory: fresh pages for each would cost as much as the arithmetic on them.
-        self.workspace = logits.new_empty(0)
+        self.mixed, self.residual = logits.new_empty(0), logits.new_empty(0)
 
     @cached_property
     def targets(self) -> Tensor:
@@ -69,32 +68,24 @@ class TupleSums:
 
     def _add_block(self, positions: slice, weights: Tensor) -> None:
         logits = self.logits[positions]
-        weights = weights.expand(len(logits), -1, -1) if len(weights) == 1 else weights[positions]
-        mixed, residual = self._buffers(len(logits), weights.shape[1])
+        r, rows, c = logits.shape[0], weights.shape[1], logits.shape[2]
+        weights = weights.expand(r, -1, -1) if weights.shape[0] == 1 else weights[positions]
+        mixed, residual = (buffer.resize_(r, rows, c) for buffer in (self.mixed, self.residual))
         torch.bmm(weights, logits, out=mixed)
         if self.kind == "softmax":
             torch.softmax(mixed, -1, out=residual)
             mass = self._mixed_mass(weights, positions)
             self.entropy += _dot(mass, _log_partition(mixed, residual))
-            residual.mul_(mass)
+            residual.mul_(mass.neg_())
         else:
-            torch.sigmoid(mixed, out=residual)
+            torch.sigmoid(mixed, out=residual).neg_()
             self.entropy += torch.nn.functional.softplus(mixed).sum()
-        self.entropy -= _dot(mixed, residual)
+        self.entropy += _dot(mixed, residual)
         if self.labels is not None:
-            residual.scatter_add_(2, self.labels.expand_as(weights), -weights)
+            residual.scatter_add_(2, self.labels.expand_as(weights), weights)
         elif self.mix_targets:
-            targets = _at(self.targets, positions).expand(len(logits), -1, -1)
-            residual.baddbmm_(weights, targets, alpha=-1)
-        self.gradient[positions].baddbmm_(weights.mT, residual)
-
-    def _buffers(self, positions: int, rows: int) -> tuple[Tensor, Tensor]:
-        """Two tensors [positions, rows, c] for mixed logits and their residual."""
-        shape = (2, positions, rows, self.logits.shape[2])
-        if self.workspace.numel() < math.prod(shape):
-            self.workspace = self.logits.new_empty(math.prod(shape))
-        mixed, residual = self.workspace[: math.prod(shape)].view(shape)
-        return mixed, residual
+            residual.baddbmm_(weights, _at(self.targets, positions).expand(r, -1, -1))
+        self.descent[positions].baddbmm_(weights.mT, residual)
 
     def _weights_gradient(self, weights: Tensor) -> Tensor:
         if self.kind == "mse":
@@ -109,23 +100,21 @@ class TupleSums:
         by_mass = _log_partition(mixed, probabilities) * self.mass.mT
         return (weights @ self.mass) * probabilities @ self.logits.mT + by_mass - by_targets
 
-    def finish(self) -> tuple[Tensor, float]:
-        """The mean loss; scales the gradient in place. The scale is one over all that is averaged."""
+    def finish(self) -> tuple[Tensor, Tensor, float]:
+        """The mean loss, its gradient by the logits, and the scale of both: one over all that is averaged."""
         if self.tuples == 0:
             raise ValueError("no tuples given: the iterable of weights is empty")
         r, _, c = self.logits.shape
         scale = 1 / (r * self.tuples * (1 if self.kind == "softmax" else c))
         if self.kind == "mse":
             difference = self.logits - self.targets
-            self.gradient += self.second_moment @ difference
-            value = _dot(difference, self.gradient)
-            self.gradient *= 2 * scale
-            return value * scale, scale
+            self.descent -= self.second_moment @ difference
+            value = -_dot(difference, self.descent)
+            return value * scale, self.descent.mul_(-2 * scale), scale
         if not self.mix_targets:
-            self.gradient -= self.second_moment @ self.targets
-        value = self.entropy + _dot(self.logits, self.gradient)
-        self.gradient *= scale
-        return value * scale, scale
+            self.descent += self.second_moment @ self.targets
+        value = self.entropy - _dot(self.logits, self.descent)
+        return value * scale, self.descent.mul_(-scale), scale
 
 
 def _dot(x: Tensor, y: Tensor) -> Tensor:
