@@ -26,31 +26,35 @@ def log_gamma_variates(
     """
     alpha = alpha.clamp_min(_SMALLEST_ALPHA)
     shape = alpha.shape if shape is None else shape
-    log_gamma = _log_gamma_plus_one(alpha, shape, generator)
-    uniform = alpha.new_empty(shape).uniform_(generator=generator)
+    if alpha.device.type != "cpu" or math.prod(shape) < _FEW_VARIATES:
+        return _by_torchs_sampler(alpha.expand(shape), generator)
+    return _by_rejection(alpha, shape, generator)
+
+
+def _by_torchs_sampler(alpha: Tensor, generator: torch.Generator | None) -> Tensor:
+    log_gamma = torch._standard_gamma(alpha + 1, generator=generator).log_()
+    uniform = torch.empty_like(log_gamma).uniform_(generator=generator)
     return log_gamma.add_(uniform.neg_().log1p_().div_(alpha))
 
 
-def _log_gamma_plus_one(alpha: Tensor, shape: Sequence[int], generator: torch.Generator | None) -> Tensor:
-    """Logarithms of Gamma(alpha + 1, 1) variates.
+def _by_rejection(alpha: Tensor, shape: Sequence[int], generator: torch.Generator | None) -> Tensor:
+    """The same in operations on all elements, where torch's sampler goes through them one by one.
 
-    On a CPU torch's own sampler goes through the elements one by one; here all are proposed at once by
-    Marsaglia and Tsang's squeeze-free test, d v with d = a - 1/3, v = (1 + x / sqrt(9 d))^3, and the few
-    that it rejects are drawn by torch.
+    G(a + 1) is proposed by Marsaglia and Tsang's squeeze-free test, d v with d = a + 2/3 and v = (1 + x /
+    sqrt(9 d))^3, and accepted if log U < bound. Then log U - bound is the logarithm of a uniform variate that
+    knows nothing of x, so it serves as U^(1/a)'s: random numbers are half of the time. What is rejected, a
+    few per cent, is drawn by torch.
     """
-    if alpha.device.type != "cpu" or math.prod(shape) < _FEW_VARIATES:
-        return torch._standard_gamma((alpha + 1).expand(shape), generator=generator).log_()
     d = alpha + 2 / 3
     x = alpha.new_empty(shape).normal_(generator=generator)
     root = (x * (9 * d).rsqrt()).add_(1).clamp_min_(1e-30)
     log_v = root.log().mul_(3)
     v = root.square().mul_(root)
     bound = x.square_().mul_(0.5).add_(log_v.sub(v).add_(1).mul_(d))
-    log_uniform = v.uniform_(generator=generator).log_()
-    rejected = (log_uniform >= bound).flatten().nonzero().squeeze(1)
-    log_gamma = log_v.add_(d.log())
-    shapes = (alpha + 1).expand(shape).reshape(-1)[rejected]
-    log_gamma.view(-1)[rejected] = torch._standard_gamma(shapes, generator=generator).log_()
+    log_uniform = v.uniform_(generator=generator).neg_().log1p_().sub_(bound)
+    rejected = (log_uniform >= 0).flatten().nonzero().squeeze(1)
+    log_gamma = log_v.add_(d.log()).add_(log_uniform.div_(alpha))
+    log_gamma.view(-1)[rejected] = _by_torchs_sampler(alpha.expand(shape).reshape(-1)[rejected], generator)
     return log_gamma
 
 
