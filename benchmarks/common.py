@@ -51,8 +51,9 @@ def milliseconds(
 
 
 def _warm(run: Callable[[], Any], device: torch.device) -> float:
-    _seconds(run, 1, device)
-    return _seconds(run, 1, device)
+    """The time of a call after the first; of a long first one, that one's."""
+    first = _seconds(run, 1, device)
+    return first if first > 1 else _seconds(run, 1, device)
 
 
 def _seconds(run: Callable[[], Any], calls: int, device: torch.device) -> float:

@@ -58,13 +58,37 @@ def mixer_row(card: Card) -> list[str]:
     return [f"`{card.name}`", card.title, card.place, data_of(card.name), card.cost, paper]
 
 
+def ratios(result: dict[str, Any], kind: str = "") -> dict[str, str]:
+    """By spec, a step with this kind of teacher as a multiple of one without mixing."""
+    named = [(row["mixer"].partition(", teacher "), row["of none"]) for row in result["rows"]]
+    return {spec: f"{ratio:.2f}" for (spec, _, teacher), ratio in named if teacher == kind}
+
+
+def ratio_table(head: list[str], columns: list[dict[str, str]]) -> str:
+    """Ratios by spec, a column for each model or teacher."""
+    specs = dict.fromkeys(spec for found in columns for spec in found)
+    return table(
+        ["spec", *head], [[f"`{spec}`", *(found.get(spec, "-") for found in columns)] for spec in specs]
+    )
+
+
 def step_table() -> str:
     """Whole steps as multiples of one without mixing, a column for each model."""
     results = read_steps()
-    ratios = [{row["mixer"]: f"{row['of none']:.2f}" for row in result["rows"]} for result in results]
-    specs = dict.fromkeys(spec for found in ratios for spec in found if spec != "none")
-    rows = [[f"`{spec}`", *(found.get(spec, "-") for found in ratios)] for spec in specs]
-    return table(["spec", *map(describe_model, results)], rows)
+    columns = [
+        {spec: ratio for spec, ratio in ratios(result).items() if spec != "none"} for result in results
+    ]
+    return ratio_table([describe_model(result) for result in results], columns)
+
+
+def teacher_table() -> str:
+    """The same with distillation, a column for each model and kind of teacher."""
+    found = {
+        f"`{result['options']['model']}`, {kind}": ratios(result, kind)
+        for result in read_steps()
+        for kind in result["options"].get("teachers", [])
+    }
+    return ratio_table(list(found), list(found.values()))
 
 
 def describe_model(result: dict[str, Any]) -> str:
@@ -125,6 +149,7 @@ def make_guide() -> str:
         mixers=table(head, [mixer_row(card) for card in read_cards()]),
         spread=describe_spread(),
         steps=steps,
+        teachers=teacher_table(),
         batch=inputs["options"]["batch_size"],
         machine=inputs["machine"]["device"],
         inputs=input_table(),

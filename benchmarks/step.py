@@ -1,42 +1,50 @@
 """A whole training step of every mixer, drawing included, against mixing nothing: same model, same batch.
 
-python benchmarks/step.py --model resnet50 --batch-size 128 [--device cuda --bf16]
+    python benchmarks/step.py --model resnet50 --batch-size 128 [--device cuda --bf16]
+
+Every mixer of the registry without distillation and with each kind of it: targets from the model itself, from
+its moving average, and from another network (a frozen one of the same architecture).
 """
 
 import argparse
-import itertools
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from typing import Any
 
 import common
 import timm
 import torch
+from torch import nn
 
 import timm_multimix.models  # noqa: F401
-from timm_multimix import MixTask
+from timm_multimix import MixTask, list_mixers
 
-SPECS = [
-    "none",
-    "sample_pairing",
-    "mixup",
-    "cutmix",
-    "manifold_mixup",
-    "multimix(p=1)",
-    "multimix(p=1, m=4)",
-    "dense_multimix(p=1)",
-    "dense_multimix(p=1, m=4)",
-]
+TEACHERS = ["self", "ema", "model"]
+# By default a part of their steps is another mixer's.
+ALTERNATING = ("multimix", "dense_multimix", "alignmixup")
 
 
-def steppers(options: argparse.Namespace, device: torch.device) -> dict[str, Callable[[], None]]:
-    """A training step for every mixer and teacher, on one model, batch and optimizer."""
+def specs(model: str) -> list[str]:
+    """Every mixer of the registry, at every step; transmix reads the attention of a ViT."""
+    names = [name for name in list_mixers() if name != "transmix" or "vit" in model]
+    return [f"{name}(p=1)" if name in ALTERNATING else name for name in names]
+
+
+def create_model(options: argparse.Namespace, device: torch.device) -> nn.Module:
+    """The network, in the memory layout asked for."""
     torch.manual_seed(0)
-    layout = torch.channels_last if options.channels_last else torch.contiguous_format
-    model = timm.create_model(options.model, num_classes=options.classes).to(device, memory_format=layout)
+    model = timm.create_model(options.model, num_classes=options.classes).to(device)
+    return model.to(memory_format=torch.channels_last) if options.channels_last else model
+
+
+def steppers(spec: str, model: nn.Module, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """A training step of a mixer without a teacher and with each kind of one, by kind, on one batch."""
+    device = next(model.parameters()).device
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
     images = torch.randn(options.batch_size, 3, options.size, options.size, device=device)
-    images = images.to(memory_format=layout)
+    if options.channels_last:
+        images = images.to(memory_format=torch.channels_last)
     labels = torch.randint(options.classes, (options.batch_size,), device=device)
     precision = partial(torch.autocast, device.type, torch.bfloat16) if options.bf16 else nullcontext
 
@@ -49,16 +57,33 @@ def steppers(options: argparse.Namespace, device: torch.device) -> dict[str, Cal
         task.update_ema(1)
 
     steps = {}
-    for spec, teacher in itertools.product(options.mix, [None, *options.teachers]):
-        distill = {"distill": 0.5, "teacher": teacher} if teacher else {}
-        task = MixTask(model, spec, **distill).to(device).train()
+    for kind in ("", *options.teachers):
+        teacher = create_model(options, device) if kind == "model" else kind
+        task = MixTask(model, spec, **({"distill": 0.5, "teacher": teacher} if kind else {})).train()
         task.update_ema(0)
-        steps[f"{spec}, teacher {teacher}" if teacher else spec] = partial(step, task)
+        steps[kind] = partial(step, task)
     return steps
 
 
+def measure(spec: str, model: nn.Module, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Rows of one mixer, each step timed in turns with that of the first mixer."""
+    device = next(model.parameters()).device
+    runs = steppers(spec, model, options)
+    first = steppers(options.mix[0], model, options)[""]
+    times = common.milliseconds({"first": first, **runs}, options.repeats, device)
+    return [
+        {
+            "mixer": f"{spec}, teacher {kind}" if kind else spec,
+            "ms": times[kind],
+            f"{options.mix[0]} ms": times["first"],
+            f"of {options.mix[0]}": times[kind] / times["first"],
+        }
+        for kind in runs
+    ]
+
+
 def main() -> None:
-    """Measure all mixers in interleaved rounds, print and keep the table."""
+    """Measure all mixers, print and keep the table."""
     options = common.parser(__doc__.partition("\n")[0])
     options.add_argument("--model", default="resnet50")
     options.add_argument("--size", type=int, default=224)
@@ -66,18 +91,23 @@ def main() -> None:
     options.add_argument("--classes", type=int, default=1000)
     options.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
     options.add_argument("--channels-last", action="store_true")
-    options.add_argument("--mix", nargs="+", default=SPECS, help="mixer specs; ratios are to the first")
     options.add_argument(
-        "--teachers", nargs="*", default=["self", "ema"], help="kinds of distillation to time"
+        "--mix", nargs="+", help="mixer specs; ratios are to the first; default: every mixer"
+    )
+    options.add_argument(
+        "--teachers", nargs="*", default=TEACHERS, choices=TEACHERS, help="kinds of distillation to time"
     )
     options = options.parse_args()
-    device = common.start(options)
-    times = common.milliseconds(steppers(options, device), options.repeats, device)
-    first = times[options.mix[0]]
-    rows = [{"mixer": name, "ms": time, "of none": time / first} for name, time in times.items()]
+    options.mix = options.mix or specs(options.model)
+    model = create_model(options, common.start(options))
+    rows: list[dict[str, Any]] = []
+    for spec in options.mix:
+        rows += measure(spec, model, options)
+        common.show(rows[-1 - len(options.teachers) :])
+    print()
     common.show(rows)
     options.name = options.name or f"step-{options.model}-{options.device}"
-    common.keep(f"step of {options.model}", options, rows, "mixer", ["of none"])
+    common.keep(f"step of {options.model}", options, rows, "mixer", [f"of {options.mix[0]}"])
 
 
 if __name__ == "__main__":

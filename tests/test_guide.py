@@ -34,9 +34,24 @@ def test_every_number_of_a_step_is_a_measured_one():
     for column, file in enumerate(files, 1):
         found = json.loads(file.read_text())
         assert f"`{found['options']['model']}`" in rows[0][column]
-        measured = {row["mixer"]: f"{row['of none']:.2f}" for row in found["rows"] if row["mixer"] != "none"}
+        ratios = {row["mixer"]: f"{row['of none']:.2f}" for row in found["rows"] if row["mixer"] != "none"}
+        measured = {spec: ratio for spec, ratio in ratios.items() if ", teacher" not in spec}
         shown = {row[0].strip("`"): row[column] for row in rows[2:] if row[column] != "-"}
         assert shown == measured
+
+
+def test_every_number_of_a_step_with_a_teacher_is_a_measured_one():
+    rows = [line.strip("| ").split(" | ") for line in guide.teacher_table().splitlines()]
+    columns = {head: {row[0].strip("`"): row[k] for row in rows[2:]} for k, head in enumerate(rows[0]) if k}
+    measured = {}
+    for result in guide.read_steps():
+        for row in result["rows"]:
+            spec, _, kind = row["mixer"].partition(", teacher ")
+            if kind:
+                column = measured.setdefault(f"`{result['options']['model']}`, {kind}", {})
+                column[spec] = f"{row['of none']:.2f}"
+    shown = {head: {spec: r for spec, r in column.items() if r != "-"} for head, column in columns.items()}
+    assert shown == measured
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,9 @@ def test_attention_gets_the_gradient_of_the_formula():
     def weights(a):
         return F.dense_weights(a, n=4, m=2, clean=0.25, generator=generator())
 
-    assert torch.autograd.gradcheck(lambda a: weights(a.float()), (attention,), eps=1e-3, atol=1e-2, rtol=1e-2)
+    assert torch.autograd.gradcheck(
+        lambda a: weights(a.float()), (attention,), eps=1e-3, atol=1e-2, rtol=1e-2
+    )
 
 
 def test_dense_multimix_mixes_each_position():
