@@ -124,9 +124,7 @@ class MixTask(TrainingTask):
         return draw_generator(self.seed, self.step, images.device)
 
     @partial(torch.compiler.disable, recursive=False)
-    def _loss(
-        self, mixed: Mixed, targets: Tensor, labels: Tensor, images: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _loss(self, mixed: Mixed, targets: Tensor, labels: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, blended with the teacher's where there is one, and the targets of the output."""
         weight = self._distill_weight()
         if not weight:

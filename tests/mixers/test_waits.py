@@ -30,7 +30,7 @@ SPECS += ["multimix(m=4, clean=0.5)", "multimix(m=40)", "dense_multimix(shared=T
 
 @pytest.fixture
 def _simulated_generators(monkeypatch):
-    """The one thing that cannot be simulated is a generator on the device; torch's own is, so it stands in."""
+    """A generator on the device cannot be simulated as torch's own can, so that one stands in."""
     for module in ("timm_multimix.task", "timm_multimix.mixers.mixture"):
         monkeypatch.setattr(f"{module}.draw_generator", lambda seed, step, device: None)
 

@@ -75,7 +75,7 @@ def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: Criterion
 
 
 def allows_indices(draw: Draw, logits: Tensor, labels: Tensor, criterion: Criterion) -> bool:
-    """Whether mixed_loss takes these labels [b] as class indices, which saves it a product with the targets."""
+    """Whether mixed_loss takes the labels [b] as class indices, which saves a product with the targets."""
     indices = labels.dim() == 1 and not labels.is_floating_point() and logits.shape[-1] > 1
     return indices and isinstance(draw, Tuples) and criterion in ("softmax", "sigmoid")
 

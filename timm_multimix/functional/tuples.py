@@ -23,7 +23,7 @@ def multimix(
     """n interpolations of m examples of x [b, ...], lambda ~ Dirichlet(alpha) (arXiv:2311.05538, sec. 3.2).
 
     A pair alpha = (low, high) is drawn uniformly, once or for each example; m = None takes the whole batch.
-    Of the n tuples the share `clean` is single examples, each in turn: a clean term of that weight in the loss.
+    The share `clean` of the tuples is single examples, each in turn: a clean term of that weight in the loss.
     """
     concentration = _concentration(alpha, len(x) if alpha_per_example else 1, x.device, generator)
     weights = dirichlet_weights(n, len(x), concentration, m, generator, device=x.device)
