@@ -1,7 +1,6 @@
 """MixTask: a model, its mixers, loss and teacher as one timm training task."""
 
 import math
-import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -14,17 +13,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .distill import Teacher, create_teacher, predictions, teacher_logits
 from .errors import UsageError
-from .functional import HardPairs, loss_of_mixed, mixed_loss, soft_loss, soft_targets
-from .functional.losses import Criterion, allows_indices
-from .functional.tuple_loss import KINDS
+from .functional import HardPairs, soft_loss, soft_targets
+from .functional.losses import Criterion
 from .mixers import Mixer, Mixture, create_mixer
+from .objective import objective
 from .randomness import choice_generator, draw_generator
 from .schedule import MixSchedule, parse_schedule
-from .sites.gather import gather_rows
 from .sites.student import Mixed, Student
-
-# Criteria that are linear in the target: a blend of targets is then the blend of losses, and costs one loss.
-_LINEAR = ("softmax", "sigmoid")
+from .task_arguments import check_mixture, check_objective, check_schedule, check_teacher
 
 
 class MixTask(TrainingTask):
@@ -62,9 +58,10 @@ class MixTask(TrainingTask):
         verbose: bool = False,
     ) -> None:
         super().__init__(device=device, dtype=dtype, verbose=verbose)
-        _check(criterion, smoothing, distill, schedule, total_steps)
-        _check_teacher(teacher, distill, distill_warmup)
-        self.mixture = _check_mixture(mix) if isinstance(mix, Mixture) else create_mixer(mix)
+        check_objective(criterion, smoothing, distill)
+        check_schedule(schedule, total_steps)
+        check_teacher(teacher, distill, distill_warmup)
+        self.mixture = check_mixture(mix) if isinstance(mix, Mixture) else create_mixer(mix)
         self.criterion, self.smoothing = criterion, smoothing
         self.distill, self.distill_warmup = distill, distill_warmup
         self.schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
@@ -107,10 +104,11 @@ class MixTask(TrainingTask):
         if isinstance(self.criterion, HardPairs) and labels.dim() != 1:
             raise UsageError(f"labels {list(labels.shape)} given, HardPairs allows class indices [b]")
         mixed = self.student(images, self._choose_mixer(), self._generator(images), labels)
-        targets = soft_targets(labels, mixed.output.shape[-1], self.smoothing)
-        loss, trained_towards = self._loss(mixed, targets, labels, images)
+        weight = self._distill_weight()
+        taught = predictions(self._teacher_logits(mixed, images), self.criterion) if weight else None
+        loss, targets = objective(mixed, labels, self.criterion, self.smoothing, taught, weight)
         self.step += 1
-        return {"loss": loss, "output": mixed.output, "target": trained_towards}
+        return {"loss": loss, "output": mixed.output, "target": targets}
 
     @torch.compiler.disable
     def _choose_mixer(self) -> Mixer:
@@ -122,34 +120,6 @@ class MixTask(TrainingTask):
     @torch.compiler.disable
     def _generator(self, images: Tensor) -> torch.Generator:
         return draw_generator(self.seed, self.step, images.device)
-
-    @partial(torch.compiler.disable, recursive=False)
-    def _loss(self, mixed: Mixed, targets: Tensor, labels: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, blended with the teacher's where there is one, and the targets of the output."""
-        weight = self._distill_weight()
-        if not weight:
-            loss = self._loss_against(mixed, labels if self._are_hard(labels, mixed) else targets)
-            return loss, _output_targets(mixed, targets)
-        taught = predictions(self._teacher_logits(mixed, images), self.criterion)
-        blended = torch.lerp(targets.expand_as(taught).to(taught.dtype), taught, weight)
-        if self.criterion in _LINEAR:
-            loss = self._loss_against(mixed, blended)
-        else:
-            parts = self._loss_against(mixed, targets), self._loss_against(mixed, taught)
-            loss = (1 - weight) * parts[0] + weight * parts[1]
-        return loss, _output_targets(mixed, blended)
-
-    def _are_hard(self, labels: Tensor, mixed: Mixed) -> bool:
-        """Whether the loss may take the labels as they are, which is faster than their one-hot targets."""
-        if self.smoothing or mixed.clean is None:
-            return False
-        return allows_indices(mixed.draw, mixed.clean, labels, self.criterion)
-
-    def _loss_against(self, mixed: Mixed, targets: Tensor) -> Tensor:
-        if mixed.clean is None:
-            return loss_of_mixed(mixed.draw, mixed.output, targets, self.criterion)
-        targets = gather_rows(targets) if mixed.gathered else targets
-        return mixed_loss(mixed.draw, mixed.clean, targets, self.criterion)
 
     @torch.compiler.disable
     def _distill_weight(self) -> float:
@@ -241,39 +211,3 @@ class MixTask(TrainingTask):
 
 _OFF = create_mixer("none")
 _ALMOST_ONE = math.nextafter(1.0, 0.0)
-
-
-def _output_targets(mixed: Mixed, targets: Tensor) -> Tensor:
-    """What mixed.output is trained towards: mixed targets, or the examples' own, averaged over positions."""
-    if mixed.clean is None:
-        return mixed.draw.targets(targets)
-    return targets.mean(0) if targets.dim() == 3 else targets
-
-
-def _check(
-    criterion: Criterion, smoothing: float, distill: float, schedule: object, total_steps: int | None
-) -> None:
-    if not callable(criterion) and criterion not in KINDS:
-        raise UsageError(f"criterion={criterion!r} given, allowed are {', '.join(KINDS)} or a callable")
-    for name, value in (("smoothing", smoothing), ("distill", distill)):
-        if value and isinstance(criterion, HardPairs):
-            raise UsageError(f"{name}={value!r} given with HardPairs, which takes hard labels; allowed is 0")
-        if not 0 <= value <= 1:
-            raise UsageError(f"{name}={value!r} given, allowed is a number from 0 to 1")
-    if schedule is not None and (total_steps is None or total_steps < 1):
-        raise UsageError(f"total_steps={total_steps!r} given, a schedule needs the number of training calls")
-
-
-def _check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:
-    if not isinstance(distill_warmup, int) or distill_warmup < 0:
-        raise UsageError(
-            f"distill_warmup={distill_warmup!r} given, allowed is a number of calls of at least 0"
-        )
-    if not distill and (teacher != "ema" or distill_warmup):
-        warnings.warn("teacher and distill_warmup have no effect with distill=0", stacklevel=3)
-
-
-def _check_mixture(mixture: Mixture) -> Mixture:
-    if mixture.smoothing or mixture.seed:
-        raise UsageError("a mixer with its own smoothing or seed given; give those to MixTask instead")
-    return mixture

@@ -1,0 +1,64 @@
+"""What a mixed pass is trained towards: the labels, blended with a teacher's targets, mixed by the draw."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from .functional import loss_of_mixed, mixed_loss, soft_targets
+from .functional.losses import Criterion, allows_indices
+from .sites.gather import gather_rows
+from .sites.student import Mixed
+
+# Criteria that are linear in the target: a blend of targets is then the blend of losses, and costs one loss.
+_LINEAR = ("softmax", "sigmoid")
+
+
+# A distillation weight that rises from step to step would compile every step anew; the losses are compiled.
+@partial(torch.compiler.disable, recursive=False)
+def objective(
+    mixed: Mixed,
+    labels: Tensor,
+    criterion: Criterion,
+    smoothing: float = 0.0,
+    taught: Tensor | None = None,
+    weight: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """The loss of a mixed pass, and the targets [rows, c] that its output was trained towards.
+
+    labels: class indices [b] or targets [b, c], smoothed by `smoothing`. taught: a teacher's targets of the
+    clean examples, [b, c] or [r, b, c]; the loss is then (1 - g) loss(labels) + g loss(taught), g = `weight`.
+    """
+    targets = soft_targets(labels, mixed.output.shape[-1], smoothing)
+    if taught is None:
+        hard = _are_hard(labels, mixed, criterion, smoothing)
+        loss = _loss_against(labels if hard else targets, mixed, criterion)
+        return loss, _output_targets(mixed, targets)
+    blended = torch.lerp(targets.expand_as(taught).to(taught.dtype), taught, weight)
+    if criterion in _LINEAR:
+        loss = _loss_against(blended, mixed, criterion)
+    else:
+        by_labels, by_teacher = (_loss_against(part, mixed, criterion) for part in (targets, taught))
+        loss = torch.lerp(by_labels, by_teacher, weight)
+    return loss, _output_targets(mixed, blended)
+
+
+def _are_hard(labels: Tensor, mixed: Mixed, criterion: Criterion, smoothing: float) -> bool:
+    """Whether the loss may take the labels as they are, which is faster than their one-hot targets."""
+    if smoothing or mixed.clean is None:
+        return False
+    return allows_indices(mixed.draw, mixed.clean, labels, criterion)
+
+
+def _loss_against(targets: Tensor, mixed: Mixed, criterion: Criterion) -> Tensor:
+    if mixed.clean is None:
+        return loss_of_mixed(mixed.draw, mixed.output, targets, criterion)
+    targets = gather_rows(targets) if mixed.gathered else targets
+    return mixed_loss(mixed.draw, mixed.clean, targets, criterion)
+
+
+def _output_targets(mixed: Mixed, targets: Tensor) -> Tensor:
+    """What mixed.output is trained towards: mixed targets, or the examples' own, averaged over positions."""
+    if mixed.clean is None:
+        return mixed.draw.targets(targets)
+    return targets.mean(0) if targets.dim() == 3 else targets
