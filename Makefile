@@ -27,8 +27,9 @@ families-record:  ## the same, written down: the record, and the page made from 
 architectures:  ## docs/architectures.md, from the record
 	$(PYTHON) -m tests.families.page > docs/architectures.md
 
-docs:  ## docs/guide.md, from the registry, the benchmarks' results and the README
+docs:  ## docs/guide.md and benchmarks/README.md, from the registry, the benchmarks' results and the README
 	$(PYTHON) -m benchmarks.guide
+	$(PYTHON) -m benchmarks.aims
 
 soak:  ## kill training 30 times, at random moments, and resume it (kept in docs/soak.json); 200,000 hostile inputs
 	$(PYTHON) -m tests.train.soak --kills 30 --output docs/soak.json

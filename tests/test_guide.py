@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import guide
+from benchmarks import aims, guide
 from timm_multimix import list_mixers
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -14,6 +14,29 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def test_the_guide_is_up_to_date():
     assert (DOCS / "guide.md").read_text(encoding="utf-8") == guide.make_guide(), "run `make docs`"
+
+
+def test_the_page_of_benchmarks_is_up_to_date():
+    assert aims.PAGE.read_text(encoding="utf-8") == aims.make_page(), "run `make docs`"
+
+
+def test_an_aim_is_shown_with_what_was_measured():
+    reached = aims.Aim("", 1.02, lambda device: 1.0249, at_most=True)
+    missed = aims.Aim("", 3, lambda device: 2.949)
+    assert [aims.shown(aim, "cpu") for aim in (reached, missed)] == ["1.02", "2.95, missed"]
+    assert [aim.wanted() for aim in (reached, missed)] == ["at most 1.02", "at least 3"]
+    assert all(aims.shown(aim, "no such device") == aims.EMPTY for aim in aims.AIMS)
+
+
+def test_aims_are_read_from_the_right_rows():
+    """The aims of the loss at one shape, worked out from the file."""
+    rows = json.loads((guide.RESULTS / "loss-cpu.json").read_text())["rows"]
+    ratios = {row["b, d, c, r, n"]: row.get("times faster") for row in rows}
+    plain = min(ratios[f"128, 512, 100, 1, {n}"] for n in (1000, 10_000, 100_000))
+    assert aims.times_faster(aims.PLAIN[0], "cpu") == plain
+    assert aims.times_faster(aims.IMAGENET_DENSE, "cpu") == ratios["64, 2048, 1000, 49, 1000"]
+    steps = json.loads((guide.RESULTS / "step-resnet50-b128-cpu.json").read_text())["rows"]
+    assert aims.step("resnet50", "multimix", "cpu") == steps[1]["of none"]
 
 
 def test_the_guide_names_every_mixer_once_with_its_place():
