@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from .draws import Draw, Pairs
 from .mixing import _partners, mixing
+from .precision import without_autocast
 from .sampling import beta_variates
 
 
@@ -24,7 +25,7 @@ class Aligned(Pairs):
     partner_moves: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             plan, other = self.plan.to(x.dtype), x[self.partner]
             own = torch.where(self.partner_moves, x, plan.mT @ x)
             moved = torch.where(self.partner_moves, plan @ other, other)
@@ -58,7 +59,7 @@ def alignmixup(
     partner = _partners(x, generator)
     moves = torch.rand((), generator=generator, device=x.device) < 0.5
     wide = x.detach().to(torch.promote_types(x.dtype, torch.float32))
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x.device):
         # By products and not by differences, which would need [b, r, r, d]; rounding may go below zero.
         squares = wide.square().sum(-1)
         cost = squares.unsqueeze(2) + squares[partner].unsqueeze(1) - 2 * wide @ wide[partner].mT

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .precision import without_autocast
+
 
 class Draw:
     """The randomness of one step, drawn once and applied to anything whose first dimension is the batch."""
@@ -93,7 +95,7 @@ class Tuples(Draw):
 
     def _times(self, x: Tensor) -> Tensor:
         x = _floating(x)
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             return self.weights.to(x.dtype) @ x
 
 

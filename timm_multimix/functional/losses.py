@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .draws import Draw, Tuples
 from .pairs import HardPairs
+from .precision import without_autocast
 from .tuple_loss import KINDS, multimix_loss
 
 Criterion = str | Callable[[Tensor, Tensor], Tensor]
@@ -48,7 +49,7 @@ def soft_loss(logits: Tensor, targets: Tensor, criterion: Criterion = "softmax")
         return criterion(logits.flatten(0, -2), targets.flatten(0, -2))
     if criterion not in KINDS:
         raise ValueError(f"criterion={criterion!r} given, allowed are {', '.join(KINDS)} or a callable")
-    with torch.autocast(logits.device.type, enabled=False):
+    with without_autocast(logits.device):
         logits = logits if logits.dtype == torch.float64 else logits.float()
         targets = targets.to(logits.dtype)
         if criterion == "softmax":

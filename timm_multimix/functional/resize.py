@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 from .draws import Draw, Pairs, _floating
 from .masks import check_maps
 from .mixing import _partners, mixing
+from .precision import without_autocast
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Resized(Draw):
         x = _floating(x)
         rows = _resizing(self.top, self.height, self.size[0]).to(x.dtype).unsqueeze(1)
         columns = _resizing(self.left, self.width, self.size[1]).to(x.dtype).unsqueeze(1)
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             pasted = rows @ x[self.partner] @ columns.mT
         return torch.where(self.keep, x, pasted)
 

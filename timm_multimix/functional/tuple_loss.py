@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .precision import without_autocast
 from .tuple_sums import TupleSums
 
 KINDS = ("softmax", "sigmoid", "mse")
@@ -40,7 +41,7 @@ def multimix_loss(
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} given, allowed are {', '.join(KINDS)}")
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
-    with torch.autocast(logits.device.type, enabled=False):
+    with without_autocast(logits.device):
         flat = logits.reshape(-1, *logits.shape[-2:]).to(dtype)
         targets = _targets_like(flat, target.detach(), kind)
         if not isinstance(weights, Tensor):
