@@ -23,6 +23,7 @@ SHAPES = [
     (64, 2048, 1000, 49),
     (64, 384, 1000, 196),
 ]
+TUPLES = [100, 1000, 10_000, 100_000]
 # The literal computation holds r n (d + 2 c) numbers, several times; beyond this many it is left out.
 LITERAL_NUMBERS = 6e8
 
@@ -102,7 +103,7 @@ def streamed(b: int, c: int, n: int, options: argparse.Namespace, device: torch.
 def main() -> None:
     """Measure all shapes, print and keep them."""
     options = common.parser(__doc__.partition("\n")[0])
-    options.add_argument("--tuples", type=int, nargs="+", default=[100, 1000, 10_000, 100_000], help="values of n")
+    options.add_argument("--tuples", type=int, nargs="+", default=TUPLES, help="values of n")
     options.add_argument(
         "--most", type=float, default=5e7, help="leave out shapes with more than r n b weights"
     )

@@ -7,7 +7,7 @@ its moving average, and from another network (a frozen one of the same architect
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -38,8 +38,10 @@ def create_model(options: argparse.Namespace, device: torch.device) -> nn.Module
     return model.to(memory_format=torch.channels_last) if options.channels_last else model
 
 
-def steppers(spec: str, model: nn.Module, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
-    """A training step of a mixer without a teacher and with each kind of one, by kind, on one batch."""
+def steppers(
+    spec: str, kinds: Iterable[str], model: nn.Module, options: argparse.Namespace
+) -> dict[str, Callable[[], None]]:
+    """A training step of a mixer with each kind of teacher, none for "", by kind, on one batch."""
     device = next(model.parameters()).device
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
     images = torch.randn(options.batch_size, 3, options.size, options.size, device=device)
@@ -57,7 +59,7 @@ def steppers(spec: str, model: nn.Module, options: argparse.Namespace) -> dict[s
         task.update_ema(1)
 
     steps = {}
-    for kind in ("", *options.teachers):
+    for kind in kinds:
         teacher = create_model(options, device) if kind == "model" else kind
         task = MixTask(model, spec, **({"distill": 0.5, "teacher": teacher} if kind else {})).train()
         task.update_ema(0)
@@ -67,18 +69,18 @@ def steppers(spec: str, model: nn.Module, options: argparse.Namespace) -> dict[s
 
 def measure(spec: str, model: nn.Module, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Rows of one mixer, each step timed in turns with that of the first mixer."""
-    device = next(model.parameters()).device
-    runs = steppers(spec, model, options)
-    first = steppers(options.mix[0], model, options)[""]
-    times = common.milliseconds({"first": first, **runs}, options.repeats, device)
+    first = options.mix[0]
+    runs = steppers(first, [""], model, options)
+    if spec != first:
+        runs = {"first": runs[""]} | steppers(spec, ["", *options.teachers], model, options)
+    else:
+        runs |= steppers(spec, options.teachers, model, options)
+    times = common.milliseconds(runs, options.repeats, next(model.parameters()).device)
+    reference = times.pop("first", times.get(""))
+    names = {kind: f"{spec}, teacher {kind}" if kind else spec for kind in times}
     return [
-        {
-            "mixer": f"{spec}, teacher {kind}" if kind else spec,
-            "ms": times[kind],
-            f"{options.mix[0]} ms": times["first"],
-            f"of {options.mix[0]}": times[kind] / times["first"],
-        }
-        for kind in runs
+        {"mixer": names[kind], "ms": time, f"{first} ms": reference, f"of {first}": time / reference}
+        for kind, time in times.items()
     ]
 
 
