@@ -17,6 +17,7 @@ from timm_multimix.comparison.pages import make_html, make_markdown
 from timm_multimix.comparison.pictures import PICTURES, THEMES, draw_all
 from timm_multimix.comparison.table import Comparison, as_record, compare
 from timm_multimix.comparison.wording import cells, signed, verdict
+from timm_multimix.files import digest
 
 from .runs import VERSIONS, make_grid, make_run
 
@@ -182,6 +183,67 @@ def test_replaced_labels_have_a_table_of_their_own(tmp_path: Path, three: Compar
     runs = as_record(comparison)["runs"]
     assert [run.get("memorised", {}).get("noisy_top1") for run in runs] == [40, 42, 40, None]
     assert "eplaced" not in make_markdown(three) + html_of(three)
+
+
+def evaluate_run(run: Path, nll: float, uniformity: float | None = None, **data: object) -> Path:
+    """Gives a run weights, and an evaluation of them."""
+    (run / "model").mkdir()
+    (run / "model/model.safetensors").write_bytes(run.name.encode())
+    pictures = {"dataset": "digits", "kind": "digits", "split": "test", "samples": 360} | data
+    record: dict[str, object] = {
+        "model": {"sha256": digest(run / "model/model.safetensors")},
+        "data": pictures,
+        "calibration": {"nll": nll, "ece": 0.125},
+        "attacks": {"epsilons": [2 / 255, 0.07], "white_box": {"fgsm": [50.0, 25.0]}},
+        "ood": [{"dataset": "/data/textures", "scores": {"max_softmax": {"auroc": 80.0}}}],
+        "corruptions": {"mean_top1": None},
+    }
+    if uniformity is not None:
+        spread = {"within": 1.0, "between": 2.0, "ratio": 0.5}
+        record["embedding"] = {"alignment": 0.25, "uniformity": uniformity, "class_spread": spread}
+    (run / "evaluation.json").write_text(json.dumps(record))
+    return run
+
+
+def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
+    """Mean and deviation by hand; a dash where an arm has no evaluation of its weights on these pictures."""
+    folders = [
+        evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0, uniformity=-2.0),
+        evaluate_run(make_run(tmp_path / "b", "none", 1, 90), 2.0, uniformity=-2.5),
+        evaluate_run(make_run(tmp_path / "c", "mixup", 0, 90), 12.5),
+        evaluate_run(make_run(tmp_path / "d", "cutmix", 0, 90), 7.0, samples=100),
+        evaluate_run(make_run(tmp_path / "e", "fmix", 0, 90), 7.0),
+        make_run(tmp_path / "f", "gridmix", 0, 90),
+    ]
+    (folders[4] / "model/model.safetensors").write_bytes(b"other weights")
+    comparison = compared(folders)
+    none = ["\u2013"] * 3
+    expected = [
+        ["negative log likelihood", "1.500 \u00b1 0.707", "12.50", *none],
+        ["expected calibration error", "0.125 \u00b1 0.000", "0.125", *none],
+        ["alignment (same class)", "0.250 \u00b1 0.000", "\u2013", *none],
+        ["uniformity (all pairs)", "\u22122.250 \u00b1 0.354", "\u2013", *none],
+        ["variance within / between classes", "0.500 \u00b1 0.000", "\u2013", *none],
+        ["top-1 under fgsm, \u03b5 = 2/255, %", "50.00 \u00b1 0.00", "50.00", *none],
+        ["top-1 under fgsm, \u03b5 = 0.07, %", "25.00 \u00b1 0.00", "25.00", *none],
+        ["AUROC against textures, max softmax, %", "80.00 \u00b1 0.00", "80.00", *none],
+    ]
+    page, text = Page(html_of(comparison)), make_markdown(comparison)
+    assert [row for row in page.rows if row[0] in {line[0] for line in expected}] == expected
+    assert all(f"| {' | '.join(row)} |" in text for row in expected)
+    assert "on 360 images of split test of digits" in text
+    nlls = [run.get("evaluated", {}).get("negative log likelihood") for run in as_record(comparison)["runs"]]
+    assert nlls == [1, 2, 12.5, 7, None, None]
+
+
+def test_a_damaged_evaluation_is_none(tmp_path: Path, three: Comparison) -> None:
+    run = evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0)
+    record, file = json.loads((run / "evaluation.json").read_text()), run / "evaluation.json"
+    assert "## Evaluated" in make_markdown(compared([run]))
+    for damage in ({"calibration": {}}, {"data": []}, {"attacks": "much"}, {"ood": 7}, {"model": 1}):
+        file.write_text(json.dumps(record | damage))
+        assert "## Evaluated" not in make_markdown(compared([run]))
+    assert "<h2>Evaluated" not in html_of(three)
 
 
 def test_title_and_data_are_escaped(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from timm_multimix.errors import UsageError
+from timm_multimix.hub.measures import Evaluation, read_evaluation
 from timm_multimix.hub.privacy import last_part
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.checks import NEEDS
@@ -38,12 +39,13 @@ ABOUT = ("num_processes", "mixed_precision")
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: summary.json, the options in config.yaml, the rows of metrics.csv."""
+    """A finished run: summary.json, the options in config.yaml, the rows of metrics.csv, an evaluation."""
 
     folder: Path
     summary: dict[str, Any]
     options: dict[str, Any]
     rows: list[dict[str, float]]
+    evaluation: Evaluation | None = None  # what `evaluate` measured of its weights
 
     @property
     def seed(self) -> int:
@@ -80,7 +82,8 @@ def read_run(folder: Path) -> Run:
         missing = [name for name in NEEDED if not isinstance(summary, dict) or name not in summary]
         if missing:
             raise UsageError(f"{folder}/summary.json lacks {', '.join(missing)}")
-        return Run(folder, summary, read_options(folder), read_rows(folder / "metrics.csv"))
+        rows, evaluation = read_rows(folder / "metrics.csv"), read_evaluation(folder, folder / "model")
+        return Run(folder, summary, read_options(folder), rows, evaluation)
     except UsageError:
         raise
     except Exception as error:  # files may hold anything but what is looked for in them

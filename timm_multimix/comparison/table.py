@@ -7,6 +7,7 @@ from typing import Any
 from timm_multimix.hub.privacy import public
 
 from .collect import Arm, Run
+from .evaluated import evaluated
 from .labels import shared_options
 from .memorised import memorised
 from .notes import make_notes
@@ -132,5 +133,5 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
 def run_record(run: Run) -> dict[str, Any]:
     """A run in comparison.json and in the table of runs."""
     facts = {name: run.summary.get(name) for name in RUN_FACTS}
-    learnt = memorised(run)
-    return {"run": run.folder.name, **facts} | ({"memorised": learnt} if learnt else {})
+    more = {"memorised": memorised(run), "evaluated": evaluated(run)}
+    return {"run": run.folder.name, **facts} | {name: numbers for name, numbers in more.items() if numbers}

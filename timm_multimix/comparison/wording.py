@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .collect import default_options
+from .evaluated import summarize_evaluated
 from .memorised import COLUMNS, summarize_memorised
 from .statistics import Difference, Spread
 from .table import Comparison, Row
@@ -167,3 +168,19 @@ def memorised_cells(comparison: Comparison) -> list[list[str]]:
         [label, *(with_deviation(spreads[name]) if name in spreads else NONE for name in COLUMNS)]
         for label, spreads in found
     ]
+
+
+def evaluated_cells(comparison: Comparison) -> tuple[str | None, list[list[str]]]:
+    """On which pictures `evaluate` measured the runs, and a row for every number; no rows without any."""
+    data, arms = summarize_evaluated(comparison.arms)
+    names = dict.fromkeys(name for spreads in arms for name in spreads)
+    return data, [[name, *(_four_digits(spreads.get(name)) for spreads in arms)] for name in names]
+
+
+def _four_digits(spread: Spread | None) -> str:
+    """Mean and deviation of numbers that may be far below one."""
+    if spread is None:
+        return NONE
+    places = 2 if abs(spread.mean) >= 10 else 3
+    deviation = "" if spread.deviation is None else f" \u00b1 {spread.deviation:.{places}f}"
+    return f"{spread.mean:.{places}f}{deviation}".replace("-", "\u2212")

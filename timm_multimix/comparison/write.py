@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from timm_multimix.errors import UsageError
-from timm_multimix.train.files import write_text
+from timm_multimix.files import write_text
 
 from .pages import make_html, make_markdown
 from .pictures import PICTURES, draw_all

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from timm_multimix.errors import UsageError
+from timm_multimix.files import digest, write_text
 from timm_multimix.hub.measures import FILE, Evaluation, Table, make_tables
 from timm_multimix.hub.provenance import describe_hardware, versions
-from timm_multimix.hub.record import digest, finite
-from timm_multimix.train.files import write_text
+from timm_multimix.hub.record import finite
 from timm_multimix.train.record import command
 
 from .job import Job, describe_data

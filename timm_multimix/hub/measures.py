@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from timm_multimix.files import digest
+
 from .privacy import last_part, public, redact
 
 Evaluation = dict[str, Any]
@@ -22,11 +24,11 @@ class Table(NamedTuple):
     rows: list[list[str]]
 
 
-def read_evaluation(run: Path, weights: str) -> Evaluation | None:
-    """The evaluation in a run's folder, if it is of the weights with this SHA-256."""
+def read_evaluation(run: Path, model: Path) -> Evaluation | None:
+    """The evaluation in a run's folder, if it is of the weights in the folder `model`."""
     try:
         found = json.loads((run / FILE).read_text(encoding="utf-8"))
-        return found if found["model"]["sha256"] == weights else None
+        return found if found["model"]["sha256"] == digest(model / "model.safetensors") else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

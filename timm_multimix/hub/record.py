@@ -1,7 +1,6 @@
 """The record of a run that its card is made from, as JSON, fit to be published."""
 
 import csv
-import hashlib
 import json
 import shlex
 from pathlib import Path
@@ -74,7 +73,7 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     options = load_config(str(run / "config.yaml"))
     kind = summary["dataset_kind"]
-    evaluation = read_evaluation(run, digest(model / "model.safetensors"))
+    evaluation = read_evaluation(run, model)
     record = {
         "summary": public_summary(summary, options, kind),
         "options": public_options(options, kind),
@@ -93,12 +92,6 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top
         "published": {"epoch": epoch, "weights": summary["exported_weights"], "top1": top1},
     }
     return record | ({"evaluation": public_evaluation(evaluation)} if evaluation else {})
-
-
-def digest(file: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def public_summary(summary: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:

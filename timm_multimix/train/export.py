@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf
 
+from timm_multimix.files import fresh_folder, publish_folder, write_text
 from timm_multimix.hub.provenance import dataset_kind, public_options, versions
 from timm_multimix.options import options_to_dict
 
-from .files import fresh_folder, publish_folder, write_text
 from .packing import whole
 from .place import FREE
 from .setup import Setup

@@ -12,10 +12,10 @@ from torch.nn.utils import get_total_norm
 
 from timm_multimix.data.streaming import StreamedImages
 from timm_multimix.errors import UsageError
+from timm_multimix.files import fresh_folder, publish_folder, write_text
 from timm_multimix.randomness import choice_generator
 
 from .checkpoint import newest_checkpoint
-from .files import fresh_folder, publish_folder, write_text
 from .packing import whole
 from .position import Position
 from .setup import Setup

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from timm_multimix.errors import UsageError
+from timm_multimix.files import write_text
 from timm_multimix.options import options_to_yaml, parse_train_options
 from timm_multimix.options.config import NOT_RECORDED
 
 from .checkpoint import clean_up, is_intact, newest_checkpoint
-from .files import write_text
 
 FREE = NOT_RECORDED | {"workers", "pin_mem", "log_interval", "log_with", "log_level", "checkpoint_interval"}
 """Options that leave a run's result as it is, so that a resumed run may have others."""

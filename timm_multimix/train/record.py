@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from timm_multimix.files import write_text
 from timm_multimix.hub.provenance import base_model, dataset_kind, describe_hardware, versions
 
 from .cost import peak_memory
 from .evaluate import Evaluation
-from .files import write_text
 from .memory import describe_noise
 from .position import Position
 from .setup import Setup
