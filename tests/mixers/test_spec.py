@@ -58,6 +58,8 @@ def test_meaning(spec, expected):
         ("multimix(m=0)", "m=0 given"),
         ("multimix(alpha=(2, 1))", "low <= high"),
         ("multimix(p=1.5)", "p=1.5 given"),
+        ("multimix(clean=-0.1)", "clean=-0.1 given"),
+        ("dense_multimix(clean='much')", "clean='much' given"),
         ("multimix(other='xx')", "unknown mixer 'xx'"),
         ("multimix(other=3)", "mixer spec 3 given, allowed is a string"),
         ("dense_multimix(shared=1)", "shared=1 given"),
