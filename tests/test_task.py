@@ -156,6 +156,17 @@ def test_the_own_prediction_costs_no_pass_where_the_step_has_one():
         assert len(passes) == expected
 
 
+@pytest.mark.parametrize("mix", ["none", "mixup", "manifold_mixup", "multimix(p=1)", "dense_multimix(p=1)"])
+def test_the_average_costs_one_pass_without_gradient_in_the_precision_of_autocast(mix):
+    passes = []
+    task = MixTask(model(), mix, distill=0.5, teacher="ema").train()
+    stem = task.trainable_module_ema.module.conv1
+    stem.register_forward_hook(lambda _, inputs, output: passes.append((output.dtype, output.requires_grad)))
+    with torch.autocast("cpu", torch.bfloat16):
+        task(images(size=64), LABELS)["loss"].backward()
+    assert passes == [(torch.bfloat16, False)]
+
+
 def test_the_extra_pass_leaves_batch_statistics_and_modes_alone():
     networks = [model(), model()]
     for network, options in zip(networks, ({}, {"distill": 0.5, "teacher": "self"}), strict=True):
