@@ -35,7 +35,7 @@ def start(options: argparse.Namespace) -> torch.device:
 
 
 # Shorter calls are made so often in a row that a measurement takes this long: the steady state of a loop.
-_SECONDS = 0.03
+_SECONDS = 0.1
 
 
 def milliseconds(
