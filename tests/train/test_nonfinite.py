@@ -26,13 +26,13 @@ BAD_STEP = 7  # the third of the second epoch's five
 
 def spoil(monkeypatch: pytest.MonkeyPatch, steps: set[int], value: float = math.nan) -> None:
     """Let the loss of some training steps be another value, with that value's gradient."""
-    original = MixTask._loss
+    original = MixTask.forward
 
-    def loss(self: MixTask, *arguments: Any) -> Any:
-        right, targets = original(self, *arguments)
-        return (right * value if self.step in steps else right), targets
+    def forward(self: MixTask, *batch: Any) -> Any:
+        bad, outputs = self.training and self.step in steps, original(self, *batch)
+        return {**outputs, "loss": outputs["loss"] * value} if bad else outputs
 
-    monkeypatch.setattr(MixTask, "_loss", loss)
+    monkeypatch.setattr(MixTask, "forward", forward)
 
 
 def rows_of(run: Path) -> list[dict[str, str]]:
@@ -227,12 +227,12 @@ def test_two_processes_decide_alike(bound: int, quick: list[str], pictures: Path
         "import os, sys, math\n"
         "from timm_multimix.cli import main\n"
         "from timm_multimix.task import MixTask\n"
-        "original = MixTask._loss\n"
-        "def loss(self, *arguments):\n"
-        "    right, targets = original(self, *arguments)\n"
-        "    bad = self.step in (1, 3) and os.environ['RANK'] == '1'\n"
-        "    return (right * math.nan if bad else right), targets\n"
-        "MixTask._loss = loss\n"
+        "original = MixTask.forward\n"
+        "def forward(self, *batch):\n"
+        "    bad = self.training and self.step in (1, 3) and os.environ['RANK'] == '1'\n"
+        "    outputs = original(self, *batch)\n"
+        "    return {**outputs, 'loss': outputs['loss'] * math.nan} if bad else outputs\n"
+        "MixTask.forward = forward\n"
         "sys.exit(main(['train', *sys.argv[1:]]))\n"
     )
     options = [*quick, "--skip-nonfinite", bound, "--output", "run"]
