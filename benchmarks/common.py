@@ -20,7 +20,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=description)
     options.add_argument("--device", default="cpu", help="cpu or cuda")
     options.add_argument(
-        "--repeats", type=int, default=7, help="interleaved repeats, of which the median is taken"
+        "--repeats", type=int, default=7, help="interleaved repeats at least, of which the median is taken"
     )
     options.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads on a CPU")
     options.add_argument("--name", help="name of the result files; default: the benchmark's and the device's")
@@ -36,6 +36,8 @@ def start(options: argparse.Namespace) -> torch.device:
 
 # Shorter calls are made so often in a row that a measurement takes this long: the steady state of a loop.
 _SECONDS = 0.1
+# Rounds shorter than this in all are repeated until they fill it: a machine's speed drifts over seconds.
+_WINDOW = 5.0
 
 
 def milliseconds(
@@ -43,8 +45,10 @@ def milliseconds(
 ) -> dict[str, float]:
     """Median time of a call of each candidate in ms, warmed up, in rounds that measure each of them once."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    calls = {name: math.ceil(_SECONDS / _warm(run, device)) for name, run in candidates.items()}
-    for _ in range(repeats):
+    warm = {name: _warm(run, device) for name, run in candidates.items()}
+    calls = {name: math.ceil(_SECONDS / warm[name]) for name in candidates}
+    round_seconds = sum(calls[name] * warm[name] for name in candidates)
+    for _ in range(max(repeats, int(_WINDOW / round_seconds))):
         for name, run in candidates.items():
             times[name].append(1e3 * _seconds(run, calls[name], device))
     return {name: statistics.median(values) for name, values in times.items()}

@@ -26,7 +26,7 @@ class TupleSums:
         self.by_chunks = c <= b and kind != "mse"
         # The softmax loss does not change when a constant is added to all logits of one example.
         self.logits = logits - logits.amax(-1, keepdim=True) if kind == "softmax" else logits
-        self.gradient = torch.zeros_like(logits)
+        self.gradient = torch.empty_like(logits)
         self.value, self.second_moment = logits.new_zeros(2).unbind()
         budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
         self.budget = budget // 2 if self.by_chunks else budget
@@ -50,13 +50,13 @@ class TupleSums:
     def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
         """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
         rows, c = weights.shape[1], self.logits.shape[2]
-        self.tuples += rows
         if not self.by_chunks:
             self.second_moment = self.second_moment + weights.mT @ weights
         if self.kind != "mse":
             positions = max(1, self.budget // (rows * c))
             for start in range(0, self.logits.shape[0], positions):
                 self._add_block(slice(start, start + positions), weights)
+        self.tuples += rows
         return self._weights_gradient(weights) if weights_gradient else weights
 
     def _add_block(self, positions: slice, weights: Tensor) -> None:
@@ -71,9 +71,10 @@ class TupleSums:
             self._squash(mixed) if self.kind == "sigmoid" else self._exponentiate(mixed, weights, positions)
         )
         if targets is not None:
-            self.gradient[positions].baddbmm_(weights.mT, mixed.mul_(scale).sub_(targets))
+            mixed = mixed.mul_(scale).sub_(targets)
         else:  # the weights are fewer than the mixed logits
-            self.gradient[positions].baddbmm_((weights * scale).mT, mixed)
+            weights = weights * scale
+        self.gradient[positions].baddbmm_(weights.mT, mixed, beta=1 if self.tuples else 0)
 
     def _mix_targets(self, weights: Tensor, positions: slice, c: int) -> Tensor:
         """W T [r, k, c]."""
@@ -118,8 +119,8 @@ class TupleSums:
         scale = 1 / (r * self.tuples * (1 if self.kind == "softmax" else c))
         if self.kind == "mse":
             difference = self.logits - self.targets
-            self.gradient += self.second_moment @ difference
-            return _dot(difference, self.gradient) * scale, self.gradient.mul_(2 * scale), scale
+            gradient = self.second_moment @ difference
+            return _dot(difference, gradient) * scale, gradient.mul_(2 * scale), scale
         if not self.by_chunks:
             by_targets = (self.second_moment @ self.targets).expand_as(self.logits)
             self.gradient -= by_targets
