@@ -132,7 +132,7 @@ def shown(aim: Aim, device: str) -> str:
     """What was measured, marked where it misses; nothing where it was not measured."""
     try:
         value = aim.measure(device)
-    except FileNotFoundError:
+    except (FileNotFoundError, StopIteration):  # no file, or no such row in it
         return EMPTY
     return f"{value:.2f}" + ("" if aim.reached(value) else ", missed")
 

@@ -108,7 +108,7 @@ def main() -> None:
         common.show(rows[-1 - len(options.teachers) :])
     print()
     common.show(rows)
-    options.name = options.name or f"step-{options.model}-{options.device}"
+    options.name = options.name or f"step-{options.model}-b{options.batch_size}-{options.device}"
     common.keep(f"step of {options.model}", options, rows, "mixer", [f"of {options.mix[0]}"])
 
 

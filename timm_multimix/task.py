@@ -20,7 +20,7 @@ from .objective import objective
 from .randomness import choice_generator, draw_generator
 from .schedule import MixSchedule, parse_schedule
 from .sites.student import Mixed, Student
-from .task_arguments import check_mixture, check_objective, check_schedule, check_teacher
+from .task_arguments import check_mixture, check_objective, check_schedule, check_seed, check_teacher
 
 
 class MixTask(TrainingTask):
@@ -61,6 +61,7 @@ class MixTask(TrainingTask):
         check_objective(criterion, smoothing, distill)
         check_schedule(schedule, total_steps)
         check_teacher(teacher, distill, distill_warmup)
+        check_seed(seed)
         self.mixture = check_mixture(mix) if isinstance(mix, Mixture) else create_mixer(mix)
         self.criterion, self.smoothing = criterion, smoothing
         self.distill, self.distill_warmup = distill, distill_warmup

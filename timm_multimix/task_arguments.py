@@ -2,11 +2,14 @@
 
 import warnings
 
+from torch import nn
+
 from .errors import UsageError
 from .functional import HardPairs
 from .functional.losses import Criterion
 from .functional.tuple_loss import KINDS
 from .mixers import Mixture
+from .schedule import MixSchedule
 
 
 def check_objective(criterion: Criterion, smoothing: float, distill: float) -> None:
@@ -16,18 +19,30 @@ def check_objective(criterion: Criterion, smoothing: float, distill: float) -> N
     for name, value in (("smoothing", smoothing), ("distill", distill)):
         if value and isinstance(criterion, HardPairs):
             raise UsageError(f"{name}={value!r} given with HardPairs, which takes hard labels; allowed is 0")
-        if not 0 <= value <= 1:
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise UsageError(f"{name}={value!r} given, allowed is a number from 0 to 1")
 
 
-def check_schedule(schedule: object, total_steps: int | None) -> None:
+def check_schedule(schedule: object, total_steps: object) -> None:
     """A schedule needs to know how long training is."""
-    if schedule is not None and (total_steps is None or total_steps < 1):
+    if not isinstance(schedule, str | MixSchedule | None):
+        raise UsageError(f"schedule={schedule!r} given, allowed is a text such as '0.1-0.8' or a MixSchedule")
+    if schedule is not None and (not isinstance(total_steps, int) or total_steps < 1):
         raise UsageError(f"total_steps={total_steps!r} given, a schedule needs the number of training calls")
 
 
+def check_seed(seed: object) -> None:
+    """A whole number."""
+    if not isinstance(seed, int):
+        raise UsageError(f"seed={seed!r} given, allowed is a whole number")
+
+
 def check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:
-    """A warm-up in calls; a warning for a teacher that is not asked."""
+    """A teacher that there may be, a warm-up in calls; a warning for a teacher that is not asked."""
+    if not isinstance(teacher, str | nn.Module):
+        raise UsageError(
+            f"teacher={teacher!r} given, allowed are 'ema', 'self', a model or a pretrained model's name"
+        )
     if not isinstance(distill_warmup, int) or distill_warmup < 0:
         raise UsageError(
             f"distill_warmup={distill_warmup!r} given, allowed is a number of calls of at least 0"

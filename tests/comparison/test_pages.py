@@ -190,12 +190,19 @@ def evaluate_run(run: Path, nll: float, uniformity: float | None = None, **data:
     (run / "model").mkdir()
     (run / "model/model.safetensors").write_bytes(run.name.encode())
     pictures = {"dataset": "digits", "kind": "digits", "split": "test", "samples": 360} | data
+    unknown = {"dataset": "data/textures", "kind": "folder", "samples": 9}
     record: dict[str, object] = {
         "model": {"sha256": digest(run / "model/model.safetensors")},
         "data": pictures,
-        "calibration": {"nll": nll, "ece": 0.125},
-        "attacks": {"epsilons": [2 / 255, 0.07], "white_box": {"fgsm": [50.0, 25.0]}},
-        "ood": [{"dataset": "/data/textures", "scores": {"max_softmax": {"auroc": 80.0}}}],
+        "input_size": [3, 32, 32],
+        "calibration": {"nll": nll, "ece": 0.0125, "bins": 15},
+        "attacks": {
+            "samples": 10,
+            "steps": 5,
+            "epsilons": [2 / 255, 0.07],
+            "white_box": {"fgsm": [50.0, 25.0]},
+        },
+        "ood": [unknown | {"scores": {"max_softmax": {"auroc": auroc}}} for auroc in (80.0, 10.0)],
         "corruptions": {"mean_top1": None},
     }
     if uniformity is not None:
@@ -206,42 +213,60 @@ def evaluate_run(run: Path, nll: float, uniformity: float | None = None, **data:
 
 
 def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
-    """Mean and deviation by hand; a dash where an arm has no evaluation of its weights on these pictures."""
+    """Mean and deviation by hand; a dash where an arm has no evaluation of its weights on these pictures.
+
+    What was measured on other pictures stands in another table, in another way in another row.
+    """
     folders = [
         evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0, uniformity=-2.0),
         evaluate_run(make_run(tmp_path / "b", "none", 1, 90), 2.0, uniformity=-2.5),
-        evaluate_run(make_run(tmp_path / "c", "mixup", 0, 90), 12.5),
+        evaluate_run(make_run(tmp_path / "c", "mixup", 0, 90), 12.5, dataset="data/digits", kind="folder"),
+        make_run(tmp_path / "g", "mixup", 1, 90),
         evaluate_run(make_run(tmp_path / "d", "cutmix", 0, 90), 7.0, samples=100),
         evaluate_run(make_run(tmp_path / "e", "fmix", 0, 90), 7.0),
         make_run(tmp_path / "f", "gridmix", 0, 90),
     ]
-    (folders[4] / "model/model.safetensors").write_bytes(b"other weights")
+    (folders[5] / "model/model.safetensors").write_bytes(b"other weights")
+    mixup = folders[2] / "evaluation.json"
+    mixup.write_text(mixup.read_text().replace('"steps": 5', '"steps": 6'))
     comparison = compared(folders)
-    none = ["\u2013"] * 3
+    one, none, how = "12.50 (1 of 2 seeds)", "\u2013", "ε = {}, 10 images, {} steps, %"
     expected = [
-        ["negative log likelihood", "1.500 \u00b1 0.707", "12.50", *none],
-        ["expected calibration error", "0.125 \u00b1 0.000", "0.125", *none],
-        ["alignment (same class)", "0.250 \u00b1 0.000", "\u2013", *none],
-        ["uniformity (all pairs)", "\u22122.250 \u00b1 0.354", "\u2013", *none],
-        ["variance within / between classes", "0.500 \u00b1 0.000", "\u2013", *none],
-        ["top-1 under fgsm, \u03b5 = 2/255, %", "50.00 \u00b1 0.00", "50.00", *none],
-        ["top-1 under fgsm, \u03b5 = 0.07, %", "25.00 \u00b1 0.00", "25.00", *none],
-        ["AUROC against textures, max softmax, %", "80.00 \u00b1 0.00", "80.00", *none],
+        ["negative log likelihood", "1.500 \u00b1 0.707", one],
+        ["expected calibration error, 15 bins", "0.0125 \u00b1 0.0000", "0.0125 (1 of 2 seeds)"],
+        ["alignment (same class)", "0.250 \u00b1 0.000", none],
+        ["uniformity (all pairs)", "\u22122.250 \u00b1 0.354", none],
+        ["variance within / between classes", "0.500 \u00b1 0.000", none],
+        ["top-1 under fgsm, " + how.format("2/255", 5), "50.00 \u00b1 0.00", none],
+        ["top-1 under fgsm, " + how.format("0.07", 5), "25.00 \u00b1 0.00", none],
+        ["AUROC against textures, 9 images, max softmax, %", "80.00 \u00b1 0.00", "80.00 (1 of 2 seeds)"],
+        [
+            "AUROC against textures, 9 images, no. 2, max softmax, %",
+            "10.00 \u00b1 0.00",
+            "10.00 (1 of 2 seeds)",
+        ],
+        ["top-1 under fgsm, " + how.format("2/255", 6), none, "50.00 (1 of 2 seeds)"],
+        ["top-1 under fgsm, " + how.format("0.07", 6), none, "25.00 (1 of 2 seeds)"],
     ]
     page, text = Page(html_of(comparison)), make_markdown(comparison)
-    assert [row for row in page.rows if row[0] in {line[0] for line in expected}] == expected
-    assert all(f"| {' | '.join(row)} |" in text for row in expected)
-    assert "on 360 images of split test of digits" in text
+    rows = [row[:3] for row in page.rows if row[0] in {line[0] for line in expected}]
+    other = ["negative log likelihood", none, none]
+    assert rows[: len(expected) + 1] == [*expected, other]
+    assert all(f"| {' | '.join(row)} |" in text for row in page.rows if row[0] == other[0])
+    assert "On 360 images of split test of digits, 32 x 32 pixels:" in text
+    assert "On 100 images of split test of digits, 32 x 32 pixels:" in text
     nlls = [run.get("evaluated", {}).get("negative log likelihood") for run in as_record(comparison)["runs"]]
-    assert nlls == [1, 2, 12.5, 7, None, None]
+    assert nlls == [1, 2, 12.5, None, 7, None, None]
 
 
 def test_a_damaged_evaluation_is_none(tmp_path: Path, three: Comparison) -> None:
     run = evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0)
     record, file = json.loads((run / "evaluation.json").read_text()), run / "evaluation.json"
     assert "## Evaluated" in make_markdown(compared([run]))
-    for damage in ({"calibration": {}}, {"data": []}, {"attacks": "much"}, {"ood": 7}, {"model": 1}):
-        file.write_text(json.dumps(record | damage))
+    deep, huge = "[" * 10**5, json.dumps(record).replace('"ece": 0.0125', f'"ece": {10**400}')
+    damages = ({"calibration": {"nll": 1}}, {"data": []}, {"attacks": "much"}, {"ood": 7}, {"model": 1})
+    for damage in [*(json.dumps(record | damage) for damage in damages), deep, huge]:
+        file.write_text(damage)
         assert "## Evaluated" not in make_markdown(compared([run]))
     assert "<h2>Evaluated" not in html_of(three)
 

@@ -124,16 +124,21 @@ def test_clean_tuples_are_single_examples_in_turn():
     assert torch.equal(weights[:4], torch.eye(3)[[0, 1, 2, 0]])
     assert torch.equal(weights[4:], plain[4:])
     assert torch.equal(F.multimix.draw(x, 3, clean=1.0).weights, torch.eye(3))
+    for share in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=r"clean=.* given, allowed is a number from 0 to 1"):
+            F.multimix(x, clean=share)
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_clean_tuples_are_single_examples_at_every_position(shared):
     options = {"n": 10, "shared": shared}
-    attention = torch.rand(2, 3)
+    attention = torch.rand(2, 3, dtype=torch.float64)
+    attention[0, 0] = 0.0
     weights, plain = (
         F.dense_weights(attention, clean=c, generator=generator(), **options) for c in (0.4, 0.0)
     )
-    assert torch.equal(weights[:, :4], torch.eye(3)[[0, 1, 2, 0]].expand(2, -1, -1))
+    assert weights.dtype == torch.float64
+    assert torch.equal(weights[:, :4], torch.eye(3).double()[[0, 1, 2, 0]].expand(2, -1, -1))
     assert torch.equal(weights[:, 4:], plain[:, 4:])
 
 

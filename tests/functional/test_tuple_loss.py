@@ -163,6 +163,29 @@ def test_compiles_in_one_graph():
     torch.testing.assert_close(*gradients)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_promised_to_a_compiler_is_kept(kind):
+    """Shapes, strides and purity of the operator, with inputs in every order of memory."""
+    torch.manual_seed(11)
+    logits = [torch.randn(3, 4, 6), torch.randn(6, 4).T[None], torch.randn(4, 3, 6).transpose(0, 1)]
+    weights = [torch.rand(3, 5, 4), torch.rand(4, 5).T[None], torch.rand(5, 4).expand(3, 5, 4)]
+    for given, tuples, by_weights in itertools.product(logits, weights, [True, False]):
+        if len(tuples) in (1, len(given)):
+            arguments = given, torch.rand(4, 6), tuples, kind, by_weights
+            torch.library.opcheck(
+                torch.ops.timm_multimix.tuple_loss.default,
+                arguments,
+                test_utils=("test_schema", "test_faketensor"),
+            )
+
+
+def test_a_second_derivative_is_refused():
+    logits, labels = torch.randn(4, 3, requires_grad=True), torch.randint(3, (4,))
+    loss = multimix_loss(logits.square(), labels, dirichlet_weights(5, 4, 1.0))
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.autograd.grad(loss, logits, create_graph=True)
+
+
 def test_memory_does_not_grow_with_n():
     """The largest tensor made is a chunk's, not [n, c]."""
     n, c = 4_000, 300
@@ -198,6 +221,12 @@ def test_memory_does_not_grow_with_n():
 def test_what_does_not_fit_raises(target, weights, kind):
     with pytest.raises(ValueError, match=r"given|fit"):
         multimix_loss(torch.zeros(4, 3), target, weights, kind=kind)
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 4, 3), (0, 3)])
+def test_logits_have_examples_and_classes(shape):
+    with pytest.raises(ValueError, match=r"logits \[.*\] given, allowed"):
+        multimix_loss(torch.zeros(shape), torch.zeros(4, 3), torch.ones(2, 4))
 
 
 def test_regression_takes_one_value_each():

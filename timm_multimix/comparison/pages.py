@@ -26,7 +26,6 @@ CAPTIONS = {
 def describe(comparison: Comparison) -> dict[str, Any]:
     """The variables of both templates."""
     base = comparison.baseline.label
-    evaluation_data, evaluated = wording.evaluated_cells(comparison)
     return {
         "title": comparison.title,
         "subtitle": wording.subtitle(comparison),
@@ -38,9 +37,8 @@ def describe(comparison: Comparison) -> dict[str, Any]:
         "notes": comparison.notes,
         "memorised_header": wording.MEMORISED_HEADER,
         "memorised": wording.memorised_cells(comparison),
-        "evaluation_data": evaluation_data,
         "evaluated_header": ["", *(arm.label for arm in comparison.arms)],
-        "evaluated": evaluated,
+        "evaluated": wording.evaluated_cells(comparison),
         "run_header": wording.RUN_HEADER,
         "runs": wording.run_cells(comparison),
         "shared": [(flag, public(value)) for flag, value in wording.key_facts(comparison)],

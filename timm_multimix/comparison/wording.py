@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .collect import default_options
+from .collect import Arm, default_options
 from .evaluated import summarize_evaluated
 from .memorised import COLUMNS, summarize_memorised
 from .statistics import Difference, Spread
@@ -170,17 +170,22 @@ def memorised_cells(comparison: Comparison) -> list[list[str]]:
     ]
 
 
-def evaluated_cells(comparison: Comparison) -> tuple[str | None, list[list[str]]]:
-    """On which pictures `evaluate` measured the runs, and a row for every number; no rows without any."""
-    data, arms = summarize_evaluated(comparison.arms)
-    names = dict.fromkeys(name for spreads in arms for name in spreads)
-    return data, [[name, *(_four_digits(spreads.get(name)) for spreads in arms)] for name in names]
+def evaluated_cells(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
+    """For each set of pictures that `evaluate` measured runs on, a row for every number."""
+    tables = []
+    for pictures, spreads in summarize_evaluated(comparison.arms):
+        names = dict.fromkeys(name for numbers in spreads for name in numbers)
+        columns = list(zip(comparison.arms, spreads, strict=True))
+        rows = [[name, *(_evaluated(numbers.get(name), arm) for arm, numbers in columns)] for name in names]
+        tables.append((pictures, rows))
+    return tables
 
 
-def _four_digits(spread: Spread | None) -> str:
-    """Mean and deviation of numbers that may be far below one."""
+def _evaluated(spread: Spread | None, arm: Arm) -> str:
+    """Mean and deviation of numbers that may be far below one, and of how many seeds if not of all."""
     if spread is None:
         return NONE
-    places = 2 if abs(spread.mean) >= 10 else 3
+    places = 2 if abs(spread.mean) >= 10 else 3 if abs(spread.mean) >= 0.1 else 4
     deviation = "" if spread.deviation is None else f" \u00b1 {spread.deviation:.{places}f}"
-    return f"{spread.mean:.{places}f}{deviation}".replace("-", "\u2212")
+    seeds = "" if spread.count == len(arm.runs) else f" ({spread.count} of {len(arm.runs)} seeds)"
+    return f"{spread.mean:.{places}f}{deviation}{seeds}".replace("-", "\u2212")

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from .precision import without_autocast
 from .tuple_sums import TupleSums
@@ -37,9 +36,14 @@ def multimix_loss(
 
     Raises:
         ValueError: an unknown kind, shapes that do not fit, or no tuples at all.
+        RuntimeError: in the backward pass, where a second derivative is asked for; there is none.
     """
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} given, allowed are {', '.join(KINDS)}")
+    if logits.dim() < 2 or logits.numel() == 0:
+        raise ValueError(
+            f"logits {list(logits.shape)} given, allowed are [..., b, c] with at least one of each"
+        )
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
     with without_autocast(logits.device):
         flat = logits.reshape(-1, *logits.shape[-2:]).to(dtype)
@@ -100,8 +104,8 @@ _tuple_loss = torch.library.custom_op("timm_multimix::tuple_loss", _sum_over_tup
 
 @_tuple_loss.register_fake
 def _(logits, targets, weights, kind, weights_gradient):  # type: ignore[no-untyped-def]
-    by_weights = torch.empty_like(weights) if weights_gradient else logits.new_empty(0)
-    return logits.new_empty(()), torch.empty_like(logits), by_weights
+    by_weights = weights.new_empty(weights.shape if weights_gradient else 0)
+    return logits.new_empty(()), logits.new_empty(logits.shape), by_weights
 
 
 def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], kind: str) -> Tensor:
@@ -124,8 +128,10 @@ class _GivenGradients(torch.autograd.Function):
         return loss.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        # Nothing leads from the saved gradients back to logits and weights: a derivative would be wrong.
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            raise RuntimeError("multimix_loss has no second derivative (create_graph=True was given)")
         by_logits, by_weights = ctx.saved_tensors
         asked_for = by_weights is not None and ctx.needs_input_grad[1]
         return grad * by_logits, grad * by_weights if asked_for else None, None, None, None

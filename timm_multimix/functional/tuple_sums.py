@@ -26,7 +26,7 @@ class TupleSums:
         self.by_chunks = c <= b and kind != "mse"
         # The softmax loss does not change when a constant is added to all logits of one example.
         self.logits = logits - logits.amax(-1, keepdim=True) if kind == "softmax" else logits
-        self.gradient = torch.empty_like(logits)
+        self.gradient = logits.new_empty(logits.shape)
         self.value, self.second_moment = logits.new_zeros(2).unbind()
         budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
         self.budget = budget // 2 if self.by_chunks else budget

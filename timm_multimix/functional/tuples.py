@@ -49,20 +49,23 @@ def dense_weights(
     """Weights [r, n, b] of Dense MultiMix from attention [r, b] (arXiv:2311.05538, section 3.3).
 
     Each position's Dirichlet factors are multiplied by the examples' attention there and l1-normalised over
-    the examples. Positions have factors of their own, or `shared` ones. `clean` as in `multimix`.
+    the examples. Positions have factors of their own, or `shared` ones. `clean` as in `multimix`, whatever
+    attention the single examples have.
     """
     r, b = attention.shape
     concentration = _concentration(alpha, b if alpha_per_example else 1, attention.device, generator)
     rows = n if shared else r * n
     factors = dirichlet_weights(rows, b, concentration, m, generator, device=attention.device)
-    factors = _with_single_examples(factors.view(-1, n, b), clean)
+    factors = factors.view(-1, n, b).to(torch.promote_types(factors.dtype, attention.dtype))
     # In place where they can be: fresh memory for so many weights costs more than the arithmetic on them.
     weights = factors * attention.unsqueeze(1) if shared else factors.mul_(attention.unsqueeze(1))
-    return weights.div_(weights.sum(dim=-1, keepdim=True))
+    return _with_single_examples(weights.div_(weights.sum(dim=-1, keepdim=True)), clean)
 
 
 def _with_single_examples(weights: Tensor, share: float) -> Tensor:
     """Fresh weights [..., n, b] whose first `share` of tuples, rounded, are made single examples in turn."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"clean={share} given, allowed is a number from 0 to 1")
     n, b = weights.shape[-2:]
     single = round(share * n)
     if single:

@@ -29,7 +29,7 @@ def read_evaluation(run: Path, model: Path) -> Evaluation | None:
     try:
         found = json.loads((run / FILE).read_text(encoding="utf-8"))
         return found if found["model"]["sha256"] == digest(model / "model.safetensors") else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -130,7 +130,7 @@ def _ood(part: list[dict[str, Any]]) -> Table:
     names = ("auroc", "aupr_in", "aupr_out", "fpr95", "detection_accuracy")
     rows = [
         [
-            f"{short_name(data['dataset'])} ({data['samples']}), {score.replace('_', ' ')}",
+            f"{data_name(data)} ({data['samples']}), {score.replace('_', ' ')}",
             *(percent(row[n]) for n in names),
         ]
         for data in part
@@ -154,6 +154,12 @@ def _consistency(part: list[dict[str, Any]]) -> Table:
 def short_name(name: str) -> str:
     """The last part of a folder, and other names as they are."""
     return last_part(name) if name.startswith(("/", "~", ".")) or "\\" in name else name
+
+
+def data_name(data: dict[str, Any]) -> str:
+    """What a dataset in an evaluation is called: a folder by its last part, however its path was given."""
+    name = str(data["dataset"])
+    return last_part(name) if data.get("kind") == "folder" else short_name(name)
 
 
 def percent(value: float | None) -> str:
