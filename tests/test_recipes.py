@@ -28,7 +28,11 @@ RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 NAMES = [path.stem for path in RECIPES]
 SHORT = [name for name in NAMES if name.endswith("-short")]
 STARTS = ("timm-multimix train", "accelerate launch --multi_gpu --num_processes 8 train.py")
-TRAINED = [*SHORT, "finetune-pets", "digits"]
+MEASURED = {
+    "digits": "digits-multimix-m4",
+    "noisy_cifar100_20-preact_resnet10": "cifar100-20-wrong-labels-multimix",
+}
+TRAINED = [*SHORT, *MEASURED, "finetune-pets"]
 
 
 def read(name: str) -> Namespace:
@@ -48,7 +52,7 @@ def test_all_benchmarks_have_a_full_and_a_short_form() -> None:
     for start in data:
         assert [name for name in SHORT if name.startswith(start)] != []
     assert {name.removesuffix("-short") for name in SHORT} == set(NAMES) - set(SHORT) - {
-        "digits",
+        *MEASURED,
         "finetune-pets",
     }
 
@@ -73,7 +77,7 @@ def test_opens_with_its_command(name: str) -> None:
     assert words == ["--config", f"recipes/{name}.yaml"]
     assert (ROOT / words[1]).is_file()
     global_batch = read(name).batch_size * (8 if "accelerate" in start else 1)
-    assert global_batch == {"i": 1024, "t": 256, "c": 128, "f": 32, "d": 64}[name[0]]
+    assert global_batch == {"i": 1024, "t": 256, "c": 128, "f": 32, "d": 64, "n": 64}[name[0]]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,13 +112,16 @@ def test_a_short_form_is_the_full_one_with_its_schedule_scaled(name: str) -> Non
     }
 
 
-def test_digits_is_what_was_measured() -> None:
-    """The options are those of the checkpoint whose figures it quotes."""
-    record = json.loads((ROOT / "model_cards/digits-multimix-m4/record.json").read_text())
-    options = options_to_dict(fill_defaults(read("digits"), load_splits("digits").defaults))
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_options_are_those_of_what_was_measured(name: str) -> None:
+    """They are those of the checkpoint whose figures it quotes, and whose card is in model_cards/."""
+    record = json.loads((ROOT / "model_cards" / MEASURED[name] / "record.json").read_text())
+    defaults = load_splits("digits").defaults if name == "digits" else {}
+    options = options_to_dict(fill_defaults(read(name), defaults))
     measured = record["options"]
-    assert {name: options[name] for name in measured} == measured
-    text = " ".join(opening("digits"))
+    assert {key: options[key] for key in measured} == measured
+    text = " ".join(opening(name))
+    assert f"model_cards/{MEASURED[name]}" in text
     assert f"{record['summary']['top1']:.2f} %" in text
     assert f"{record['summary']['train_seconds']:.0f} s" in text
 

@@ -200,7 +200,7 @@ def evaluate_run(run: Path, nll: float, uniformity: float | None = None, **data:
             "samples": 10,
             "steps": 5,
             "epsilons": [2 / 255, 0.07],
-            "white_box": {"fgsm": [50.0, 25.0]},
+            "white_box": {"pgd": [50.0, 25.0]},
         },
         "ood": [unknown | {"scores": {"max_softmax": {"auroc": auroc}}} for auroc in (80.0, 10.0)],
         "corruptions": {"mean_top1": None},
@@ -237,16 +237,16 @@ def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
         ["alignment (same class)", "0.250 \u00b1 0.000", none],
         ["uniformity (all pairs)", "\u22122.250 \u00b1 0.354", none],
         ["variance within / between classes", "0.500 \u00b1 0.000", none],
-        ["top-1 under fgsm, " + how.format("2/255", 5), "50.00 \u00b1 0.00", none],
-        ["top-1 under fgsm, " + how.format("0.07", 5), "25.00 \u00b1 0.00", none],
+        ["top-1 under pgd, " + how.format("2/255", 5), "50.00 \u00b1 0.00", none],
+        ["top-1 under pgd, " + how.format("0.07", 5), "25.00 \u00b1 0.00", none],
         ["AUROC against textures, 9 images, max softmax, %", "80.00 \u00b1 0.00", "80.00 (1 of 2 seeds)"],
         [
             "AUROC against textures, 9 images, no. 2, max softmax, %",
             "10.00 \u00b1 0.00",
             "10.00 (1 of 2 seeds)",
         ],
-        ["top-1 under fgsm, " + how.format("2/255", 6), none, "50.00 (1 of 2 seeds)"],
-        ["top-1 under fgsm, " + how.format("0.07", 6), none, "25.00 (1 of 2 seeds)"],
+        ["top-1 under pgd, " + how.format("2/255", 6), none, "50.00 (1 of 2 seeds)"],
+        ["top-1 under pgd, " + how.format("0.07", 6), none, "25.00 (1 of 2 seeds)"],
     ]
     page, text = Page(html_of(comparison)), make_markdown(comparison)
     rows = [row[:3] for row in page.rows if row[0] in {line[0] for line in expected}]

@@ -67,8 +67,9 @@ def _numbers(record: Evaluation) -> Iterator[tuple[str, Any]]:
         yield "uniformity (all pairs)", embedding["uniformity"]
         yield "variance within / between classes", embedding["class_spread"]["ratio"]
     if attacks := record.get("attacks"):
-        how = f"{attacks['samples']} images, {attacks['steps']} steps"
         for method, values in attacks["white_box"].items():
+            steps = "" if method == "fgsm" else f", {attacks['steps']} steps"  # it makes one
+            how = f"{attacks['samples']} images{steps}"
             for epsilon, top1 in zip(attacks["epsilons"], values, strict=True):
                 yield f"top-1 under {method}, \u03b5 = {budget(epsilon)}, {how}, %", top1
     for number, data in enumerate(unknown := record.get("ood") or []):
