@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
+# The columns of the README's tables; in the second, an arm is looked up in the first record that has it.
+RIGHT = ("cifar100-20", "cifar100-20-few", "cifar100-20-long")
+WRONG = (("digits-noise", "digits-noise-forms"), ("cifar100-20-noise",))
+SHORT = {"multimix(m=4, p=1)": "multimix_short"}
 RECORDS = sorted((ROOT / "docs/results").glob("*/comparison.json"))
 
 
@@ -18,22 +22,31 @@ def cells(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows]
 
 
-def shown(row: dict[str, Any] | None) -> list[str]:
-    """A row of a record as the tables write it: mean and deviation, difference and interval."""
-    if row is None:
-        return ["\u2013", "\u2013"]
-    last, difference = row["last"], row["difference"]
-    accuracy = f"{last['mean']:.1f}, {last['deviation']:.1f}"
-    if row["is_baseline"]:
-        return [accuracy, "baseline"]
-    return [accuracy, f"{difference['mean']:+.1f} [{difference['low']:+.1f}, {difference['high']:+.1f}]"]
-
-
 def read_rows(name: str) -> dict[str, dict[str, Any]]:
-    """The rows of a record by the label that the README gives them; all have three seeds."""
+    """The rows of a record by their labels, tuples of four by their name; all have three seeds."""
     record = json.loads((ROOT / "docs/results" / name / "comparison.json").read_text())
     assert all(row["seeds"] == [0, 1, 2] for row in record["rows"])
-    return {row["label"].replace("multimix_short", "multimix(m=4, p=1)"): row for row in record["rows"]}
+    return {SHORT.get(row["label"], row["label"]): row for row in record["rows"]}
+
+
+def shown(row: dict[str, Any] | None) -> str:
+    """A row of a record in a cell: the mean, and its difference to none with the interval."""
+    if row is None:
+        return "\u2013"
+    mean, difference = f"{row['last']['mean']:.1f}", row["difference"]
+    if row["is_baseline"]:
+        return mean
+    return f"{mean}: {difference['mean']:+.1f} [{difference['low']:+.1f}, {difference['high']:+.1f}]"
+
+
+def memorised(names: tuple[str, ...], label: str) -> list[str]:
+    """An arm in the first record that has it: test accuracy with its deviation, and wrong labels learnt."""
+    for name in names:
+        if row := read_rows(name).get(label):
+            runs = json.loads((ROOT / "docs/results" / name / "comparison.json").read_text())["runs"]
+            learnt = fmean(run["memorised"]["noisy_top1"] for run in runs if run["arm"] == label)
+            return [f"{row['last']['mean']:.1f}, {row['last']['deviation']:.1f}", f"{learnt:.1f}"]
+    return ["\u2013", "\u2013"]
 
 
 def test_there_are_records() -> None:
@@ -42,21 +55,14 @@ def test_there_are_records() -> None:
 
 def test_the_readme_has_the_accuracies_of_the_records() -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Measured\n")[1].split("\n## ")[0]
-    table, labels = section.split("### Wrong labels")
-    many, few = read_rows("cifar100-20"), read_rows("cifar100-20-few")
-    told = {row[0].replace("`", ""): row[1:] for row in cells(table)}
-    assert told == {name: shown(many.get(name)) + shown(few.get(name)) for name in many | few}
-    noise = json.loads((ROOT / "docs/results/digits-noise/comparison.json").read_text())
-    learnt = {name: memorised_by(noise, name) for name in (row["label"] for row in noise["rows"])}
-    assert {row[0].replace("`", ""): row[1:] for row in cells(labels)} == learnt
-
-
-def memorised_by(record: dict[str, Any], label: str) -> list[str]:
-    """An arm of the memorisation test: test accuracy with its deviation, replaced, true and other labels."""
-    last = next(row["last"] for row in record["rows"] if row["label"] == label)
-    runs = [run["memorised"] for run in record["runs"] if run["arm"] == label]
-    means = [fmean(run[name] for run in runs) for name in ("noisy_top1", "noisy_true_top1", "clean_top1")]
-    return [f"{last['mean']:.1f}, {last['deviation']:.1f}", *(f"{mean:.1f}" for mean in means)]
+    right, wrong = section.split("### Wrong labels")
+    records = [read_rows(name) for name in RIGHT]
+    labels = dict.fromkeys(label for rows in records for label in rows)
+    expected = {label: [shown(rows.get(label)) for rows in records] for label in labels}
+    assert {row[0].replace("`", ""): row[1:] for row in cells(right)} == expected
+    labels = dict.fromkeys(label for names in WRONG for name in names for label in read_rows(name))
+    expected = {label: [cell for names in WRONG for cell in memorised(names, label)] for label in labels}
+    assert {row[0].replace("`", ""): row[1:] for row in cells(wrong)} == expected
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)

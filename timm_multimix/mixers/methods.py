@@ -126,11 +126,11 @@ def multimix(
 def multimix_short(
     n: int = 1000, m: int = 4, alpha: float | tuple[float, float] = (0.5, 2.0), gather: bool = False
 ) -> Mixer | Branches:
-    """MultiMix over tuples of four at every step, the form of it that trained best here (arXiv:2311.05538).
+    """MultiMix over tuples of four at every step, for short training: our recipe (arXiv:2311.05538).
 
-    Our recipe beside the paper's, `multimix`: with weights near one over the batch's size its mixed examples
-    are all near the mean, and hardly train by themselves. But it learns wrong labels, which `multimix`
-    withstands. What was measured with both: docs/results.
+    In the paper's, `multimix`, weights near one over the batch's size put all mixed examples near the mean,
+    which slows training down. That is also what keeps it from learning wrong labels by heart: where training
+    is long enough to memorise, `multimix` was level or better. What was measured with both: docs/results.
     """
     return multimix(n, m, alpha, p=1.0, gather=gather)
 
