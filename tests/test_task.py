@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -250,6 +251,11 @@ def test_mistakes(options, said):
     with pytest.raises(UsageError, match=said) as error:
         MixTask(model(), **options)
     assert "\n" not in str(error.value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    options = {"smoothing": np.float32(0.1), "seed": np.int64(3), "total_steps": np.int64(5)}
+    MixTask(model(), "mixup", schedule="0-1", **options).train()(images(), LABELS)["loss"].backward()
 
 
 def test_a_teacher_of_other_classes_is_refused():

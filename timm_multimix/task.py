@@ -66,7 +66,7 @@ class MixTask(TrainingTask):
         self.criterion, self.smoothing = criterion, smoothing
         self.distill, self.distill_warmup = distill, distill_warmup
         self.schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
-        self.total_steps, self.seed, self.step = total_steps, seed, 0
+        self.total_steps, self.seed, self.step = total_steps, int(seed), 0
         self.student: nn.Module = Student(model, [mixer for _, mixer in self.mixture.branches], criterion)
         self.teacher_kind = teacher if teacher in ("ema", "self") else "model"
         self.teacher: Teacher | None = None

@@ -1,6 +1,7 @@
 """Checks of what a MixTask is made with; each raises UsageError: what was given, and what is allowed."""
 
 import warnings
+from numbers import Integral, Real
 
 from torch import nn
 
@@ -19,7 +20,7 @@ def check_objective(criterion: Criterion, smoothing: float, distill: float) -> N
     for name, value in (("smoothing", smoothing), ("distill", distill)):
         if value and isinstance(criterion, HardPairs):
             raise UsageError(f"{name}={value!r} given with HardPairs, which takes hard labels; allowed is 0")
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
+        if not isinstance(value, Real) or not 0 <= value <= 1:
             raise UsageError(f"{name}={value!r} given, allowed is a number from 0 to 1")
 
 
@@ -27,13 +28,13 @@ def check_schedule(schedule: object, total_steps: object) -> None:
     """A schedule needs to know how long training is."""
     if not isinstance(schedule, str | MixSchedule | None):
         raise UsageError(f"schedule={schedule!r} given, allowed is a text such as '0.1-0.8' or a MixSchedule")
-    if schedule is not None and (not isinstance(total_steps, int) or total_steps < 1):
+    if schedule is not None and (not isinstance(total_steps, Integral) or total_steps < 1):
         raise UsageError(f"total_steps={total_steps!r} given, a schedule needs the number of training calls")
 
 
 def check_seed(seed: object) -> None:
     """A whole number."""
-    if not isinstance(seed, int):
+    if not isinstance(seed, Integral):
         raise UsageError(f"seed={seed!r} given, allowed is a whole number")
 
 

@@ -72,9 +72,10 @@ def _numbers(record: Evaluation) -> Iterator[tuple[str, Any]]:
             how = f"{attacks['samples']} images{steps}"
             for epsilon, top1 in zip(attacks["epsilons"], values, strict=True):
                 yield f"top-1 under {method}, \u03b5 = {budget(epsilon)}, {how}, %", top1
-    for number, data in enumerate(unknown := record.get("ood") or []):
-        name = f"{data_name(data)}, {data['samples']} images"
-        if name in [f"{data_name(other)}, {other['samples']} images" for other in unknown[:number]]:
+    unknown = record.get("ood") or []
+    names = [f"{data_name(data)}, {data['samples']} images" for data in unknown]
+    for number, (name, data) in enumerate(zip(names, unknown, strict=True)):
+        if name in names[:number]:
             name += f", no. {number + 1}"
         for score, row in data["scores"].items():
             yield f"AUROC against {name}, {score.replace('_', ' ')}, %", row["auroc"]

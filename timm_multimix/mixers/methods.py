@@ -129,8 +129,8 @@ def multimix_short(
     """MultiMix over tuples of four at every step, for short training: our recipe (arXiv:2311.05538).
 
     In the paper's, `multimix`, weights near one over the batch's size put all mixed examples near the mean,
-    which slows training down. That is also what keeps it from learning wrong labels by heart: where training
-    is long enough to memorise, `multimix` was level or better. What was measured with both: docs/results.
+    which slows training down. But `multimix` learns fewer wrong labels, and where training is long enough to
+    memorise it was level or better. What was measured with both: docs/results.
     """
     return multimix(n, m, alpha, p=1.0, gather=gather)
 
