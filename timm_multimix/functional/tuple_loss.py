@@ -46,15 +46,15 @@ def multimix_loss(
         )
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
     with without_autocast(logits.device):
-        flat = logits.reshape(-1, *logits.shape[-2:]).to(dtype)
-        targets = _targets_like(flat, target.detach(), kind)
+        flat = (logits if logits.dim() == 3 else logits.reshape(-1, *logits.shape[-2:])).to(dtype)
+        targets = _targets_like(flat, target, kind)
         if not isinstance(weights, Tensor):
             return _streamed_loss(flat, targets, weights, kind)
         tuples = _tuples_like(flat, weights).to(dtype)
         # An operator compiles in one piece; without compilation its dispatch would be a part of small losses.
         compute = _tuple_loss if torch.compiler.is_compiling() else _sum_over_tuples
         with torch.no_grad():
-            parts = compute(flat.detach(), targets, tuples.detach(), kind, tuples.requires_grad)
+            parts = compute(flat, targets, tuples, kind, tuples.requires_grad)
         return _GivenGradients.apply(flat, tuples, *parts)
 
 
@@ -110,7 +110,7 @@ def _(logits, targets, weights, kind, weights_gradient):  # type: ignore[no-unty
 
 def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], kind: str) -> Tensor:
     with torch.no_grad():
-        sums = TupleSums(logits.detach(), targets, kind)
+        sums = TupleSums(logits, targets, kind)
         for chunk in chunks:
             sums.add(_tuples_like(logits, chunk).to(logits.dtype), weights_gradient=False)
         loss, by_logits, _ = sums.finish()
