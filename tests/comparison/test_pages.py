@@ -230,23 +230,23 @@ def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
     mixup = folders[2] / "evaluation.json"
     mixup.write_text(mixup.read_text().replace('"steps": 5', '"steps": 6'))
     comparison = compared(folders)
-    one, none, how = "12.50 (1 of 2 seeds)", "\u2013", "ε = {}, 10 images, {} steps, %"
+    one, none, how = "12.50 (1 of 2 seeds)", "\u2013", "top-1 under pgd of {} steps, ε = {}, 10 images, %"
     expected = [
         ["negative log likelihood", "1.500 \u00b1 0.707", one],
         ["expected calibration error, 15 bins", "0.0125 \u00b1 0.0000", "0.0125 (1 of 2 seeds)"],
         ["alignment (same class)", "0.250 \u00b1 0.000", none],
         ["uniformity (all pairs)", "\u22122.250 \u00b1 0.354", none],
         ["variance within / between classes", "0.500 \u00b1 0.000", none],
-        ["top-1 under pgd, " + how.format("2/255", 5), "50.00 \u00b1 0.00", none],
-        ["top-1 under pgd, " + how.format("0.07", 5), "25.00 \u00b1 0.00", none],
+        [how.format(5, "2/255"), "50.00 \u00b1 0.00", none],
+        [how.format(5, "0.07"), "25.00 \u00b1 0.00", none],
         ["AUROC against textures, 9 images, max softmax, %", "80.00 \u00b1 0.00", "80.00 (1 of 2 seeds)"],
         [
             "AUROC against textures, 9 images, no. 2, max softmax, %",
             "10.00 \u00b1 0.00",
             "10.00 (1 of 2 seeds)",
         ],
-        ["top-1 under pgd, " + how.format("2/255", 6), none, "50.00 (1 of 2 seeds)"],
-        ["top-1 under pgd, " + how.format("0.07", 6), none, "25.00 (1 of 2 seeds)"],
+        [how.format(6, "2/255"), none, "50.00 (1 of 2 seeds)"],
+        [how.format(6, "0.07"), none, "25.00 (1 of 2 seeds)"],
     ]
     page, text = Page(html_of(comparison)), make_markdown(comparison)
     rows = [row[:3] for row in page.rows if row[0] in {line[0] for line in expected}]

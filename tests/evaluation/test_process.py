@@ -48,7 +48,9 @@ def test_all_parts_of_a_trained_run(trained: Path) -> None:
     assert found["consistency"][1]["kl"] == pytest.approx(0, abs=1e-6)
     assert found["embedding"]["class_spread"]["ratio"] < 2
     assert (trained / "plot.png").read_bytes().startswith(b"\x89PNG")
-    assert "Top-1 under attack (360 images, 5 steps)" in done.stdout
+    assert "Top-1 under attack (360 images)" in done.stdout
+    assert "white box, fgsm  " in done.stdout
+    assert "white box, ifgsm of 5 steps  " in done.stdout
     assert done.stderr == ""
 
 

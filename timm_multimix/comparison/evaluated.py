@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from timm_multimix.hub.measures import Evaluation, budget, data_name
+from timm_multimix.hub.measures import Evaluation, attack_name, budget, data_name
 
 from .collect import Arm, Run
 from .statistics import Spread, summarize
@@ -68,10 +68,9 @@ def _numbers(record: Evaluation) -> Iterator[tuple[str, Any]]:
         yield "variance within / between classes", embedding["class_spread"]["ratio"]
     if attacks := record.get("attacks"):
         for method, values in attacks["white_box"].items():
-            steps = "" if method == "fgsm" else f", {attacks['steps']} steps"  # it makes one
-            how = f"{attacks['samples']} images{steps}"
+            name = attack_name(method, attacks["steps"])
             for epsilon, top1 in zip(attacks["epsilons"], values, strict=True):
-                yield f"top-1 under {method}, \u03b5 = {budget(epsilon)}, {how}, %", top1
+                yield f"top-1 under {name}, \u03b5 = {budget(epsilon)}, {attacks['samples']} images, %", top1
     unknown = record.get("ood") or []
     names = [f"{data_name(data)}, {data['samples']} images" for data in unknown]
     for number, (name, data) in enumerate(zip(names, unknown, strict=True)):

@@ -113,16 +113,15 @@ def _embedding(part: dict[str, Any]) -> Table:
 
 def _attacks(part: dict[str, Any]) -> Table:
     budgets = [f"\u03b5 = {budget(value)}" for value in part["epsilons"]]
-    clean = percent(part["clean_top1"])
-    rows = [["white box, " + name, clean, *map(percent, row)] for name, row in part["white_box"].items()]
+    sources = {"white box": part["white_box"]}
     if transfer := part.get("transfer"):
-        rows += [
-            [f"black box from {short_name(transfer['from'])}, {name}", clean, *map(percent, row)]
-            for name, row in transfer["top1"].items()
-        ]
-    return Table(
-        f"Top-1 under attack ({part['samples']} images, {part['steps']} steps)", ["", "clean", *budgets], rows
-    )
+        sources[f"black box from {short_name(transfer['from'])}"] = transfer["top1"]
+    rows = [
+        [f"{source}, {attack_name(method, part['steps'])}", percent(part["clean_top1"]), *map(percent, row)]
+        for source, found in sources.items()
+        for method, row in found.items()
+    ]
+    return Table(f"Top-1 under attack ({part['samples']} images)", ["", "clean", *budgets], rows)
 
 
 def _ood(part: list[dict[str, Any]]) -> Table:
@@ -170,6 +169,11 @@ def percent(value: float | None) -> str:
 def number(value: float | None) -> str:
     """A number; a dash where there is none."""
     return "-" if value is None or value - value != 0 else f"{value:.4f}"
+
+
+def attack_name(method: str, steps: int) -> str:
+    """A method with the number of its steps, where it makes more than one."""
+    return method if method == "fgsm" else f"{method} of {steps} steps"
 
 
 def budget(value: float) -> str:
