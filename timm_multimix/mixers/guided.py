@@ -10,8 +10,9 @@ from .. import functional as F
 from ..errors import UsageError
 from ..functional import Draw
 from .arguments import concentration, count, flag, fraction, one_of
-from .building import as_usage_error, make_mixer, sample_with
-from .mixer import Branches, Context, Mixer, weighted
+from .building import make_mixer, sample_with
+from .guiding import make_guided
+from .mixer import Branches, Mixer, weighted
 from .registry import register_mixer
 
 _SALIENCIES = ("spectral", "gradient")
@@ -29,7 +30,7 @@ def saliencymix(alpha: float = 1.0, per_sample: bool = False, saliency: str = "s
     backward.
     """
     arguments = {"alpha": concentration("alpha", alpha), "per_sample": flag("per_sample", per_sample)}
-    return _guided(F.saliencymix, one_of("saliency", saliency, _SALIENCIES), arguments)
+    return make_guided(F.saliencymix, one_of("saliency", saliency, _SALIENCIES), arguments)
 
 
 @register_mixer
@@ -44,7 +45,7 @@ def attentivemix(top_k: int = 6, grid: int = 7) -> Mixer:
     arguments = {"top_k": count("top_k", top_k), "grid": count("grid", grid)}
     if top_k > grid * grid:
         raise UsageError(f"top_k={top_k} given, allowed is 1 to {grid * grid} for a grid of {grid}")
-    return _guided(F.attentivemix, "features", arguments)
+    return make_guided(F.attentivemix, "features", arguments)
 
 
 @register_mixer
@@ -80,7 +81,7 @@ def puzzlemix(
     }
     if labels < 2:
         raise UsageError(f"labels={labels} given, allowed is an integer of at least 2")
-    return replace(_guided(F.puzzlemix, "gradient", arguments), solver=True)
+    return replace(make_guided(F.puzzlemix, "gradient", arguments), solver=True)
 
 
 @register_mixer
@@ -127,7 +128,7 @@ def co_mixup(
         "resolve": flag("resolve", resolve),
         "grid": count("grid", grid),
     }
-    return replace(_guided(F.co_mixup, "gradient", arguments), solver=True, row_per_example=False)
+    return replace(make_guided(F.co_mixup, "gradient", arguments), solver=True, row_per_example=False)
 
 
 @register_mixer
@@ -182,42 +183,7 @@ def tokenmix(ratio: float = 0.5, min_tokens: int = 14, normalize: bool = False) 
         "min_tokens": count("min_tokens", min_tokens),
         "normalize": flag("normalize", normalize),
     }
-    return _guided(F.tokenmix, "activation", arguments)
-
-
-def _guided(mixing: F.mixing[...], guide: str, arguments: dict[str, Any]) -> Mixer:
-    """A mixer that draws with a function of `functional` by what it makes of a guide."""
-    needs = () if guide == "spectral" else (guide,)
-    return Mixer(mixing.draw.__name__, partial(_sample_by, mixing, guide, arguments), needs=needs)
-
-
-def _sample_by(
-    mixing: F.mixing[...], guide: str, arguments: dict[str, Any], x: Tensor, context: Context
-) -> Draw:
-    with as_usage_error():
-        return mixing.draw(x, _READ[guide](x, context), **arguments, generator=context.generator)
-
-
-def _spectral(x: Tensor, context: Context) -> Tensor:
-    return F.spectral_residual(x)
-
-
-def _gradient(x: Tensor, context: Context) -> Tensor:
-    assert context.gradient is not None
-    return F.gradient_saliency(context.gradient)
-
-
-def _features(x: Tensor, context: Context) -> Tensor:
-    assert context.features is not None
-    return F.feature_attention(context.features)
-
-
-def _activation(x: Tensor, context: Context) -> Tensor:
-    assert context.activation is not None
-    return context.activation
-
-
-_READ = {"spectral": _spectral, "gradient": _gradient, "features": _features, "activation": _activation}
+    return make_guided(F.tokenmix, "activation", arguments)
 
 
 def _attended(area: float, draw: Draw, attention: Tensor) -> Draw:
