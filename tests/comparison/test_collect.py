@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from timm_multimix.comparison.collect import find_baseline, group, read_run, read_runs
-from timm_multimix.comparison.labels import make_labels
+from timm_multimix.comparison.labels import make_labels, shared_options
 from timm_multimix.errors import UsageError
 
 from .runs import make_grid, make_run
@@ -84,6 +84,20 @@ def test_different_options_get_different_labels() -> None:
     groups = [{"mix": "a", "x": 0}, {"mix": "a", "x": None}, {"mix": "a", "x": False, "y": 1}]
     assert len(set(make_labels(groups))) == 3
     assert make_labels([{"mix": "a", "x": 0.0}, {"mix": "a", "x": 0.5}]) == ["a", "a, x 0.5"]
+
+
+def test_options_that_only_shape_one_that_is_off_are_not_told() -> None:
+    off, own = {"distill": 0.0, "distill_teacher": "ema"}, {"distill": 0.5, "distill_teacher": "self"}
+    labels = make_labels(
+        [{"mix": "a", **off}, {"mix": "b", **own}, {"mix": "b", **own, **off, "distill": 0.5}]
+    )
+    assert labels == ["a", "b, distill 0.5, distill-teacher self", "b, distill 0.5, distill-teacher ema"]
+    assert make_labels([{"mix": "a", **off}, {"mix": "a", **own, "distill": 0.0}]) == [
+        "a, distill-teacher ema",
+        "a, distill-teacher self",
+    ]
+    assert shared_options([{"mix": "a", **off}]) == {"mix": "a"}
+    assert shared_options([{"mix": "a", **own}]) == {"mix": "a", **own}
 
 
 def test_two_runs_of_an_arm_and_a_seed_are_refused(tmp_path: Path) -> None:

@@ -9,29 +9,39 @@ OFF: tuple[Any, ...] = (None, False, 0, 0.0, "", "off", [])
 BARE = ("mix", "model")
 """Options whose value says enough without their name."""
 
+SHAPES = {"distill_teacher": "distill", "distill_warmup_epochs": "distill", "label_noise_kind": "label_noise"}
+"""Options that matter only where another one is in use."""
+
 
 def make_labels(groups: Sequence[dict[str, Any]]) -> list[str]:
     """One name for each mapping of options; different mappings get different names."""
-    names = _differing(groups)
-    labels = [_label(options, names, OFF) for options in groups]
+    used = [_in_use(options) for options in groups]
+    names = [name for name in _names(groups) if name == "mix" or _differs(name, used)]
+    labels = [_label(options, names) for options in used]
     if len(set(labels)) < len(labels):
-        labels = [_label(options, names, ()) for options in groups]
+        names = [name for name in _names(groups) if name == "mix" or _differs(name, groups)]
+        labels = [_label({name: options.get(name) for name in names}, names) for options in groups]
     return labels
 
 
-def _differing(groups: Sequence[dict[str, Any]]) -> list[str]:
-    """The mix, and the names of options that are not the same in all groups."""
-    names = dict.fromkeys(["mix", *(name for options in groups for name in options)])
-    return [
-        name
-        for name in names
-        if name == "mix" or any(each.get(name) != groups[0].get(name) for each in groups)
-    ]
+def _in_use(options: dict[str, Any]) -> dict[str, Any]:
+    """Without options that are off, and what shapes only these."""
+    on = {name: value for name, value in options.items() if not _is_in(value, OFF)}
+    return {name: value for name, value in on.items() if SHAPES.get(name, name) in on}
 
 
-def _label(options: dict[str, Any], names: Sequence[str], off: Sequence[Any]) -> str:
-    parts = [_part(name, options.get(name)) for name in names if not _is_in(options.get(name), off)]
-    return ", ".join(parts)
+def _names(groups: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(["mix", *(name for options in groups for name in options)]))
+
+
+def _differs(name: str, groups: Sequence[dict[str, Any]]) -> bool:
+    """Whether an option is not the same in all groups in which there is something for it to shape."""
+    values = [options.get(name) for options in groups if name not in SHAPES or SHAPES[name] in options]
+    return any(value != values[0] for value in values)
+
+
+def _label(options: dict[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(_part(name, options[name]) for name in names if name in options)
 
 
 def _is_in(value: Any, values: Sequence[Any]) -> bool:
@@ -49,9 +59,5 @@ def _part(name: str, value: Any) -> str:
 
 def shared_options(groups: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The options in use that all groups have in common."""
-    first = groups[0]
-    return {
-        name: value
-        for name, value in first.items()
-        if not _is_in(value, OFF) and all(other.get(name) == value for other in groups)
-    }
+    first, *others = [_in_use(options) for options in groups]
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
