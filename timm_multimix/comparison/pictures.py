@@ -1,6 +1,7 @@
 """Curves and bars of a comparison as PNG, for light pages and for dark ones."""
 
 import io
+import textwrap
 from collections.abc import Callable
 from statistics import median
 from typing import Any
@@ -135,7 +136,7 @@ def _title(panel: Any, text: str, theme: Theme) -> None:
 
 
 def _finish_bars(figure: Figure, panel: Any, comparison: Comparison, theme: Theme) -> bytes:
-    panel.set_yticks(range(len(comparison.rows)), [_plain(row.label, 30) for row in comparison.rows])
+    panel.set_yticks(range(len(comparison.rows)), [_wrapped(row.label) for row in comparison.rows])
     panel.set_ylim(len(comparison.rows) - 0.4, -0.6)
     panel.set_axisbelow(True)
     panel.use_sticky_edges = False
@@ -149,6 +150,12 @@ def _plain(text: str, most: int = 60) -> str:
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     short = line if len(line) <= most else line[: most - 1] + "\u2026"
     return " " * short.startswith("_") + short.replace("$", r"\$")
+
+
+def _wrapped(text: str, width: int = 36, lines: int = 3) -> str:
+    """As _plain, in several lines: names of arms often differ in their ends."""
+    parts = textwrap.wrap(text, width, max_lines=lines, placeholder="\u2026", break_on_hyphens=False)
+    return "\n".join(_plain(part, width) for part in parts)
 
 
 def _png(figure: Figure) -> bytes:
