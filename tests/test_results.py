@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -22,9 +23,14 @@ def cells(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows]
 
 
+@cache
+def read_record(name: str) -> dict[str, Any]:
+    return json.loads((ROOT / "docs/results" / name / "comparison.json").read_text())
+
+
 def read_rows(name: str) -> dict[str, dict[str, Any]]:
     """The rows of a record by their labels, tuples of four by their name; all have three seeds."""
-    record = json.loads((ROOT / "docs/results" / name / "comparison.json").read_text())
+    record = read_record(name)
     assert all(row["seeds"] == [0, 1, 2] for row in record["rows"])
     return {SHORT.get(row["label"], row["label"]): row for row in record["rows"]}
 
@@ -43,8 +49,8 @@ def memorised(names: tuple[str, ...], label: str) -> list[str]:
     """An arm in the first record that has it: test accuracy with its deviation, and wrong labels learnt."""
     for name in names:
         if row := read_rows(name).get(label):
-            runs = json.loads((ROOT / "docs/results" / name / "comparison.json").read_text())["runs"]
-            learnt = fmean(run["memorised"]["noisy_top1"] for run in runs if run["arm"] == label)
+            runs = [run for run in read_record(name)["runs"] if run["arm"] == label]
+            learnt = fmean(run["memorised"]["noisy_top1"] for run in runs)
             return [f"{row['last']['mean']:.1f}, {row['last']['deviation']:.1f}", f"{learnt:.1f}"]
     return ["\u2013", "\u2013"]
 
