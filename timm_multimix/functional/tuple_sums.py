@@ -1,7 +1,7 @@
 """The sums over tuples that a loss of mixed logits is made of, chunk by chunk in memory of one block."""
 
 import math
-from functools import cached_property, reduce
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class TupleSums:
         self.unit = math.log(2) if kind == "softmax" else 1.0
         self.logits = logits.log_softmax(-1).div_(self.unit) if kind == "softmax" else logits
         self.residual = logits.new_empty(r, b, c)
-        self.values: list[Tensor] = []
+        self.value: Tensor | None = None
         budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
         self.budget = budget // 2 if self.by_chunks else budget
         self.rows = max(_SMALLEST_CHUNK, self.budget // c)
@@ -72,7 +72,7 @@ class TupleSums:
         squash = self._softmax if self.kind == "softmax" else self._sigmoid
         factors = squash(mixed, predicted, weights, positions).neg_()
         if self.by_chunks:
-            self.values.append(_dot(mixed, predicted.mul_(factors)))
+            self._add_value(_dot(mixed, predicted.mul_(factors)))
             self._add_targets(predicted, weights, positions)
         else:  # the weights are fewer than the mixed logits
             weights = weights * factors
@@ -93,14 +93,17 @@ class TupleSums:
         highest = mixed.amax(-1, keepdim=True)
         total = torch.exp2(mixed.sub_(highest), out=predicted).sum(-1, keepdim=True)
         log_total = total.log2()
-        self.values.append(_dot(mass, log_total if self.by_chunks else log_total.add_(highest)))
+        self._add_value(_dot(mass, log_total if self.by_chunks else log_total.add_(highest)))
         return mass.div_(total)
 
     def _sigmoid(self, mixed: Tensor, predicted: Tensor, weights: Tensor, positions: slice) -> Tensor:
         """Fills in P; adds softplus(mixed) to the value."""
-        self.values.append(torch.nn.functional.softplus(mixed).sum())
+        self._add_value(torch.nn.functional.softplus(mixed).sum())
         torch.sigmoid(mixed, out=predicted)
         return mixed.new_ones(())
+
+    def _add_value(self, value: Tensor) -> None:
+        self.value = value if self.value is None else self.value.add_(value)
 
     def _add_targets(self, predicted: Tensor, weights: Tensor, positions: slice) -> None:
         """Adds W T to predicted [r, k, c]."""
@@ -137,7 +140,8 @@ class TupleSums:
                 return _dot(difference, gradient) * scale, gradient.mul_(2 * scale), scale
             by_targets = (self.second_moment @ self.targets).expand_as(self.logits)
             self.residual += by_targets
-        value = reduce(torch.add, self.values).sub_(_dot(self.logits, by_targets))
+        assert self.value is not None
+        value = self.value.sub_(_dot(self.logits, by_targets))
         return value.mul_(self.unit * scale), self.residual.mul_(-scale), scale
 
 
