@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
@@ -65,6 +65,8 @@ def test_a_hand_made_model() -> None:
 def test_calibration_error_as_torchmetrics_has_it(count: int, classes: int, seed: int, scale: float) -> None:
     metrics = pytest.importorskip("torchmetrics.functional.classification")
     logits, labels = sample(count, classes, seed, scale)
+    places = logits.double().softmax(1).amax(1) * 15
+    assume(((places - places.round()).abs() > 1e-5).all())  # its ends of bins are in single precision
     expected = metrics.multiclass_calibration_error(logits.double().softmax(1), labels, classes, n_bins=15)
     assert calibration_error(logits, labels) == pytest.approx(expected.item(), abs=1e-6)
 
