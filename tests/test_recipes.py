@@ -13,13 +13,13 @@ import pytest
 import timm
 import yaml
 from datasets import ClassLabel, Dataset, Features, Image, Value
+from timm_multimix.options.checks import fill_defaults
 
 import timm_multimix.models  # noqa: F401
 from tests.train.helpers import launch
 from timm_multimix.data import load_splits
 from timm_multimix.mixers import create_mixer
 from timm_multimix.options import parse_train_options
-from timm_multimix.options.checks import fill_defaults
 from timm_multimix.options.config import options_to_dict
 from timm_multimix.train.parts import check_names
 

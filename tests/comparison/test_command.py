@@ -67,7 +67,7 @@ def test_pages_are_replaced_by_newer_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["--output", "out"], "nothing to compare; give folders of finished runs, or --mix SPEC"),
+        (["--output", "out"], "nothing to compare; give directories of finished runs, or --mix SPEC"),
         (["--output", "out", "--seeds", "2", "--", "--lr", "0.1"], "nothing to compare"),
         (["--mix", "none"], "give --output DIR"),
         (["nowhere"], "give --output DIR"),

@@ -1,7 +1,7 @@
 """Models as functions of pixels, from wherever they are."""
 
-from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -14,20 +14,24 @@ from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.errors import UsageError
 from timm_multimix.evaluation.classifier import Classifier, load_classifier
 from timm_multimix.evaluation.pictures import Pictures
+from timm_multimix.options.declaration import declared
+from timm_multimix.options.model import InputOptions
+from timm_multimix.options.shared import LoadingOptions
 
-OPTIONS = {"pretrained": False, "model_kwargs": {}, "img_size": None, "interpolation": None, "crop_pct": None}
-OPTIONS |= {"seed": 0, "skip_broken": False, "workers": 0, "batch_size": 4, "pin_mem": False}
+LOADING = LoadingOptions(batch_size=4, workers=0)
 
 
-def load(name: object, classes: int = 3, **changes: object) -> Classifier:
-    return load_classifier(Namespace(**(OPTIONS | {"model": str(name)} | changes)), lambda: classes)
+def load(name: object, classes: int = 3, **changes: Any) -> Classifier:
+    """A classifier; what is no argument of `load_classifier` is the model's or of the input."""
+    inputs = {name: changes.pop(name) for name in declared(InputOptions).keys() & changes.keys()}
+    return load_classifier(str(name), lambda: classes, input=InputOptions(**inputs), **changes)
 
 
 def test_logits_are_those_of_the_usual_preprocessing_to_the_bit(colours: Path) -> None:
     classifier = load("test_resnet", img_size=40)
     assert isinstance(classifier.model, torch.nn.Module)
     source = load_split(str(colours)).source
-    pictures = Pictures(source, classifier, Namespace(**OPTIONS))
+    pictures = Pictures(source, classifier, LOADING)
     pixels, labels = (torch.cat(parts) for parts in zip(*pictures.batches(), strict=True))
     usual = ImageDataset(source, create_evaluation_transform(classifier.data_config))
     images = torch.stack([usual[SampleKey(index)][0] for index in range(15)])
@@ -42,7 +46,7 @@ def test_logits_are_those_of_the_usual_preprocessing_to_the_bit(colours: Path) -
     ["test_resnet", "test_vit", "test_convnext", "test_efficientnet", "deit_tiny_distilled_patch16_224"],
 )
 def test_the_embedding_is_what_the_classifier_reads(name: str) -> None:
-    classifier = load(name, drop_rate=0.5)
+    classifier = load(name, model_kwargs={"drop_rate": 0.5})
     pixels = torch.rand(2, *classifier.data_config["input_size"])
     with torch.no_grad():
         logits, embedding = classifier.embed(pixels)

@@ -187,11 +187,11 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run} {data} --epsilons 0.1": "--epsilons has no effect without --attacks",
         f"{run} {data} --transfer-from test_resnet": "--transfer-from has no effect without --attacks",
         f"{run} {data} --attacks --transfer-from test_resnt": "unknown model 'test_resnt'",
-        f"{run} {data} --attacks --transfer-from local-dir:{tmp_path}/four": "3x32x32 pictures of 4 classes",
+        f"{run} {data} --attacks --transfer-from local-dir:{tmp_path}/four": "3x32x32 images of 4 classes",
         f"{run} {data} --consistency multimix": "allowed is 'input'",
         f"{run} {data} --consistency nonsense": "unknown mixer 'nonsense'",
         f"{run} {data} --embedding-plot out.txt": "ends in .png",
-        f"{run} {data} --embedding-plot {tmp_path}/nowhere/out.png": "a folder that exists",
+        f"{run} {data} --embedding-plot {tmp_path}/nowhere/out.png": "a directory that exists",
         f"{run} {data} --output {tmp_path}": "cannot write",
         f"{run} {data} --device nothing": "--device nothing: not here",
         f"{run} {data} --batch-size 0": "expected a whole number >= 1",
@@ -239,10 +239,11 @@ def test_several_processes_are_refused(
 
 def test_options_have_their_defaults() -> None:
     options = parse_evaluation_options(["net", "--attacks", "pgd", "pgd", "fgsm"])
-    assert options.epsilons == [1 / 255, 2 / 255, 4 / 255, 8 / 255]
-    assert (options.attacks, options.attack_steps, options.device) == (["pgd", "fgsm"], 10, "auto")
-    assert parse_evaluation_options(["net", "--attacks"]).attacks == ["fgsm", "ifgsm", "pgd"]
-    assert parse_evaluation_options(["net"]).attacks is None
+    measures = options.measures
+    assert measures.epsilons == (1 / 255, 2 / 255, 4 / 255, 8 / 255)
+    assert (measures.attacks, measures.attack_steps, options.report.device) == (("pgd", "fgsm"), 10, "auto")
+    assert parse_evaluation_options(["net", "--attacks"]).measures.attacks == ("fgsm", "ifgsm", "pgd")
+    assert parse_evaluation_options(["net"]).measures.attacks is None
 
 
 def test_an_evaluation_goes_into_the_card(

@@ -1,7 +1,6 @@
 """Corruptions against other libraries, and their randomness, which belongs to the picture."""
 
 import io
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from timm_multimix.evaluation.corruptions import (
     jpeg,
 )
 from timm_multimix.evaluation.pictures import Pictures
+from timm_multimix.options.shared import LoadingOptions
 
 
 def picture(seed: int = 0, channels: int = 3, side: int = 32) -> torch.Tensor:
@@ -104,13 +104,12 @@ def test_what_is_not_there_is_an_error(kind: str, strength: int) -> None:
         corrupt(picture(), kind, strength)
 
 
-def read(colours: Path, **changes: object) -> torch.Tensor:
+def read(colours: Path, seed: int = 3, **changes: int) -> torch.Tensor:
     config = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "input_size": (3, 16, 16)}
     config |= {"crop_pct": 1.0, "crop_mode": "center", "interpolation": "bilinear"}
     classifier = Classifier(nn.Identity(), config, None)
-    settings = {"seed": 3, "skip_broken": False, "workers": 0, "batch_size": 4, "pin_memory": False}
-    options = Namespace(**(settings | {"pin_mem": False} | changes))
-    pictures = Pictures(load_split(str(colours)).source, classifier, options)
+    loading = LoadingOptions(batch_size=4, workers=0).but(**changes)
+    pictures = Pictures(load_split(str(colours)).source, classifier, loading, seed=seed)
     return torch.cat([pixels for pixels, _ in pictures.batches(corruption=Corrupt("noise", 2))])
 
 

@@ -1,6 +1,5 @@
 """Every picture once, and labels by the model's own numbers."""
 
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from timm_multimix.data.sources import ArraySource
 from timm_multimix.errors import UsageError
 from timm_multimix.evaluation.classifier import Classifier
 from timm_multimix.evaluation.pictures import Pictures, match_classes
+from timm_multimix.options.shared import LoadingOptions
 
 CONFIG = {
     "mean": (0.5,) * 3,
@@ -23,10 +23,10 @@ CONFIG = {
 }
 
 
-def open_pictures(colours: Path, **changes: object) -> Pictures:
-    settings = {"seed": 0, "skip_broken": False, "workers": 0, "batch_size": 4, "pin_mem": False}
+def open_pictures(colours: Path, skip_broken: bool = False, **changes: int) -> Pictures:
     classifier = Classifier(torch.nn.Identity(), CONFIG, None)
-    return Pictures(load_split(str(colours)).source, classifier, Namespace(**(settings | changes)))
+    loading = LoadingOptions(batch_size=4, workers=0).but(**changes)
+    return Pictures(load_split(str(colours)).source, classifier, loading, skip_broken=skip_broken)
 
 
 @pytest.mark.parametrize("changes", [{}, {"batch_size": 15}, {"batch_size": 100}, {"workers": 2}])

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timm_multimix.errors import UsageError
-from timm_multimix.options import build_parser, parse_train_options
+from timm_multimix.options import TrainOptions, parse_train_options
+from timm_multimix.options.declaration import declared
 
 from .effort import tries, value_or_refusal
 from .texts import hostile, spoiled
@@ -68,7 +69,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(hostile() | st.integers(), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = st.sampled_from([action.dest for action in build_parser().options()])
+KEYS = st.sampled_from([*declared(TrainOptions), "mixup", "cutmix"])
 
 
 @tries("config texts")

@@ -9,11 +9,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timm_multimix.options import build_parser, options_to_yaml, parse_train_options
-from timm_multimix.options.comparison import build_comparison_parser, parse_comparison_options
-from timm_multimix.options.evaluation import build_evaluation_parser, parse_evaluation_options
-from timm_multimix.options.prediction import build_prediction_parser, parse_prediction_options
-from timm_multimix.options.preview import build_preview_parser, parse_preview_options
+from timm_multimix.options import TrainOptions, options_to_yaml, parse_train_options
+from timm_multimix.options.arguments import Parser
+from timm_multimix.options.comparison import CompareOptions, parse_comparison_options
+from timm_multimix.options.evaluation import EvaluateOptions, parse_evaluation_options
+from timm_multimix.options.prediction import PredictOptions, parse_prediction_options
+from timm_multimix.options.preview import PreviewOptions, parse_preview_options
 
 from .effort import tries, value_or_refusal
 from .texts import hostile, spoiled
@@ -21,10 +22,10 @@ from .texts import hostile, spoiled
 ORDINARY = ["0.5", "3", "0", "-1", "mixup", "ema", "norm", "x=1", "a=(1, 2)", "auto", "picture.png", "digits"]
 
 OTHERS: list[tuple[Callable[[list[str]], Any], argparse.ArgumentParser]] = [
-    (parse_comparison_options, build_comparison_parser()),
-    (parse_evaluation_options, build_evaluation_parser()),
-    (parse_prediction_options, build_prediction_parser()),
-    (parse_preview_options, build_preview_parser()),
+    (parse_comparison_options, Parser(CompareOptions)),
+    (parse_evaluation_options, Parser(EvaluateOptions)),
+    (parse_prediction_options, Parser(PredictOptions)),
+    (parse_preview_options, Parser(PreviewOptions)),
 ]
 
 
@@ -49,7 +50,7 @@ def parse(how: Callable[[list[str]], Any], argv: list[str]) -> Any:
 
 
 @tries("training options")
-@given(lines(build_parser()))
+@given(lines(Parser(TrainOptions)))
 def test_training(argv: list[str]) -> None:
     options = parse(parse_train_options, argv)
     if options is not None:
@@ -59,7 +60,7 @@ def test_training(argv: list[str]) -> None:
 def test_an_argument_that_is_nested_too_deeply_is_a_text() -> None:
     for deep in ("(" * 5000, "-" * 200_000 + "1", "[" * 90 + "{[]: 1}" + "]" * 90):
         options = parse(parse_train_options, [f"--model-kwargs=a={deep}"])
-        assert options.model_kwargs == {"a": deep}
+        assert options.network.model_kwargs == {"a": deep}
 
 
 @tries("options of other commands")

@@ -39,8 +39,9 @@ def test_a_panel_for_each_mixer_of_a_spec(tmp_path) -> None:
 def panels_of(*argv: str, folder: Path) -> list[Panel]:
     """What `preview` would draw."""
     options = parse_preview_options([*argv, "--out", str(folder / "x.png"), "--img-size", "16"])
-    branches = create_mixer(options.mix).branches
-    return make_panels(branches, load_examples(options), options.examples, options.seed)
+    examples = load_examples(options.data, options.network, options.file.seed)
+    branches = create_mixer(options.file.mix).branches
+    return make_panels(branches, examples, options.file.examples, options.file.seed)
 
 
 def test_what_is_in_the_picture(tmp_path) -> None:
@@ -75,7 +76,8 @@ def test_examples_of_class_folders_with_a_model_of_other_order(tmp_path) -> None
     make_model(tmp_path / "model", ["shade2", "shade0", "shade1"])
     words = ["--mix", "puzzlemix", "--out", str(tmp_path / "x.png"), "-b", "5", "--examples", "1"]
     words += ["--dataset", str(tmp_path / "data"), "--model", f"local-dir:{tmp_path}/model"]
-    examples = load_examples(parse_preview_options(words))
+    options = parse_preview_options(words)
+    examples = load_examples(options.data, options.network, options.file.seed)
     assert examples.class_names == ["shade0", "shade1", "shade2"]
     assert examples.model_labels is not None
     assert [(1, 2, 0)[label] for label in examples.labels] == examples.model_labels.tolist()
@@ -112,7 +114,7 @@ def test_names_are_short_and_no_formulas() -> None:
         (["--mix", "mixpu"], "unknown mixer 'mixpu' (did you mean"),
         (["--mix", "mixup", "--dataset", "no/where"], "dataset 'no/where'"),
         (["--mix", "mixup", "--out", "x.txt"], "expected a file that ends in .png, .svg, .pdf, got 'x.txt'"),
-        (["--mix", "mixup", "--out", "nowhere/x.png"], "a file in a folder that exists is expected"),
+        (["--mix", "mixup", "--out", "nowhere/x.png"], "a file in a directory that exists is expected"),
         (["--mix", "mixup", "--out", "there.png"], "there.png exists; give --overwrite"),
         (["--mix", "none | puzzlemix"], "puzzlemix draws by what a model computes; give one with --model"),
         (["--mix", "dense_multimix"], "dense_multimix draws by what a model computes"),
@@ -121,7 +123,7 @@ def test_names_are_short_and_no_formulas() -> None:
         (["--mix", "puzzlemix", "--model", "nonsense"], "unknown model 'nonsense'"),
         (["--mix", "mixup", "--pretrained"], "--pretrained has no effect without --model"),
         (["--mix", "mixup", "-b", "1"], "--batch-size: expected a whole number from 2 to 1024"),
-        ([], "required: --mix"),
+        ([], "preview needs --mix; give --mix SPEC"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(argv, words, tmp_path, monkeypatch, capsys) -> None:

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..options.parser import Parser
-from ..options.values import Switch
+from ..options.listing import ListOptions
+from ..options.parser import parse
 
 if TYPE_CHECKING:
     from ..mixers.cards import Card
@@ -17,7 +17,7 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError if none does.
     """
-    options = build_listing_parser().parse_args(argv)
+    options = parse(ListOptions, argv)
     from ..mixers.cards import read_cards
     from ..mixers.registry import list_mixers
 
@@ -31,20 +31,6 @@ def main(argv: list[str]) -> int:
     else:
         print(show_table(cards))
     return 0
-
-
-def build_listing_parser() -> Parser:
-    """The options of `list`."""
-    parser = Parser(
-        prog="timm-multimix list",
-        description="List the mixers of --mix: name, place, what a step costs beside an ordinary one, "
-        "description, paper. With the name of one, its card.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("pattern", nargs="?", default="*", metavar="NAME", help="a name or a glob pattern (default: all)")
-    add("--json", "--no-json", action=Switch, default=False, help="print JSON (default: text)")
-    return parser
 
 
 def show_table(cards: "list[Card]") -> str:

@@ -12,5 +12,5 @@ def main(argv: list[str]) -> int:
     from ..preview.run import run
 
     run(options)
-    print(options.out)
+    print(options.file.out)
     return 0

@@ -1,13 +1,11 @@
 """`timm-multimix push`: publish a finished run, or finish what its training could not upload."""
 
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 from ..errors import UsageError
-from ..options.parser import Parser
-from ..options.publishing import license_id
-from ..options.shared import add_log_level
+from ..options.parser import parse
+from ..options.publishing import PushOptions
 
 
 def main(argv: list[str]) -> int:
@@ -15,24 +13,7 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError for a run that is not finished, and where the Hub does not take it.
     """
-    parser = Parser(
-        prog="timm-multimix push",
-        description="Publish a finished run on the Hub; the token is HF_TOKEN or that of `hf auth login`.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("run", metavar="RUN", type=Path, help="folder of the run")
-    add("repo_id", metavar="USER/NAME", help="the repository, made if it is not there")
-    add("--private", action="store_true", help="make a new repository private (default: public)")
-    add(
-        "--license",
-        type=license_id,
-        help="licence of the weights, kept in the run (default: the run's, if any)",
-    )
-    add("--tag-epoch", action="store_true", help="tag the commit epoch-N (default: not)")
-    add("--dry-run", metavar="DIR", type=Path, help="write the files to a new folder and push nothing")
-    add_log_level(add)
-    options = parser.parse_args(argv)
+    options = parse(PushOptions, argv)
     from huggingface_hub.utils import disable_progress_bars
 
     from ..hub.record import read_run
@@ -45,13 +26,13 @@ def main(argv: list[str]) -> int:
     check_repo_id(options.repo_id)
     read_run(options.run)
     if options.dry_run:
-        write_files(options)
+        write_files(options, options.dry_run)
     else:
         push(options)
     return 0
 
 
-def push(options: Namespace) -> None:
+def push(options: PushOptions) -> None:
     """Publish the run."""
     from ..hub.publish import publish_run, set_license
     from ..hub.target import open_repo
@@ -63,15 +44,15 @@ def push(options: Namespace) -> None:
     print(f"{options.repo_id} holds {options.run}, commit {commit}")
 
 
-def write_files(options: Namespace) -> None:
-    """Write what would be published."""
+def write_files(options: PushOptions, directory: Path) -> None:
+    """Write what would be published to a new directory."""
     from ..hub.publish import set_license, stage_result
     from ..hub.stage import make_readme
 
-    if options.dry_run.exists():
-        raise UsageError(f"--dry-run {options.dry_run} exists; choose a new folder")
+    if directory.exists():
+        raise UsageError(f"--dry-run {directory} exists; choose a new directory")
     if options.license:
         set_license(options.run, options.license)
-    folder = stage_result(options.run, options.dry_run)
+    folder = stage_result(options.run, directory)
     (folder / "README.md").write_bytes(make_readme(folder, options.repo_id))
     print(f"{folder} holds what {options.repo_id} would")

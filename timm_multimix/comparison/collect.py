@@ -12,10 +12,9 @@ from typing import Any
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.measures import Evaluation, read_evaluation
 from timm_multimix.hub.privacy import last_part
-from timm_multimix.options import parse_train_options
-from timm_multimix.options.checks import NEEDS
-from timm_multimix.options.config import options_to_dict
-from timm_multimix.train.place import FREE
+from timm_multimix.options import TrainOptions, options_to_dict, parse_train_options
+from timm_multimix.options.declaration import declared
+from timm_multimix.options.relations import is_idle
 
 from .labels import make_labels
 
@@ -92,17 +91,17 @@ def read_run(folder: Path) -> Run:
 
 def read_options(folder: Path) -> dict[str, Any]:
     """The options of a run that bear on its result; idle ones, and unknown ones at their default."""
-    options = options_to_dict(parse_train_options(["--config", str(folder / "config.yaml")]))
-    defaults = default_options()
-    idle = [name for name, needed in NEEDS.items() if not any(options.get(other) for other in needed)]
-    options |= {name: defaults[name] for name in idle if name in options and name in defaults}
-    return {name: value for name, value in options.items() if name not in FREE | {"seed"}}
+    parsed = parse_train_options(["--config", str(folder / "config.yaml")])
+    options, defaults = options_to_dict(parsed, result_only=True), default_options()
+    del options["seed"]
+    idle = {name for name in options if is_idle(declared(TrainOptions)[name], options)}
+    return options | {name: defaults[name] for name in idle & defaults.keys()}
 
 
 @cache
 def default_options() -> dict[str, Any]:
     """All options of train as they are unless told; not to be changed."""
-    return options_to_dict(parse_train_options([]))
+    return options_to_dict(TrainOptions())
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:

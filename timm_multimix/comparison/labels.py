@@ -3,14 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-OFF: tuple[Any, ...] = (None, False, 0, 0.0, "", "off", [])
-"""Values that need not be told: the option is not in use."""
-
-BARE = ("mix", "model")
-"""Options whose value says enough without their name."""
-
-SHAPES = {"distill_teacher": "distill", "distill_warmup_epochs": "distill", "label_noise_kind": "label_noise"}
-"""Options that matter only where another one is in use."""
+from timm_multimix.options import TrainOptions
+from timm_multimix.options.declaration import declared, in_use
 
 
 def make_labels(groups: Sequence[dict[str, Any]]) -> list[str]:
@@ -25,9 +19,16 @@ def make_labels(groups: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _in_use(options: dict[str, Any]) -> dict[str, Any]:
-    """Without options that are off, and what shapes only these."""
-    on = {name: value for name, value in options.items() if not _is_in(value, OFF)}
-    return {name: value for name, value in on.items() if SHAPES.get(name, name) in on}
+    """Without options that are off, and those that need one of these."""
+    on = {name: value for name, value in options.items() if in_use(value)}
+    return {name: value for name, value in on.items() if _matters(name, on)}
+
+
+def _matters(name: str, options: dict[str, Any]) -> bool:
+    """Whether an option needs no other one, or one that is there."""
+    known = declared(TrainOptions)
+    needs = known[name].facts.needs if name in known else ()
+    return not needs or any(other in options for other in needs)
 
 
 def _names(groups: Sequence[dict[str, Any]]) -> list[str]:
@@ -35,8 +36,8 @@ def _names(groups: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _differs(name: str, groups: Sequence[dict[str, Any]]) -> bool:
-    """Whether an option is not the same in all groups in which there is something for it to shape."""
-    values = [options.get(name) for options in groups if name not in SHAPES or SHAPES[name] in options]
+    """Whether an option is not the same in all groups in which it matters."""
+    values = [options.get(name) for options in groups if _matters(name, options)]
     return any(value != values[0] for value in values)
 
 
@@ -44,12 +45,9 @@ def _label(options: dict[str, Any], names: Sequence[str]) -> str:
     return ", ".join(_part(name, options[name]) for name in names if name in options)
 
 
-def _is_in(value: Any, values: Sequence[Any]) -> bool:
-    return any(value == other for other in values)
-
-
 def _part(name: str, value: Any) -> str:
-    if name in BARE:
+    known = declared(TrainOptions)
+    if name in known and known[name].facts.bare:
         return str(value)
     told = name.replace("_", "-")
     if value is True:

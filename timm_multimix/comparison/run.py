@@ -2,12 +2,12 @@
 
 import shlex
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.privacy import public_text
+from timm_multimix.options.comparison import CompareOptions
 
 from .collect import Arm, find_baseline, group, read_runs
 from .processes import Forward, train
@@ -17,7 +17,7 @@ from .wording import verdict, with_deviation
 from .write import check_output, write_comparison
 
 
-def run(options: Namespace, argv: Sequence[str]) -> int:
+def run(options: CompareOptions, argv: Sequence[str]) -> int:
     """Compare as the options say; gives the exit status, 2 if a run failed.
 
     Raises:
@@ -35,7 +35,7 @@ def run(options: Namespace, argv: Sequence[str]) -> int:
     return train_all(options, plan(options), command)
 
 
-def train_all(options: Namespace, trials: Sequence[Trial], command: str) -> int:
+def train_all(options: CompareOptions, trials: Sequence[Trial], command: str) -> int:
     """Train what is not finished, and write the pages after every seed."""
     failures: dict[str, str] = {}
     group_finished(trials)
@@ -62,7 +62,7 @@ def train_all(options: Namespace, trials: Sequence[Trial], command: str) -> int:
 
 
 def collect(
-    options: Namespace, trials: Sequence[Trial], failures: dict[str, str], command: str
+    options: CompareOptions, trials: Sequence[Trial], failures: dict[str, str], command: str
 ) -> Comparison | None:
     """Compare the trials that are finished, and write it down; None if there are none."""
     arms = group_finished(trials)
@@ -97,7 +97,7 @@ def _short(line: str) -> str:
     return public_text(line.removeprefix("error: ")) or "not trained"
 
 
-def choose_baseline(options: Namespace, arms: Sequence[Arm]) -> Arm:
+def choose_baseline(options: CompareOptions, arms: Sequence[Arm]) -> Arm:
     """The arm of --baseline, else the first; while that has no finished run, the first that has one."""
     home: Path = options.output / folder_name(options.baseline or options.arms[0][0])
     found = [arm for arm in arms if any(run.folder.parent == home for run in arm.runs.values())]

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import re
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from timm_multimix.errors import UsageError
-from timm_multimix.options import parse_train_options
-from timm_multimix.options.config import options_to_dict
+from timm_multimix.options import TrainOptions, options_to_dict, parse_train_options
+from timm_multimix.options.comparison import CompareOptions
 from timm_multimix.train.parts import check_names
 from timm_multimix.train.place import find_place
 
@@ -37,7 +36,7 @@ class Trial:
         return f"{self.arm}, seed {self.seed}"
 
 
-def plan(options: Namespace) -> list[Trial]:
+def plan(options: CompareOptions) -> list[Trial]:
     """All trials, in the order in which they are to run, so that a part of a comparison is paired.
 
     Raises: UsageError for options that cannot work, arms that are the same, and folders that hold other runs.
@@ -56,20 +55,20 @@ def plan(options: Namespace) -> list[Trial]:
     return trials
 
 
-def make_trial(options: Namespace, name: str, words: Sequence[str], seed: int) -> Trial:
+def make_trial(options: CompareOptions, name: str, words: Sequence[str], seed: int) -> Trial:
     """The trial of an arm and a seed."""
     folder = options.output / folder_name(name) / f"seed{seed}"
     own = ["--seed", str(seed), "--output", str(folder), "--resume", "auto"]
     return Trial(name, seed, folder, [*options.training, *words, *own])
 
 
-def check_arm(trial: Trial, parsed: Namespace, seen: dict[str, str]) -> None:
+def check_arm(trial: Trial, parsed: TrainOptions, seen: dict[str, str]) -> None:
     """Look up an arm's names; `seen` maps the options of arms to their names.
 
     Raises: UsageError for unknown names, for an arm like another, and for one that would be published.
     """
     check_names(parsed)
-    if parsed.push_to_hub:
+    if parsed.hub.push_to_hub:
         raise UsageError("--push-to-hub cannot be used in a comparison; push the run that you choose")
     told = options_to_dict(parsed)
     told["seed"] = None

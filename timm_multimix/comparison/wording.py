@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from timm_multimix.options import TrainOptions
+from timm_multimix.options.relations import names_of
+
 from .collect import Arm, default_options
 from .evaluated import summarize_evaluated
 from .memorised import COLUMNS, summarize_memorised
@@ -25,9 +28,6 @@ HEADER = (
 RUN_HEADER = ("arm", "seed", "top-1 last epoch, %", "top-1 best epoch, %", "best epoch", "images/s", "run")
 
 MEMORISED_HEADER = ("arm", *COLUMNS.values())
-
-ASKED = ("model", "dataset", "epochs", "batch_size", "opt", "lr", "momentum", "weight_decay", "sched", "mix")
-"""Options that are told whatever their value."""
 
 NONE = "\u2013"
 
@@ -145,11 +145,11 @@ def subtitle(comparison: Comparison) -> str:
 
 def key_facts(comparison: Comparison) -> list[tuple[str, str]]:
     """What a reader asks for first of the options that all runs share, and those that are not train's own."""
-    usual = default_options()
+    usual, asked = default_options(), names_of(TrainOptions, headline=True)
     return [
         (f"--{name.replace('_', '-')}", _told(value))
         for name, value in comparison.shared.items()
-        if name in ASKED or value != usual.get(name)
+        if name in asked or value != usual.get(name)
     ]
 
 

@@ -1,7 +1,6 @@
 """A model to evaluate: a run's, a folder's, the Hub's or timm's, as a function of pixels in [0, 1]."""
 
-from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.load import check_pretrained
 from timm_multimix.hub.record import read_run
+from timm_multimix.options.model import InputOptions
 from timm_multimix.sites.student import as_logits
 from timm_multimix.train.finetune import head_modules
 from timm_multimix.train.model import attempt, check_model_name, resolve_data_config
@@ -80,45 +80,47 @@ def run_folder(name: str) -> Path | None:
     return folder
 
 
-def load_classifier(options: Namespace, count_classes: Callable[[], int]) -> Classifier:
-    """The model of the options. A run's, a folder's and the Hub's models always come with their weights.
+def load_classifier(
+    model: str,
+    count_classes: Callable[[], int],
+    *,
+    pretrained: bool = False,
+    model_kwargs: Mapping[str, Any] | None = None,
+    input: InputOptions | None = None,
+    seed: int = 0,
+) -> Classifier:
+    """Load a model to evaluate.
 
-    count_classes: for a model of timm's without weights, which gets a classifier of this many classes.
+    Args:
+        model: a run's directory or a model's name, as `evaluate` takes it.
+        count_classes: gives the size of the classifier of a timm model without weights.
+        pretrained: whether a timm model has its published weights; the models of runs, directories and the
+            Hub always come with theirs.
+        model_kwargs: further arguments of the model.
+        input: what of the input differs from the model's own.
+        seed: of random weights.
 
     Raises:
         UsageError: there is no such model or it cannot be loaded.
     """
-    run = run_folder(options.model)
-    name = f"local-dir:{run}/model" if run else options.model
+    run, input = run_folder(model), input or InputOptions()
+    name = f"local-dir:{run}/model" if run else model
     check_model_name(name)
-    pretrained = options.pretrained or name.startswith(("local-dir:", "hf-hub:"))
+    pretrained = pretrained or name.startswith(("local-dir:", "hf-hub:"))
     if pretrained:
         attempt(f"model {name}", lambda: check_pretrained(name))
-    wanted = {"img_size": options.img_size}
-    torch.manual_seed(options.seed)
+    wanted = {"img_size": input.img_size}
+    torch.manual_seed(seed)
 
     def create() -> Any:
-        arguments = timm.models.resolve_model_input_args(name, wanted, **options.model_kwargs)
+        arguments = timm.models.resolve_model_input_args(name, wanted, **(model_kwargs or {}))
         return timm.create_model(
             pretrained=pretrained, num_classes=None if pretrained else count_classes(), **arguments
         )
 
-    model: nn.Module = attempt(f"model {name}", create)
-    names: Any = getattr(model, "pretrained_cfg", {}).get("label_names") if pretrained else None
-    data_config = resolve_data_config(Namespace(**(INPUT | vars(options))), model)
-    classifier = Classifier(model, data_config, [str(label) for label in names] if names else None)
+    network: nn.Module = attempt(f"model {name}", create)
+    names: Any = getattr(network, "pretrained_cfg", {}).get("label_names") if pretrained else None
+    data_config = resolve_data_config(model, input, network)
+    classifier = Classifier(network, data_config, [str(label) for label in names] if names else None)
     attempt(f"input of {name}", lambda: classifier(torch.zeros(1, *data_config["input_size"])))
     return classifier
-
-
-INPUT = dict.fromkeys(("img_size", "in_chans", "mean", "std", "crop_pct", "interpolation"))
-"""What the options may say about the input, as `resolve_data_config` reads it."""
-
-
-def check_same_input(first: Classifier, others: Iterable[Classifier]) -> None:
-    """Raises: UsageError if classifiers take pictures of different sizes."""
-    expected = tuple(first.data_config["input_size"])
-    for other in others:
-        given = tuple(other.data_config["input_size"])
-        if given != expected:
-            raise UsageError(f"--transfer-from takes pictures of {given}, the model of {expected}")

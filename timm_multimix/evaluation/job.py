@@ -1,6 +1,6 @@
 """Everything an evaluation needs, made from its options before anything is measured."""
 
-from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,24 +8,27 @@ from typing import Any
 import torch
 
 from timm_multimix.data.measured import Split, load_pictures, load_split
+from timm_multimix.data.sources import Source
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.provenance import dataset_kind
 from timm_multimix.mixers import Mixture
-from timm_multimix.options.config import load_config
+from timm_multimix.options import parse_train_options
+from timm_multimix.options.declaration import flat
+from timm_multimix.options.evaluation import EvaluatedDataOptions, EvaluateOptions
+from timm_multimix.options.shared import ColumnOptions
 
 from .classifier import Classifier, load_classifier, run_folder
 from .consistency import create_input_mixer
 from .pictures import Pictures, match_classes
-
-_OF_THE_RUN = ("dataset", "val_split", "image_column", "label_column")
 
 
 @dataclass
 class Job:
     """The parts of an evaluation. `unknown`: pictures to be told from the known ones, by dataset."""
 
-    options: Namespace
+    options: EvaluateOptions
     run: Path | None
+    dataset: str
     classifier: Classifier
     split: Split
     pictures: Pictures
@@ -35,29 +38,49 @@ class Job:
     mixtures: dict[str, Mixture] = field(default_factory=dict)
 
 
-def prepare(options: Namespace) -> Job:
+def prepare(options: EvaluateOptions) -> Job:
     """Load the model and open all data.
 
     Raises:
         UsageError: for every option that cannot work.
     """
-    device = choose_device(options.device)
-    mixtures = {spec: create_input_mixer(spec) for spec in options.consistency or []}
-    folder = run_folder(options.model)
-    options = adopt_run(options, folder)
-    split = None if has_classes(options, folder) else open_split(options, None)
-    if split is not None and options.img_size is None:
-        options.img_size = split.defaults.get("img_size")
-    classifier = load_classifier(options, lambda: len(split.class_names) if split else 0).to(device)
-    split = split or open_split(options, classifier.label_names)
+    network, measures, report = options.network, options.measures, options.report
+    device = choose_device(report.device)
+    mixtures = {spec: create_input_mixer(spec) for spec in measures.consistency}
+    run = run_folder(network.model)
+    dataset, columns = find_data(options.data, run)
+    own_classes = has_classes(network.model, network.pretrained, run)
+    split = None if own_classes else load_split(dataset, **flat(columns))
+    if split is not None and network.img_size is None:
+        network = network.but(img_size=split.defaults.get("img_size"))
+
+    def load(model: str, count_classes: Callable[[], int], **changes: Any) -> Classifier:
+        given = {
+            "pretrained": network.pretrained,
+            "model_kwargs": network.model_kwargs,
+            "input": network.input,
+            "seed": report.seed,
+        }
+        return load_classifier(model, count_classes, **(given | changes)).to(device)
+
+    classifier = load(network.model, lambda: len(split.class_names) if split else 0)
+    split = split or load_split(dataset, **flat(columns), class_names=classifier.label_names)
     outputs = count_outputs(classifier)
-    source = match_classes(split, classifier.label_names, outputs)
-    pictures = Pictures(source, classifier, options)
-    unknown = {name: Pictures(load_pictures(name).source, classifier, options) for name in options.ood or []}
-    surrogate = load_surrogate(options, classifier, outputs) if options.transfer_from else None
-    if options.embedding_plot:
+
+    def read(source: Source) -> Pictures:
+        data = options.data
+        return Pictures(source, classifier, data.loading, seed=report.seed, skip_broken=data.skip_broken)
+
+    pictures = read(match_classes(split, classifier.label_names, outputs))
+    unknown = {name: read(load_pictures(name).source) for name in measures.ood}
+    surrogate = None
+    if measures.transfer_from:
+        size = network.input.but(img_size=classifier.data_config["input_size"][-1])
+        surrogate = load(measures.transfer_from, lambda: outputs, model_kwargs={}, input=size)
+        check_surrogate(measures.transfer_from, surrogate, classifier, outputs)
+    if measures.embedding_plot:
         check_embedding(classifier, len(pictures))
-    return Job(options, folder, classifier, split, pictures, outputs, surrogate, unknown, mixtures)
+    return Job(options, run, dataset, classifier, split, pictures, outputs, surrogate, unknown, mixtures)
 
 
 def choose_device(name: str) -> torch.device:
@@ -75,39 +98,20 @@ def choose_device(name: str) -> torch.device:
         raise UsageError(f"--device {name}: not here ({reason}); cpu always is") from error
 
 
-def adopt_run(options: Namespace, folder: Path | None) -> Namespace:
-    """A copy of the options in which a run's own data stand for a dataset that is not given."""
-    adopted = Namespace(**vars(options))
-    if options.dataset is None:
-        adopted.dataset = "digits"
-        if folder is not None:
-            config = _read_config(folder / "config.yaml")
-            given = {name: getattr(options, name) for name in _OF_THE_RUN}
-            vars(adopted).update({n: given[n] if given[n] is not None else config.get(n) for n in given})
-    return adopted
+def find_data(data: EvaluatedDataOptions, run: Path | None) -> tuple[str, ColumnOptions]:
+    """The dataset to measure on and its columns: those given, else the run's own, else digits."""
+    if data.dataset is not None:
+        return data.dataset, data.columns
+    if run is None:
+        return "digits", data.columns
+    own = parse_train_options(["--config", str(run / "config.yaml")]).data
+    given = {name: value for name, value in flat(data.columns).items() if value is not None}
+    return own.dataset, own.columns.but(**given)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        return load_config(str(path))
-    except UsageError as error:
-        raise UsageError(f"config file {path}: {error}") from None
-
-
-def has_classes(options: Namespace, folder: Path | None) -> bool:
-    """Whether the model comes with weights, and so with classes of its own."""
-    return bool(folder or options.pretrained or options.model.startswith(("local-dir:", "hf-hub:")))
-
-
-def open_split(options: Namespace, class_names: list[str] | None) -> Split:
-    """The split to measure on."""
-    return load_split(
-        options.dataset,
-        val_split=options.val_split,
-        image_column=options.image_column,
-        label_column=options.label_column,
-        class_names=class_names,
-    )
+def has_classes(model: str, pretrained: bool, run: Path | None) -> bool:
+    """Whether a model comes with weights, and so with classes of its own."""
+    return bool(run or pretrained or model.startswith(("local-dir:", "hf-hub:")))
 
 
 @torch.no_grad()
@@ -116,24 +120,19 @@ def count_outputs(classifier: Classifier) -> int:
     return classifier(classifier.mean.new_zeros(1, *classifier.data_config["input_size"])).shape[1]
 
 
-def load_surrogate(options: Namespace, classifier: Classifier, outputs: int) -> Classifier:
-    """The model whose gradients a black-box attack uses.
+def check_surrogate(name: str, surrogate: Classifier, classifier: Classifier, outputs: int) -> None:
+    """Check the model whose gradients a black-box attack uses.
 
     Raises:
-        UsageError: it takes other pictures than the model or has other classes.
+        UsageError: it takes other images than the model or has other classes.
     """
-    input_size = classifier.data_config["input_size"]
-    changes = {"model": options.transfer_from, "model_kwargs": {}, "img_size": input_size[-1]}
-    surrogate = load_classifier(Namespace(**(vars(options) | changes)), lambda: outputs)
-    surrogate.to(classifier.mean.device)
-    theirs, classes = surrogate.data_config["input_size"], count_outputs(surrogate)
-    names = classifier.label_names, surrogate.label_names
-    if tuple(theirs) != tuple(input_size) or classes != outputs or (all(names) and names[0] != names[1]):
+    theirs, expected = (model.data_config["input_size"] for model in (surrogate, classifier))
+    classes, names = count_outputs(surrogate), (classifier.label_names, surrogate.label_names)
+    if tuple(theirs) != tuple(expected) or classes != outputs or (all(names) and names[0] != names[1]):
         raise UsageError(
-            f"--transfer-from {options.transfer_from} takes {_size(theirs)} pictures of {classes} classes;"
-            f" expected are those of the model, {_size(input_size)} of {outputs}, with the same names"
+            f"--transfer-from {name} takes {_size(theirs)} images of {classes} classes;"
+            f" expected are those of the model, {_size(expected)} of {outputs}, with the same names"
         )
-    return surrogate
 
 
 def check_embedding(classifier: Classifier, count: int) -> None:
@@ -151,6 +150,6 @@ def _size(input_size: Any) -> str:
     return "x".join(map(str, input_size))
 
 
-def describe_data(job: Job, name: str) -> dict[str, str]:
+def describe_data(name: str) -> dict[str, str]:
     """A dataset's name and kind, for the record."""
     return {"dataset": name, "kind": dataset_kind(name)}

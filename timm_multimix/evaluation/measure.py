@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -24,7 +25,7 @@ Part = dict[str, Any]
 
 def measure(job: Job) -> Part:
     """All parts that are asked for."""
-    options = job.options
+    measures = job.options.measures
     outputs = collect(job.classifier, progress(job.pictures.batches(), "clean"))
     parts: Part = {
         "accuracy": summarize_accuracy(outputs.logits, outputs.labels),
@@ -32,15 +33,15 @@ def measure(job: Job) -> Part:
     }
     if outputs.embedding is not None:
         parts["embedding"] = summarize_embedding(outputs.embedding, outputs.labels)
-    if options.embedding_plot:
-        draw(job, outputs)
-    if options.ood:
+    if measures.embedding_plot:
+        draw(job, outputs, measures.embedding_plot)
+    if measures.ood:
         parts["ood"] = unknown_pictures(job, outputs.logits)
-    if options.attacks is not None:
+    if measures.attacks is not None:
         parts["attacks"] = attacks(job)
-    if options.corruptions:
+    if measures.corruptions:
         parts["corruptions"] = corruptions(job)
-    if options.consistency:
+    if measures.consistency:
         parts["consistency"] = consistency(job)
     return parts
 
@@ -50,15 +51,13 @@ def progress(batches: Iterator[Any], label: str) -> Iterator[Any]:
     yield from tqdm(batches, desc=label, leave=False, disable=not sys.stderr.isatty())
 
 
-def draw(job: Job, outputs: Outputs) -> None:
-    """Draw the embedding into --embedding-plot."""
+def draw(job: Job, outputs: Outputs, file: Path) -> None:
+    """Draw the embedding."""
     names = job.classifier.label_names or job.split.class_names
-    model, data = short_name(job.options.model), short_name(job.options.dataset)
+    model, data = short_name(job.options.network.model), short_name(job.dataset)
     title = f"{model} on {data} ({job.split.name}): t-SNE of the embedding"
     assert outputs.embedding is not None
-    draw_embedding(
-        outputs.embedding, outputs.labels, names, title, job.options.embedding_plot, job.options.seed
-    )
+    draw_embedding(outputs.embedding, outputs.labels, names, title, file, job.options.report.seed)
 
 
 def unknown_pictures(job: Job, known: Tensor) -> list[Part]:
@@ -67,13 +66,14 @@ def unknown_pictures(job: Job, known: Tensor) -> list[Part]:
     for name, pictures in job.unknown.items():
         logits = collect(job.classifier, progress(pictures.batches(), name)).logits
         scores = compare_logits(known, logits)
-        parts.append(describe_data(job, name) | {"samples": len(logits), "scores": scores})
+        parts.append(describe_data(name) | {"samples": len(logits), "scores": scores})
     return parts
 
 
 def attacks(job: Job) -> Part:
     """Top-1 under every attack and budget, through the model itself and through --transfer-from."""
-    options, indices = job.options, job.pictures.spaced(job.options.attack_samples)
+    measures, seed = job.options.measures, job.options.report.seed
+    indices = job.pictures.spaced(measures.attack_samples)
 
     def under(source: Any, what: str) -> dict[str, list[float]]:
         return {
@@ -84,23 +84,23 @@ def attacks(job: Job) -> Part:
                     progress(job.pictures.batches(indices), f"{what} {method} {epsilon:.4f}"),
                     method,
                     epsilon,
-                    options.attack_steps,
-                    options.seed,
+                    measures.attack_steps,
+                    seed,
                 )
-                for epsilon in options.epsilons
+                for epsilon in measures.epsilons
             ]
-            for method in options.attacks
+            for method in measures.attacks or ()
         }
 
     part: Part = {
         "samples": len(indices),
-        "steps": options.attack_steps,
-        "epsilons": options.epsilons,
+        "steps": measures.attack_steps,
+        "epsilons": list(measures.epsilons),
         "clean_top1": accuracy(job.classifier, job.pictures.batches(indices)),
         "white_box": under(job.classifier, "white box"),
     }
     if job.surrogate is not None:
-        part["transfer"] = {"from": options.transfer_from, "top1": under(job.surrogate, "transfer")}
+        part["transfer"] = {"from": measures.transfer_from, "top1": under(job.surrogate, "transfer")}
     return part
 
 
@@ -117,7 +117,7 @@ def corruptions(job: Job) -> Part:
         for kind in KINDS
     }
     mean = sum(map(sum, top1.values())) / (len(KINDS) * len(STRENGTHS))
-    return {"top1": top1, "mean_top1": mean, "seed": job.options.seed}
+    return {"top1": top1, "mean_top1": mean, "seed": job.options.report.seed}
 
 
 def consistency(job: Job) -> list[Part]:
@@ -128,7 +128,7 @@ def consistency(job: Job) -> list[Part]:
             job.classifier,
             (pixels for pixels, _ in progress(job.pictures.batches(), spec)),
             mixture,
-            job.options.seed,
+            job.options.report.seed,
         )
         for spec, mixture in job.mixtures.items()
     ]

@@ -2,7 +2,6 @@
 
 import copy
 import sys
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -15,6 +14,7 @@ from timm_multimix.data.measured import Relabelled, Split
 from timm_multimix.data.sources import Source
 from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.errors import UsageError
+from timm_multimix.options.shared import LoadingOptions
 
 from .classifier import Classifier
 from .corruptions import Corrupt
@@ -34,18 +34,26 @@ class Chosen(EpochBatches):
 class Pictures:
     """A split, read anew at every pass; each picture once, in the order of the split."""
 
-    def __init__(self, source: Source, classifier: Classifier, options: Namespace) -> None:
+    def __init__(
+        self,
+        source: Source,
+        classifier: Classifier,
+        loading: LoadingOptions,
+        *,
+        seed: int = 0,
+        skip_broken: bool = False,
+    ) -> None:
         config = classifier.data_config
         channels = config["input_size"][0]
         plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
-        self.options, self.device = options, classifier.mean.device
+        self.loading, self.device = loading, classifier.mean.device
         self.dataset = ImageDataset(
             source,
             create_evaluation_transform(config | plain),
             channels=channels,
-            seed=options.seed,
-            skip_broken=options.skip_broken,
-            workers=options.workers,
+            seed=seed,
+            skip_broken=skip_broken,
+            workers=loading.workers,
         )
 
     def __len__(self) -> int:
@@ -64,12 +72,12 @@ class Pictures:
         dataset = copy.copy(self.dataset)
         if corruption is not None:
             dataset.transform = Compose([dataset.transform, corruption])
-        options, order = self.options, self.spaced(None) if indices is None else indices
+        loading, order = self.loading, self.spaced(None) if indices is None else indices
         loader = create_loader(
             dataset,
-            Chosen(order, options.batch_size),
-            workers=options.workers,
-            pin_memory=options.pin_mem,
+            Chosen(order, loading.batch_size),
+            workers=loading.workers,
+            pin_memory=loading.pin_mem,
         )
         try:
             for pixels, labels, _ in loader:

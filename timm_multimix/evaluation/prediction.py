@@ -2,8 +2,7 @@
 
 import json
 import sys
-from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from timm_multimix.data.dataset import Transform
 from timm_multimix.data.images import decode_image, to_channels
 from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.errors import UsageError
+from timm_multimix.options.model import InputOptions
+from timm_multimix.options.prediction import PredictOptions
 
 from .classifier import Classifier, load_classifier, run_folder
 from .job import choose_device
@@ -31,7 +32,7 @@ class Prediction:
     error: str | None = None
 
 
-def run(options: Namespace) -> bool:
+def run(options: PredictOptions) -> bool:
     """Print predictions as the options ask; gives whether every picture could be read.
 
     Raises:
@@ -39,8 +40,13 @@ def run(options: Namespace) -> bool:
     """
     files = find_images(options.images)
     device = choose_device(options.device)
-    wanted = Namespace(**vars(options), pretrained=True, seed=0)
-    classifier = load_classifier(wanted, lambda: 0).to(device)
+    classifier = load_classifier(
+        options.model,
+        lambda: 0,
+        pretrained=True,
+        model_kwargs=options.model_kwargs,
+        input=InputOptions(img_size=options.img_size),
+    ).to(device)
     names = class_names(classifier, options.model)
     found = []
     for prediction in predict(classifier, names, files, options.topk, options.batch_size):
@@ -52,7 +58,7 @@ def run(options: Namespace) -> bool:
     return all(prediction.error is None for prediction in found)
 
 
-def find_images(places: list[Path]) -> list[Path]:
+def find_images(places: Iterable[Path]) -> list[Path]:
     """Files as they are given, and the pictures below folders, sorted.
 
     Raises:

@@ -19,16 +19,16 @@ _SAME = ("model", "data", "input_size")
 def finish(job: Job, parts: dict[str, Any]) -> Evaluation:
     """Join the parts to a record, write it where it belongs and print it."""
     record = finite(describe(job) | parts)
-    file = job.options.output or (job.run / FILE if job.run else None)
+    file = job.options.report.output or (job.run / FILE if job.run else None)
     if file is not None:
         record = join(read_old(file), record)
         try:
             write_text(file, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise UsageError(f"cannot write {file}: {error.strerror}") from error
-    print(json.dumps(record, indent=2, ensure_ascii=False) if job.options.json else render(record))
-    if not job.options.json:
-        for what, where in (("numbers", file), ("picture", job.options.embedding_plot)):
+    print(json.dumps(record, indent=2, ensure_ascii=False) if job.options.report.json else render(record))
+    if not job.options.report.json:
+        for what, where in (("numbers", file), ("picture", job.options.measures.embedding_plot)):
             if where is not None:
                 print(f"{what} in {where}")
     return record
@@ -37,8 +37,8 @@ def finish(job: Job, parts: dict[str, Any]) -> Evaluation:
 def describe(job: Job) -> Evaluation:
     """What was measured, and with what."""
     weights = job.run / "model" / "model.safetensors" if job.run else None
-    model = {"name": job.options.model, "outputs": job.outputs}
-    data = describe_data(job, job.options.dataset)
+    model = {"name": job.options.network.model, "outputs": job.outputs}
+    data = describe_data(job.dataset)
     return {
         "model": model | ({"sha256": digest(weights)} if weights else {}),
         "data": data | {"split": job.split.name, "samples": len(job.pictures)},

@@ -1,14 +1,15 @@
 """An evaluation from options to a record and a table."""
 
-from argparse import Namespace
 from typing import Any
+
+from timm_multimix.options.evaluation import EvaluateOptions
 
 from .job import prepare
 from .measure import measure
 from .report import finish
 
 
-def run(options: Namespace) -> dict[str, Any]:
+def run(options: EvaluateOptions) -> dict[str, Any]:
     """Measure what the options of `evaluate` ask for; gives the record, which is also written and printed.
 
     Raises:

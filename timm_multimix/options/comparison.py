@@ -2,36 +2,34 @@
 
 import argparse
 import shlex
-from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UsageError
-from .parser import Parser, build_parser
-from .values import integer
+from .arguments import parser_of
+from .declaration import REQUIRED, Arms, Facts, Options, option
+from .parser import parse
+from .train import TrainOptions
+from .values import Count
 
-SET = ("output", "overwrite", "resume", "seed")
-"""Training options that compare sets itself."""
 
-WRONG = {*SET, "push_to_hub", "hub_model_id", "hub_private", "hub_license", "hub_tag_epochs"}
-"""Training options that neither an arm nor all arms may have."""
+class ArmWords(NamedTuple):
+    """An arm of a comparison to train: its name, and the training options that make it up."""
 
-MIXES = {"mix", "mixup", "cutmix"}
-"""What tells one arm from another, so not for all arms."""
+    name: str
+    words: list[str]
 
 
 class _AddArm(argparse.Action):
-    """Collects arms in the order given, each as (name, training options)."""
+    """Collects arms in the order given, whichever flag gave them."""
 
     def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: Namespace,
-        values: Any,
-        option_string: str | None = None,
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
     ) -> None:
-        arm = (values, ["--mix", values]) if option_string == "--mix" else (values, _split(values))
-        namespace.arms = [*(namespace.arms or []), arm]
+        words = ["--mix", values] if option_string == "--mix" else _split(values)
+        namespace.mix = [*(namespace.mix or []), ArmWords(values, words)]
 
 
 def _split(text: str) -> list[str]:
@@ -41,48 +39,58 @@ def _split(text: str) -> list[str]:
         raise UsageError(f"--arm {text!r}: {error}") from None
 
 
-def build_comparison_parser() -> Parser:
-    """All options of `compare` with their defaults."""
-    parser = Parser(
-        prog="timm-multimix compare",
-        usage="%(prog)s RUN... --output DIR [OPTION ...]\n"
-        "       %(prog)s --mix SPEC [--mix SPEC ...] --output DIR [OPTION ...] -- [TRAINING OPTION ...]",
-        description="Compare finished runs, or train every --mix with every seed and compare these. The same "
-        "command goes on with what was interrupted.",
-        allow_abbrev=False,
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(
+    Options,
+    prog="timm-multimix compare",
+    usage="%(prog)s RUN... --output DIR [OPTION ...]\n"
+    "       %(prog)s --mix SPEC [--mix SPEC ...] --output DIR [OPTION ...] -- [TRAINING OPTION ...]",
+    description="Compare finished runs, or train every --mix with every seed and compare these. The same "
+    "command resumes what was interrupted.",
+):
+    """What a comparison is made of; `training` are options of all arms, as `train` takes them."""
+
+    runs: tuple[Path, ...] = option(
+        (), "directories of finished runs (default: none)", "RUN", nargs="*", positional=True
     )
-    add = parser.add_argument
-    add("runs", nargs="*", type=Path, metavar="RUN", help="folders of finished runs")
-    add("--mix", dest="arms", action=_AddArm, metavar="SPEC", help="an arm of this mix; may be repeated")
-    add(
-        "--arm",
-        dest="arms",
+    mix: tuple[ArmWords, ...] = option(
+        (),
+        "an arm of this mix; may be repeated (default: none)",
+        "SPEC",
         action=_AddArm,
-        metavar="OPTIONS",
-        help="an arm of these training options, such as --arm='--mix mixup --distill 0.5'; may be repeated",
+        short_forms={
+            "arm": Facts(
+                help="an arm of these training options, such as --arm='--mix mixup --distill 0.5'; may be "
+                "repeated (default: none)",
+                metavar="OPTIONS",
+                action=_AddArm,
+            )
+        },
     )
-    add("--seeds", type=integer(1), metavar="N", help="seeds 0 to N - 1 of each arm (default: 3)")
-    add("--output", type=Path, metavar="DIR", help="folder for the pages and the runs trained for them")
-    add(
-        "--baseline",
-        metavar="ARM",
-        help="what the others are compared with (default: the first --mix; of finished runs the mix none, "
-        "else the first)",
+    seeds: Count = option(3, "seeds 0 to N - 1 of each arm", "N")
+    output: Path = option(REQUIRED, "directory for the pages and the runs trained for them", "DIR")
+    baseline: str | None = option(
+        None,
+        "what the others are compared with (default: the first --mix; of finished runs the mix none, else "
+        "the first)",
+        "ARM",
     )
-    return parser
+    training: tuple[str, ...] = ()
+
+    @property
+    def arms(self) -> tuple[ArmWords, ...]:
+        """The arms to train, by --mix and --arm, in the order given."""
+        return self.mix
 
 
-def parse_comparison_options(argv: list[str]) -> Namespace:
-    """`runs`, or `arms`, `seeds` and `training`; `output`; `baseline`.
+def parse_comparison_options(argv: Sequence[str]) -> CompareOptions:
+    """The options of a comparison.
 
-    Raises: UsageError for every mistake that shows in the words alone.
+    Raises:
+        UsageError: for every mistake that shows in the words alone.
     """
     place = argv.index("--") if "--" in argv else len(argv)
-    options = build_comparison_parser().parse_args(argv[:place])
-    options.training = argv[place + 1 :]
-    options.arms = options.arms or []
-    if options.output is None:
-        raise UsageError("compare writes its pages to a folder; give --output DIR")
+    options = replace(parse(CompareOptions, argv[:place]), training=tuple(argv[place + 1 :]))
     if options.runs:
         _check_collecting(options)
     else:
@@ -90,39 +98,32 @@ def parse_comparison_options(argv: list[str]) -> Namespace:
     return options
 
 
-def _check_collecting(options: Namespace) -> None:
+def _check_collecting(options: CompareOptions) -> None:
     if options.arms:
         raise UsageError("compare takes finished runs or trains arms (--mix); give one or the other")
-    if options.seeds is not None or options.training:
-        what = "--seeds" if options.seeds is not None else "what follows --"
+    if "seeds" in options.given or options.training:
+        what = "--seeds" if "seeds" in options.given else "what follows --"
         raise UsageError(f"{what} has no effect on finished runs; give --mix SPEC to train")
 
 
-def _check_training(options: Namespace) -> None:
+def _check_training(options: CompareOptions) -> None:
     if not options.arms:
-        raise UsageError("nothing to compare; give folders of finished runs, or --mix SPEC to train")
-    options.seeds = options.seeds or 3
-    names = [name for name, _ in options.arms]
+        raise UsageError("nothing to compare; give directories of finished runs, or --mix SPEC to train")
+    names = [arm.name for arm in options.arms]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"arm {name!r} is given more than once; give it once")
     if options.baseline is not None and options.baseline not in names:
         raise UsageError(f"--baseline {options.baseline}: no such arm; there are {', '.join(names)}")
-    _check_words("after --", options.training, WRONG | MIXES)
-    for name, words in options.arms:
-        _check_words(f"arm {name!r}", words, WRONG)
+    _check_words("after --", options.training, {Arms.ANY})
+    for arm in options.arms:
+        _check_words(f"arm {arm.name!r}", arm.words, {Arms.ANY, Arms.TELLS_APART})
 
 
-def _check_words(where: str, words: list[str], wrong: set[str]) -> None:
-    """Raises: UsageError if training options are among the `wrong` ones, or unknown."""
-    for name in build_parser().parse_layer(words):
-        if name in wrong:
-            flag = "--" + name.replace("_", "-")
-            reason = "is for compare to set" if name in SET else "is not for all arms"
-            if name in WRONG - set(SET):
-                reason = (
-                    "cannot be used in a comparison; push the run that you choose with `timm-multimix push`"
-                )
-            elif name in MIXES:
-                reason += "; give it before the --, as --mix SPEC"
-            raise UsageError(f"{where}: {flag} {reason}")
+def _check_words(where: str, words: Sequence[str], allowed: set[Arms]) -> None:
+    """Raises: UsageError if training options are unknown, or not among those that are allowed there."""
+    parser = parser_of(TrainOptions)
+    known = {option.name: option for option in parser.flags()}
+    for name in parser.parse_layer(words):
+        if known[name].facts.arms not in allowed:
+            raise UsageError(f"{where}: {known[name].flag} {known[name].facts.arms.value}")

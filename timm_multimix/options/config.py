@@ -1,23 +1,18 @@
-"""Options from and to YAML: entries become the flags they stand for, so that one parser checks all."""
+"""Options in YAML: entries become the flags they stand for, so that one parser checks all."""
 
-import argparse
 import difflib
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ..errors import UsageError
-from .values import KeyValues, Switch
+from .arguments import KeyValues, Switch, reading, switch_flags
+from .declaration import Option, Part, declared, flat
 
 _LARGEST = 100_000
 _LARGEST_BITS = 4096
 _MOST_BRACKETS = 500
-_PUBLISHING = {"push_to_hub", "hub_model_id", "hub_private", "hub_license", "hub_tag_epochs"}
-
-NOT_RECORDED = frozenset({"config", "given", "output", "overwrite", "resume"} | _PUBLISHING)
-"""What belongs to one run and would stand in the way of repeating it from its config."""
 
 
 def read_yaml(text: str) -> Any:
@@ -73,7 +68,25 @@ def load_config(path: str) -> dict[str, Any]:
     return content
 
 
-def _find_option(key: Any, known: dict[str, argparse.Action]) -> argparse.Action:
+def config_tokens(content: dict[str, Any], known: dict[str, Option]) -> list[str]:
+    """The command line that says the same as a config's mapping; an entry of null says nothing.
+
+    Raises:
+        UsageError: for unknown or repeated names and for values of another type than the option's.
+    """
+    tokens: list[str] = []
+    seen: dict[str, Any] = {}
+    for key, value in content.items():
+        option = _find(key, {name: option for name, option in known.items() if name != "config"})
+        if option.name in seen:
+            raise UsageError(f"{seen[option.name]!r} and {key!r} are the same option; give it once")
+        seen[option.name] = key
+        if value is not None:
+            tokens += _tokens(option, value)
+    return tokens
+
+
+def _find(key: Any, known: dict[str, Option]) -> Option:
     name = str(key).removeprefix("--").replace("-", "_")
     if name not in known:
         nearest = difflib.get_close_matches(name, known, n=3)
@@ -88,54 +101,46 @@ def _scalar(value: Any, flag: str) -> str:
     return str(value)
 
 
-def _tokens(action: argparse.Action, value: Any) -> list[str]:
+def _tokens(option: Option, value: Any) -> list[str]:
     """The command line that says `value`."""
-    flag = action.option_strings[-1]
-    if isinstance(action, Switch):
+    flag, found = option.flag, reading(option)
+    if found.action is Switch:
         if not isinstance(value, bool):
-            raise UsageError(f"{action.option_strings[0]}: expected true or false, got {value!r}")
-        return [action.option_strings[0 if value else 1]]
-    if isinstance(action, KeyValues) and isinstance(value, dict):
+            raise UsageError(f"{flag}: expected true or false, got {value!r}")
+        return [switch_flags(option)[0 if value else 1]]
+    if found.action is KeyValues and isinstance(value, dict):
         return [flag, *(f"{key}={item!r}" for key, item in value.items())]
-    if action.nargs == "?" and value is True:
+    if found.nargs == "?" and value is True:
         return [flag]
     values = value if isinstance(value, list) else [value]
-    if isinstance(action.nargs, int) or action.nargs in ("+", "*"):
+    if found.nargs not in (None, "?"):
         return [flag, *(_scalar(item, flag) for item in values)]
-    if isinstance(value, list) and not isinstance(action, argparse._AppendAction):
+    if isinstance(value, list) and found.action != "append":
         raise UsageError(f"{flag}: expected one value, got {value!r}")
     # with "=", text that begins with a dash is a value all the same
     return [f"{flag}={_scalar(item, flag)}" for item in values]
 
 
-def config_tokens(content: dict[str, Any], actions: list[argparse.Action]) -> list[str]:
-    """The command line that says the same as a config's mapping; an entry of null says nothing.
+def options_to_dict(options: Part, result_only: bool = False) -> dict[str, Any]:
+    """The options that make a run what it is, as plain values; what is None is left out.
 
-    Raises: UsageError for unknown or repeated names and for values of another type than the option's.
+    With `result_only` also what leaves its result as it is, such as the number of loading processes.
     """
-    known = {action.dest: action for action in actions if action.dest != "config"}
-    tokens: list[str] = []
-    seen: dict[str, Any] = {}
-    for key, value in content.items():
-        action = _find_option(key, known)
-        if action.dest in seen:
-            raise UsageError(f"{seen[action.dest]!r} and {key!r} are the same option; give it once")
-        seen[action.dest] = key
-        if value is not None:
-            tokens += _tokens(action, value)
-    return tokens
-
-
-def options_to_dict(options: Namespace) -> dict[str, Any]:
-    """The options that make a run what it is, as plain values; what is None is left out."""
-    record = {
-        name: value for name, value in vars(options).items() if name not in NOT_RECORDED and value is not None
+    facts = {name: found.facts for name, found in declared(type(options)).items()}
+    return {
+        name: _plain(value)
+        for name, value in flat(options).items()
+        if facts[name].recorded and value is not None and (facts[name].bears_on_result or not result_only)
     }
-    # as pairs, since YAML has no tuples
-    record["model_kwargs"] = [f"{key}={value!r}" for key, value in options.model_kwargs.items()]
-    return record
 
 
-def options_to_yaml(options: Namespace) -> str:
+def _plain(value: Any) -> Any:
+    """A value as YAML and JSON have it; mappings as pairs, since YAML has no tuples."""
+    if isinstance(value, dict):
+        return [f"{key}={item!r}" for key, item in value.items()]
+    return list(value) if isinstance(value, tuple) else value
+
+
+def options_to_yaml(options: Part) -> str:
     """`options_to_dict` as the text of a file that --config takes."""
     return yaml.safe_dump(options_to_dict(options), sort_keys=False, allow_unicode=True)

@@ -1,198 +1,99 @@
-"""The options of the images: where they come from and what is done to each before any mixing."""
+"""The options of the images: their source, and what is done to each before any mixing."""
 
-from argparse import ArgumentParser
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Literal
 
-from .values import Switch, fraction, integer, non_negative, positive, positive_fraction
+from ..errors import UsageError
+from .declaration import Part, option
+from .shared import ColumnOptions, LoadingOptions, skip_broken
+from .values import Count, Fraction, Natural, NonNegative, Positive, PositiveFraction
 
 
-def add_data(parser: ArgumentParser) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(Part, title="data"):
     """The images, their labels and how they are loaded."""
-    add = parser.add_argument_group("data").add_argument
-    add(
-        "--dataset",
-        default="digits",
-        metavar="NAME",
-        help="digits, a Hub id, a folder of class folders, parquet files or tar files (default: %(default)s)",
+
+    dataset: str = option(
+        "digits",
+        "digits, a Hub id, a directory of class directories, parquet files or tar files",
+        "NAME",
+        path=True,
+        headline=True,
     )
-    add("--train-split", metavar="NAME", help="split to train on (default: train)")
-    add_split(add)
-    add(
-        "--streaming",
-        "--no-streaming",
-        action=Switch,
-        default=False,
-        help="read the training images of a Hub id, parquet or tar files as they arrive, in at most one "
-        "loading process, shuffled in a buffer (default: download them first)",
+    train_split: str | None = option(None, "split to train on (default: train)", "NAME")
+    columns: ColumnOptions = field(default_factory=ColumnOptions)
+    skip_broken: bool = skip_broken(excludes={"streaming": "as it reads all images first"})
+    streaming: bool = option(
+        False,
+        "read the training images of a Hub id, parquet or tar files as they arrive, in at most one loading "
+        "process, shuffled in a buffer (default: download them first)",
     )
-    add(
-        "--cache",
-        choices=("off", "ram", "device"),
-        default="off",
-        help="decode all images once, keep them as 8 bits in main memory or on the device, and crop, flip "
-        "and jitter them there in batches; for images of one size (default: %(default)s)",
+    cache: Literal["off", "ram", "device"] = option(
+        "off",
+        "decode all images once, keep them as 8 bits in main memory or on the device, and crop, flip and "
+        "jitter them there in batches; for images of one size",
+        excludes={"streaming": "as it holds all images in memory"},
     )
-    add(
-        "--label-noise",
-        type=fraction,
-        default=0.0,
-        metavar="PART",
-        help="replace this part of the training labels, chosen by --seed, and report what the model makes of "
-        "them after every epoch (default: %(default)s)",
+    label_noise: Fraction = option(
+        0.0,
+        "replace this part of the training labels, chosen by --seed, and report what the model makes of them "
+        "after every epoch",
+        "PART",
+        excludes={"streaming": "as it numbers all images first"},
     )
-    add(
-        "--label-noise-kind",
-        choices=("symmetric", "pair"),
-        default="symmetric",
-        help="by any class at random, the true one included, or by the next class (default: %(default)s)",
+    label_noise_kind: Literal["symmetric", "pair"] = option(
+        "symmetric",
+        "by any class at random, the true one included, or by the next class",
+        needs=("label_noise",),
     )
-    add_loading(add)
-    add(
-        "-vb",
-        "--validation-batch-size",
-        type=integer(1),
-        metavar="N",
-        help="images per process and step of evaluation (default: --batch-size)",
+    loading: LoadingOptions = field(default_factory=LoadingOptions)
+    validation_batch_size: Count | None = option(
+        None, "images per process and step of evaluation (default: --batch-size)", "N", short="-vb"
     )
 
 
-def add_columns(add: Callable[..., Any]) -> None:
-    """The split to evaluate on and the columns of a table."""
-    add("--val-split", metavar="NAME", help="split to evaluate on (default: validation, else test)")
-    add("--image-column", metavar="NAME", help="column of the images (default: found by its type)")
-    add("--label-column", metavar="NAME", help="column of the labels (default: found by its type)")
-
-
-def add_split(add: Callable[..., Any]) -> None:
-    """The split to evaluate on and what is read of a dataset."""
-    add_columns(add)
-    add(
-        "--skip-broken",
-        "--no-skip-broken",
-        action=Switch,
-        default=False,
-        help="leave out and count images that cannot be read (default: stop at the first)",
-    )
-
-
-def add_loading(add: Callable[..., Any]) -> None:
-    """How images are put into batches."""
-    add(
-        "-b",
-        "--batch-size",
-        type=integer(1),
-        default=128,
-        metavar="N",
-        help="images per process and step (default: %(default)s)",
-    )
-    add(
-        "-j",
-        "--workers",
-        type=integer(0),
-        default=2,
-        metavar="N",
-        help="loading processes, 0 for none (default: %(default)s; the pictures are the same for any number)",
-    )
-    add(
-        "--pin-mem",
-        "--no-pin-mem",
-        action=Switch,
-        default=False,
-        help="pin batches in memory for faster copies to a GPU (default: not)",
-    )
-
-
-AUGMENTATIONS = frozenset(
-    {
-        "aa",
-        "color_jitter",
-        "crop_padding",
-        "hflip",
-        "ratio",
-        "recount",
-        "remode",
-        "reprob",
-        "scale",
-        "train_interpolation",
-        "vflip",
-    }
-)
-"""What has no effect under --no-aug."""
-
-
-def add_augmentation(parser: ArgumentParser) -> None:
+@dataclass(frozen=True, kw_only=True)
+class AugmentationOptions(Part, title="augmentation", idle_with=("no_aug",)):
     """What is done to each training image by itself, before any mixing."""
-    add = parser.add_argument_group("augmentation").add_argument
-    add(
-        "--no-aug",
-        "--aug",
-        dest="no_aug",
-        action=Switch,
-        default=False,
-        help="only resize the training images (default: augment, except for digits)",
+
+    no_aug: bool = option(False, "only resize the training images (default: augment, except for digits)")
+    crop_padding: Natural | None = option(
+        None,
+        "pad and crop at random, 4 for CIFAR, in the place of --scale and --ratio (default: off)",
+        "PIXELS",
     )
-    add(
-        "--crop-padding",
-        type=integer(0),
-        metavar="PIXELS",
-        help="pad and crop at random, 4 for CIFAR, in the place of --scale and --ratio (default: off)",
+    scale: tuple[PositiveFraction, PositiveFraction] = option(
+        (0.08, 1.0),
+        "area of the random resized crop (default: 0.08 1)",
+        ("LOW", "HIGH"),
+        idle_with=("crop_padding",),
     )
-    add(
-        "--scale",
-        type=positive_fraction,
-        nargs=2,
-        default=[0.08, 1.0],
-        metavar=("LOW", "HIGH"),
-        help="area of the random resized crop (default: 0.08 1)",
+    ratio: tuple[Positive, Positive] = option(
+        (3 / 4, 4 / 3),
+        "aspect ratio of the random resized crop (default: 3/4 4/3)",
+        ("LOW", "HIGH"),
+        idle_with=("crop_padding",),
     )
-    add(
-        "--ratio",
-        type=positive,
-        nargs=2,
-        default=[3 / 4, 4 / 3],
-        metavar=("LOW", "HIGH"),
-        help="aspect ratio of the random resized crop (default: 3/4 4/3)",
+    hflip: Fraction = option(0.5, "probability of a horizontal flip", "P")
+    vflip: Fraction = option(0.0, "probability of a vertical flip", "P")
+    color_jitter: NonNegative = option(
+        0.0,
+        "strength of colour changes (default: {default}, as mixing papers compare without; timm: 0.4)",
+        "X",
     )
-    add(
-        "--hflip",
-        type=fraction,
-        default=0.5,
-        metavar="P",
-        help="probability of a horizontal flip (default: %(default)s)",
+    aa: str | None = option(
+        None, "timm's AutoAugment policy, such as rand-m9-mstd0.5 (default: none)", "POLICY"
     )
-    add(
-        "--vflip",
-        type=fraction,
-        default=0.0,
-        metavar="P",
-        help="probability of a vertical flip (default: %(default)s)",
+    reprob: Fraction = option(0.0, "probability of random erasing", "P")
+    remode: Literal["const", "rand", "pixel"] = option("pixel", "what erases", needs=("reprob",))
+    recount: Count = option(1, "regions to erase", "N", needs=("reprob",))
+    train_interpolation: Literal["random", "bilinear", "bicubic"] = option(
+        "random", "resizing in training (default: {default}, bilinear or bicubic by chance)"
     )
-    add(
-        "--color-jitter",
-        type=non_negative,
-        default=0.0,
-        metavar="X",
-        help="strength of colour changes (default: %(default)s, as mixing papers compare without; timm: 0.4)",
-    )
-    add("--aa", metavar="POLICY", help="timm's AutoAugment policy, such as rand-m9-mstd0.5 (default: none)")
-    add(
-        "--reprob",
-        type=fraction,
-        default=0.0,
-        metavar="P",
-        help="probability of random erasing (default: %(default)s)",
-    )
-    add(
-        "--remode",
-        choices=("const", "rand", "pixel"),
-        default="pixel",
-        help="what erases (default: %(default)s)",
-    )
-    add("--recount", type=integer(1), default=1, metavar="N", help="regions to erase (default: %(default)s)")
-    add(
-        "--train-interpolation",
-        choices=("random", "bilinear", "bicubic"),
-        default="random",
-        help="resizing in training (default: %(default)s, bilinear or bicubic by chance)",
-    )
+
+    def check(self) -> None:
+        """Check that intervals are not empty. Raises: UsageError."""
+        for name in ("scale", "ratio"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise UsageError(f"--{name}: expected LOW <= HIGH, got {low} {high}")

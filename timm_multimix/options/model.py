@@ -1,88 +1,56 @@
 """The options of the network and the shape of its input."""
 
-from argparse import ArgumentParser
+from dataclasses import dataclass, field
 
-from .shared import add_model_kwargs
-from .values import Switch, below_one, finite, integer, positive, positive_fraction
+from .declaration import Part, option
+from .shared import Interpolation, model_kwargs
+from .values import BelowOne, Count, Finite, KeyValues, Positive, PositiveFraction
 
 
-def add_model(parser: ArgumentParser) -> None:
+@dataclass(frozen=True, kw_only=True)
+class InputOptions(Part):
+    """The shape of the input; None leaves a value to the model."""
+
+    img_size: Count | None = option(
+        None, "side of the input (default: the data's, else the model's)", "PIXELS"
+    )
+    in_chans: Count | None = option(None, "input channels (default: the model's, mostly 3)", "N")
+    mean: tuple[Finite, ...] | None = option(None, "channel means to subtract (default: the model's)", "X")
+    std: tuple[Positive, ...] | None = option(
+        None, "channel standard deviations to divide by (default: the model's)", "X"
+    )
+    interpolation: Interpolation | None = option(None, "resizing in evaluation (default: the model's)")
+    crop_pct: PositiveFraction | None = option(
+        None, "part of the resized image kept in evaluation (default: the model's)", "X"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(Part, title="model"):
     """The network and the shape of its input."""
-    add = parser.add_argument_group("model").add_argument
-    add(
-        "--model",
-        default="test_resnet",
-        metavar="NAME",
-        help="any timm model, local-dir:FOLDER, hf-hub:USER/NAME (default: %(default)s, timm's own tiny one)",
+
+    model: str = option(
+        "test_resnet",
+        "any timm model, local-dir:DIR, hf-hub:USER/NAME (default: {default}, timm's own tiny one)",
+        "NAME",
+        path=True,
+        bare=True,
+        headline=True,
     )
-    add(
-        "--pretrained",
-        "--no-pretrained",
-        action=Switch,
-        default=False,
-        help="start from the model's published weights (default: random weights)",
+    pretrained: bool = option(False, "start from the model's published weights (default: random weights)")
+    model_kwargs: KeyValues = model_kwargs()
+    num_classes: Count | None = option(None, "size of the classifier (default: the data's classes)", "N")
+    input: InputOptions = field(default_factory=InputOptions)
+    drop: BelowOne = option(0.0, "dropout before the classifier", "RATE")
+    drop_path: BelowOne | None = option(None, "stochastic depth (default: the model's)", "RATE")
+    grad_checkpointing: bool = option(
+        False, "recompute activations in backward to save memory (default: keep them)"
     )
-    add_model_kwargs(add)
-    add(
-        "--num-classes",
-        type=integer(1),
-        metavar="N",
-        help="size of the classifier (default: the data's classes)",
-    )
-    add(
-        "--img-size",
-        type=integer(1),
-        metavar="PIXELS",
-        help="side of the input (default: the data's, else the model's)",
-    )
-    add("--in-chans", type=integer(1), metavar="N", help="input channels (default: the model's, mostly 3)")
-    add(
-        "--mean", type=finite, nargs="+", metavar="X", help="channel means to subtract (default: the model's)"
-    )
-    add(
-        "--std",
-        type=positive,
-        nargs="+",
-        metavar="X",
-        help="channel deviations to divide by (default: the model's)",
-    )
-    add(
-        "--interpolation",
-        choices=("bilinear", "bicubic", "nearest", "lanczos"),
-        help="resizing in evaluation (default: the model's)",
-    )
-    add(
-        "--crop-pct",
-        type=positive_fraction,
-        metavar="X",
-        help="part of the resized image kept in evaluation (default: the model's)",
-    )
-    add(
-        "--drop",
-        type=below_one,
-        default=0.0,
-        metavar="RATE",
-        help="dropout before the classifier (default: %(default)s)",
-    )
-    add("--drop-path", type=below_one, metavar="RATE", help="stochastic depth (default: the model's)")
-    add(
-        "--grad-checkpointing",
-        "--no-grad-checkpointing",
-        action=Switch,
-        default=False,
-        help="recompute activations in backward to save memory (default: keep them)",
-    )
-    add(
-        "--channels-last",
-        "--no-channels-last",
-        action=Switch,
-        default=False,
-        help="channels-last memory, mostly faster on GPUs (default: contiguous)",
-    )
-    add(
-        "--torchcompile",
+    channels_last: bool = option(False, "channels-last memory, mostly faster on GPUs (default: contiguous)")
+    torchcompile: str | None = option(
+        None,
+        "compile the model, without a value by inductor (default: not compiled)",
+        "BACKEND",
         nargs="?",
         const="inductor",
-        metavar="BACKEND",
-        help="compile the model, without a value by inductor (default: not compiled)",
     )

@@ -1,141 +1,75 @@
-"""The options of optimizer and learning rate."""
+"""The options of optimizer and learning rate; what suits the bare command stands here and nowhere else."""
 
-from argparse import ArgumentParser
+from dataclasses import dataclass
+from typing import Literal
 
-from .values import Switch, below_one, integer, non_negative, positive, positive_fraction
-
-
-def add_optimization(parser: ArgumentParser) -> None:
-    """Optimizer and learning rate; what suits the bare command stands here and nowhere else."""
-    add = parser.add_argument_group("optimization").add_argument
-    add(
-        "--epochs",
-        type=integer(1),
-        default=30,
-        metavar="N",
-        help="passes over the data (default: %(default)s)",
-    )
-    add("--opt", default="sgd", metavar="NAME", help="any optimizer of timm (default: %(default)s)")
-    add(
-        "--lr",
-        type=positive,
-        default=0.2,
-        metavar="RATE",
-        help="peak learning rate (default: %(default)s, as 0.05, timm's, is too low for mixing at batch 128)",
-    )
-    add(
-        "--momentum",
-        type=below_one,
-        default=0.9,
-        metavar="X",
-        help="of sgd and its like (default: %(default)s)",
-    )
-    add(
-        "--weight-decay",
-        type=non_negative,
-        default=1e-4,
-        metavar="X",
-        help="weight decay (default: %(default)s)",
-    )
-    add("--opt-eps", type=positive, metavar="X", help="epsilon (default: the optimizer's)")
-    add("--opt-betas", type=below_one, nargs="+", metavar="X", help="betas (default: the optimizer's)")
-    add(
-        "--layer-decay",
-        type=positive_fraction,
-        metavar="X",
-        help="learning rate's factor per layer from the last (default: 1)",
-    )
-    add(
-        "--body-lr-scale",
-        type=positive_fraction,
-        metavar="X",
-        help="learning rate's factor for all but the classifier, with --pretrained (default: 1)",
-    )
-    add(
-        "--freeze-body",
-        "--no-freeze-body",
-        action=Switch,
-        default=False,
-        help="train the classifier only, with --pretrained (default: all)",
-    )
-    add("--clip-grad", type=positive, metavar="X", help="clip gradients at this (default: not clipped)")
-    add(
-        "--clip-mode",
-        choices=("norm", "value", "agc"),
-        default="norm",
-        help="what --clip-grad bounds (default: %(default)s)",
-    )
-    add(
-        "--skip-nonfinite",
-        type=integer(0),
-        default=0,
-        metavar="N",
-        help="updates of an epoch that may go without effect as loss or gradient is not finite"
-        " (default: %(default)s, stop at the first)",
-    )
-    add(
-        "--grad-accum-steps",
-        type=integer(1),
-        default=1,
-        metavar="N",
-        help="batches per optimizer step (default: %(default)s)",
-    )
+from .declaration import Part, option
+from .values import BelowOne, Count, Natural, NonNegative, Positive, PositiveFraction
 
 
-def add_schedule(parser: ArgumentParser) -> None:
+@dataclass(frozen=True, kw_only=True)
+class OptimizationOptions(Part, title="optimization"):
+    """Optimizer and learning rate."""
+
+    epochs: Count = option(30, "passes over the data", "N", headline=True)
+    opt: str = option("sgd", "any optimizer of timm", "NAME", headline=True)
+    lr: Positive = option(
+        0.2,
+        "peak learning rate (default: {default}, as 0.05, timm's, is too low for mixing at batch 128)",
+        "RATE",
+        headline=True,
+    )
+    momentum: BelowOne = option(0.9, "of sgd and its like", "X", headline=True)
+    weight_decay: NonNegative = option(1e-4, "weight decay", "X", headline=True)
+    opt_eps: Positive | None = option(None, "epsilon (default: the optimizer's)", "X")
+    opt_betas: tuple[BelowOne, ...] | None = option(None, "betas (default: the optimizer's)", "X")
+    layer_decay: PositiveFraction | None = option(
+        None, "learning rate's factor per layer from the last (default: 1)", "X"
+    )
+    body_lr_scale: PositiveFraction | None = option(
+        None,
+        "learning rate's factor for all but the classifier, with --pretrained (default: 1)",
+        "X",
+        needs=("pretrained",),
+        excludes={
+            "freeze_body": "which also sets how fast the backbone learns",
+            "layer_decay": "which also sets how fast the backbone learns",
+        },
+    )
+    freeze_body: bool = option(
+        False,
+        "train the classifier only, with --pretrained (default: all)",
+        needs=("pretrained",),
+        excludes={"layer_decay": "which also sets how fast the backbone learns"},
+    )
+    clip_grad: Positive | None = option(None, "clip gradients at this (default: not clipped)", "X")
+    clip_mode: Literal["norm", "value", "agc"] = option(
+        "norm", "what --clip-grad bounds", needs=("clip_grad",)
+    )
+    skip_nonfinite: Natural = option(
+        0,
+        "updates of an epoch that may be skipped as loss or gradient is not finite"
+        " (default: {default}, stop at the first)",
+        "N",
+    )
+    grad_accum_steps: Count = option(1, "batches per optimizer step", "N")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleOptions(Part, title="learning-rate schedule"):
     """The learning rate over time, by timm's schedules."""
-    add = parser.add_argument_group("learning-rate schedule").add_argument
-    add(
-        "--sched",
-        default="cosine",
-        choices=("cosine", "tanh", "step", "multistep", "poly", "wsd", "rsqrt", "constant", "none"),
-        help="timm's schedules (default: %(default)s)",
+
+    sched: Literal["cosine", "tanh", "step", "multistep", "poly", "wsd", "rsqrt", "constant", "none"] = (
+        option("cosine", "timm's schedules", headline=True)
     )
-    add(
-        "--warmup-epochs",
-        type=non_negative,
-        metavar="N",
-        help="epochs of rising rate (default: a tenth of --epochs)",
+    warmup_epochs: NonNegative | None = option(
+        None, "epochs of rising rate (default: a tenth of --epochs)", "N"
     )
-    add(
-        "--warmup-lr",
-        type=non_negative,
-        default=1e-5,
-        metavar="RATE",
-        help="rate at the start (default: %(default)s)",
+    warmup_lr: NonNegative = option(1e-5, "rate at the start", "RATE")
+    min_lr: NonNegative = option(0.0, "rate at the end", "RATE")
+    cooldown_epochs: Natural = option(0, "further epochs at --min-lr", "N")
+    decay_epochs: Positive | None = option(
+        None, "interval of step, length of wsd's end (default: timm's)", "N"
     )
-    add(
-        "--min-lr",
-        type=non_negative,
-        default=0.0,
-        metavar="RATE",
-        help="rate at the end (default: %(default)s)",
-    )
-    add(
-        "--cooldown-epochs",
-        type=integer(0),
-        default=0,
-        metavar="N",
-        help="further epochs at --min-lr (default: %(default)s)",
-    )
-    add(
-        "--decay-epochs",
-        type=positive,
-        metavar="N",
-        help="interval of step, length of wsd's end (default: timm's)",
-    )
-    add(
-        "--decay-milestones",
-        type=integer(1),
-        nargs="+",
-        default=[90, 180, 270],
-        metavar="EPOCH",
-        help="where multistep falls (default: 90 180 270)",
-    )
-    add(
-        "--decay-rate",
-        type=positive,
-        default=0.1,
-        metavar="X",
-        help="factor of step and multistep, power of poly (default: %(default)s)",
-    )
+    decay_milestones: tuple[Count, ...] = option((90, 180, 270), "where multistep falls", "EPOCH")
+    decay_rate: Positive = option(0.1, "factor of step and multistep, power of poly", "X")

@@ -1,91 +1,65 @@
-"""Parsing in two layers, a YAML file under the command line, each checked by the same argparse parser."""
+"""Parsing by declarations, in two layers: a YAML file under the command line, each checked by one parser."""
 
-import argparse
-import difflib
-from argparse import Namespace
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from ..errors import UsageError
-from . import data, mixing, model, optimization, publishing, run
-from .checks import check_choices, check_result, overruled, resolve_aliases
+from .arguments import parser_of
 from .config import config_tokens, load_config
+from .declaration import REQUIRED, Option, Options, build, declared, flag
+from .relations import check_given, check_together, overruled
+
+Command = TypeVar("Command", bound=Options)
 
 
-class Parser(argparse.ArgumentParser):
-    """An argparse parser whose errors are `UsageError`s of one line, and which can say its options."""
+def resolve_short_forms(options: Mapping[str, Option], chosen: dict[str, Any]) -> dict[str, Any]:
+    """`chosen` with short forms, such as --mixup, turned into the value they stand for.
 
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message.removeprefix("argument "))
-
-    def options(self) -> list[argparse.Action]:
-        """All options but --help."""
-        return [action for action in self._actions if action.dest != "help"]
-
-    def parse_layer(self, tokens: list[str]) -> dict[str, Any]:
-        """What `tokens` choose, by dest, without any defaults.
-
-        Raises: UsageError for unknown flags, with the nearest known one, and for values that are not allowed.
-        """
-        nothing = Namespace(**{action.dest: None for action in self.options()})
-        chosen, unknown = self.parse_known_args(tokens, nothing)
-        if unknown:
-            self.error(self._describe_unknown(unknown[0]))
-        return {dest: value for dest, value in vars(chosen).items() if value is not None}
-
-    def _describe_unknown(self, token: str) -> str:
-        if not token.startswith("-"):
-            return f"unexpected argument {token!r}; options begin with --"
-        flag = token.partition("=")[0]
-        known = [name for action in self._actions for name in action.option_strings]
-        nearest = difflib.get_close_matches(flag, known, n=1)
-        return f"unrecognized option {flag}; " + (
-            f"did you mean {nearest[0]}?" if nearest else "--help lists them"
-        )
+    Raises:
+        UsageError: if they come together with the option itself.
+    """
+    for name, option in options.items():
+        short = {form: chosen[form] for form in option.facts.short_forms if form in chosen}
+        if short and name in chosen:
+            raise UsageError(f"{flag(min(short))} is short for a {option.flag} spec; give one of the two")
+        if short:
+            specs = [f"{form}(alpha={value})" for form, value in short.items() if value > 0]
+            rest = {other: value for other, value in chosen.items() if other not in short}
+            chosen = rest | {name: " | ".join(specs) or option.default}
+    return chosen
 
 
-def build_parser() -> Parser:
-    """All options of `train` with their defaults."""
-    parser = Parser(
-        prog="timm-multimix train",
-        usage="%(prog)s [OPTION ...]",
-        description="Train any timm model, mixing examples. "
-        "Mixed precision, number of processes and engine are those of `accelerate launch`.",
-        allow_abbrev=False,
-    )
-    model.add_model(parser)
-    data.add_data(parser)
-    data.add_augmentation(parser)
-    mixing.add_mixing(parser)
-    optimization.add_optimization(parser)
-    optimization.add_schedule(parser)
-    run.add_averaging(parser)
-    run.add_run(parser)
-    publishing.add_publishing(parser)
-    return parser
+def read_layer(kind: type[Options], tokens: Sequence[str]) -> dict[str, Any]:
+    """The values that `tokens` choose, without defaults. Raises: UsageError."""
+    parser = parser_of(kind)
+    return resolve_short_forms(parser.declared, parser.parse_layer(tokens))
 
 
-def _parse_config(path: str) -> dict[str, Any]:
-    """The layer of a config file; its errors name the file."""
+def read_config(kind: type[Options], path: str) -> dict[str, Any]:
+    """The values of a config file. Raises: UsageError, which names the file."""
     try:
-        parser = build_parser()
-        return resolve_aliases(parser.parse_layer(config_tokens(load_config(path), parser.options())))
+        content = load_config(path)
+        known = {option.name: option for option in parser_of(kind).flags()}
+        return read_layer(kind, config_tokens(content, known))
     except UsageError as error:
         raise UsageError(f"config file {path}: {error}") from None
 
 
-def parse_train_options(argv: list[str]) -> Namespace:
-    """The options of a run: defaults, over them the file of --config, over it the command line.
+def parse(kind: type[Command], argv: Sequence[str]) -> Command:
+    """The options of a command: defaults, over them the file of --config, over it the command line.
 
-    `given` holds the dests that file or command line chose; --mixup and --cutmix have become `mix`.
-
-    Raises: UsageError for every mistake, in one line.
+    Raises:
+        UsageError: for every mistake, in one line.
     """
-    defaults = {action.dest: action.default for action in build_parser().options()}
-    chosen = resolve_aliases(build_parser().parse_layer(argv))
-    config = _parse_config(chosen["config"]) if "config" in chosen else {}
-    below = overruled(config, set(chosen))
-    options = Namespace(**(defaults | below | chosen), given=set(below) | set(chosen))
-    del options.mixup, options.cutmix
-    check_choices(chosen, options.given)
-    check_result(options)
-    return options
+    options, chosen = declared(kind), read_layer(kind, argv)
+    config = read_config(kind, chosen["config"]) if "config" in options and "config" in chosen else {}
+    below = overruled(options, config, chosen)
+    given = frozenset(below) | frozenset(chosen)
+    for option in options.values():
+        if option.default is REQUIRED and option.name not in given:
+            wanted = f"{option.flag} {option.facts.metavar}"
+            raise UsageError(f"{kind.prog} needs {option.flag}; give {wanted} as well")
+    found = build(kind, below | chosen, given)
+    check_given(options, chosen, given)
+    check_together(found)
+    return found

@@ -1,49 +1,46 @@
-"""The options of `predict`: by which model, of which pictures, and how it is told."""
+"""The options of `predict`: the model, the images, and how the classes are printed."""
 
-from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from .parser import Parser
-from .shared import add_device, add_model_kwargs
-from .values import Switch, integer
+from .declaration import REQUIRED, Options, option
+from .parser import parse
+from .shared import device, model_kwargs
+from .values import Count, KeyValues
 
 
-def build_prediction_parser() -> Parser:
-    """All options of `predict` with their defaults."""
-    parser = Parser(
-        prog="timm-multimix predict",
-        usage="%(prog)s MODEL IMAGE ... [OPTION ...]",
-        description="Say what is on pictures. A picture that cannot be read is named and left out; the exit "
-        "status is then 2.",
-        allow_abbrev=False,
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(
+    Options,
+    prog="timm-multimix predict",
+    usage="%(prog)s MODEL IMAGE ... [OPTION ...]",
+    description="Classify images. An image that cannot be read is named and left out; the exit status is "
+    "then 2.",
+):
+    """What a prediction is made of."""
+
+    model: str = option(
+        REQUIRED,
+        "a run's directory, local-dir:DIR, hf-hub:USER/NAME or a timm model with published weights",
+        "MODEL",
+        positional=True,
     )
-    add = parser.add_argument
-    add(
-        "model",
-        metavar="MODEL",
-        help="a run's folder, local-dir:FOLDER, hf-hub:USER/NAME or a timm model with published weights",
+    images: tuple[Path, ...] = option(
+        REQUIRED, "image files, or directories of them at any depth", "IMAGE", positional=True
     )
-    add(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="picture files, or folders of them at any depth"
-    )
-    add(
-        "--topk",
-        type=integer(1),
-        default=5,
-        metavar="N",
-        help="classes for each picture (default: %(default)s)",
-    )
-    add("--json", "--no-json", action=Switch, default=False, help="print JSON (default: text)")
-    add("-b", "--batch-size", type=integer(1), default=32, metavar="N", help="(default: %(default)s)")
-    add_device(add)
-    add("--img-size", type=integer(1), metavar="PIXELS", help="side of the input (default: the model's)")
-    add_model_kwargs(add)
-    return parser
+    topk: Count = option(5, "classes for each image", "N")
+    json: bool = option(False, "print JSON (default: text)")
+    batch_size: Count = option(32, "", "N", short="-b")
+    device: str = device()
+    img_size: Count | None = option(None, "side of the input (default: the model's)", "PIXELS")
+    model_kwargs: KeyValues = model_kwargs()
 
 
-def parse_prediction_options(argv: list[str]) -> Namespace:
+def parse_prediction_options(argv: Sequence[str]) -> PredictOptions:
     """The options of a prediction.
 
-    Raises: UsageError for every mistake, in one line.
+    Raises:
+        UsageError: for every mistake, in one line.
     """
-    return build_prediction_parser().parse_args(argv)
+    return parse(PredictOptions, argv)

@@ -1,94 +1,73 @@
-"""The options of `preview`: of what, on which pictures, and into which file."""
+"""The options of `preview`: the mixer, the images, and the file to draw into."""
 
-import os
-from argparse import Namespace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
 
-from ..errors import UsageError
-from .data import add_columns
-from .evaluation import PICTURES, picture
-from .parser import Parser
-from .shared import add_model_kwargs, add_pretrained
-from .values import Switch, integer
+from .declaration import REQUIRED, Options, Part, option
+from .files import check_writable
+from .parser import parse
+from .shared import ColumnOptions, model_kwargs, pretrained
+from .values import FIGURES, Count, Figure, KeyValues, Seed, integer
 
 
-def build_preview_parser() -> Parser:
-    """All options of `preview` with their defaults."""
-    parser = Parser(
-        prog="timm-multimix preview",
-        usage="%(prog)s --mix SPEC --out FILE [OPTION ...]",
-        description="Draw what a spec does to pictures of a dataset: mixed examples with their labels, the "
-        "weights of tuples, and the density of lambda.",
-        allow_abbrev=False,
+@dataclass(frozen=True, kw_only=True)
+class PreviewFileOptions(Part):
+    """The mixer and the file."""
+
+    mix: str = option(REQUIRED, "mixers, as in `train`", "SPEC")
+    out: Figure = option(REQUIRED, f"image to write: {', '.join(FIGURES)}", "FILE")
+    overwrite: bool = option(False, "replace a file that exists (default: not)")
+    examples: Annotated[int, integer(1, 16)] = option(4, "steps shown", "N")
+    seed: Seed = option(0, "of images and draws", "N")
+
+    def check(self) -> None:
+        """Check that the file can be written. Raises: UsageError."""
+        check_writable("--out", self.out, self.overwrite)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewDataOptions(Part, title="data"):
+    """The images."""
+
+    dataset: str = option("digits", "as in `train`", "NAME")
+    batch_size: Annotated[int, integer(2, 1024)] = option(
+        32, "examples that are mixed with each other", "N", short="-b"
     )
-    add = parser.add_argument
-    add("--mix", required=True, metavar="SPEC", help="mixers, as in `train`")
-    add("--out", required=True, type=picture, metavar="FILE", help=f"picture to write: {', '.join(PICTURES)}")
-    add(
-        "--overwrite",
-        "--no-overwrite",
-        action=Switch,
-        default=False,
-        help="replace a file that is there (default: not)",
+    img_size: Count | None = option(
+        None, "side of the images (default: the model's, the data's, else 224)", "PIXELS"
     )
-    add("--examples", type=integer(1, 16), default=4, metavar="N", help="steps shown (default: %(default)s)")
-    add(
-        "--seed",
-        type=integer(0, 2**63 - 1),
-        default=0,
-        metavar="N",
-        help="of pictures and draws (default: 0)",
-    )
-    _add_data(parser)
-    _add_model(parser)
-    return parser
+    columns: ColumnOptions = field(default_factory=ColumnOptions)
 
 
-def _add_data(parser: Parser) -> None:
-    add = parser.add_argument_group("data").add_argument
-    add("--dataset", default="digits", metavar="NAME", help="as in `train` (default: %(default)s)")
-    add(
-        "-b",
-        "--batch-size",
-        type=integer(2, 1024),
-        default=32,
-        metavar="N",
-        help="examples that are mixed with each other (default: %(default)s)",
-    )
-    add(
-        "--img-size",
-        type=integer(1),
-        metavar="PIXELS",
-        help="side of the pictures (default: the model's, the data's, else 224)",
-    )
-    add_columns(add)
+@dataclass(frozen=True, kw_only=True)
+class PreviewModelOptions(Part, title="model, for mixers that are guided by one"):
+    """The model, if there is one."""
+
+    model: str | None = option(None, "as in `evaluate` (default: none)", "MODEL")
+    pretrained: bool = pretrained(needs=("model",))
+    model_kwargs: KeyValues = model_kwargs(needs=("model",))
 
 
-def _add_model(parser: Parser) -> None:
-    add = parser.add_argument_group("model, for mixers that are guided by one").add_argument
-    add("--model", metavar="MODEL", help="as in `evaluate` (default: none)")
-    add_pretrained(add)
-    add_model_kwargs(add)
+@dataclass(frozen=True, kw_only=True)
+class PreviewOptions(
+    Options,
+    prog="timm-multimix preview",
+    usage="%(prog)s --mix SPEC --out FILE [OPTION ...]",
+    description="Draw what a spec does to images of a dataset: mixed examples with their labels, the "
+    "weights of tuples, and the density of lambda.",
+):
+    """What a preview is made of."""
+
+    file: PreviewFileOptions
+    data: PreviewDataOptions = field(default_factory=PreviewDataOptions)
+    network: PreviewModelOptions = field(default_factory=PreviewModelOptions)
 
 
-def parse_preview_options(argv: list[str]) -> Namespace:
+def parse_preview_options(argv: Sequence[str]) -> PreviewOptions:
     """The options of a preview.
 
-    Raises: UsageError for every mistake, in one line.
+    Raises:
+        UsageError: for every mistake, in one line.
     """
-    options = build_preview_parser().parse_args(argv)
-    check_writable("--out", options.out, options.overwrite)
-    if options.model is None and (options.pretrained or options.model_kwargs):
-        flag = "--pretrained" if options.pretrained else "--model-kwargs"
-        raise UsageError(f"{flag} has no effect without --model; give that as well")
-    return options
-
-
-def check_writable(flag: str, file: Path, overwrite: bool) -> None:
-    """Raises: UsageError unless a file can be written there."""
-    if file.is_dir() or not file.absolute().parent.is_dir():
-        raise UsageError(f"{flag} {file}: a file in a folder that exists is expected")
-    if file.exists() and not overwrite:
-        raise UsageError(f"{flag} {file} exists; give --overwrite to replace it")
-    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
-        raise UsageError(f"{flag} {file}: it cannot be written")
+    return parse(PreviewOptions, argv)

@@ -1,90 +1,88 @@
-"""The options of a run: the weights it keeps, its folder, its records."""
+"""The options of a run: the weights it keeps, its directory, its records."""
 
-from argparse import ArgumentParser
+from dataclasses import dataclass
+from typing import Literal
 
-from .shared import add_log_level
-from .values import Switch, below_one, integer
+from ..errors import UsageError
+from .declaration import Arms, Part, option
+from .shared import LogLevel, log_level
+from .values import BelowOne, Count, Natural, Seed
 
 
-def add_averaging(parser: ArgumentParser) -> None:
+@dataclass(frozen=True, kw_only=True)
+class AveragingOptions(Part, title="weight averaging"):
     """The moving average of the weights."""
-    add = parser.add_argument_group("weight averaging").add_argument
-    add(
-        "--model-ema",
-        "--no-model-ema",
-        action=Switch,
-        default=False,
-        help="keep and evaluate a moving average of the weights (default: not)",
+
+    model_ema: bool = option(False, "keep and evaluate a moving average of the weights (default: not)")
+    model_ema_decay: BelowOne = option(0.9998, "its decay per step", "X", needs=("model_ema", "distill"))
+    model_ema_warmup: bool = option(
+        True,
+        "let the decay rise at first (default: yes, else short runs average random weights; timm: no)",
+        needs=("model_ema", "distill"),
     )
-    add(
-        "--model-ema-decay",
-        type=below_one,
-        default=0.9998,
-        metavar="X",
-        help="its decay per step (default: %(default)s)",
-    )
-    add(
-        "--model-ema-warmup",
-        "--no-model-ema-warmup",
-        action=Switch,
-        default=True,
-        help="let the decay rise at first (default: yes, else short runs average random weights; timm: no)",
-    )
-    add(
-        "--export-weights",
-        choices=("auto", "raw", "ema"),
-        default="auto",
-        help="weights that go to model/ (default: %(default)s, ema with --model-ema, else raw)",
+    export_weights: Literal["auto", "raw", "ema"] = option(
+        "auto", "weights that go to model/ (default: {default}, ema with --model-ema, else raw)"
     )
 
+    def check(self) -> None:
+        """Check that there are weights to export. Raises: UsageError."""
+        if self.export_weights == "ema" and not self.model_ema:
+            raise UsageError("--export-weights ema needs --model-ema; give that as well")
 
-def add_run(parser: ArgumentParser) -> None:
-    """Where a run goes, what it tells and how it goes on."""
-    add = parser.add_argument_group("run").add_argument
-    add(
-        "--config",
-        metavar="FILE",
-        help="YAML of these options, under what the command line says (default: none)",
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(Part, title="run"):
+    """A run's directory, what it logs and how it resumes."""
+
+    config: str | None = option(
+        None,
+        "YAML of these options, under what the command line says (default: none)",
+        "FILE",
+        recorded=False,
+        bears_on_result=False,
     )
-    add("--output", metavar="DIR", help="the run's folder (default: runs/DATE-TIME-MODEL-MIX)")
-    add(
-        "--overwrite",
-        "--no-overwrite",
-        action=Switch,
-        default=False,
-        help="replace the run that is in --output (default: stop with an error)",
+    output: str | None = option(
+        None,
+        "the run's directory (default: runs/DATE-TIME-MODEL-MIX)",
+        "DIR",
+        recorded=False,
+        bears_on_result=False,
+        arms=Arms.SET_BY_COMPARE,
     )
-    add(
-        "--resume",
-        metavar="auto|DIR",
-        help="auto: from the newest checkpoint in --output, if any; DIR: from that one (default: start anew)",
+    overwrite: bool = option(
+        False,
+        "replace the run that is in --output (default: stop with an error)",
+        recorded=False,
+        bears_on_result=False,
+        arms=Arms.SET_BY_COMPARE,
     )
-    add(
-        "--checkpoint-interval",
-        type=integer(0),
-        default=0,
-        metavar="STEPS",
-        help="a checkpoint also every so many optimizer steps (default: %(default)s, after epochs only)",
+    resume: str | None = option(
+        None,
+        "auto: from the newest checkpoint in --output, if any; DIR: from that one (default: start anew)",
+        "auto|DIR",
+        excludes={"overwrite": "which replaces the run"},
+        recorded=False,
+        bears_on_result=False,
+        arms=Arms.SET_BY_COMPARE,
     )
-    add(
-        "--seed",
-        type=integer(0, 2**63 - 1),
-        default=42,
-        metavar="N",
-        help="seed of all randomness (default: %(default)s)",
+    checkpoint_interval: Natural = option(
+        0,
+        "a checkpoint also every so many optimizer steps (default: {default}, after epochs only)",
+        "STEPS",
+        bears_on_result=False,
     )
-    add(
-        "--log-interval",
-        type=integer(1),
-        default=50,
-        metavar="STEPS",
-        help="steps between the tracker's records (default: %(default)s)",
+    seed: Seed = option(42, "seed of all randomness", "N", arms=Arms.SET_BY_COMPARE)
+    log_interval: Count = option(50, "steps between the tracker's records", "STEPS", bears_on_result=False)
+    log_with: tuple[str, ...] = option(
+        (),
+        "accelerate's trackers, such as tensorboard; may be repeated (default: none)",
+        "TRACKER",
+        append=True,
+        bears_on_result=False,
     )
-    add(
-        "--log-with",
-        action="append",
-        default=[],
-        metavar="TRACKER",
-        help="accelerate's trackers, such as tensorboard; may be repeated (default: none)",
-    )
-    add_log_level(add)
+    log_level: LogLevel = log_level(bears_on_result=False)
+
+    def check(self) -> None:
+        """Check that there is a directory to resume in. Raises: UsageError."""
+        if self.resume == "auto" and self.output is None:
+            raise UsageError("--resume auto resumes the run in --output; give --output DIR as well")

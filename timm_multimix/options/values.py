@@ -1,14 +1,15 @@
-"""What a flag's text may be: numbers within bounds, key=value pairs, switches with an off."""
+"""Types of options: what a flag's text may be, as annotations of fields."""
 
 import argparse
 import ast
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 
 def integer(low: int, high: int | None = None) -> Callable[[str], int]:
-    """A converter for whole numbers of at least `low`, and of at most `high` if that is given."""
+    """A converter for integers >= `low`, and <= `high` if that is given."""
     allowed = f">= {low}" if high is None else f"from {low} to {high}"
 
     def convert(text: str) -> int:
@@ -38,14 +39,6 @@ def real(allowed: str, accept: Callable[[float], bool]) -> Callable[[str], float
     return convert
 
 
-finite = real("that is finite", lambda value: True)
-positive = real("> 0", lambda value: value > 0)
-non_negative = real(">= 0", lambda value: value >= 0)
-fraction = real("from 0 to 1", lambda value: 0 <= value <= 1)
-below_one = real("from 0 to less than 1", lambda value: 0 <= value < 1)
-positive_fraction = real("above 0 and at most 1", lambda value: 0 < value <= 1)
-
-
 def key_value(text: str) -> tuple[str, Any]:
     """`key=value` with the value read as a Python literal where it is one, as text where it is not."""
     key, equals, value = text.partition("=")
@@ -57,30 +50,39 @@ def key_value(text: str) -> tuple[str, Any]:
         return key, value
 
 
-class KeyValues(argparse.Action):
-    """Collects the `key_value` pairs of one flag in a dict."""
+def budget(text: str) -> float:
+    """A distance in pixels of [0, 1], written as a fraction or a decimal."""
+    top, slash, bottom = text.partition("/")
+    try:
+        value = float(top) / (float(bottom) if slash else 1.0)
+    except (ValueError, ZeroDivisionError):
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(
+            f"expected a budget above 0 and at most 1 such as 4/255 or 0.03, got {text!r}"
+        )
+    return value
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, dict(values))
+
+FIGURES = (".png", ".svg", ".pdf")
 
 
-class Switch(argparse.Action):
-    """True by its first flag, False by its second, which undoes a config file's choice."""
+def figure(text: str) -> Path:
+    """A file to draw into."""
+    if Path(text).suffix.lower() not in FIGURES:
+        raise argparse.ArgumentTypeError(f"expected a file that ends in {', '.join(FIGURES)}, got {text!r}")
+    return Path(text)
 
-    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
-        super().__init__(option_strings, dest, nargs=0, **kwargs)
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, option_string == self.option_strings[0])
+Count = Annotated[int, integer(1)]
+Natural = Annotated[int, integer(0)]
+Seed = Annotated[int, integer(0, 2**63 - 1)]
+Finite = Annotated[float, real("that is finite", lambda value: True)]
+Positive = Annotated[float, real("> 0", lambda value: value > 0)]
+NonNegative = Annotated[float, real(">= 0", lambda value: value >= 0)]
+Fraction = Annotated[float, real("from 0 to 1", lambda value: 0 <= value <= 1)]
+BelowOne = Annotated[float, real("from 0 to less than 1", lambda value: 0 <= value < 1)]
+PositiveFraction = Annotated[float, real("above 0 and at most 1", lambda value: 0 < value <= 1)]
+Budget = Annotated[float, budget]
+Figure = Annotated[Path, figure]
+KeyValues = dict[str, Any]

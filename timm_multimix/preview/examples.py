@@ -1,6 +1,5 @@
 """What a mixer is shown on: a few pictures of a dataset, their labels, and a model where one is needed."""
 
-from argparse import Namespace
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +14,9 @@ from timm_multimix.errors import UsageError
 from timm_multimix.evaluation.classifier import Classifier, load_classifier, run_folder
 from timm_multimix.evaluation.job import count_outputs, has_classes
 from timm_multimix.evaluation.pictures import match_classes
+from timm_multimix.options.declaration import flat
+from timm_multimix.options.model import InputOptions
+from timm_multimix.options.preview import PreviewDataOptions, PreviewModelOptions
 
 _SIDE = 224
 
@@ -36,34 +38,34 @@ class Examples:
         return self.pixels if model is None else self.pixels.sub(model.mean).div(model.std)
 
 
-def load_examples(options: Namespace) -> Examples:
+def load_examples(data: PreviewDataOptions, network: PreviewModelOptions, seed: int) -> Examples:
     """The examples that the options ask for, drawn from the evaluation split without repetition.
 
     Raises:
         UsageError: a dataset or model that cannot be opened, or classes that do not agree.
     """
-    split = load_split(
-        options.dataset,
-        val_split=options.val_split,
-        image_column=options.image_column,
-        label_column=options.label_column,
-    )
-    model = load_model(options, split) if options.model else None
-    side = options.img_size or split.defaults.get("img_size") or _SIDE
+    split = load_split(data.dataset, **flat(data.columns))
+    model = load_model(network, data.img_size, seed, split)
+    side = data.img_size or split.defaults.get("img_size") or _SIDE
     transform = model.data_config if model else _plain_transform(side)
-    pixels, labels = read_examples(
-        split, choose(len(split.source), options.batch_size, options.seed), transform
-    )
+    pixels, labels = read_examples(split, choose(len(split.source), data.batch_size, seed), transform)
     return Examples(pixels, labels, split.class_names, model, _labels_of(model, split, labels))
 
 
-def load_model(options: Namespace, split: Split) -> Classifier:
+def load_model(network: PreviewModelOptions, size: int | None, seed: int, split: Split) -> Classifier | None:
     """The model as `evaluate` loads it; without weights of its own it takes the data's size and classes."""
-    size = options.img_size
-    if size is None and not has_classes(options, run_folder(options.model)):
+    if not network.model:
+        return None
+    if size is None and not has_classes(network.model, network.pretrained, run_folder(network.model)):
         size = split.defaults.get("img_size")
-    wanted = Namespace(**(vars(options) | {"img_size": size}))
-    return load_classifier(wanted, lambda: len(split.class_names))
+    return load_classifier(
+        network.model,
+        lambda: len(split.class_names),
+        pretrained=network.pretrained,
+        model_kwargs=network.model_kwargs,
+        input=InputOptions(img_size=size),
+        seed=seed,
+    )
 
 
 def choose(length: int, count: int, seed: int) -> list[int]:

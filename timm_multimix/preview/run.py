@@ -2,12 +2,12 @@
 
 import os
 import warnings
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from timm_multimix.errors import UsageError
 from timm_multimix.mixers import create_mixer
+from timm_multimix.options.preview import PreviewOptions
 from timm_multimix.train.model import attempt
 
 from .draws import needs_model
@@ -16,7 +16,7 @@ from .figure import draw_panels
 from .panels import Panel, make_panels
 
 
-def run(options: Namespace) -> list[Panel]:
+def run(options: PreviewOptions) -> list[Panel]:
     """Draw the spec of the options into their file; gives what is in the picture.
 
     Raises:
@@ -24,16 +24,16 @@ def run(options: Namespace) -> list[Panel]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warns of training, where nothing is trained
-        branches = create_mixer(options.mix).branches
+        branches = create_mixer(options.file.mix).branches
     guided = [mixer.name for _, mixer in branches if needs_model(mixer)]
-    if guided and options.model is None:
+    if guided and options.network.model is None:
         raise UsageError(f"{guided[0]} draws by what a model computes; give one with --model")
-    examples = load_examples(options)
+    examples = load_examples(options.data, options.network, options.file.seed)
     panels = attempt(
-        f"preview of {options.mix}",
-        lambda: make_panels(branches, examples, options.examples, options.seed),
+        f"preview of {options.file.mix}",
+        lambda: make_panels(branches, examples, options.file.examples, options.file.seed),
     )
-    write(draw_panels(panels, examples), options.out)
+    write(draw_panels(panels, examples), options.file.out)
     return panels
 
 

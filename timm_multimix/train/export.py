@@ -2,7 +2,6 @@
 
 import json
 import re
-from argparse import Namespace
 from pathlib import Path
 
 import torch
@@ -11,10 +10,9 @@ from timm.models._hub import save_config_for_hf
 
 from timm_multimix.files import fresh_folder, publish_folder, write_text
 from timm_multimix.hub.provenance import dataset_kind, public_options, versions
-from timm_multimix.options import options_to_dict
+from timm_multimix.options import TrainOptions, options_to_dict
 
 from .packing import whole
-from .place import FREE
 from .setup import Setup
 
 _FOREIGN = ("license", "description", "origin_url", "paper_name", "paper_ids", "notes")
@@ -63,9 +61,9 @@ def label_names(names: list[str], classes: int | None) -> list[str]:
     return names + [f"unused {index}" for index in range(len(names), classes or 0)]
 
 
-def recipe(options: Namespace) -> dict[str, object]:
+def recipe(options: TrainOptions) -> dict[str, object]:
     """What made the weights what they are, fit to be published."""
-    said = {name: value for name, value in options_to_dict(options).items() if name not in FREE}
+    said = options_to_dict(options, result_only=True)
     told = public_options(said, dataset_kind(options.dataset))
     main = {name: told[name] for name in ("mix", "distill", "seed")}
     return {"package": "timm_multimix", **main, "options": told, "versions": versions()}

@@ -11,6 +11,8 @@ from timm.data import resolve_input_data_config
 
 import timm_multimix.models  # noqa: F401  registers the package's own networks with timm
 from timm_multimix.errors import UsageError
+from timm_multimix.options.declaration import flat
+from timm_multimix.options.model import InputOptions
 
 Result = TypeVar("Result")
 
@@ -72,15 +74,13 @@ def create_model(options: Namespace, classes: int) -> torch.nn.Module:
     return model.to(memory_format=torch.channels_last) if options.channels_last else model
 
 
-def resolve_data_config(options: Namespace, model: torch.nn.Module) -> dict[str, Any]:
-    """Input size, normalisation, crop and interpolation: the options', else the model's.
+def resolve_data_config(name: str, asked: InputOptions, model: torch.nn.Module) -> dict[str, Any]:
+    """Input size, normalisation, crop and interpolation: those asked for, else the model's.
 
     Raises:
         UsageError: if the model cannot take what is asked for.
     """
-    names = ("img_size", "in_chans", "mean", "std", "crop_pct", "interpolation")
-    asked = {name: getattr(options, name) for name in names}
-    return attempt(f"input of {options.model}", lambda: resolve_input_data_config(model, asked))
+    return attempt(f"input of {name}", lambda: resolve_input_data_config(model, flat(asked)))
 
 
 def describe_input(model: torch.nn.Module, data_config: dict[str, Any]) -> None:

@@ -5,23 +5,19 @@ import json
 import re
 import shutil
 import time
-from argparse import Namespace
 from collections.abc import Iterable
 from contextlib import suppress
-from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from timm_multimix.errors import UsageError
 from timm_multimix.files import write_text
-from timm_multimix.options import options_to_yaml, parse_train_options
-from timm_multimix.options.config import NOT_RECORDED
+from timm_multimix.options import TrainOptions, options_to_yaml, parse_train_options
+from timm_multimix.options.declaration import flag, flat
+from timm_multimix.options.relations import names_of
 
 from .checkpoint import clean_up, is_intact, newest_checkpoint
-
-FREE = NOT_RECORDED | {"workers", "pin_mem", "log_interval", "log_with", "log_level", "checkpoint_interval"}
-"""Options that leave a run's result as it is, so that a resumed run may have others."""
 
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
 WRITTEN = ("config.yaml", "checkpoints", "logs", *RESULTS)
@@ -33,13 +29,13 @@ class Place:
     """A run's folder (None: a new one under runs/), its options, and what there is to go on from."""
 
     folder: Path | None
-    options: Namespace
+    options: TrainOptions
     checkpoint: Path | None = None
     summary: dict[str, Any] | None = None  # of a run that is finished
     made: bool = False  # by this run
 
 
-def find_place(options: Namespace) -> Place:
+def find_place(options: TrainOptions) -> Place:
     """Look where a run is to start, or to go on with the options it was started with.
 
     Raises:
@@ -84,7 +80,7 @@ def check_usable(folder: Path, overwrite: bool) -> None:
         )
 
 
-def find_rest(run: Path, checkpoint: Path | None, options: Namespace) -> Place:
+def find_rest(run: Path, checkpoint: Path | None, options: TrainOptions) -> Place:
     """What is left to do of a run in its own folder."""
     adopted, done = adopt(options, run), run / "summary.json"
     named = checkpoint is not None and options.resume == str(checkpoint)
@@ -92,30 +88,29 @@ def find_rest(run: Path, checkpoint: Path | None, options: Namespace) -> Place:
     return Place(run, adopted, checkpoint, summary)
 
 
-def adopt(options: Namespace, run: Path) -> Namespace:
+def adopt(options: TrainOptions, run: Path) -> TrainOptions:
     """The options a run was started with, and of those now given the ones that leave its result alone.
 
     Raises:
         UsageError: which names the first option given that differs and matters.
     """
-    saved, adopted = parse_train_options(["--config", str(run / "config.yaml")]), copy(options)
-    for name in sorted(vars(saved).keys() - FREE):
-        mine, theirs = (_plain(getattr(source, name)) for source in (options, saved))
-        if name in options.given and mine != theirs:
-            flag = "--" + name.replace("_", "-")
+    mine, saved = flat(options), flat(parse_train_options(["--config", str(run / "config.yaml")]))
+    fixed = names_of(TrainOptions, bears_on_result=True)
+    for name in sorted(fixed & options.given):
+        if mine[name] != saved[name]:
             raise UsageError(
-                f"{flag} {mine}: the run to resume in {run} has {theirs}, which only a new run can change"
+                f"{flag(name)} {_shown(mine[name])}: the run to resume in {run} has {_shown(saved[name])}, "
+                "which only a new run can change"
             )
-        setattr(adopted, name, theirs)
-    adopted.given = options.given | vars(saved).keys()
-    return adopted
+    adopted = options.but(**{name: saved[name] for name in fixed})
+    return replace(adopted, given=options.given | saved.keys())
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _shown(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
-def claim(place: Place, options: Namespace) -> Path:
+def claim(place: Place, options: TrainOptions) -> Path:
     """Make a run's folder ready and write its config.yaml.
 
     Raises:
@@ -153,7 +148,7 @@ def drop_if_worthless(place: Place, folder: Path) -> None:
             folder.rmdir()
 
 
-def new_folder(options: Namespace) -> Path:
+def new_folder(options: TrainOptions) -> Path:
     """A new folder runs/DATE-TIME-MODEL-MIX; runs that start in the same second get numbers."""
     words = (re.sub(r"[^A-Za-z0-9.-]+", "_", word).strip("_.")[:40] for word in (options.model, options.mix))
     name = "-".join([time.strftime("%Y%m%d-%H%M%S"), *words])

@@ -115,7 +115,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     torch.manual_seed(options.seed)
     model = create_model(options, len(splits.class_names))
     fit_head_and_body(options, model, splits.class_names)
-    data_config = resolve_data_config(options, model)
+    data_config = resolve_data_config(options.network.model, options.network.input, model)
     describe_input(model, data_config)
     try_out(options, model, data_config)
     train, evaluation = create_streams(options, accelerator, splits, data_config)

@@ -1,0 +1,18 @@
+"""The options of `list`."""
+
+from dataclasses import dataclass
+
+from .declaration import Options, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions(
+    Options,
+    prog="timm-multimix list",
+    description="List the mixers of --mix: name, place, what a step costs compared with an ordinary one, "
+    "description, paper. With the name of one, its card.",
+):
+    """Which mixers are listed, and how."""
+
+    pattern: str = option("*", "a name or a glob pattern (default: all)", "NAME", nargs="?", positional=True)
+    json: bool = option(False, "print JSON (default: text)")

@@ -1,0 +1,65 @@
+"""All options of `train`, and those defaults of theirs that depend on the data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .data import AugmentationOptions, DataOptions
+from .declaration import Options, declared, flat
+from .mixing import MixingOptions
+from .model import ModelOptions
+from .optimization import OptimizationOptions, ScheduleOptions
+from .parser import parse
+from .publishing import HubOptions
+from .relations import overruled
+from .run import AveragingOptions, RunOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(
+    Options,
+    prog="timm-multimix train",
+    usage="%(prog)s [OPTION ...]",
+    description="Train any timm model, mixing examples. "
+    "Mixed precision, number of processes and engine are those of `accelerate launch`.",
+):
+    """What a run is made of."""
+
+    network: ModelOptions = field(default_factory=ModelOptions)
+    data: DataOptions = field(default_factory=DataOptions)
+    augmentation: AugmentationOptions = field(default_factory=AugmentationOptions)
+    mixing: MixingOptions = field(default_factory=MixingOptions)
+    optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
+    schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
+    averaging: AveragingOptions = field(default_factory=AveragingOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+    hub: HubOptions = field(default_factory=HubOptions)
+
+    def __getattr__(self, name: str) -> Any:
+        """An option by its name alone, while not all code takes the part that it reads."""
+        if name.startswith("_") or "hub" not in self.__dict__:
+            raise AttributeError(name)
+        try:
+            return flat(self)[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def parse_train_options(argv: Sequence[str]) -> TrainOptions:
+    """The options of a run: defaults, over them the file of --config, over it the command line.
+
+    Raises:
+        UsageError: for every mistake, in one line.
+    """
+    return parse(TrainOptions, argv)
+
+
+def fill_defaults(options: TrainOptions, suited: Mapping[str, Any]) -> TrainOptions:
+    """Options in which `suited`, the data's own defaults, fill what the user did not choose.
+
+    A user who chose any augmentation has chosen to augment. The warm-up becomes a tenth of the epochs.
+    """
+    filled = options.but(**overruled(declared(TrainOptions), suited, options.given))
+    if filled.schedule.warmup_epochs is None:
+        filled = filled.but(warmup_epochs=filled.optimization.epochs / 10)
+    return filled
