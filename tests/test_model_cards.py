@@ -17,6 +17,7 @@ from timm_multimix.errors import UsageError
 from timm_multimix.hub.metadata import make_metadata
 from timm_multimix.hub.record import missing_entries
 from timm_multimix.options import parse_train_options
+from timm_multimix.options.declaration import flat
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path for path in (ROOT / "model_cards").glob("*") if path.is_dir())
@@ -51,7 +52,7 @@ def check_command(record: dict[str, Any]) -> list[str]:
     except UsageError as error:
         return [f"the command does not parse: {error}"]
     asked = {
-        name: getattr(options, name) for name in options.given & {"mix", "model", "dataset", "seed", "epochs"}
+        name: flat(options)[name] for name in options.given & {"mix", "model", "dataset", "seed", "epochs"}
     }
     return [
         f"--{name} is {value} in the command, {record['options'][name]} in the record"

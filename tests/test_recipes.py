@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,12 @@ import pytest
 import timm
 import yaml
 from datasets import ClassLabel, Dataset, Features, Image, Value
-from timm_multimix.options.checks import fill_defaults
 
 import timm_multimix.models  # noqa: F401
 from tests.train.helpers import launch
 from timm_multimix.data import load_splits
 from timm_multimix.mixers import create_mixer
-from timm_multimix.options import parse_train_options
-from timm_multimix.options.config import options_to_dict
+from timm_multimix.options import TrainOptions, fill_defaults, options_to_dict, parse_train_options
 from timm_multimix.train.parts import check_names
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +32,7 @@ MEASURED = {
 TRAINED = [*SHORT, *MEASURED, "finetune-pets"]
 
 
-def read(name: str) -> Namespace:
+def read(name: str) -> TrainOptions:
     return parse_train_options(["--config", str(ROOT / "recipes" / f"{name}.yaml")])
 
 
@@ -63,9 +60,9 @@ def test_parses_whole(name: str) -> None:
     options = read(name)
     text = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
     assert {key.replace("-", "_") for key in text} == options.given - {"config"}
-    create_mixer(options.mix)
-    assert timm.is_model(options.model)
-    if not options.pretrained:
+    create_mixer(options.mixing.mix)
+    assert timm.is_model(options.network.model)
+    if not options.network.pretrained:
         check_names(options)
 
 
@@ -76,7 +73,7 @@ def test_opens_with_its_command(name: str) -> None:
     words = shlex.split(command.removeprefix(start))
     assert words == ["--config", f"recipes/{name}.yaml"]
     assert (ROOT / words[1]).is_file()
-    global_batch = read(name).batch_size * (8 if "accelerate" in start else 1)
+    global_batch = read(name).data.loading.batch_size * (8 if "accelerate" in start else 1)
     assert global_batch == {"i": 1024, "t": 256, "c": 128, "f": 32, "d": 64, "n": 64}[name[0]]
 
 
@@ -130,20 +127,23 @@ def test_every_recipe_is_in_the_list() -> None:
     text = (ROOT / "recipes/README.md").read_text()
     assert sorted(re.findall(r"\((\S+)\.yaml\)", text)) == sorted(NAMES)
     for name in NAMES:
-        assert re.search(rf"\[{read(name).epochs}(?: epochs)?\]\({re.escape(name)}\.yaml\)", text)
+        assert re.search(
+            rf"\[{read(name).optimization.epochs}(?: epochs)?\]\({re.escape(name)}\.yaml\)", text
+        )
 
 
-def fake_data(folder: Path, options: Namespace) -> None:
+def fake_data(folder: Path, options: TrainOptions) -> None:
     """Parquet files with the columns that a recipe names: two classes of noise, eight pictures a split."""
-    image, label = options.image_column or "image", options.label_column or "label"
+    columns = options.data.columns
+    image, label = columns.image_column or "image", columns.label_column or "label"
     features = Features({image: Image(), label: ClassLabel(names=["a", "b"]), "other": Value("int64")})
     folder.mkdir()
     draws = np.random.default_rng(0)
-    for split in ("train", options.val_split or "test"):
-        side = options.img_size or 32
+    for split in ("train", columns.val_split or "test"):
+        side = options.network.input.img_size or 32
         pixels = [draws.integers(0, 255, (side, side, 3), dtype=np.uint8) for _ in range(8)]
-        columns = {image: pixels, label: [0, 1] * 4, "other": list(range(8))}
-        Dataset.from_dict(columns, features=features).to_parquet(folder / f"{split}-00000.parquet")
+        rows = {image: pixels, label: [0, 1] * 4, "other": list(range(8))}
+        Dataset.from_dict(rows, features=features).to_parquet(folder / f"{split}-00000.parquet")
 
 
 @pytest.mark.slow
@@ -157,12 +157,12 @@ def test_trains(name: str, tmp_path: Path) -> None:
         words += ["--batch-size", 4]
         fake_data(tmp_path / "data", options)
         words += ["--dataset", tmp_path / "data"]
-    if options.pretrained:  # the weights are on the Hub
+    if options.network.pretrained:  # the weights are on the Hub
         plain = yaml.safe_load(Path(words[1]).read_text())
         del plain["pretrained"], plain["body_lr_scale"]
         (tmp_path / "plain.yaml").write_text(yaml.safe_dump(plain))
         words[1] = tmp_path / "plain.yaml"
-    if options.img_size == 224:
+    if options.network.input.img_size == 224:
         words += ["--img-size", 64]
     done = launch(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -182,8 +182,8 @@ def test_compare_takes_a_recipe(tmp_path: Path) -> None:
     words[words.index("--config") + 1] = str(ROOT / words[words.index("--config") + 1])
     trials = plan(parse_comparison_options(words))
     found = [parse_train_options(trial.argv) for trial in trials]
-    assert [options.mix for options in found] == ["none", "mixup", "multimix"] * 3
-    assert {options.epochs for options in found} == {200}
+    assert [options.mixing.mix for options in found] == ["none", "mixup", "multimix"] * 3
+    assert {options.optimization.epochs for options in found} == {200}
 
 
 def test_the_command_line_takes_a_recipe(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Small datasets made on the spot."""
 
-import argparse
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from PIL import Image
 
 from timm_multimix.data import load_splits
+from timm_multimix.options.data import AugmentationOptions
 
 CONFIG = {
     "input_size": (3, 16, 16),
@@ -22,23 +22,16 @@ CONFIG = {
 }
 
 
-def train_options(**changes: Any) -> argparse.Namespace:
-    """timm's options for the training transform, everything random switched on."""
-    options = {
-        "scale": [0.3, 1.0],
-        "ratio": [0.75, 1.33],
-        "hflip": 0.5,
+def train_options(**changes: Any) -> AugmentationOptions:
+    """The training transform's options, everything random switched on."""
+    everything = {
+        "scale": (0.3, 1.0),
+        "ratio": (0.75, 1.33),
         "vflip": 0.5,
         "color_jitter": 0.4,
-        "aa": None,
         "reprob": 0.5,
-        "remode": "pixel",
-        "recount": 1,
-        "train_interpolation": "random",
-        "no_aug": False,
-        "crop_padding": None,
     }
-    return argparse.Namespace(**(options | changes))
+    return AugmentationOptions(**(everything | changes))
 
 
 def picture(seed: int, mode: str = "RGB", size: int = 16) -> Image.Image:

@@ -1,7 +1,5 @@
 """Label noise: how many, which, and what by."""
 
-from argparse import Namespace
-
 import numpy as np
 import pytest
 import torch
@@ -79,8 +77,7 @@ def test_encoded_labels_are_read_back(kind: str) -> None:
 
 def test_pictures_and_names_stay(tmp_path: object) -> None:
     splits = load_splits("digits")
-    options = Namespace(label_noise=0.4, label_noise_kind="pair", seed=1, dataset="digits")
-    noisy = add_label_noise(options, splits)
+    noisy = add_label_noise(splits, "digits", 0.4, "pair", seed=1)
     assert noisy.evaluation is splits.evaluation
     assert np.array_equal(np.asarray(noisy.train[5][0]), np.asarray(splits.train[5][0]))
     assert noisy.train.describe(5) == splits.train.describe(5)
@@ -88,10 +85,7 @@ def test_pictures_and_names_stay(tmp_path: object) -> None:
     assert changed == round(0.4 * 1437) == 575
 
 
-def test_no_noise_is_no_wrapper_and_noise_without_effect_is_an_error() -> None:
+def test_noise_without_effect_is_an_error() -> None:
     splits = load_splits("digits")
-    options = Namespace(label_noise=0.0, label_noise_kind="symmetric", seed=1, dataset="digits")
-    assert add_label_noise(options, splits) is splits
-    options.label_noise = 0.0001
     with pytest.raises(UsageError, match=r"--label-noise 0.0001: digits has 1437 training images"):
-        add_label_noise(options, splits)
+        add_label_noise(splits, "digits", 0.0001, "symmetric", seed=1)

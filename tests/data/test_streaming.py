@@ -205,5 +205,5 @@ def test_columns_are_found_as_in_whole_tables(table: Path) -> None:
 
 
 def test_all_images_cannot_be_read_first() -> None:
-    with pytest.raises(UsageError, match="--skip-broken reads all images first, which --streaming cannot"):
+    with pytest.raises(UsageError, match="--skip-broken cannot be used with --streaming"):
         parse_train_options(["--streaming", "--skip-broken"])

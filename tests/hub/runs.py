@@ -50,13 +50,13 @@ def make_summary(options: Any, classes: list[str], rows: list[dict[str, float]])
     best = max(rows, key=lambda row: row["eval_top1"])
     result = {"loss": rows[-1]["eval_loss"], "top1": rows[-1]["eval_top1"], "top5": 100.0, "samples": 13}
     return {
-        "mix": options.mix,
-        "model": options.model,
+        "mix": options.mixing.mix,
+        "model": options.network.model,
         "base_model": None,
-        "dataset": options.dataset,
+        "dataset": options.data.dataset,
         "dataset_kind": "folder",
-        "epochs": options.epochs,
-        "seed": options.seed,
+        "epochs": options.optimization.epochs,
+        "seed": options.run.seed,
         "num_processes": 1,
         "samples_evaluated": 13,
         "top1": result["top1"],
@@ -75,7 +75,8 @@ def make_summary(options: Any, classes: list[str], rows: list[dict[str, float]])
         "mixed_precision": "no",
         "train_seconds": 61.0,
         "images_per_second": 700.0,
-        "command": f"train.py --mix '{options.mix}' --dataset {options.dataset} --epochs {options.epochs}",
+        "command": f"train.py --mix '{options.mixing.mix}' --dataset {options.data.dataset} "
+        f"--epochs {options.optimization.epochs}",
         "versions": versions(),
     }
 

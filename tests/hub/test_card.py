@@ -133,7 +133,7 @@ def test_the_body_of_an_ordinary_run(record: Record) -> None:
 
 def test_the_command_in_a_card_can_be_run(record: Record) -> None:
     command = record["summary"]["command"]
-    assert parse_train_options(shlex.split(command)[1:]).mix == MIX
+    assert parse_train_options(shlex.split(command)[1:]).mixing.mix == MIX
 
 
 def test_a_card_depends_on_the_published_record_only(record: Record) -> None:

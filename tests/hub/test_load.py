@@ -21,6 +21,9 @@ from timm_multimix.errors import UsageError
 from timm_multimix.hub import retry
 from timm_multimix.hub.load import check_pretrained
 from timm_multimix.options import parse_train_options
+from timm_multimix.options.mixing import MixingOptions
+from timm_multimix.options.model import ModelOptions
+from timm_multimix.options.optimization import OptimizationOptions
 from timm_multimix.train import run
 from timm_multimix.train.finetune import (
     check_weights,
@@ -167,14 +170,14 @@ def test_a_hub_out_of_reach_is_not_asked_for_files(
 @pytest.mark.parametrize("name", ["checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"])
 def test_weights_by_a_back_door(name: str) -> None:
     with pytest.raises(UsageError, match=name):
-        check_weights(parse_train_options(["--model-kwargs", f"{name}=x.bin"]))
+        check_weights(ModelOptions(model_kwargs={name: "x.bin"}), MixingOptions())
 
 
 def test_the_teacher_is_looked_at_too(model: Path) -> None:
     pickle_only(model)
     options = parse_train_options(["--distill", "0.5", "--distill-teacher", f"local-dir:{model}"])
     with pytest.raises(UsageError, match="pickle"):
-        check_weights(options)
+        check_weights(options.network, options.mixing)
 
 
 def test_the_command_says_it_in_one_line(hub: HubServer, model: Path, tmp_path: Path) -> None:
@@ -218,15 +221,15 @@ def load(model: Path) -> Any:
 def test_a_head_for_as_many_other_classes_is_new(model: Path) -> None:
     stored = load_file(model / "model.safetensors")
     same, other = load(model), load(model)
-    fit_head_and_body(options_for(model), same, COLOURS)
-    fit_head_and_body(options_for(model), other, ["cat", "dog", "fish"])
+    fit_head_and_body(same, COLOURS, pretrained=True, freeze=False)
+    fit_head_and_body(other, ["cat", "dog", "fish"], pretrained=True, freeze=False)
     assert torch.equal(same.fc.weight, stored["fc.weight"])
     assert not torch.equal(other.fc.weight, stored["fc.weight"])
     assert torch.equal(other.conv1[0].weight, stored["conv1.0.weight"])
 
 
 def test_a_slow_body(model: Path) -> None:
-    options = options_for(model, "--body-lr-scale", "0.1")
+    options = OptimizationOptions(body_lr_scale=0.1)
     net = load(model)
     optimizer = create_optimizer_v2(net, opt="sgd", lr=1.0, weight_decay=1e-4, **group_arguments(options))
     scales = {id(p): group["lr_scale"] for group in optimizer.param_groups for p in group["params"]}
@@ -268,7 +271,7 @@ def test_a_frozen_body(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_is_frozen_is_in_eval_mode(model: Path) -> None:
     net = load(model)
-    fit_head_and_body(options_for(model, "--freeze-body"), net, COLOURS)
+    fit_head_and_body(net, COLOURS, pretrained=True, freeze=True)
     net.train()
     still_frozen(net)
     assert {
@@ -282,7 +285,7 @@ def test_what_is_frozen_is_in_eval_mode(model: Path) -> None:
 def test_a_model_without_a_classifier_cannot_freeze_the_rest(model: Path) -> None:
     net = timm.create_model("test_resnet", num_classes=0)
     with pytest.raises(UsageError, match="no classifier"):
-        fit_head_and_body(options_for(model, "--freeze-body"), net, COLOURS)
+        fit_head_and_body(net, COLOURS, pretrained=True, freeze=True)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ def test_kinds_of_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_base_models(argv: str, base: str | None) -> None:
-    assert base_model(parse_train_options(argv.split())) == base
+    network = parse_train_options(argv.split()).network
+    assert base_model(network.model, network.pretrained) == base
 
 
 def test_the_commit_of_a_checkout(tmp_path: Path) -> None:

@@ -127,6 +127,10 @@ def test_short_forms_become_a_spec(text, mix):
         ("--crop-pct 0", ["--crop-pct"]),
         ("--scale 1 0.5", ["--scale", "LOW <= HIGH", "1.0 0.5"]),
         ("--sched linear", ["--sched", "'linear'", "cosine"]),
+        ("--remode noise", ["--remode", "'noise'", "const", "rand", "pixel"]),
+        ("--train-interpolation cubic", ["--train-interpolation", "'cubic'", "bilinear"]),
+        ("--crop-padding -1", ["--crop-padding", ">= 0", "'-1'"]),
+        ("--export-weights ema", ["--export-weights ema", "--model-ema"]),
         ("--model-kwargs depth", ["--model-kwargs", "key=value", "'depth'"]),
         ("--mix none --mixup 1", ["--mixup", "--mix"]),
         ("--resume auto", ["--resume auto", "--output"]),
@@ -220,6 +224,11 @@ def test_the_command_line_overrules_the_file(config):
     )
     assert (options.mixing.mix, options.run.log_with) == ("mixup(alpha=1.0)", ("wandb",))
     assert (options.network.pretrained, options.augmentation.no_aug) == (False, True)
+
+
+def test_a_crop_of_the_file_is_not_silently_left_without_effect(config):
+    with pytest.raises(UsageError, match="--crop-padding has no effect together with --no-aug"):
+        parse_train_options(["--config", config("crop_padding: 4"), "--no-aug"])
 
 
 def test_asking_for_an_augmentation_overrules_a_files_no_aug(config):

@@ -12,7 +12,7 @@ import timm
 import torch
 
 from timm_multimix.data import create_transforms, load_splits
-from timm_multimix.options import parse_train_options
+from timm_multimix.options.data import AugmentationOptions
 
 Train = Callable[..., dict[str, Any]]
 TIMING = 2  # last columns of metrics.csv
@@ -60,7 +60,7 @@ def outcome(folder: Path) -> dict[str, object]:
 def evaluate_plainly(folder: Path, dataset: Path) -> tuple[float, float]:
     """Loss and top-1 in per cent of an exported model, loaded and fed as timm alone would."""
     model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
-    transform = create_transforms(parse_train_options([]), timm.data.resolve_model_data_config(model))[1]
+    transform = create_transforms(AugmentationOptions(), timm.data.resolve_model_data_config(model))[1]
     source = load_splits(str(dataset)).evaluation
     samples = [source[index] for index in range(len(source))]
     logits = model(torch.stack([transform(image) for image, _ in samples])).double()

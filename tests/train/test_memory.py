@@ -11,7 +11,7 @@ import torch
 from timm_multimix.data import create_transforms, load_splits
 from timm_multimix.data.noise import NoisyLabels
 from timm_multimix.errors import UsageError
-from timm_multimix.options import parse_train_options
+from timm_multimix.options.data import AugmentationOptions
 
 from .helpers import Train, launch, outcome
 
@@ -22,7 +22,7 @@ NAMES = [f"{part}_{key}" for part in ("noisy", "noisy_true", "clean") for key in
 def by_hand(folder: Path, dataset: Path, part: float, kind: str, seed: int) -> dict[str, float]:
     """The columns of the memorisation test, from the exported model and plain timm, image by image."""
     model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
-    transform = create_transforms(parse_train_options([]), timm.data.resolve_model_data_config(model))[1]
+    transform = create_transforms(AugmentationOptions(), timm.data.resolve_model_data_config(model))[1]
     splits = load_splits(str(dataset))
     noisy = NoisyLabels(splits.train, len(splits.class_names), part, kind, seed)
     rows: dict[str, list[tuple[float, bool]]] = {"noisy": [], "noisy_true": [], "clean": []}

@@ -1,6 +1,5 @@
 """Wrong labels on purpose: a fixed part of the training labels, replaced by a function of (seed, index)."""
 
-from argparse import Namespace
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -87,19 +86,16 @@ class EncodedLabels:
         return pair // self.noisy.classes, pair % self.noisy.classes, replaced
 
 
-def add_label_noise(options: Namespace, splits: Splits) -> Splits:
-    """The splits with the training labels that --label-noise asks for, a function of --seed.
+def add_label_noise(splits: Splits, dataset: str, fraction: float, kind: str, seed: int) -> Splits:
+    """The splits with a part of the training labels replaced, as by `NoisyLabels`.
 
     Raises:
         UsageError: no label would be another.
     """
-    if not options.label_noise:
-        return splits
     classes, count = len(splits.class_names), len(splits.train)
-    if classes < 2 or round(options.label_noise * count) < 1:
+    if classes < 2 or round(fraction * count) < 1:
         raise UsageError(
-            f"--label-noise {options.label_noise}: {options.dataset} has {count} training images of {classes}"
+            f"--label-noise {fraction}: {dataset} has {count} training images of {classes}"
             " classes; at least one image and two classes are needed"
         )
-    kind, seed = options.label_noise_kind, options.seed
-    return replace(splits, train=NoisyLabels(splits.train, classes, options.label_noise, kind, seed))
+    return replace(splits, train=NoisyLabels(splits.train, classes, fraction, kind, seed))

@@ -1,6 +1,5 @@
 """timm's transforms from timm's options, and the crop from a padded picture of the small-image recipes."""
 
-import argparse
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,22 +11,20 @@ from timm_multimix.data.dataset import Transform
 from timm_multimix.data.images import one_line
 from timm_multimix.data.steps import CoverSize, PaddedCrop, ToNormalised
 from timm_multimix.errors import UsageError
-
-_INTERPOLATIONS = ("bilinear", "bicubic", "random")
-_ERASING_MODES = ("const", "rand", "pixel")
+from timm_multimix.options.data import AugmentationOptions
 
 
 def create_transforms(
-    options: argparse.Namespace, data_config: Mapping[str, Any]
+    options: AugmentationOptions, data_config: Mapping[str, Any]
 ) -> tuple[Transform, Transform]:
     """The training and the evaluation transform: PIL image -> float tensor [c, h, w], normalised.
 
-    `options` has timm's names, and `crop_padding`: pixels; above 0 a crop of the input size from the padded
-    picture takes the place of timm's random resized crop.
+    With `crop_padding`, a crop of the input size from the image padded by so many pixels takes the place of
+    timm's random resized crop.
 
     Raises: UsageError for a value that timm does not know.
     """
-    _check(options, data_config)
+    _check(data_config)
     return _finished(_training(options, data_config), data_config), create_evaluation_transform(data_config)
 
 
@@ -37,7 +34,7 @@ def create_evaluation_transform(data_config: Mapping[str, Any]) -> Transform:
     return _finished(evaluation, data_config)
 
 
-def _training(options: argparse.Namespace, config: Mapping[str, Any]) -> transforms.Compose:
+def _training(options: AugmentationOptions, config: Mapping[str, Any]) -> transforms.Compose:
     settings = _common(config) | {"interpolation": _train_interpolation(options, config), "is_training": True}
     if options.no_aug:
         return create_transform(no_aug=True, **settings)
@@ -68,12 +65,11 @@ def _evaluation(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: config[name] for name in ("crop_pct", "crop_mode", "interpolation")}
 
 
-def _train_interpolation(options: argparse.Namespace, config: Mapping[str, Any]) -> str:
-    chosen = options.train_interpolation
-    return config["interpolation"] if options.no_aug or not chosen else chosen
+def _train_interpolation(options: AugmentationOptions, config: Mapping[str, Any]) -> str:
+    return config["interpolation"] if options.no_aug else options.train_interpolation
 
 
-def _augmentation(options: argparse.Namespace) -> dict[str, Any]:
+def _augmentation(options: AugmentationOptions) -> dict[str, Any]:
     return {
         "scale": options.scale,
         "ratio": options.ratio,
@@ -87,19 +83,8 @@ def _augmentation(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _check(options: argparse.Namespace, config: Mapping[str, Any]) -> None:
+def _check(config: Mapping[str, Any]) -> None:
     channels = config["input_size"][0]
     for name in ("mean", "std"):
         if len(config[name]) != channels:
             raise UsageError(f"--{name}: {len(config[name])} values for {channels} input channels")
-    if (options.crop_padding or 0) < 0:
-        raise UsageError(f"--crop-padding {options.crop_padding}: pixels, at least 0")
-    if options.crop_padding and options.no_aug:
-        raise UsageError(f"--crop-padding {options.crop_padding}: --no-aug turns all augmentation off")
-    _one_of("--train-interpolation", options.train_interpolation or "random", _INTERPOLATIONS)
-    _one_of("--remode", options.remode, _ERASING_MODES)
-
-
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UsageError(f"{option} {value}: must be one of {', '.join(allowed)}")

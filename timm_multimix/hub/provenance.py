@@ -1,7 +1,6 @@
 """Where a run's data, weights and code come from, as the Hub's ids where they are there."""
 
 import platform
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ import torchvision
 from timm.models import get_pretrained_cfg
 
 import timm_multimix
+from timm_multimix.options import TrainOptions
+from timm_multimix.options.declaration import declared
 
 from .privacy import last_part, public
-
-_PATHS = ("model", "distill_teacher")
 
 
 def dataset_kind(name: str) -> str:
@@ -27,27 +26,31 @@ def dataset_kind(name: str) -> str:
     return "folder" if Path(name).expanduser().is_dir() else "hub"
 
 
-def base_model(options: Namespace) -> str | None:
+def base_model(model: str, pretrained: bool) -> str | None:
     """The Hub id of the weights training started from; None for random and for local ones."""
-    if not options.pretrained:
+    if not pretrained:
         return None
-    source, _, identifier = options.model.rpartition(":")
+    source, _, identifier = model.rpartition(":")
     if source:
         return identifier.split("@")[0] if source == "hf-hub" else None
-    config = get_pretrained_cfg(options.model, allow_unregistered=True)
+    config = get_pretrained_cfg(model, allow_unregistered=True)
     return (config.hf_hub_id if config else None) or None
 
 
 def public_options(options: dict[str, Any], kind: str) -> dict[str, Any]:
     """The options of a run as others may see them; folders by their names."""
     told = public(options)
-    if kind == "folder":
-        told["dataset"] = last_part(options["dataset"])
-    for name in _PATHS:
-        value = str(options.get(name, ""))
-        if value.startswith("local-dir:"):
-            told[name] = "local-dir:" + last_part(value.removeprefix("local-dir:"))
+    for name in options.keys() & path_prefixes().keys():
+        prefix, value = path_prefixes()[name], str(options[name])
+        if value.startswith(prefix) if prefix else kind == "folder":
+            told[name] = prefix + last_part(value.removeprefix(prefix))
     return told
+
+
+def path_prefixes() -> dict[str, str]:
+    """The options that may name a directory, and how such a value begins; a dataset's has no prefix."""
+    prefixes = {name: option.facts.path_prefix for name, option in declared(TrainOptions).items()}
+    return {name: prefix for name, prefix in prefixes.items() if prefix is not None}
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ from timm_multimix.options.config import load_config
 
 from .measures import public_evaluation, read_evaluation
 from .privacy import public, redact
-from .provenance import public_options
+from .provenance import path_prefixes, public_options
 from .retry import describe
 
 Record = dict[str, Any]
@@ -104,9 +104,7 @@ def public_summary(summary: dict[str, Any], options: dict[str, Any], kind: str) 
 def public_command(command: str, options: dict[str, Any], kind: str) -> str:
     """A command line with folders by their names."""
     told = public_options(options, kind)
-    names = {
-        str(options[key]): str(told[key]) for key in ("model", "dataset", "distill_teacher") if key in told
-    }
+    names = {str(options[key]): str(told[key]) for key in path_prefixes() if key in told}
     words = []
     for word in shlex.split(command):
         flag, equals, value = word.partition("=")

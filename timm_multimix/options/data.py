@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import UsageError
-from .declaration import Part, option
+from .declaration import Part, flag, option
 from .shared import ColumnOptions, LoadingOptions, skip_broken
 from .values import Count, Fraction, Natural, NonNegative, Positive, PositiveFraction
 
@@ -17,7 +17,7 @@ class DataOptions(Part, title="data"):
         "digits",
         "digits, a Hub id, a directory of class directories, parquet files or tar files",
         "NAME",
-        path=True,
+        path_prefix="",
         headline=True,
     )
     train_split: str | None = option(None, "split to train on (default: train)", "NAME")
@@ -92,8 +92,10 @@ class AugmentationOptions(Part, title="augmentation", idle_with=("no_aug",)):
     )
 
     def check(self) -> None:
-        """Check that intervals are not empty. Raises: UsageError."""
+        """Check intervals, and that no layer below has left a crop without effect. Raises: UsageError."""
         for name in ("scale", "ratio"):
             low, high = getattr(self, name)
             if low > high:
-                raise UsageError(f"--{name}: expected LOW <= HIGH, got {low} {high}")
+                raise UsageError(f"{flag(name)}: expected LOW <= HIGH, got {low} {high}")
+        if self.no_aug and self.crop_padding:
+            raise UsageError("--crop-padding has no effect together with --no-aug; remove one of them")

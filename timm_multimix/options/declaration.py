@@ -46,7 +46,7 @@ class Facts:
 
     recorded: bool = True  # in a run's config.yaml
     bears_on_result: bool = True  # else a resumed run may have another value
-    path: bool = False  # may name a directory of this machine, which is not published
+    path_prefix: str | None = None  # a value that begins so may name a directory, which is not published
     arms: Arms = Arms.ANY
     bare: bool = False  # its value names an arm without the option's name
     headline: bool = False  # shown at the top of a comparison whatever its value
@@ -141,7 +141,8 @@ Kind = TypeVar("Kind", bound=Part)
 
 def declared(kind: type[Part]) -> Mapping[str, Option]:
     """All options of a command or part by name, in the order of their declarations."""
-    return _by_name(kind)
+    key: Any = kind  # to mypy, classes of frozen dataclasses cannot be hashed
+    return _by_name(key)
 
 
 @cache

@@ -33,7 +33,7 @@ class ModelOptions(Part, title="model"):
         "test_resnet",
         "any timm model, local-dir:DIR, hf-hub:USER/NAME (default: {default}, timm's own tiny one)",
         "NAME",
-        path=True,
+        path_prefix="local-dir:",
         bare=True,
         headline=True,
     )

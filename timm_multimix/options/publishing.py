@@ -61,6 +61,11 @@ class HubOptions(
         needs=("push_to_hub",),
     )
 
+    @property
+    def target(self) -> str | None:
+        """The repository to publish to, if a run is to be published."""
+        return self.hub_model_id if self.push_to_hub else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class PushOptions(

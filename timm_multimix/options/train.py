@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .data import AugmentationOptions, DataOptions
-from .declaration import Options, declared, flat
+from .declaration import Options, declared
 from .mixing import MixingOptions
 from .model import ModelOptions
 from .optimization import OptimizationOptions, ScheduleOptions
@@ -34,15 +34,6 @@ class TrainOptions(
     averaging: AveragingOptions = field(default_factory=AveragingOptions)
     run: RunOptions = field(default_factory=RunOptions)
     hub: HubOptions = field(default_factory=HubOptions)
-
-    def __getattr__(self, name: str) -> Any:
-        """An option by its name alone, while not all code takes the part that it reads."""
-        if name.startswith("_") or "hub" not in self.__dict__:
-            raise AttributeError(name)
-        try:
-            return flat(self)[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 def parse_train_options(argv: Sequence[str]) -> TrainOptions:

@@ -1,7 +1,7 @@
 """Accelerate: how many processes, on which device, in which precision."""
 
 import os
-from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,13 +9,13 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedType, InitProcessGroupKwargs
 
 from timm_multimix.errors import UsageError
-from timm_multimix.options import options_to_dict
+from timm_multimix.options import TrainOptions, options_to_dict
 
 from . import watch
 from .model import attempt
 
 
-def start_accelerator(options: Namespace) -> Accelerator:
+def start_accelerator(trackers: Sequence[str]) -> Accelerator:
     """The accelerator as the launcher describes it.
 
     Raises:
@@ -29,7 +29,7 @@ def start_accelerator(options: Namespace) -> Accelerator:
     accelerator = attempt(
         "accelerate",
         lambda: Accelerator(
-            cpu=cpu, log_with=options.log_with or None, project_dir=".", kwargs_handlers=[group]
+            cpu=cpu, log_with=list(trackers) or None, project_dir=".", kwargs_handlers=[group]
         ),
     )
     check_engine(accelerator)
@@ -37,7 +37,7 @@ def start_accelerator(options: Namespace) -> Accelerator:
         raise UsageError(
             f"{launched} processes were launched but accelerate sees one; on CPUs set ACCELERATE_USE_CPU=true"
         )
-    missing = set(options.log_with) - {str(tracker) for tracker in accelerator.log_with} - {"all"}
+    missing = set(trackers) - {str(tracker) for tracker in accelerator.log_with} - {"all"}
     if missing:
         raise UsageError(f"--log-with {missing.pop()}: the package of this tracker is not installed")
     return accelerator
@@ -54,7 +54,7 @@ def check_engine(accelerator: Accelerator) -> None:
         raise UsageError("accelerate is configured for FSDP version 1; set fsdp_version to 2")
 
 
-def start_trackers(accelerator: Accelerator, folder: Path, options: Namespace) -> None:
+def start_trackers(accelerator: Accelerator, folder: Path, options: TrainOptions) -> None:
     """Start the trackers of --log-with; those that write files do so in the run's `logs`."""
     accelerator.project_configuration.logging_dir = str(folder)
     config = {

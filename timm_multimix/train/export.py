@@ -40,9 +40,9 @@ def export_model(setup: Setup, kind: str, folder: Path, facts: dict[str, float] 
 def make_config(setup: Setup, model: torch.nn.Module, folder: Path) -> dict[str, object]:
     """The config.json of a model: how to build it, its preprocessing, its labels, how it was trained."""
     path, options = folder / "config.json", setup.options
-    tag = re.sub(r"[^a-z0-9]+", "_", options.mix.lower()).strip("_")
+    tag = re.sub(r"[^a-z0-9]+", "_", options.mixing.mix.lower()).strip("_")
     about = {
-        "label_names": label_names(setup.splits.class_names, options.num_classes),
+        "label_names": label_names(setup.splits.class_names, options.network.num_classes),
         "pretrained_cfg": {"tag": tag},
         "training": recipe(options),
     }
@@ -51,8 +51,8 @@ def make_config(setup: Setup, model: torch.nn.Module, folder: Path) -> dict[str,
     config.get("model_args", {}).pop("num_classes", None)
     for name in _FOREIGN:
         config["pretrained_cfg"].pop(name, None)
-    if options.hub_license:
-        config["pretrained_cfg"]["license"] = options.hub_license
+    if options.hub.hub_license:
+        config["pretrained_cfg"]["license"] = options.hub.hub_license
     return config
 
 
@@ -64,6 +64,6 @@ def label_names(names: list[str], classes: int | None) -> list[str]:
 def recipe(options: TrainOptions) -> dict[str, object]:
     """What made the weights what they are, fit to be published."""
     said = options_to_dict(options, result_only=True)
-    told = public_options(said, dataset_kind(options.dataset))
+    told = public_options(said, dataset_kind(options.data.dataset))
     main = {name: told[name] for name in ("mix", "distill", "seed")}
     return {"package": "timm_multimix", **main, "options": told, "versions": versions()}

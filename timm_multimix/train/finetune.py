@@ -1,6 +1,5 @@
 """Fine-tuning: weights fit to be loaded, a head for new classes, a body that learns slowly or not at all."""
 
-from argparse import Namespace
 from typing import Any
 
 import torch
@@ -9,36 +8,39 @@ from torch import nn
 
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.load import check_pretrained
+from timm_multimix.options.mixing import MixingOptions
+from timm_multimix.options.model import ModelOptions
+from timm_multimix.options.optimization import OptimizationOptions
 
 _OTHER_SOURCES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
 
 
-def check_weights(options: Namespace) -> None:
-    """Look at all pretrained weights that the options name.
+def check_weights(network: ModelOptions, mixing: MixingOptions) -> None:
+    """Look at all pretrained weights that the options of model and teacher name.
 
     Raises:
         UsageError: if they cannot be loaded, or come by another way than a model's name.
     """
-    if names := sorted(_OTHER_SOURCES & options.model_kwargs.keys()):
+    if names := sorted(_OTHER_SOURCES & network.model_kwargs.keys()):
         raise UsageError(f"--model-kwargs {names[0]}: weights come from --model NAME --pretrained only")
-    if options.pretrained:
-        check_pretrained(options.model)
-    if options.distill and options.distill_teacher not in ("ema", "self"):
-        check_pretrained(options.distill_teacher)
+    if network.pretrained:
+        check_pretrained(network.model)
+    if mixing.distill and mixing.distill_teacher not in ("ema", "self"):
+        check_pretrained(mixing.distill_teacher)
 
 
-def fit_head_and_body(options: Namespace, model: nn.Module, class_names: list[str]) -> None:
+def fit_head_and_body(model: nn.Module, class_names: list[str], *, pretrained: bool, freeze: bool) -> None:
     """Start the head anew where the weights were for other classes, and freeze the body where asked to.
 
     Raises:
         UsageError: if the model has no classifier to tell from its body.
     """
-    if options.pretrained:
+    if pretrained:
         known = getattr(model, "pretrained_cfg", {}).get("label_names")
         # timm itself does so only where the number of classes is another
         if known and list(known) != class_names:
             reset_head(model)
-    if options.freeze_body:
+    if freeze:
         model.requires_grad_(False)
         for parameter in head_parameters(model):
             parameter.requires_grad_(True)
@@ -80,12 +82,12 @@ def still_frozen(module: nn.Module) -> None:
             child.eval()
 
 
-def group_arguments(options: Namespace) -> dict[str, Any]:
+def group_arguments(optimization: OptimizationOptions) -> dict[str, Any]:
     """Arguments of timm's optimizer factory that give body and head rates of their own."""
-    scale = options.body_lr_scale
+    scale = optimization.body_lr_scale
     if scale is None:
         return {}
-    return {"param_group_fn": lambda model: rate_groups(model, options.weight_decay, scale)}
+    return {"param_group_fn": lambda model: rate_groups(model, optimization.weight_decay, scale)}
 
 
 def rate_groups(model: nn.Module, weight_decay: float, scale: float) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The batches of a run, and what it left out of them."""
 
 import copy
-from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from timm_multimix.data.loader import ImageLoader
 from timm_multimix.data.noise import EncodedLabels, NoisyLabels
 from timm_multimix.data.streaming import StreamedImages, StreamSource
 from timm_multimix.errors import UsageError
+from timm_multimix.options.data import AugmentationOptions, DataOptions
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -39,14 +39,19 @@ class Stream:
 
 
 def create_streams(
-    options: Namespace, accelerator: Accelerator, splits: Splits, data_config: dict[str, Any]
+    data: DataOptions,
+    augmentation: AugmentationOptions,
+    seed: int,
+    accelerator: Accelerator,
+    splits: Splits,
+    data_config: dict[str, Any],
 ) -> tuple[Stream, Stream]:
     """The training batches and the evaluation batches of this process.
 
     Raises:
         UsageError: for transforms that timm cannot make, or fewer samples than processes.
     """
-    train, evaluation = create_transforms(options, data_config)
+    train, evaluation = create_transforms(augmentation, data_config)
 
     def stream(source: Source, transform: Transform, batch_size: int, **order: bool) -> Stream:
         streamed = isinstance(source, StreamSource)
@@ -54,36 +59,37 @@ def create_streams(
             source,
             transform,
             channels=data_config["input_size"][0],
-            seed=options.seed,
-            skip_broken=options.skip_broken,
-            workers=options.workers,
+            seed=seed,
+            skip_broken=data.skip_broken,
+            workers=data.loading.workers,
         )
         if len(dataset) < accelerator.num_processes:
             processes = accelerator.num_processes
-            raise UsageError(f"{options.dataset}: a split of {len(dataset)} images for {processes} processes")
+            raise UsageError(f"{data.dataset}: a split of {len(dataset)} images for {processes} processes")
         batches = EpochBatches(
             len(dataset),
             batch_size,
             rank=accelerator.process_index,
             world_size=accelerator.num_processes,
-            seed=options.seed,
+            seed=seed,
             **order,
         )
-        workers = min(options.workers, 1) if streamed else options.workers  # a second would read it all again
-        if options.cache != "off":
-            cached = CachedLoader(dataset, batches, options.cache, accelerator.device, options.workers)
+        # a second process would read all of a stream again
+        workers = min(data.loading.workers, 1) if streamed else data.loading.workers
+        if data.cache != "off":
+            cached = CachedLoader(dataset, batches, data.cache, accelerator.device, data.loading.workers)
             return Stream(dataset, batches, cached)
-        loader = create_loader(dataset, batches, workers=workers, pin_memory=options.pin_mem)
+        loader = create_loader(dataset, batches, workers=workers, pin_memory=data.loading.pin_mem)
         return Stream(dataset, batches, loader)
 
     return (
-        stream(splits.train, train, options.batch_size, shuffle=not options.streaming, drop_last=True),
-        stream(splits.evaluation, evaluation, options.validation_batch_size or options.batch_size),
+        stream(splits.train, train, data.loading.batch_size, shuffle=not data.streaming, drop_last=True),
+        stream(splits.evaluation, evaluation, data.validation_batch_size or data.loading.batch_size),
     )
 
 
 def create_memory(
-    options: Namespace, accelerator: Accelerator, train: ImageDataset, transform: Transform
+    data: DataOptions, accelerator: Accelerator, train: ImageDataset, transform: Transform
 ) -> Stream | None:
     """The training images in order and by the evaluation's transform, labelled by `EncodedLabels`.
 
@@ -95,9 +101,9 @@ def create_memory(
     dataset.source, dataset.transform = EncodedLabels(train.source), transform
     batches = EpochBatches(
         len(dataset),
-        options.validation_batch_size or options.batch_size,
+        data.validation_batch_size or data.loading.batch_size,
         rank=accelerator.process_index,
         world_size=accelerator.num_processes,
     )
-    loader = create_loader(dataset, batches, workers=options.workers, pin_memory=options.pin_mem)
+    loader = create_loader(dataset, batches, workers=data.loading.workers, pin_memory=data.loading.pin_mem)
     return Stream(dataset, batches, loader)

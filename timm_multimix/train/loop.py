@@ -35,15 +35,15 @@ def train_epoch(
         Stop: after an update, for a signal.
         NonFinite: for a loss that is not finite; on CPUs before the update that it would have spoiled.
     """
-    options, total = setup.options, len(setup.train.batches)
+    optimization, total = setup.options.optimization, len(setup.train.batches)
     started = time.perf_counter() - position.seconds
     setup.task.train()
-    if options.freeze_body:
+    if optimization.freeze_body:
         still_frozen(setup.model)
     batches = setup.train.epoch(position.epoch, position.batch)
     for index, batch in enumerate(batches, start=position.batch):
-        first = index - index % options.grad_accum_steps
-        group = min(options.grad_accum_steps, total - first)
+        first = index - index % optimization.grad_accum_steps
+        group = min(optimization.grad_accum_steps, total - first)
         last = index == first + group - 1
         accumulate(setup, batch, sums, group=group, last=last)
         if last:
@@ -53,7 +53,7 @@ def train_epoch(
         progress.step(position, sums, index + 1)
         if last and stop:
             raise Stop
-        interval = options.checkpoint_interval
+        interval = setup.options.run.checkpoint_interval
         if last and interval and position.updates % interval == 0 and index + 1 < total:
             save()
     position.seconds = time.perf_counter() - started
@@ -61,9 +61,10 @@ def train_epoch(
 
 def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool) -> None:
     """Add the gradients of one batch of a group; processes exchange them with the last."""
-    accelerator, step, skip = setup.accelerator, setup.task.step, setup.options.skip_nonfinite > 0
+    accelerator, step = setup.accelerator, setup.task.step
+    skip = setup.options.optimization.skip_nonfinite > 0
     images, labels = (tensor.to(accelerator.device, non_blocking=True) for tensor in batch[:2])
-    torch.manual_seed(derive_seed(_LAYERS, setup.options.seed, accelerator.process_index, step))
+    torch.manual_seed(derive_seed(_LAYERS, setup.options.run.seed, accelerator.process_index, step))
     accelerator.sync_gradients = last
     kept = KeptBuffers(setup.model) if skip else None
     with nullcontext() if last else accelerator.no_sync(setup.wrapped):
@@ -77,7 +78,7 @@ def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool
 
 def update(setup: Setup, position: Position, sums: Sums) -> None:
     """Clip, step the optimizer and its schedule, and move the average of the weights."""
-    limit, scaler = setup.options.skip_nonfinite or None, setup.accelerator.scaler
+    limit, scaler = setup.options.optimization.skip_nonfinite or None, setup.accelerator.scaler
     # a gradient scaler leaves such steps out by itself, and looks at the unscaled gradients for that
     left_out = zero_nonfinite([*setup.model.parameters()]) if limit and not scaler else None
     clip(setup)
@@ -95,7 +96,7 @@ def update(setup: Setup, position: Position, sums: Sums) -> None:
 
 def clip(setup: Setup) -> None:
     """Bound the gradients as --clip-grad and --clip-mode say."""
-    limit, mode = setup.options.clip_grad, setup.options.clip_mode
+    limit, mode = setup.options.optimization.clip_grad, setup.options.optimization.clip_mode
     if limit is None:
         return
     if mode == "norm":

@@ -65,8 +65,8 @@ def describe_noise(setup: "Setup", rows: list[dict[str, Any]]) -> dict[str, Any]
     assert isinstance(dataset.source, EncodedLabels)
     noisy = dataset.source.count_replaced(dataset)
     about: dict[str, Any] = {
-        "part": setup.options.label_noise,
-        "kind": setup.options.label_noise_kind,
+        "part": setup.options.data.label_noise,
+        "kind": setup.options.data.label_noise_kind,
         "noisy_samples": noisy,
         "clean_samples": len(dataset) - noisy,
     }

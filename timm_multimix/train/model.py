@@ -1,7 +1,6 @@
 """A timm model made for the data, and the preprocessing that goes with it."""
 
 import difflib
-from argparse import Namespace
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,7 +11,7 @@ from timm.data import resolve_input_data_config
 import timm_multimix.models  # noqa: F401  registers the package's own networks with timm
 from timm_multimix.errors import UsageError
 from timm_multimix.options.declaration import flat
-from timm_multimix.options.model import InputOptions
+from timm_multimix.options.model import InputOptions, ModelOptions
 
 Result = TypeVar("Result")
 
@@ -53,25 +52,25 @@ def check_model_name(name: str) -> None:
         raise UsageError(f"unknown model {name!r}; {nearest(identifier, timm.list_models())}")
 
 
-def create_model(options: Namespace, classes: int) -> torch.nn.Module:
+def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     """The model of the options with a classifier for so many classes, in the memory layout asked for.
 
     Raises:
         UsageError: if it does not exist, has no such weights or does not take an argument.
     """
-    wanted = {"img_size": options.img_size, "in_chans": options.in_chans}
-    rates = {"drop_rate": options.drop or None, "drop_path_rate": options.drop_path}
+    wanted = {"img_size": network.input.img_size, "in_chans": network.input.in_chans}
+    rates = {"drop_rate": network.drop or None, "drop_path_rate": network.drop_path}
 
     def create() -> Any:
-        arguments = timm.models.resolve_model_input_args(options.model, wanted, **options.model_kwargs)
+        arguments = timm.models.resolve_model_input_args(network.model, wanted, **network.model_kwargs)
         return timm.create_model(
-            pretrained=options.pretrained, num_classes=options.num_classes or classes, **arguments, **rates
+            pretrained=network.pretrained, num_classes=network.num_classes or classes, **arguments, **rates
         )
 
-    model: Any = attempt(f"model {options.model}", create)
-    if options.grad_checkpointing:
-        attempt(f"--grad-checkpointing with {options.model}", lambda: model.set_grad_checkpointing(True))
-    return model.to(memory_format=torch.channels_last) if options.channels_last else model
+    model: Any = attempt(f"model {network.model}", create)
+    if network.grad_checkpointing:
+        attempt(f"--grad-checkpointing with {network.model}", lambda: model.set_grad_checkpointing(True))
+    return model.to(memory_format=torch.channels_last) if network.channels_last else model
 
 
 def resolve_data_config(name: str, asked: InputOptions, model: torch.nn.Module) -> dict[str, Any]:
@@ -91,7 +90,7 @@ def describe_input(model: torch.nn.Module, data_config: dict[str, Any]) -> None:
 
 
 @torch.no_grad()
-def try_out(options: Namespace, model: torch.nn.Module, data_config: dict[str, Any]) -> None:
+def try_out(name: str, model: torch.nn.Module, data_config: dict[str, Any]) -> None:
     """Run one empty image through the model, so that an unsuitable one is found before training.
 
     Raises:
@@ -100,7 +99,7 @@ def try_out(options: Namespace, model: torch.nn.Module, data_config: dict[str, A
     model.eval()
     image = torch.zeros(1, *data_config["input_size"])
     size = "x".join(map(str, data_config["input_size"]))
-    output: object = attempt(f"{options.model} does not take {size} images", lambda: model(image))
+    output: object = attempt(f"{name} does not take {size} images", lambda: model(image))
     model.train()
     if not isinstance(output, torch.Tensor) and not hasattr(output, "logits"):
-        raise UsageError(f"{options.model} gives a {type(output).__name__}, not class scores")
+        raise UsageError(f"{name} gives a {type(output).__name__}, not class scores")

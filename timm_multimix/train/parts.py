@@ -1,6 +1,6 @@
 """Optimizer, schedule and task from the options, and what is looked up before them."""
 
-from argparse import Namespace
+from types import SimpleNamespace
 
 import torch
 from timm.optim import create_optimizer_v2, list_optimizers, optimizer_kwargs
@@ -10,6 +10,11 @@ from timm.scheduler.scheduler import Scheduler
 from timm_multimix.data import Splits
 from timm_multimix.errors import UsageError
 from timm_multimix.mixers import create_mixer
+from timm_multimix.options import TrainOptions
+from timm_multimix.options.declaration import flat
+from timm_multimix.options.mixing import MixingOptions
+from timm_multimix.options.optimization import OptimizationOptions, ScheduleOptions
+from timm_multimix.options.run import AveragingOptions
 from timm_multimix.schedule import parse_schedule
 from timm_multimix.task import MixTask
 
@@ -17,78 +22,97 @@ from .finetune import check_weights, group_arguments, scale_rates
 from .model import attempt, check_model_name, nearest
 
 
-def check_names(options: Namespace) -> None:
+def check_names(options: TrainOptions) -> None:
     """Look up what has a name, before anything slow happens.
 
     Raises:
         UsageError: for an unknown mixer, schedule, model or optimizer.
     """
-    create_mixer(options.mix)
-    if options.mix_schedule:
-        parse_schedule(options.mix_schedule)
-    check_model_name(options.model)
-    attempt(f"model {options.model}", lambda: check_weights(options))
+    network, mixing, optimizer = options.network, options.mixing, options.optimization.opt
+    create_mixer(mixing.mix)
+    if mixing.mix_schedule:
+        parse_schedule(mixing.mix_schedule)
+    check_model_name(network.model)
+    attempt(f"model {network.model}", lambda: check_weights(network, mixing))
     optimizers = [str(name) for name in list_optimizers()]
-    if options.opt.lower().removeprefix("lookahead_") not in optimizers:
-        raise UsageError(f"unknown optimizer {options.opt!r}; {nearest(options.opt, optimizers)}")
-    if options.export_weights == "ema" and not options.model_ema:
-        raise UsageError("--export-weights ema needs --model-ema")
+    if optimizer.lower().removeprefix("lookahead_") not in optimizers:
+        raise UsageError(f"unknown optimizer {optimizer!r}; {nearest(optimizer, optimizers)}")
 
 
-def check_classes(options: Namespace, splits: Splits) -> None:
+def check_classes(wanted: int | None, dataset: str, splits: Splits) -> None:
     """Compare the classifier asked for with the data.
 
     Raises:
         UsageError: if it is too small.
     """
-    if options.num_classes is not None and options.num_classes < len(splits.class_names):
-        classes = len(splits.class_names)
-        raise UsageError(
-            f"--num-classes {options.num_classes}, but {options.dataset} has labels 0 to {classes - 1}"
-        )
+    classes = len(splits.class_names)
+    if wanted is not None and wanted < classes:
+        raise UsageError(f"--num-classes {wanted}, but {dataset} has labels 0 to {classes - 1}")
 
 
-def create_optimizer(options: Namespace, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """timm's optimizer of the options.
+def create_optimizer(
+    optimization: OptimizationOptions, model: torch.nn.Module, *, scheduled: bool
+) -> torch.optim.Optimizer:
+    """timm's optimizer of the options; a schedule applies the rates of parameter groups by itself.
 
     Raises:
         UsageError: if it refuses an argument, or needs second derivatives.
     """
-    arguments = optimizer_kwargs(options) | group_arguments(options)
-    optimizer = attempt(f"optimizer {options.opt}", lambda: create_optimizer_v2(model, **arguments))
-    if options.sched == "none":
+    arguments = optimizer_kwargs(optimization) | group_arguments(optimization)
+    optimizer = attempt(f"optimizer {optimization.opt}", lambda: create_optimizer_v2(model, **arguments))
+    if not scheduled:
         scale_rates(optimizer)
     if getattr(optimizer, "is_second_order", False):
         raise UsageError(
-            f"optimizer {options.opt} needs second derivatives, which training here does not make"
+            f"optimizer {optimization.opt} needs second derivatives, which training here does not make"
         )
     return optimizer
 
 
 def create_scheduler(
-    options: Namespace, optimizer: torch.optim.Optimizer, updates_per_epoch: int
+    schedule: ScheduleOptions, epochs: int, optimizer: torch.optim.Optimizer, updates_per_epoch: int
 ) -> tuple[Scheduler | None, int]:
     """timm's schedule of the learning rate, by updates, and the number of epochs with its cooldown."""
-    arguments = scheduler_kwargs(options) | {"step_on_epochs": False, "updates_per_epoch": updates_per_epoch}
-    return attempt(f"schedule {options.sched}", lambda: create_scheduler_v2(optimizer, **arguments))
+    read = SimpleNamespace(**flat(schedule), epochs=epochs)  # timm reads attributes
+    arguments = scheduler_kwargs(read) | {"step_on_epochs": False, "updates_per_epoch": updates_per_epoch}
+    return attempt(f"schedule {schedule.sched}", lambda: create_scheduler_v2(optimizer, **arguments))
 
 
-def create_task(options: Namespace, model: torch.nn.Module, steps: int, epoch_steps: int) -> MixTask:
-    """The training task: mixer, loss, teacher and moving average; `steps` are all batches to come."""
+def create_task(
+    mixing: MixingOptions,
+    averaging: AveragingOptions,
+    model: torch.nn.Module,
+    *,
+    seed: int,
+    steps: int,
+    epoch_steps: int,
+    backend: str | None = None,
+) -> MixTask:
+    """The training task: mixer, loss, teacher and moving average.
+
+    Args:
+        mixing: mixer, targets and teacher.
+        averaging: the moving average of the weights.
+        model: the network to train.
+        seed: of the mixers.
+        steps: all batches to come.
+        epoch_steps: the batches of an epoch.
+        backend: what compiles the model; None leaves it as it is.
+    """
     task = MixTask(
         model,
-        options.mix,
-        criterion="sigmoid" if options.bce_loss else "softmax",
-        smoothing=options.smoothing,
-        distill=options.distill,
-        teacher=options.distill_teacher,
-        seed=options.seed,
-        distill_warmup=round(options.distill_warmup_epochs * epoch_steps),
-        schedule=options.mix_schedule,
+        mixing.mix,
+        criterion="sigmoid" if mixing.bce_loss else "softmax",
+        smoothing=mixing.smoothing,
+        distill=mixing.distill,
+        teacher=mixing.distill_teacher,
+        seed=seed,
+        distill_warmup=round(mixing.distill_warmup_epochs * epoch_steps),
+        schedule=mixing.mix_schedule,
         total_steps=steps,
     )
-    if options.model_ema:
-        task.setup_ema(decay=options.model_ema_decay, use_warmup=options.model_ema_warmup)
-    if options.torchcompile:
-        attempt(f"--torchcompile {options.torchcompile}", lambda: task.compile(backend=options.torchcompile))
+    if averaging.model_ema:
+        task.setup_ema(decay=averaging.model_ema_decay, use_warmup=averaging.model_ema_warmup)
+    if backend:
+        attempt(f"--torchcompile {backend}", lambda: task.compile(backend=backend))
     return task

@@ -41,14 +41,15 @@ def find_place(options: TrainOptions) -> Place:
     Raises:
         UsageError: if the output folder is in use, or there is nothing of this run to resume.
     """
-    output = Path(options.output) if options.output else None
-    if options.resume == "auto" and output and is_run(output):
+    run_options = options.run
+    output = Path(run_options.output) if run_options.output else None
+    if run_options.resume == "auto" and output and is_run(output):
         return find_rest(output, newest_checkpoint(output), options)
-    if options.resume in (None, "auto"):
+    if run_options.resume is None or run_options.resume == "auto":
         if output:
-            check_usable(output, options.overwrite)
+            check_usable(output, run_options.overwrite)
         return Place(output, options)
-    source = Path(options.resume)
+    source = Path(run_options.resume)
     run = source.parent.parent if source.parent.name == "checkpoints" else source
     if not is_run(run):
         raise UsageError(f"--resume {source}: neither `auto` nor a run's folder nor one of its checkpoints")
@@ -83,7 +84,7 @@ def check_usable(folder: Path, overwrite: bool) -> None:
 def find_rest(run: Path, checkpoint: Path | None, options: TrainOptions) -> Place:
     """What is left to do of a run in its own folder."""
     adopted, done = adopt(options, run), run / "summary.json"
-    named = checkpoint is not None and options.resume == str(checkpoint)
+    named = checkpoint is not None and options.run.resume == str(checkpoint)
     summary = json.loads(done.read_text(encoding="utf-8")) if done.is_file() and not named else None
     return Place(run, adopted, checkpoint, summary)
 
@@ -118,9 +119,9 @@ def claim(place: Place, options: TrainOptions) -> Path:
     """
     try:
         place.made = place.folder is None or not place.folder.exists()
-        folder = place.folder or new_folder(options)
+        folder = place.folder or new_folder(options.network.model, options.mixing.mix)
         folder.mkdir(parents=True, exist_ok=True)
-        delete(folder, WRITTEN if options.overwrite else ("summary.json",))
+        delete(folder, WRITTEN if options.run.overwrite else ("summary.json",))
         clean_up(folder)
         write_text(folder / "config.yaml", options_to_yaml(options))
         best = place.checkpoint and place.checkpoint.with_name("best")
@@ -148,9 +149,9 @@ def drop_if_worthless(place: Place, folder: Path) -> None:
             folder.rmdir()
 
 
-def new_folder(options: TrainOptions) -> Path:
+def new_folder(model: str, mix: str) -> Path:
     """A new folder runs/DATE-TIME-MODEL-MIX; runs that start in the same second get numbers."""
-    words = (re.sub(r"[^A-Za-z0-9.-]+", "_", word).strip("_.")[:40] for word in (options.model, options.mix))
+    words = (re.sub(r"[^A-Za-z0-9.-]+", "_", word).strip("_.")[:40] for word in (model, mix))
     name = "-".join([time.strftime("%Y%m%d-%H%M%S"), *words])
     for number in itertools.count(1):
         folder = Path("runs") / (name if number == 1 else f"{name}-{number}")

@@ -43,12 +43,13 @@ class Progress:
         self.done += 1
         if self.bar is not None:
             self.bar.update()
-        if batch % self.setup.options.log_interval == 0:
+        if batch % self.setup.options.run.log_interval == 0:
             totals = sums.read(self.setup.accelerator)
             self.setup.accelerator.log({"train/loss": totals.loss}, step=position.updates)
             if self.bar is not None:
                 seconds, processes = time.perf_counter() - self.began, self.setup.accelerator.num_processes
-                speed = (batch - self.first) * self.setup.options.batch_size * processes / seconds
+                size = self.setup.options.data.loading.batch_size
+                speed = (batch - self.first) * size * processes / seconds
                 self.told = self._describe(totals, speed, position.epoch * self.batches + batch)
                 self.bar.set_postfix_str(self.told)
 

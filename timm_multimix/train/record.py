@@ -86,13 +86,13 @@ def summarize(
     seconds = sum(row["seconds"] for row in rows)
     split = setup.splits.evaluation_split
     return {
-        "mix": options.mix,
-        "model": options.model,
-        "base_model": base_model(options),
-        "dataset": options.dataset,
-        "dataset_kind": dataset_kind(options.dataset),
+        "mix": options.mixing.mix,
+        "model": options.network.model,
+        "base_model": base_model(options.network.model, options.network.pretrained),
+        "dataset": options.data.dataset,
+        "dataset_kind": dataset_kind(options.data.dataset),
         "epochs": setup.epochs,
-        "seed": options.seed,
+        "seed": options.run.seed,
         "num_processes": setup.accelerator.num_processes,
         "samples_evaluated": results[exported].samples,
         "top1": results[exported].top1,

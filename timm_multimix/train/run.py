@@ -1,12 +1,13 @@
 """A whole run, from options to a model that timm loads."""
 
 import shlex
-from argparse import Namespace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+
+from timm_multimix.options import TrainOptions
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .engine import start_accelerator, start_trackers
@@ -29,7 +30,7 @@ from .sums import NonFinite, Sums
 from .watch import Stop, Watch
 
 
-def run(options: Namespace) -> dict[str, Any]:
+def run(options: TrainOptions) -> dict[str, Any]:
     """Train as the options say, from `parse_train_options`; gives the content of summary.json.
 
     Raises:
@@ -38,26 +39,26 @@ def run(options: Namespace) -> dict[str, Any]:
         Interrupted: for SIGTERM or SIGINT, after saving a checkpoint.
     """
     with Interrupt() as interrupt:
-        accelerator = start_accelerator(options)
+        accelerator = start_accelerator(options.run.log_with)
         reporter = Reporter(accelerator)
         with reporter.told_once():
             return prepare_and_train(options, accelerator, interrupt, reporter)
 
 
 def prepare_and_train(
-    options: Namespace, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter
+    options: TrainOptions, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter
 ) -> dict[str, Any]:
     """Find the run's place, make its parts, train; a folder of which nothing came is deleted."""
     place = on_main(accelerator, lambda: find_place(options))
-    on_main(accelerator, lambda: check_publishing(options))
+    on_main(accelerator, lambda: check_publishing(options.hub))
     if place.summary is not None:
-        on_main(accelerator, lambda: publish_finished(place.folder, options))
+        on_main(accelerator, lambda: publish_finished(place.folder, options.hub))
         accelerator.print(f"{place.folder} is finished: top-1 {place.summary['top1']:.2f} %")
         return place.summary
 
     setup = build(place.options, accelerator)
     position, sums = start(setup, place.checkpoint)
-    on_main(accelerator, lambda: open_target(options))
+    on_main(accelerator, lambda: open_target(options.hub))
     folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options))
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
@@ -154,8 +155,9 @@ def start(setup: Setup, checkpoint: Path | None) -> tuple[Position, Sums]:
 
 def exported_kind(setup: Setup) -> str:
     """Which weights are the run's result: raw or ema."""
-    wanted = setup.options.export_weights
-    return wanted if wanted != "auto" else ("ema" if setup.options.model_ema else "raw")
+    averaging = setup.options.averaging
+    wanted = averaging.export_weights
+    return wanted if wanted != "auto" else ("ema" if averaging.model_ema else "raw")
 
 
 def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Evaluation]:
@@ -163,9 +165,8 @@ def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Evaluation]:
     if is_sharded(setup.model):  # only a pass through the whole task brings the parts together
         batches = watch.over(setup.evaluation)
         return {"raw": evaluate(setup.wrapped, batches, setup.accelerator, setup.layout, setup.predict)}
-    models = {
-        kind: model for kind, model in setup.models().items() if kind == "raw" or setup.options.model_ema
-    }
+    averaged = setup.options.averaging.model_ema
+    models = {kind: model for kind, model in setup.models().items() if kind == "raw" or averaged}
     return {
         kind: evaluate(model, watch.over(setup.evaluation), setup.accelerator, setup.layout)
         for kind, model in models.items()

@@ -1,6 +1,5 @@
 """Everything a run needs, made from its options before anything is written."""
 
-from argparse import Namespace
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,9 @@ from timm_multimix.data.cache import CachedLoader
 from timm_multimix.data.loader import ImageLoader
 from timm_multimix.data.noise import add_label_noise
 from timm_multimix.errors import UsageError
-from timm_multimix.options import fill_defaults
+from timm_multimix.options import TrainOptions, fill_defaults
+from timm_multimix.options.declaration import flat
+from timm_multimix.options.run import AveragingOptions
 from timm_multimix.task import MixTask
 
 from .finetune import fit_head_and_body
@@ -28,7 +29,7 @@ from .parts import check_classes, check_names, create_optimizer, create_schedule
 class Setup:
     """The parts of a run. `task` is plain; `wrapped` is what accelerate made of it, for training steps."""
 
-    options: Namespace
+    options: TrainOptions
     accelerator: Accelerator
     splits: Splits
     data_config: dict[str, Any]
@@ -52,7 +53,7 @@ class Setup:
     @property
     def layout(self) -> torch.memory_format:
         """The memory layout of images."""
-        return torch.channels_last if self.options.channels_last else torch.contiguous_format
+        return torch.channels_last if self.options.network.channels_last else torch.contiguous_format
 
     def predict(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Logits [b, c] by way of the wrapped task in eval mode."""
@@ -94,38 +95,48 @@ class Setup:
         self.optimizer.load_state_dict(state)
 
 
-def build(options: Namespace, accelerator: Accelerator) -> Setup:
+def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
     """Make all parts of a run; nothing is written.
 
     Raises:
         UsageError: for every option that cannot work.
     """
     check_names(options)
+    data, seed = options.data, options.run.seed
     splits = load_splits(
-        options.dataset,
-        train_split=options.train_split,
-        val_split=options.val_split,
-        image_column=options.image_column,
-        label_column=options.label_column,
-        streaming=options.streaming,
+        data.dataset, train_split=data.train_split, streaming=data.streaming, **flat(data.columns)
     )
     options = fill_defaults(options, splits.defaults)
-    check_classes(options, splits)
-    splits = add_label_noise(options, splits)
-    torch.manual_seed(options.seed)
-    model = create_model(options, len(splits.class_names))
-    fit_head_and_body(options, model, splits.class_names)
-    data_config = resolve_data_config(options.network.model, options.network.input, model)
+    network, optimization, schedule = options.network, options.optimization, options.schedule
+    data = options.data
+    check_classes(network.num_classes, data.dataset, splits)
+    if data.label_noise:
+        splits = add_label_noise(splits, data.dataset, data.label_noise, data.label_noise_kind, seed)
+    torch.manual_seed(seed)
+    model = create_model(network, len(splits.class_names))
+    fit_head_and_body(
+        model, splits.class_names, pretrained=network.pretrained, freeze=optimization.freeze_body
+    )
+    data_config = resolve_data_config(network.model, network.input, model)
     describe_input(model, data_config)
-    try_out(options, model, data_config)
-    train, evaluation = create_streams(options, accelerator, splits, data_config)
-    memory = create_memory(options, accelerator, train.dataset, evaluation.dataset.transform)
-    optimizer = create_optimizer(options, model)
-    scheduler, epochs = create_scheduler(options, optimizer, train.updates(options.grad_accum_steps))
-    task = create_task(options, model, steps=epochs * len(train.batches), epoch_steps=len(train.batches))
+    try_out(network.model, model, data_config)
+    train, evaluation = create_streams(data, options.augmentation, seed, accelerator, splits, data_config)
+    memory = create_memory(data, accelerator, train.dataset, evaluation.dataset.transform)
+    optimizer = create_optimizer(optimization, model, scheduled=schedule.sched != "none")
+    updates = train.updates(optimization.grad_accum_steps)
+    scheduler, epochs = create_scheduler(schedule, optimization.epochs, optimizer, updates)
+    task = create_task(
+        options.mixing,
+        options.averaging,
+        model,
+        seed=seed,
+        steps=epochs * len(train.batches),
+        epoch_steps=len(train.batches),
+        backend=network.torchcompile,
+    )
     wrapped, prepared = accelerator.prepare(task, optimizer)
     if is_sharded(model):
-        fit_average_to_shards(options, task)
+        fit_average_to_shards(options.averaging, task)
     return Setup(
         options,
         accelerator,
@@ -143,13 +154,13 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     )
 
 
-def fit_average_to_shards(options: Namespace, task: MixTask) -> None:
+def fit_average_to_shards(averaging: AveragingOptions, task: MixTask) -> None:
     """Let a teacher's moving average follow sharded weights.
 
     Raises:
         UsageError: with --model-ema, as passes through the average alone cannot bring its parts together.
     """
-    if options.model_ema:
+    if averaging.model_ema:
         raise UsageError("--model-ema under FSDP: the average of sharded weights cannot be evaluated")
     if task.has_ema():
         task.trainable_module_ema.foreach = False  # sharded parameters and whole buffers do not mix
