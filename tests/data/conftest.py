@@ -24,14 +24,9 @@ CONFIG = {
 
 def train_options(**changes: Any) -> AugmentationOptions:
     """The training transform's options, everything random switched on."""
-    everything = {
-        "scale": (0.3, 1.0),
-        "ratio": (0.75, 1.33),
-        "vflip": 0.5,
-        "color_jitter": 0.4,
-        "reprob": 0.5,
-    }
-    return AugmentationOptions(**(everything | changes))
+    random: dict[str, Any] = {"vflip": 0.5, "color_jitter": 0.4, "reprob": 0.5}
+    random |= {"scale": (0.3, 1.0), "ratio": (0.75, 1.33)}
+    return AugmentationOptions(**(random | changes))
 
 
 def picture(seed: int, mode: str = "RGB", size: int = 16) -> Image.Image:

@@ -9,6 +9,6 @@ def main(argv: list[str]) -> int:
     from ..logs import start_logging
     from ..train import run
 
-    start_logging(options.log_level)
+    start_logging(options.run.log_level)
     run(options)
     return 0

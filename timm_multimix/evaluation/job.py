@@ -55,7 +55,7 @@ def prepare(options: EvaluateOptions) -> Job:
         network = network.but(img_size=split.defaults.get("img_size"))
 
     def load(model: str, count_classes: Callable[[], int], **changes: Any) -> Classifier:
-        given = {
+        given: dict[str, Any] = {
             "pretrained": network.pretrained,
             "model_kwargs": network.model_kwargs,
             "input": network.input,

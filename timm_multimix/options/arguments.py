@@ -134,10 +134,13 @@ class Parser(argparse.ArgumentParser):
         )
 
 
-@cache
-def parser_of(kind: Any) -> Parser:
+def parser_of(kind: type[Options]) -> Parser:
     """The parser of a command; parsing leaves it as it is."""
-    return Parser(kind)
+    key: Any = kind  # to mypy, classes of frozen dataclasses cannot be hashed
+    return _make_parser(key)
+
+
+_make_parser = cache(Parser)
 
 
 def add_option(group: Any, option: Option) -> None:

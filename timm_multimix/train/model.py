@@ -59,7 +59,7 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
         UsageError: if it does not exist, has no such weights or does not take an argument.
     """
     wanted = {"img_size": network.input.img_size, "in_chans": network.input.in_chans}
-    rates = {"drop_rate": network.drop or None, "drop_path_rate": network.drop_path}
+    rates: dict[str, Any] = {"drop_rate": network.drop or None, "drop_path_rate": network.drop_path}
 
     def create() -> Any:
         arguments = timm.models.resolve_model_input_args(network.model, wanted, **network.model_kwargs)
