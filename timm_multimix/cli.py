@@ -65,7 +65,9 @@ def main(argv: list[str] | None = None) -> int:
         return _run(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
         if _is_main_process() and not error.told:
-            print("error:", " ".join(str(error).split()), file=sys.stderr)
+            from .options.messages import error_line
+
+            print("error:", error_line(error), file=sys.stderr)
         return 2
     except Interrupted as end:
         if _is_main_process():

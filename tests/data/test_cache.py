@@ -170,7 +170,7 @@ def test_too_little_memory_says_so(monkeypatch):
         "timm_multimix.data.cache.psutil.virtual_memory", lambda: type("M", (), {"available": 9})
     )
     train, _ = create_transforms(train_options(no_aug=True), CONFIG)
-    with pytest.raises(UsageError, match=r"--cache ram: 0.0 GiB of pictures"):
+    with pytest.raises(UsageError, match=r"`cache` ram: 0.0 GiB of pictures"):
         cached(Pictures(), train)
 
 

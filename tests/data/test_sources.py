@@ -191,10 +191,10 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
     assert chosen.class_names == ["x"]
     np.testing.assert_array_equal(np.asarray(chosen.train[0][0]), np.asarray(picture(1)))
     listed = r"image \(struct.*mask .*label \(int64\)"
-    assert_usage_error(f"--image-column photo: no such .*{listed}", folder, image_column="photo")
-    assert_usage_error(f"--label-column kinds: no such .*{listed}", folder, label_column="kinds")
-    assert_usage_error("--image-column kind: .*string.*not of pictures", folder, image_column="kind")
-    assert_usage_error("--label-column score: .*double.*not of labels", folder, label_column="score")
+    assert_usage_error(f"`image_column` photo: no such .*{listed}", folder, image_column="photo")
+    assert_usage_error(f"`label_column` kinds: no such .*{listed}", folder, label_column="kinds")
+    assert_usage_error("`image_column` kind: .*string.*not of pictures", folder, image_column="kind")
+    assert_usage_error("`label_column` score: .*double.*not of labels", folder, label_column="score")
     assert_usage_error("has no columns", "digits", label_column="label")
 
 
@@ -249,9 +249,9 @@ def test_empty_split_is_an_error(write_parquet: Write) -> None:
 
 def test_missing_splits_list_those_there_are(write_parquet: Write) -> None:
     folder = write_parquet(train={"image": images(0), "label": [0]}, extra={"image": images(0), "label": [0]})
-    assert_usage_error("no validation split; it has extra, train: choose with --val-split", folder)
-    assert_usage_error("--val-split tset: no such split in .*; it has extra, train", folder, val_split="tset")
-    assert_usage_error("--train-split x: no such split in 'digits'", "digits", train_split="x")
+    assert_usage_error("no validation split; it has extra, train: choose with `val_split`", folder)
+    assert_usage_error("`val_split` tset: no such split in .*; it has extra, train", folder, val_split="tset")
+    assert_usage_error("`train_split` x: no such split in 'digits'", "digits", train_split="x")
 
 
 def test_unreadable_parquet_is_one_line(write_parquet: Write) -> None:

@@ -188,7 +188,7 @@ def test_a_stream_shorter_than_announced(table: Path) -> None:
 def test_what_cannot_be_streamed(class_folders: Path, write_parquet: Write) -> None:
     for name in ("digits", str(class_folders)):
         with pytest.raises(
-            UsageError, match=r"--streaming: .* not on the Hub nor a folder of parquet or tar"
+            UsageError, match=r"`streaming`: .* not on the Hub nor a folder of parquet or tar"
         ):
             load_splits(name, streaming=True)
     empty = write_parquet(NAMED, train=columns(0, 0), test=columns(0, 3))
@@ -200,7 +200,7 @@ def test_what_cannot_be_streamed(class_folders: Path, write_parquet: Write) -> N
 
 
 def test_columns_are_found_as_in_whole_tables(table: Path) -> None:
-    with pytest.raises(UsageError, match=r"--label-column kind: no such column .* it has image .*label"):
+    with pytest.raises(UsageError, match=r"`label_column` kind: no such column .* it has image .*label"):
         load_splits(str(table), label_column="kind", streaming=True)
 
 

@@ -140,9 +140,9 @@ def test_normalised_tensor_is_torchvisions(mode: str) -> None:
 @pytest.mark.parametrize(
     ("options", "config", "message"),
     [
-        ({"aa": "nonsense"}, CONFIG, "--aa nonsense"),
-        ({"aa": "rand-q9"}, CONFIG, "--aa rand-q9"),
-        ({}, CONFIG | {"mean": (0.5,)}, "--mean: 1 values for 3 input channels"),
+        ({"aa": "nonsense"}, CONFIG, "`aa` nonsense"),
+        ({"aa": "rand-q9"}, CONFIG, "`aa` rand-q9"),
+        ({}, CONFIG | {"mean": (0.5,)}, "`mean`: 1 values for 3 input channels"),
     ],
 )
 def test_unknown_values_are_usage_errors(

@@ -17,7 +17,7 @@ from timm_multimix.data.loader import create_loader
 from timm_multimix.data.steps import PaddedCrop, ToNormalised
 from timm_multimix.errors import UsageError
 
-_ALLOWED = "--crop-padding, flips and --color-jitter, or --no-aug"
+_ALLOWED = "`crop_padding`, flips and `color_jitter`, or `no_aug`"
 
 
 class CachedLoader:
@@ -88,7 +88,7 @@ def _is_random(step: Any) -> bool:
 
 
 def _refusal(step: Any) -> UsageError:
-    return UsageError(f"--cache: {type(step).__name__} is done picture by picture; allowed are {_ALLOWED}")
+    return UsageError(f"`cache`: {type(step).__name__} is done picture by picture; allowed are {_ALLOWED}")
 
 
 class ToBytes:
@@ -102,7 +102,7 @@ class ToBytes:
         self.shape = self.shape or pixels.shape
         if pixels.shape != self.shape:
             sizes = f"{image.width}x{image.height} beside {self.shape[1]}x{self.shape[0]}"
-            raise UsageError(f"--cache needs pictures of one size after resizing; given are {sizes}")
+            raise UsageError(f"`cache` needs pictures of one size after resizing; given are {sizes}")
         return torch.from_numpy(pixels)
 
 
@@ -131,4 +131,4 @@ def _check_memory(needed: int, cache: str, place: torch.device) -> None:
     free = torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else psutil.virtual_memory().available
     if needed > free:
         sizes = f"{needed / 2**30:.1f} GiB of pictures, {free / 2**30:.1f} GiB are free"
-        raise UsageError(f"--cache {cache}: {sizes}; train without --cache")
+        raise UsageError(f"`cache` {cache}: {sizes}; train without it")

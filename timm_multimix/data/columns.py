@@ -23,10 +23,10 @@ def find_image_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     import datasets
 
     if wanted is not None:
-        _check_column(dataset, wanted, "--image-column", title)
+        _check_column(dataset, wanted, "image_column", title)
         if not _may_hold_images(dataset, wanted):
             kind = _typed(dataset, wanted)
-            raise UsageError(f"--image-column {wanted}: {kind} in {title}, not of pictures")
+            raise UsageError(f"`image_column` {wanted}: {kind} in {title}, not of pictures")
         return wanted
     typed = [name for name, kind in dataset.features.items() if isinstance(kind, datasets.Image)]
     found = typed or [name for name in dataset.column_names if _holds_images(dataset, name)]
@@ -39,9 +39,9 @@ def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     Raises: UsageError, which lists the columns, if there is none, several, or not the wanted one.
     """
     if wanted is not None:
-        _check_column(dataset, wanted, "--label-column", title)
+        _check_column(dataset, wanted, "label_column", title)
         if not (_names(dataset, wanted) or _is_integer(dataset, wanted) or _is_string(dataset, wanted)):
-            raise UsageError(f"--label-column {wanted}: {_typed(dataset, wanted)}, not of labels, in {title}")
+            raise UsageError(f"`label_column` {wanted}: {_typed(dataset, wanted)}, not of labels, in {title}")
         return wanted
     classes = {name: len(_names(dataset, name) or ()) for name in dataset.column_names}
     most = max(classes.values(), default=0)
@@ -94,7 +94,7 @@ def _numbered(labels: np.ndarray, column: str, title: str) -> list[str]:
     if count > _MOST_CLASSES:
         raise UsageError(
             f"column {column} of {title} holds values up to {count - 1}: not class labels; "
-            "name another with --label-column"
+            "name another with `label_column`"
         )
     return [str(label) for label in range(count)]
 
@@ -156,7 +156,7 @@ def _holds_images(dataset: "Dataset", column: str) -> bool:
 
 def _check_column(dataset: "Dataset", column: str, option: str, title: str) -> None:
     if column not in dataset.column_names:
-        raise UsageError(f"{option} {column}: no such column in {title}; it has {_columns(dataset)}")
+        raise UsageError(f"`{option}` {column}: no such column in {title}; it has {_columns(dataset)}")
 
 
 def _choose(found: list[str], usual: tuple[str, ...], what: str, dataset: "Dataset", title: str) -> str:
@@ -165,7 +165,7 @@ def _choose(found: list[str], usual: tuple[str, ...], what: str, dataset: "Datas
         raise UsageError(f"no {what} column in {title}; it has {_columns(dataset)}")
     best = min(found, key=lambda name: _rank(name, usual))
     if len(found) > 1 and best not in usual:
-        raise UsageError(f"{title}: which column is the {what}? Name one of {shown(found)} (--{what}-column)")
+        raise UsageError(f"{title}: which column is the {what}? Name one of {shown(found)} (`{what}_column`)")
     return best
 
 

@@ -58,7 +58,7 @@ def builder_from_hub(name: str) -> "DatasetBuilder":
             return datasets.load_dataset_builder(name)
     except Exception as error:
         reason = one_line(error)
-    raise UsageError(f"--streaming: dataset '{name}' cannot be had from the Hub: {reason}")
+    raise UsageError(f"`streaming`: dataset '{name}' cannot be had from the Hub: {reason}")
 
 
 def _probe(name: str) -> str | None:

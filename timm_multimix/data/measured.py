@@ -51,7 +51,7 @@ def load_split(
     if class_names is None and set(names) & set(TRAIN_NAMES):
         both = load_splits(dataset, val_split=val_split, image_column=image_column, label_column=label_column)
         return Split(both.evaluation, both.evaluation_split, both.class_names, both.defaults)
-    name = choose_split(val_split, EVALUATION_NAMES, names, "--val-split", dataset)
+    name = choose_split(val_split, EVALUATION_NAMES, names, "val_split", dataset)
     source, found = collection.open(name, class_names)
     return Split(source, name, found, dict(collection.defaults))
 

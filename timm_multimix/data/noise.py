@@ -95,7 +95,7 @@ def add_label_noise(splits: Splits, dataset: str, fraction: float, kind: str, se
     classes, count = len(splits.class_names), len(splits.train)
     if classes < 2 or round(fraction * count) < 1:
         raise UsageError(
-            f"--label-noise {fraction}: {dataset} has {count} training images of {classes}"
+            f"`label_noise` {fraction}: {dataset} has {count} training images of {classes}"
             " classes; at least one image and two classes are needed"
         )
     return replace(splits, train=NoisyLabels(splits.train, classes, fraction, kind, seed))

@@ -49,8 +49,8 @@ def load_splits(
     """
     collection = open_collection(dataset, image_column, label_column, streaming)
     names = collection.split_names
-    train_name = choose_split(train_split, TRAIN_NAMES, names, "--train-split", dataset)
-    evaluation_name = choose_split(val_split, EVALUATION_NAMES, names, "--val-split", dataset)
+    train_name = choose_split(train_split, TRAIN_NAMES, names, "train_split", dataset)
+    evaluation_name = choose_split(val_split, EVALUATION_NAMES, names, "val_split", dataset)
     train: Source
     if isinstance(collection, StreamedTables):
         train = stream = collection.stream(train_name)
@@ -89,10 +89,10 @@ def open_collection(
         loaders = {str(name): partial(splits.__getitem__, name) for name in splits}
         return Tables(dataset, loaders, image_column, label_column)
     if streaming:
-        raise UsageError(f"--streaming: '{dataset}' is not on the Hub nor a folder of parquet or tar files")
-    for option, value in (("--image-column", image_column), ("--label-column", label_column)):
+        raise UsageError(f"`streaming`: '{dataset}' is not on the Hub nor a folder of parquet or tar files")
+    for option, value in (("image_column", image_column), ("label_column", label_column)):
         if value is not None:
-            raise UsageError(f"{option} {value}: '{dataset}' has no columns (tables have them)")
+            raise UsageError(f"`{option}` {value}: '{dataset}' has no columns (tables have them)")
     return ClassFolders(path) if is_folder else Digits()
 
 
@@ -117,11 +117,13 @@ def choose_split(
         )
     if wanted is not None:
         if wanted not in names:
-            raise UsageError(f"{option} {wanted}: no such split in '{dataset}'; it has {shown(names)}")
+            raise UsageError(f"`{option}` {wanted}: no such split in '{dataset}'; it has {shown(names)}")
         return wanted
     found = [name for name in usual if name in names]
     if not found:
-        raise UsageError(f"'{dataset}' has no {usual[0]} split; it has {shown(names)}: choose with {option}")
+        raise UsageError(
+            f"'{dataset}' has no {usual[0]} split; it has {shown(names)}: choose with `{option}`"
+        )
     return found[0]
 
 

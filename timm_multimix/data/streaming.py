@@ -161,7 +161,7 @@ def stream_hub(dataset: str, image_column: str | None, label_column: str | None)
     builder = builder_from_hub(dataset)
     if builder.name not in BUILDERS.values():
         raise UsageError(
-            f"--streaming: '{dataset}' is of {builder.name} files; allowed are parquet and WebDataset's tar"
+            f"`streaming`: '{dataset}' is of {builder.name} files; allowed are parquet and WebDataset's tar"
         )
     names = [str(name) for name in builder.config.data_files]
     loaders = {name: partial(_load_alone, builder, name) for name in names}
@@ -183,8 +183,8 @@ def _stream_hub_split(builder: "DatasetBuilder", split: str, dataset: str) -> tu
     known = (builder.info.splits or {}).get(split)
     if known is None or not known.num_examples:
         raise UsageError(
-            f"--streaming: '{dataset}' does not say how many samples split '{split}' has "
-            "(dataset_info in its README.md does); train without --streaming"
+            f"`streaming`: '{dataset}' does not say how many samples split '{split}' has "
+            "(dataset_info in its README.md does); train without it"
         )
     return builder.as_streaming_dataset(split=split), known.num_examples
 

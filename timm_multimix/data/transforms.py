@@ -41,7 +41,7 @@ def _training(options: AugmentationOptions, config: Mapping[str, Any]) -> transf
     try:
         first, second, last = create_transform(separate=True, **settings, **_augmentation(options))
     except (AssertionError, LookupError, TypeError, ValueError) as error:
-        raise UsageError(f"--aa {options.aa}: timm cannot make it ({one_line(error)})") from error
+        raise UsageError(f"`aa` {options.aa}: timm cannot make it ({one_line(error)})") from error
     crop = first.transforms[:1]
     if options.crop_padding:
         size = tuple(config["input_size"][-2:])
@@ -87,4 +87,4 @@ def _check(config: Mapping[str, Any]) -> None:
     channels = config["input_size"][0]
     for name in ("mean", "std"):
         if len(config[name]) != channels:
-            raise UsageError(f"--{name}: {len(config[name])} values for {channels} input channels")
+            raise UsageError(f"`{name}`: {len(config[name])} values for {channels} input channels")

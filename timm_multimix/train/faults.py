@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from safetensors import SafetensorError
 
 from timm_multimix.errors import UsageError
+from timm_multimix.options.messages import error_line
 
 from .checkpoint import clean_up, newest_checkpoint
 
@@ -54,7 +55,7 @@ class Reporter:
             return
         error.told = True
         if self.is_first():
-            print("error:", " ".join(str(error).split()), file=sys.stderr, flush=True)
+            print("error:", error_line(error), file=sys.stderr, flush=True)
 
     def is_first(self) -> bool:
         """Whether no process has asked before; a folder that the main one has deleted was told of."""
