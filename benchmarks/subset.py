@@ -1,7 +1,7 @@
 """A small part of a data set of parquet files, for comparisons on small machines.
 
-    python benchmarks/subset.py FOLDER OUTPUT [--label fine_label] [--superclasses] [--classes 20] [--train 125]
-        [--validation 0] [--test 100]
+    python benchmarks/subset.py FOLDER OUTPUT [--label fine_label] [--superclasses] [--classes 20]
+        [--train 125] [--validation 0] [--test 100]
 
 The first classes, and of each its first images in the files' order, as parquet with labels from 0 on. The
 validation split, if there is one, is of the training images that follow those of the training split.
