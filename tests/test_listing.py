@@ -22,7 +22,7 @@ def run(capsys, *argv):
 
 
 def mixer(spec):
-    return create_mixer(spec).branches[0][1]
+    return create_mixer(spec).branches[0][1].mixer
 
 
 def test_a_line_for_every_mixer_and_for_per_sample(cards, capsys):

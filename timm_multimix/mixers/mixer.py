@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -73,28 +72,3 @@ class Mixer:
     def names(self) -> list[str]:
         """The names of the registered mixers in it."""
         return [name for part in self.parts for name in part.names()] if self.parts else [self.name]
-
-
-Branches = tuple[tuple[float, Mixer], ...]
-
-
-def choose_branch(branches: Branches, generator: torch.Generator) -> Mixer:
-    """One of weighted mixers, and within it one of its layers."""
-    if len(branches) == 1:
-        return branches[0][1].choose(generator)
-    threshold = float(torch.rand((), generator=generator, dtype=torch.float64))
-    reached = accumulate(weight for weight, _ in branches)
-    chosen = next((i for i, share in enumerate(reached) if threshold < share), len(branches) - 1)
-    return branches[chosen][1].choose(generator)
-
-
-def weighted(*parts: tuple[float, "Mixer | Branches"]) -> Branches:
-    """Flatten weighted mixers and branches into one level; weights are normalised at every level."""
-    total = sum(weight for weight, _ in parts)
-    if total == float("inf"):
-        raise OverflowError("the sum of the weights is not finite")
-    flat: list[tuple[float, Mixer]] = []
-    for weight, part in parts:
-        inner: Branches = ((1.0, part),) if isinstance(part, Mixer) else part
-        flat += [(weight / total * share, mixer) for share, mixer in inner]
-    return tuple((weight, mixer) for weight, mixer in flat if weight > 0)

@@ -65,6 +65,7 @@ class RunOptions(Part, title="run"):
         bears_on_result=False,
         arms=Arms.SET_BY_COMPARE,
     )
+    val_interval: Count = option(1, "evaluate after every so many epochs, and after the last", "EPOCHS")
     checkpoint_interval: Natural = option(
         0,
         "a checkpoint also every so many optimizer steps (default: {default}, after epochs only)",

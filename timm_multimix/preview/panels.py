@@ -6,7 +6,7 @@ from torch import Tensor
 
 from timm_multimix.functional import Draw
 from timm_multimix.mixers import Mixer
-from timm_multimix.mixers.mixer import Branches
+from timm_multimix.mixers.step import Branches
 from timm_multimix.randomness import choice_generator
 
 from .density import Density, arguments_of, densities
@@ -48,7 +48,9 @@ def make_panels(branches: Branches, examples: Examples, count: int, seed: int) -
     Raises:
         UsageError: a mixer needs a model that is not there, or does not take these pictures.
     """
-    return [make_panel(weight, mixer, examples, count, seed) for weight, mixer in branches]
+    return [
+        make_panel(weight, mixer, examples, count, seed) for weight, step in branches for mixer in step.mixers
+    ]
 
 
 def make_panel(share: float, mixer: Mixer, examples: Examples, count: int, seed: int) -> Panel:
