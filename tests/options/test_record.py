@@ -92,3 +92,88 @@ def test_values_of_yaml_become_the_words_of_a_command_line() -> None:
     tokens = config_tokens(read_yaml("mean: [-1.0e-05, 2]\nno-aug: false\nlr:"), known)
     assert tokens == ["--mean", "-1e-05", "2", "--aug"]
     assert read_layer(TrainOptions, tokens) == {"mean": (-1e-05, 2.0), "no_aug": False}
+
+
+def test_the_bytes_of_a_config() -> None:
+    """Runs are resumed from such files, so neither names nor order nor forms of values may change."""
+    argv = ["--model-kwargs", "a=(1, 2)", "b=gelu", "--mean", "0.5", "--mixup", "0.8", "--torchcompile"]
+    argv += ["--crop-padding", "4", "--opt-betas", "0.9", "0.95", "--log-with", "tensorboard"]
+    argv += ["--output", "x", "--overwrite", "--push-to-hub", "--hub-model-id", "some/name"]
+    assert options_to_yaml(parse_train_options(argv)) == CONFIG
+
+
+CONFIG = """\
+model: test_resnet
+pretrained: false
+model_kwargs:
+- a=(1, 2)
+- b='gelu'
+mean:
+- 0.5
+drop: 0.0
+grad_checkpointing: false
+channels_last: false
+torchcompile: inductor
+dataset: digits
+skip_broken: false
+streaming: false
+cache: 'off'
+label_noise: 0.0
+label_noise_kind: symmetric
+batch_size: 128
+workers: 2
+pin_mem: false
+no_aug: false
+crop_padding: 4
+scale:
+- 0.08
+- 1.0
+ratio:
+- 0.75
+- 1.3333333333333333
+hflip: 0.5
+vflip: 0.0
+color_jitter: 0.0
+reprob: 0.0
+remode: pixel
+recount: 1
+train_interpolation: random
+mix: mixup(alpha=0.8)
+smoothing: 0.0
+bce_loss: false
+distill: 0.0
+distill_teacher: ema
+distill_warmup_epochs: 0.0
+epochs: 30
+opt: sgd
+lr: 0.2
+momentum: 0.9
+weight_decay: 0.0001
+opt_betas:
+- 0.9
+- 0.95
+freeze_body: false
+clip_mode: norm
+skip_nonfinite: 0
+grad_accum_steps: 1
+sched: cosine
+warmup_lr: 1.0e-05
+min_lr: 0.0
+cooldown_epochs: 0
+decay_milestones:
+- 90
+- 180
+- 270
+decay_rate: 0.1
+model_ema: false
+model_ema_decay: 0.9998
+model_ema_warmup: true
+export_weights: auto
+val_interval: 1
+checkpoint_interval: 0
+seed: 42
+log_interval: 50
+log_with:
+- tensorboard
+log_level: warning
+"""
