@@ -37,10 +37,10 @@ def check_given(options: Declared, chosen: Mapping[str, Any], given: Iterable[st
             raise UsageError(
                 f"{flag(min(both))} has no effect together with {flag(name)}; remove one of them"
             )
-    for name in options.keys() & chosen.keys():
-        needed = options[name].facts.needs
-        if needed and given.isdisjoint(needed):
-            raise UsageError(f"{flag(name)} has no effect without {flags(needed)}; give that as well")
+    for name, option in options.items():
+        needed = option.facts.needs
+        if name in chosen and needed and given.isdisjoint(needed):
+            raise UsageError(f"{option.flag} has no effect without {flags(needed)}; give that as well")
 
 
 def check_together(options: Options) -> None:
