@@ -14,7 +14,8 @@ def spectral_residual(images: Tensor) -> Tensor:
 
     What the logarithmic amplitude spectrum has beyond its own 3 x 3 average, brought back with the phase,
     squared and smoothed (equations 3 to 5). Channels are averaged first, and pictures of more than 64 pixels
-    made that small, where the method works. Needs no network; float32.
+    made that small, where the method works. Beyond the border nothing is salient: the Fourier transform sees
+    the image repeated, and the edges where the copies meet are not the image's. Needs no network; float32.
 
     Raises:
         ValueError: not images.
@@ -50,10 +51,9 @@ def feature_attention(features: Tensor) -> Tensor:
 
 
 def _blur(picture: Tensor, dim: int) -> Tensor:
-    """Gaussian smoothing of [b, 1, h, w] along one side; values go on beyond the border as they end."""
+    """Gaussian smoothing of [b, 1, h, w] along one side; beyond the border there are zeros."""
     radius = round(3 * _SIGMA)
     offset = torch.arange(-radius, radius + 1, device=picture.device)
     kernel = torch.exp(-offset.square() / (2 * _SIGMA**2))
     kernel = (kernel / kernel.sum()).view((1, 1, 1, -1) if dim == -1 else (1, 1, -1, 1))
-    padding = (radius, radius, 0, 0) if dim == -1 else (0, 0, radius, radius)
-    return nnf.conv2d(nnf.pad(picture, padding, "replicate"), kernel)
+    return nnf.conv2d(picture, kernel, padding=(0, radius) if dim == -1 else (radius, 0))
