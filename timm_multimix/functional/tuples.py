@@ -9,8 +9,8 @@ from .draws import Draw, Tuples
 from .mixing import mixing
 from .sampling import check_alpha, dirichlet_weights
 
-# Below this attention counts as none. Beside attention, it vanishes in a float32 weight; alone, the sum of the
-# weights that it multiplies is still large enough to divide by.
+# Below this attention counts as none. Beside real attention it vanishes in a float32 weight; where there is
+# no other, the sum of what it multiplies is still large enough to divide by.
 _NO_ATTENTION = 1e-30
 
 

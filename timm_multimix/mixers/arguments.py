@@ -56,7 +56,7 @@ def one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
 
 
 def layer_list(name: str, value: Any) -> tuple[int | str, ...]:
-    """Layers to choose from: 0 for the input, a positive stage number, or a module's name; one or several."""
+    """Layers to choose from: 0 for the input, a number in feature_info, 'stage k', or a module's name."""
     layers = tuple(value) if isinstance(value, tuple | list) else (value,)
     for layer in layers:
         number = isinstance(layer, int) and not isinstance(layer, bool) and layer >= 0

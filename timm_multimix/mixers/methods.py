@@ -87,7 +87,9 @@ def cutmix(
 def manifold_mixup(alpha: float = 2.0, per_sample: bool = False, layers: Layers = FIRST_LAYERS) -> Mixer:
     """Manifold mixup: mixup at a layer chosen for every batch (arXiv:1806.05236).
 
-    layers: 0 is the input, k the k-th stage of the model's feature_info, a string any module's name.
+    layers: 0 is the input, k the k-th entry of the model's feature_info, 'stage k' its k-th entry behind the
+    stem, any other string a module's name. The default is the paper's: in timm's resnet, regnet and densenet
+    entry 1 is the stem, which the paper does not mix.
     """
     arguments = {"alpha": concentration("alpha", alpha), "per_sample": flag("per_sample", per_sample)}
     return make_mixer("manifold_mixup", F.mixup, "hidden", layers, **arguments)

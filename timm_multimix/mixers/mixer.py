@@ -34,11 +34,12 @@ class Mixer:
 
     place: one of PLACES, or `features`, right before the head, for a mixer made for that.
     layers (place `hidden`): the candidates, of which one is chosen for every batch: 0 is the input, k the
-    k-th stage of the model's `feature_info`, a string the name of a module. gather (place `embedding`): mix
-    the examples of all processes. row_per_example: whether row i of what is mixed belongs to example i.
-    parts: the mixers that it chooses from for every example. needs: the guides, fields of Context, that
-    `sample` reads; each costs a pass through the model. complete (place `input`): gives the draw in its final
-    form from the draw and the class attention [b, h, w] of the training pass, the one on the mixed images.
+    k-th entry of the model's `feature_info`, 'stage k' its k-th behind the stem, another string a module's
+    name. gather (place `embedding`): mix the examples of all processes. row_per_example: whether row i of
+    what is mixed belongs to example i. parts: the mixers that it chooses from for every example. needs: the
+    guides, fields of Context, that `sample` reads; each costs a pass through the model. complete (place
+    `input`): gives the draw in its final form from the draw and the class attention [b, h, w] of the
+    training pass, the one on the mixed images.
     solver: whether drawing waits for a solver on the CPU.
     """
 
