@@ -113,9 +113,10 @@ def multimix(
     m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`. The paper
     does not give the alpha of its mixup; AlignMixup, by the same authors and halved likewise, has 2 in both
     halves: `other='mixup(2)'`. alpha_per_example: a concentration for each example and step, not one for
-    all: so has it the one public replica of the method, by a group of a co-author (the code of PowMix,
-    arXiv:2312.12334), with n = 1000 and alpha from 0.5 to 2 as here. clean: the share of tuples that are single examples, a clean term in the same loss. gather: mix the examples of all
-    processes, each making n tuples; only logits and targets travel.
+    all. So has it the one public replica of the method, by a co-author's group (arXiv:2312.12334), with
+    n = 1000 and alpha from 0.5 to 2 as here. clean: the share of tuples that are single examples, a clean
+    term in the same loss. gather: mix the examples of all processes, each making n tuples; only logits and
+    targets travel.
     """
     if flag("gather", gather) and place != "embedding":
         raise UsageError(f"gather=True with place={place!r} given, allowed is place='embedding'")
