@@ -158,14 +158,6 @@ def test_gradient_saliency_is_the_root_mean_square():
     torch.testing.assert_close(F.gradient_saliency(gradient), expected)
 
 
-def test_feature_attention_is_the_product_with_the_pooled_feature():
-    features = torch.randn(2, 6, 3, 4)
-    for z, attention in zip(features, F.feature_attention(features), strict=True):
-        pooled = z.mean((1, 2))
-        scores = torch.tensor([[max(0.0, z[:, i, j] @ pooled) + 1e-6 for j in range(4)] for i in range(3)])
-        torch.testing.assert_close(attention, scores / scores.sum())
-
-
 @pytest.mark.parametrize(("side", "grid", "top_k"), [(14, 7, 6), (8, 4, 1), (10, 7, 49)])
 def test_attentivemix_pastes_the_partners_best_cells(side, grid, top_k):
     x, attention = torch.rand(5, 3, side, side), torch.rand(5, grid, grid)

@@ -1,4 +1,4 @@
-"""Saliency maps [b, h, w] for the guided mixers: of the images alone, or of a guide from the model."""
+"""Saliency maps [b, h, w] for the guided mixers: of the images alone, or of their loss's gradient."""
 
 import torch
 import torch.nn.functional as nnf
@@ -37,17 +37,6 @@ def spectral_residual(images: Tensor) -> Tensor:
 def gradient_saliency(gradient: Tensor) -> Tensor:
     """Saliency [b, h, w] of the loss's gradient [b, ch, h, w]: its root mean square over the channels."""
     return gradient.float().square().mean(1).sqrt()
-
-
-def feature_attention(features: Tensor) -> Tensor:
-    """Attention [b, h, w] of feature maps [b, d, h, w] that knows no classes, adding up to one.
-
-    relu(z . GAP(z)) at every position, as in Dense MultiMix. The mean over channels, which would be simpler,
-    is the same everywhere behind a layer normalisation.
-    """
-    wide = features.float()
-    attention = (wide * wide.mean((2, 3), keepdim=True)).sum(1).relu() + 1e-6
-    return attention / attention.sum((1, 2), keepdim=True)
 
 
 def _blur(picture: Tensor, dim: int) -> Tensor:

@@ -10,8 +10,9 @@ from torch import Tensor
 from .. import functional as F
 from ..errors import UsageError
 from ..functional import Draw
+from ..functional.attention import AttentionScore, find_score
 from .arguments import concentration, concentration_range, count, flag, fraction, one_of
-from .building import FIRST_LAYERS, MAP_PLACES, Layers, make_mixer
+from .building import FIRST_LAYERS, MAP_PLACES, Layers, as_usage_error, make_mixer
 from .mixer import Branches, Context, Mixer, weighted
 from .registry import register_mixer
 from .spec import parse_spec
@@ -152,12 +153,17 @@ def dense_multimix(
     clean: float = 0.0,
     shared: bool = False,
     attention_grad: bool = False,
+    attention: AttentionScore = "product",
 ) -> Branches:
     """Dense MultiMix: MultiMix at every spatial position, weighted by attention (arXiv:2311.05538).
 
     Arguments as in multimix; shared: the same factors at all positions; attention_grad: let gradient flow
-    through the attention.
+    through the attention. attention: made of the positions' features z, `product`, relu(z . GAP(z)), the
+    paper's; of its ablation `gap`, relu of the mean over channels, and `uniform`; or, in Python, a function
+    of z [r, b, d] that gives scores [r, b] of at least 0. All are l1-normalised over the positions.
     """
+    with as_usage_error():
+        find_score(attention)
     arguments = _tuple_arguments(n, m, alpha, alpha_per_example, clean) | {"shared": flag("shared", shared)}
     sample = partial(_sample_dense, not flag("attention_grad", attention_grad), arguments)
-    return _with_probability(p, Mixer("dense_multimix", sample, "positions"), other)
+    return _with_probability(p, Mixer("dense_multimix", sample, "positions", attention=attention), other)

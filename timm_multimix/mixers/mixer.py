@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..functional import Draw
+from ..functional.attention import AttentionScore
 
 PLACES = ("input", "hidden", "embedding", "positions")
 
@@ -40,7 +41,8 @@ class Mixer:
     guides, fields of Context, that `sample` reads; each costs a pass through the model. complete (place
     `input`): gives the draw in its final form from the draw and the class attention [b, h, w] of the
     training pass, the one on the mixed images.
-    solver: whether drawing waits for a solver on the CPU.
+    solver: whether drawing waits for a solver on the CPU. attention (place `positions`): what the positions'
+    attention is made of.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Mixer:
     needs: tuple[str, ...] = ()
     complete: Callable[[Draw, Tensor], Draw] | None = None
     solver: bool = False
+    attention: AttentionScore = "product"
 
     @property
     def guides(self) -> tuple[str, ...]:

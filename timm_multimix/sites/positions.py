@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
+from ..functional.attention import AttentionScore, position_attention
 from .frozen_norm import batch_statistics, recorded_inputs, reused, uses_batch_statistics
 from .layout import Layout, find_layout
-
-EPSILON = 1e-6
 
 # Models whose forward_features ends with the class tokens: the head never reads another token.
 _CLASS_TOKENS_ALONE = {"PoolingVisionTransformer"}
@@ -38,10 +37,11 @@ def dense_forward(
     images: Tensor,
     *,
     attention_grad: bool = False,
+    attention: AttentionScore = "product",
     features: Callable[[Tensor], Any] | None = None,
     head: Callable[[Any], Any] | None = None,
 ) -> Dense:
-    """The model's logits, the logits at each position and the positions' attention.
+    """The model's logits, the logits at each position and the positions' attention, by `position_attention`.
 
     `features` and `head` stand in for the model's forward_features and forward_head, compiled for
     instance; a head that has to take batch statistics is run as it is, and so are features that hold
@@ -71,18 +71,8 @@ def dense_forward(
     with reused(batch_statistics(norm, x) for norm, x in calls):
         each = _one_tensor(classify(layout.images_of_one(embeddings, maps)))
     positions = each.view(*embeddings.shape[:2], -1)
-    attention = attend(embeddings if attention_grad else embeddings.detach())
-    return _with_class_tokens(layout, logits, positions, attention)
-
-
-def attend(embeddings: Tensor, epsilon: float = EPSILON) -> Tensor:
-    """Attention [r, b] of embeddings [r, b, d]: their products with their mean, made positive, l1 over r.
-
-    In float32 at least. The epsilon stands in where no product is positive.
-    """
-    wide = _widened(embeddings)
-    score = (wide * wide.mean(dim=0)).sum(dim=-1).relu() + epsilon
-    return score / score.sum(dim=0)
+    attended = position_attention(embeddings if attention_grad else embeddings.detach(), attention)
+    return _with_class_tokens(layout, logits, positions, attended)
 
 
 def features_with_positions(model: Any, images: Tensor, features: Callable[[Tensor], Any] | None) -> Any:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Draw, Identity
+from ..functional.attention import AttentionScore
 from ..functional.losses import Criterion
 from ..mixers import Context, Mixer
 from .attention import WatchedAttention
@@ -88,10 +89,12 @@ class Student(nn.Module):
         """The ordinary logits [b, c]."""
         return as_logits(self._calls.get("model", self.model)(images))
 
-    def dense(self, images: Tensor) -> Dense:
-        """The ordinary logits, with those of every position."""
+    def dense(self, images: Tensor, attention: AttentionScore = "product") -> Dense:
+        """The ordinary logits, with those of every position, and the positions' attention."""
         features, head = self._calls.get("forward_features"), self._calls.get("forward_head")
-        return dense_forward(self.model, images, attention_grad=True, features=features, head=head)
+        return dense_forward(
+            self.model, images, attention_grad=True, attention=attention, features=features, head=head
+        )
 
     def _mix_input(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
         draw = mixer.sample(images, context)
@@ -127,6 +130,6 @@ class Student(nn.Module):
         return Mixed(as_logits(output), draw)
 
     def _mix_positions(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
-        dense = self.dense(images)
+        dense = self.dense(images, mixer.attention)
         context.attention = dense.attention
         return Mixed(dense.logits, mixer.sample(dense.positions.transpose(0, 1), context), dense.positions)
