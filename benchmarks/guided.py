@@ -51,7 +51,7 @@ def stepper(spec: str, options: argparse.Namespace, device: torch.device) -> Cal
 
 def drawer(spec: str, options: argparse.Namespace, device: torch.device) -> Callable[[], Any]:
     """The draw alone, with random numbers for its guides."""
-    mixer = create_mixer(spec).branches[0][1]
+    mixer = create_mixer(spec).branches[0][1].mixer
     images, _ = batch(options, device)
     cells = options.positions
     guides = {

@@ -28,7 +28,7 @@ def data(seed=0):
 
 def mixed(task, x, targets):
     """Logits and targets of the mixed examples at the task's first step, made as the definition reads."""
-    mixer = task.mixture.branches[0][1]
+    mixer = task.mixture.branches[0][1].mixer
     context = Context(draw_generator(0, 0, x.device))
     if mixer.place == "input":
         draw = mixer.sample(x, context)

@@ -22,7 +22,7 @@ def run(capsys, *argv):
 
 
 def mixer(spec):
-    return create_mixer(spec).branches[0][1]
+    return create_mixer(spec).branches[0][1].mixer
 
 
 def test_a_line_for_every_mixer_and_for_per_sample(cards, capsys):
@@ -109,7 +109,12 @@ def test_json_holds_all_of_it(cards, capsys):
         "paper": "https://arxiv.org/abs/1710.09412",
         "cost": "no extra pass",
         "text": cards["mixup"].text,
-        "arguments": {"alpha": "1.0", "per_sample": "False", "place": "'input'", "layers": "(0, 'stage 1', 'stage 2')"},
+        "arguments": {
+            "alpha": "1.0",
+            "per_sample": "False",
+            "place": "'input'",
+            "layers": "(0, 'stage 1', 'stage 2')",
+        },
     }
 
 

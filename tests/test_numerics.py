@@ -212,7 +212,7 @@ SPECS += ["multimix(n=9, p=1)", "zeta_mixup", "multi_mixup(per_sample=True)", "m
 def test_the_order_of_the_batch_does_not_matter(spec, kind):
     """With the draw permuted as the batch is, the mixed rows are the same ones, and so is the loss."""
     images, soft, order = torch.rand(6, 3, 8, 8, dtype=torch.float64), targets(6), torch.randperm(6)
-    draw = create_mixer(spec).branches[0][1].sample(images, Context(torch.Generator().manual_seed(3)))
+    draw = create_mixer(spec).branches[0][1].mixer.sample(images, Context(torch.Generator().manual_seed(3)))
     other, matrix = permuted(draw, order), torch.randn(3 * 64, C, dtype=torch.float64)
     rows = permuted_rows(draw, order)
     torch.testing.assert_close(other(images[order]), draw(images)[rows])

@@ -32,7 +32,8 @@ MEASURED = {
     "digits": "digits-multimix-m4",
     "noisy_cifar100_20-preact_resnet10": "cifar100-20-wrong-labels-multimix",
 }
-TRAINED = [*SHORT, *MEASURED, "finetune-pets"]
+OWN = [*MEASURED, "finetune-pets", "small_data-preact_resnet10"]
+TRAINED = [*SHORT, *OWN]
 
 
 def read(name: str) -> Namespace:
@@ -51,10 +52,7 @@ def test_all_benchmarks_have_a_full_and_a_short_form() -> None:
     data = ("cifar10-", "cifar100-", "tiny_imagenet-", "imagenet-resnet50", "imagenet-vit_small")
     for start in data:
         assert [name for name in SHORT if name.startswith(start)] != []
-    assert {name.removesuffix("-short") for name in SHORT} == set(NAMES) - set(SHORT) - {
-        *MEASURED,
-        "finetune-pets",
-    }
+    assert {name.removesuffix("-short") for name in SHORT} == set(NAMES) - set(SHORT) - set(OWN)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,7 +75,7 @@ def test_opens_with_its_command(name: str) -> None:
     assert words == ["--config", f"recipes/{name}.yaml"]
     assert (ROOT / words[1]).is_file()
     global_batch = read(name).batch_size * (8 if "accelerate" in start else 1)
-    assert global_batch == {"i": 1024, "t": 256, "c": 128, "f": 32, "d": 64, "n": 64}[name[0]]
+    assert global_batch == {"i": 1024, "t": 256, "c": 128, "f": 32, "d": 64, "n": 64, "s": 125}[name[0]]
 
 
 @pytest.mark.parametrize("name", NAMES)

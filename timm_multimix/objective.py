@@ -1,11 +1,12 @@
 """What a mixed pass is trained towards: the labels, blended with a teacher's targets, mixed by the draw."""
 
-from functools import partial
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
 
-from .functional import loss_of_mixed, mixed_loss, soft_targets
+from .errors import UsageError
+from .functional import HardPairs, Identity, loss_of_mixed, mixed_loss, soft_targets
 from .functional.losses import Criterion, allows_indices
 from .sites.gather import gather_rows
 from .sites.student import Mixed
@@ -43,22 +44,37 @@ def objective(
     return loss, _output_targets(mixed, blended)
 
 
+def sum_of_losses(weights: list[float], losses: list[Tensor]) -> Tensor:
+    """The losses of a step's terms, each times its weight, added up."""
+    parts = [loss if weight == 1 else weight * loss for weight, loss in zip(weights, losses, strict=True)]
+    return reduce(torch.add, parts)
+
+
 def _are_hard(labels: Tensor, mixed: Mixed, criterion: Criterion, smoothing: float) -> bool:
     """Whether the loss may take the labels as they are, which is faster than their one-hot targets."""
-    if smoothing or mixed.clean is None:
+    if smoothing or not isinstance(mixed.seen, Identity):
         return False
-    return allows_indices(mixed.draw, mixed.clean, labels, criterion)
+    return allows_indices(mixed.draw, mixed.logits, labels, criterion)
 
 
 def _loss_against(targets: Tensor, mixed: Mixed, criterion: Criterion) -> Tensor:
-    if mixed.clean is None:
-        return loss_of_mixed(mixed.draw, mixed.output, targets, criterion)
+    """The loss of the mixed logits against the examples' targets, indices [b], [b, c] or [r, b, c]."""
+    if isinstance(mixed.draw, Identity):
+        return loss_of_mixed(mixed.seen, mixed.output, targets, criterion)
+    if isinstance(criterion, HardPairs) and not isinstance(mixed.seen, Identity):
+        raise UsageError("HardPairs must be given draws that mix two targets, got mixed examples mixed again")
+    targets = _seen(mixed, targets)
     targets = gather_rows(targets) if mixed.gathered else targets
-    return mixed_loss(mixed.draw, mixed.clean, targets, criterion)
+    return mixed_loss(mixed.draw, mixed.logits, targets, criterion)
+
+
+def _seen(mixed: Mixed, targets: Tensor) -> Tensor:
+    """The targets [b, c] or [r, b, c] of what the network saw; indices only where it saw clean images."""
+    if targets.dim() == 3:
+        return mixed.seen.targets(targets.transpose(0, 1)).transpose(0, 1)
+    return mixed.seen.targets(targets)
 
 
 def _output_targets(mixed: Mixed, targets: Tensor) -> Tensor:
-    """What mixed.output is trained towards: mixed targets, or the examples' own, averaged over positions."""
-    if mixed.clean is None:
-        return mixed.draw.targets(targets)
-    return targets.mean(0) if targets.dim() == 3 else targets
+    """What mixed.output is trained towards: the targets of what the network saw, averaged over positions."""
+    return mixed.seen.targets(targets.mean(0) if targets.dim() == 3 else targets)

@@ -13,10 +13,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .distill import Teacher, create_teacher, predictions, teacher_logits
 from .errors import UsageError
-from .functional import HardPairs, soft_loss, soft_targets
+from .functional import HardPairs, Identity, soft_loss, soft_targets
 from .functional.losses import Criterion
-from .mixers import Mixer, Mixture, create_mixer
-from .objective import objective
+from .mixers import Mixture, Step, create_mixer
+from .objective import objective, sum_of_losses
 from .randomness import choice_generator, draw_generator
 from .schedule import MixSchedule, parse_schedule
 from .sites.student import Mixed, Student
@@ -67,7 +67,9 @@ class MixTask(TrainingTask):
         self.distill, self.distill_warmup = distill, distill_warmup
         self.schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
         self.total_steps, self.seed, self.step = total_steps, int(seed), 0
-        self.student: nn.Module = Student(model, [mixer for _, mixer in self.mixture.branches], criterion)
+        mixers = [mixer for _, step in self.mixture.branches for mixer in step.mixers]
+        self.student: nn.Module = Student(model, mixers, criterion)
+        self._may_skip = any(not step.terms for _, step in self.mixture.branches)
         self.teacher_kind = teacher if teacher in ("ema", "self") else "model"
         self.teacher: Teacher | None = None
         self._ema_calls, self._ema_updates = 0, 0
@@ -104,19 +106,45 @@ class MixTask(TrainingTask):
     def _training_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         if isinstance(self.criterion, HardPairs) and labels.dim() != 1:
             raise UsageError(f"labels {list(labels.shape)} given, HardPairs allows class indices [b]")
-        mixed = self.student(images, self._choose_mixer(), self._generator(images), labels)
-        weight = self._distill_weight()
-        taught = predictions(self._teacher_logits(mixed, images), self.criterion) if weight else None
-        loss, targets = objective(mixed, labels, self.criterion, self.smoothing, taught, weight)
+        step = self._choose_step(self.step)
+        if not step.terms:
+            self.skip()
+            return self._left_out(labels)
+        mixed = self.student(images, step, self._generator(images), labels)
+        taught, weight = self._taught(mixed, images), self._distill_weight()
+        parts = [
+            objective(each, labels, self.criterion, self.smoothing, by_teacher, weight)
+            for each, by_teacher in zip(mixed, taught, strict=True)
+        ]
+        loss = sum_of_losses([term.weight for term in step.terms], [loss for loss, _ in parts])
         self.step += 1
-        return {"loss": loss, "output": mixed.output, "target": targets}
+        return {"loss": loss, "output": mixed[0].output, "target": parts[0][1]}
+
+    def skips(self, ahead: int = 0) -> bool:
+        """Whether the next training call, or the one `ahead` calls after it, is a step to leave out.
+
+        Such a call gives a loss that has no gradient. A loop may also look first, call `skip` instead, and
+        leave out the optimizer's step; with gradients set to None, torch's optimizers do nothing anyway.
+        """
+        return self._may_skip and not self._choose_step(self.step + ahead).terms
+
+    def skip(self) -> None:
+        """Leave a step out: randomness and schedule go on as if it had been made."""
+        self.step += 1
+
+    def _left_out(self, labels: Tensor) -> dict[str, Tensor]:
+        """No loss, and no rows of output and target."""
+        classes = getattr(self.trainable_module, "num_classes", None) or 1
+        rows = torch.zeros(0, classes, device=labels.device)
+        loss = torch.zeros((), device=labels.device, requires_grad=True)
+        return {"loss": loss, "output": rows, "target": rows}
 
     @torch.compiler.disable
-    def _choose_mixer(self) -> Mixer:
-        progress = min(self.step / (self.total_steps or 1), _ALMOST_ONE)
+    def _choose_step(self, step: int) -> Step:
+        progress = min(step / (self.total_steps or 1), _ALMOST_ONE)
         if self.schedule is not None and not self.schedule.active(progress):
             return _OFF.branches[0][1]
-        return self.mixture.choose(choice_generator(self.seed, self.step))
+        return self.mixture.choose(choice_generator(self.seed, step))
 
     @torch.compiler.disable
     def _generator(self, images: Tensor) -> torch.Generator:
@@ -126,16 +154,31 @@ class MixTask(TrainingTask):
     def _distill_weight(self) -> float:
         return self.distill * min(1.0, (self.step + 1) / self.distill_warmup if self.distill_warmup else 1.0)
 
-    def _teacher_logits(self, mixed: Mixed, images: Tensor) -> Tensor:
-        """The teacher's logits of the clean images: [b, c], or [r, b, c] where the mixing is dense."""
+    def _taught(self, mixed: tuple[Mixed, ...], images: Tensor) -> list[Tensor | None]:
+        """The teacher's targets of the clean images for each term: [b, c], or [r, b, c] where it is dense."""
+        if not self._distill_weight():
+            return [None] * len(mixed)
         if self.teacher_kind == "self":
-            if mixed.clean is None:
-                return self._own_logits(images)
-            return mixed.output if mixed.gathered else mixed.clean
-        positions = len(mixed.clean) if mixed.clean is not None and mixed.clean.dim() == 3 else None
+            return [self._predicted(logits) for logits in self._own_logits_of(mixed, images)]
+        positions = [len(each.logits) if each.logits.dim() == 3 else None for each in mixed]
+        logits = {number: self._teacher_logits(images, number) for number in dict.fromkeys(positions)}
+        return [self._predicted(logits[number]) for number in positions]
+
+    def _predicted(self, logits: Tensor) -> Tensor:
+        return predictions(logits, self.criterion)
+
+    def _teacher_logits(self, images: Tensor, positions: int | None) -> Tensor:
         if self.teacher is not None:
             return self.teacher(images, positions)
         return teacher_logits(self._ema_model(), images, positions)
+
+    def _own_logits_of(self, mixed: tuple[Mixed, ...], images: Tensor) -> list[Tensor]:
+        """The model's own prediction: from this step's pass over clean images, or from another pass."""
+        clean = next((each.output for each in mixed if isinstance(each.seen, Identity)), None)
+        if clean is None:
+            clean = self._own_logits(images)
+        own = [isinstance(each.seen, Identity) and not each.gathered for each in mixed]
+        return [each.logits if here else clean for each, here in zip(mixed, own, strict=True)]
 
     @torch.no_grad()
     def _own_logits(self, images: Tensor) -> Tensor:

@@ -6,7 +6,12 @@ import pytest
 import torch
 from scipy import stats
 
-from timm_multimix.functional import beta_variates, dirichlet_weights, log_gamma_variates
+from timm_multimix.functional import (
+    anisotropic_weights,
+    beta_variates,
+    dirichlet_weights,
+    log_gamma_variates,
+)
 
 
 def generator(seed=0):
@@ -108,3 +113,35 @@ def test_wrong_arguments_raise(arguments):
 
 def test_the_same_generator_state_gives_the_same_weights():
     assert torch.equal(*(dirichlet_weights(9, 5, 0.7, 3, generator(3)) for _ in range(2)))
+
+
+@pytest.mark.parametrize(("b", "m"), [(7, None), (7, 3), (7, 1), (5, 9), (1, None)])
+def test_anisotropic_rows_have_a_leading_example_in_turn(b, m):
+    """The leading example's marginal is Beta(target, (m - 1) rest); others are equally frequent."""
+    n, target, rest = 21_000, 3.0, 0.1
+    rows = anisotropic_weights(n, b, target, rest, m, torch.Generator().manual_seed(0))
+    taken = min(b, m or b)
+    torch.testing.assert_close(rows.sum(1), torch.ones(n))
+    leading = torch.arange(n) % b
+    own = rows[torch.arange(n), leading]
+    mean = target / (target + (taken - 1) * rest)
+    variance = mean * (1 - mean) / (target + (taken - 1) * rest + 1)
+    assert own.mean().item() == pytest.approx(mean, abs=5 * (variance / n) ** 0.5 + 1e-6)
+    assert own.var().item() == pytest.approx(variance, rel=0.1, abs=1e-9)
+    if b > 1:
+        others = rows.clone()
+        others[torch.arange(n), leading] = 0
+        expected = (1 - mean) * n / b
+        assert others.sum(0).tolist() == pytest.approx([expected] * b, rel=0.1, abs=1e-6)
+
+
+def test_anisotropic_tuples_of_m_examples_have_no_more():
+    rows = anisotropic_weights(500, 9, 1.0, 1.0, 4, torch.Generator().manual_seed(0))
+    assert (rows > 0).sum(1).tolist() == [4] * 500
+    assert (rows[torch.arange(500), torch.arange(500) % 9] > 0).all()
+
+
+@pytest.mark.parametrize(("target", "rest"), [(-1.0, 0.1), (3.0, float("inf")), (3.0, float("nan"))])
+def test_anisotropic_concentrations_are_checked(target, rest):
+    with pytest.raises(ValueError, match="at least 0"):
+        anisotropic_weights(4, 3, target, rest)

@@ -72,7 +72,7 @@ def test_saliencymix_needs_no_model_as_a_drop_in():
 
 def test_chosen_for_every_example_they_get_their_guides():
     spec = "per_sample(puzzlemix | 0.5*saliencymix(saliency='gradient') | attentivemix(grid=4) | cutmix)"
-    (_, mixer), *_ = create_mixer(spec).branches
+    mixer = create_mixer(spec).branches[0][1].mixer
     assert mixer.guides == ("gradient", "features")
     out = MixTask(SmallNet(), spec).train()(*batch())
     out["loss"].backward()

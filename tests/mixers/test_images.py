@@ -46,7 +46,7 @@ def test_the_entry_points_arguments_are_the_functions(name):
 def test_the_spec_draws_as_the_function_does(name):
     images, labels = batch()
     mixer = create_mixer(name, num_classes=4)
-    _, chosen = mixer.branches[0]
+    chosen = mixer.branches[0][1].mixer
     expected, _ = getattr(F, name)(images, generator=generator(3))
     sampled = chosen.sample(images, Context(generator(3)))
     torch.testing.assert_close(sampled(images), expected, rtol=0, atol=0)
@@ -129,7 +129,7 @@ def test_multi_mixup_at_the_embedding_is_the_loss_of_the_mixed_logits():
     out = task(images, labels)
     logits = task.trainable_module(images)
     small_task("none")
-    draw = task.mixture.branches[0][1].sample(logits, Context(_generator_of_step(task, 0)))
+    draw = task.mixture.branches[0][1].mixer.sample(logits, Context(_generator_of_step(task, 0)))
     expected = F.soft_loss(draw(logits), draw.targets(F.soft_targets(labels, 4)))
     assert len(out["output"]) == 5
     torch.testing.assert_close(out["loss"], expected)
@@ -168,7 +168,7 @@ def test_later_steps_do_not_compile_again(name):
 @pytest.mark.parametrize("name", [*NAMES, "per_sample(mixup | cutmix | resizemix | fmix | none)"])
 def test_nothing_waits_for_what_was_drawn(name):
     """A tensor without data has no `.item()`, and no shape can depend on its values."""
-    mixer = create_mixer(name).branches[0][1]
+    mixer = create_mixer(name).branches[0][1].mixer
     with FakeTensorMode():
         images = torch.rand(4, 3, 9, 12)
         draw = mixer.sample(images, Context(torch.Generator()))

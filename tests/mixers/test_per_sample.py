@@ -19,7 +19,7 @@ def generator(seed=0):
 
 
 def shares(spec):
-    return [(round(weight, 6), mixer.name) for weight, mixer in create_mixer(spec).branches]
+    return [(round(weight, 6), step.name) for weight, step in create_mixer(spec).branches]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_share_of_the_samples_is_mixed():
 
 def test_every_row_is_that_of_one_of_the_mixers():
     images, targets = torch.rand(30, 3, 8, 8), torch.eye(30)
-    mixer = create_mixer("per_sample(mixup | cutmix | 2*none | smoothmix)").branches[0][1]
+    mixer = create_mixer("per_sample(mixup | cutmix | 2*none | smoothmix)").branches[0][1].mixer
     draw = mixer.sample(images, Context(generator(5)))
     again = Context(generator(5))
     draws = [part.sample(images, again) for part in mixer.parts]
@@ -171,6 +171,8 @@ def test_the_choice_comes_from_the_steps_generator():
 
 def test_chosen_is_what_a_spec_gives():
     draw = (
-        create_mixer("per_sample(none | mixup)").branches[0][1].sample(torch.rand(3, 2), Context(generator()))
+        create_mixer("per_sample(none | mixup)")
+        .branches[0][1]
+        .mixer.sample(torch.rand(3, 2), Context(generator()))
     )
     assert isinstance(draw, F.Chosen)

@@ -136,7 +136,7 @@ MOVING = {"resizemix", "puzzlemix"}
 
 
 def test_draws_keep_dtype_device_and_convex_hull(name):
-    mixer = create_mixer(pure(name)).branches[0][1]
+    mixer = create_mixer(pure(name)).branches[0][1].mixer
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         images, _ = batch(dtype=dtype)
         positions = images.flatten(2)[:, 0].unsqueeze(-1)

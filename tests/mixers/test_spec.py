@@ -14,7 +14,7 @@ from timm_multimix.mixers import registry as registry_module
 
 
 def shares(spec):
-    return [(round(weight, 6), mixer.name) for weight, mixer in create_mixer(spec).branches]
+    return [(round(weight, 6), step.name) for weight, step in create_mixer(spec).branches]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_is_said_of_mistakes(spec, said):
 
 
 @given(
-    st.text(max_size=40) | st.from_regex(r"(mixup|multimix|none|cutmix|[|*()=,.0-9 a-z])*", fullmatch=True)
+    st.text(max_size=40) | st.from_regex(r"(mixup|multimix|none|cutmix|[|+>*()=,.0-9 a-z])*", fullmatch=True)
 )
 def test_any_text_is_read_or_refused(text):
     try:
@@ -113,10 +113,10 @@ def test_listing():
 
 
 def test_the_short_form_is_multimix_over_tuples_of_four():
-    (weight, mixer), x = create_mixer("multimix_short").branches[0], torch.rand(9, 5)
+    (weight, step), x = create_mixer("multimix_short").branches[0], torch.rand(9, 5)
     draws = [
         found.sample(x, Context(torch.Generator().manual_seed(1)))
-        for found in (mixer, create_mixer("multimix(m=4, p=1)").branches[0][1])
+        for found in (step.mixer, create_mixer("multimix(m=4, p=1)").branches[0][1].mixer)
     ]
     assert weight == 1
     assert torch.equal(draws[0].weights, draws[1].weights)

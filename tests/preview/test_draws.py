@@ -27,7 +27,8 @@ B, CLASSES = 6, 4
 
 
 def only(spec: str) -> Mixer:
-    ((_, mixer),) = create_mixer(spec).branches
+    ((_, step),) = create_mixer(spec).branches
+    mixer = step.mixer
     return mixer
 
 
@@ -55,15 +56,21 @@ def seen() -> Examples:
     return make_examples("test_vit", 160)
 
 
-UNGUIDED = [name for name in list_mixers() if not any(needs_model(m) for _, m in create_mixer(name).branches)]
-AT_THE_INPUT = [name for name in UNGUIDED if create_mixer(name).branches[0][1].place in ("input", "hidden")]
+UNGUIDED = [
+    name
+    for name in list_mixers()
+    if not any(needs_model(step.mixer) for _, step in create_mixer(name).branches)
+]
+AT_THE_INPUT = [
+    name for name in UNGUIDED if create_mixer(name).branches[0][1].mixer.place in ("input", "hidden")
+]
 
 
 @pytest.mark.parametrize("spec", [*AT_THE_INPUT, "per_sample(mixup | cutmix)"])
 @pytest.mark.parametrize("step", [0, 3])
 def test_weights_found_in_a_draw_are_those_it_mixes_by(spec, step, examples) -> None:
     """Where nothing is moved, the pictures weighted by what is found at every pixel are the mix itself."""
-    (_, mixer), *_ = create_mixer(spec).branches
+    mixer = create_mixer(spec).branches[0][1].mixer
     sample = make_sample(mixer, examples, 0, step, 4)
     assert sample.weights.sum().item() == pytest.approx(1, abs=1e-4)
     assert sample.share.shape == (32, 32)

@@ -34,6 +34,16 @@ def test_metrics_have_a_row_an_epoch(train: Train, quick: list[str], tmp_path: P
     assert max(float(row["ema_top1"]) for row in rows) == summary["top1_best"]
 
 
+def test_some_epochs_only_are_evaluated(train: Train, quick: list[str], tmp_path: Path) -> None:
+    summary = train(*quick, "--epochs", 3, "--val-interval", 2, "--output", "run")
+    rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
+    assert [bool(row["eval_top1"]) for row in rows] == [False, True, True]
+    assert all(row["train_loss"] for row in rows)
+    every = train(*quick, "--epochs", 3, "--output", "every")
+    assert summary["results"] == every["results"]
+    assert summary["top1_best"] == max(float(row["eval_top1"]) for row in rows[1:])
+
+
 def test_the_summary_says_what_was_done(train: Train, quick: list[str], tmp_path: Path) -> None:
     summary = train(*quick, "--output", "run", "--seed", 7)
     said = {name: summary[name] for name in ("mix", "model", "epochs", "seed", "num_processes")}

@@ -17,15 +17,10 @@ def create_input_mixer(spec: str) -> Mixture:
         UsageError: not a spec, or one of its mixers does not mix pictures, or not by itself.
     """
     mixture = create_mixer(spec)
-    for _, mixer in mixture.branches:
-        if mixer.place != "input":
-            raise UsageError(
-                f"--consistency {spec}: {mixer.name} mixes at place {mixer.place!r}; allowed is 'input'"
-            )
-        if mixer.guided:
-            raise UsageError(
-                f"--consistency {spec}: {mixer.name} is guided by the model; allowed are unguided mixers"
-            )
+    try:
+        mixture.check_input_only()
+    except UsageError as error:
+        raise UsageError(f"--consistency {spec}: {error}") from None
     return mixture
 
 
@@ -53,7 +48,7 @@ def measure_consistency(
     """
     sums, count = torch.zeros(2, dtype=torch.float64), 0
     for step, pixels in enumerate(batches):
-        mixer = mixture.choose(choice_generator(seed, step))
+        mixer = mixture.choose(choice_generator(seed, step)).mixer
         draw = mixer.sample(pixels, Context(draw_generator(seed, step, pixels.device)))
         mixed = model(draw(pixels))
         expected = draw.targets(model(pixels).softmax(1))

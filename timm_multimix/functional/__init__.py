@@ -4,7 +4,7 @@ from .alignmixup import Aligned, alignmixup, sinkhorn
 from .attention import feature_attention, position_attention
 from .choose import Chosen, choose_per_sample
 from .co_mixup import Mosaic, co_mixup
-from .draws import Draw, Identity, KeepTargets, Masks, Pairs, Tuples
+from .draws import Composed, Draw, Identity, KeepTargets, Masks, Pairs, Tuples
 from .elimination import grid_labeling
 from .graphcut import quadratic_labeling
 from .losses import loss_of_mixed, mixed_loss, soft_loss, soft_targets
@@ -16,7 +16,7 @@ from .puzzlemix import Puzzle, puzzlemix
 from .resize import Resized, resizemix
 from .saliency import gradient_saliency, spectral_residual
 from .saliencymix import attentivemix, saliencymix
-from .sampling import beta_variates, dirichlet_weights, log_gamma_variates
+from .sampling import anisotropic_weights, beta_variates, dirichlet_weights, log_gamma_variates
 from .swap import swap_labeling
 from .transmix import Scored, attended, tokenmix
 from .tuple_loss import multimix_loss
@@ -25,6 +25,7 @@ from .tuples import dense_multimix, dense_weights, multimix
 __all__ = [
     "Aligned",
     "Chosen",
+    "Composed",
     "Draw",
     "HardPairs",
     "Identity",
@@ -39,6 +40,7 @@ __all__ = [
     "Scored",
     "Tuples",
     "alignmixup",
+    "anisotropic_weights",
     "attended",
     "attentivemix",
     "beta_variates",

@@ -112,6 +112,20 @@ class KeepTargets(Draw):
         return targets
 
 
+@dataclass(frozen=True, eq=False)
+class Composed(Draw):
+    """What `second` mixes of what `first` has mixed: both maps, one after the other."""
+
+    first: Draw
+    second: Draw
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x))
+
+    def targets(self, targets: Tensor) -> Tensor:
+        return self.second.targets(self.first.targets(targets))
+
+
 def _floating(x: Tensor) -> Tensor:
     """Integers, such as one-hot targets or uint8 images, as float32: a mixture has no place among them."""
     return x if x.is_floating_point() else x.float()

@@ -92,9 +92,7 @@ def dirichlet_weights(
     Raises:
         ValueError: n, b or m is below one; alpha is negative or not finite.
     """
-    for name, value in (("n", n), ("b", b), ("m", b if m is None else m)):
-        if value < 1:
-            raise ValueError(f"{name}={value} given, at least 1 is needed")
+    _check_counts(n, b, m)
     if device is None:
         device = _device_of(alpha, generator)
     if not isinstance(alpha, Tensor):
@@ -104,6 +102,45 @@ def dirichlet_weights(
     chosen = _subsets(n, b, m, device, generator)
     weights = _dirichlet(alpha if alpha.numel() == 1 else alpha[chosen], n, m, generator)
     return weights.new_zeros(n, b).scatter_(1, chosen, weights)
+
+
+def anisotropic_weights(
+    n: int,
+    b: int,
+    target: float,
+    rest: float,
+    m: int | None = None,
+    generator: torch.Generator | None = None,
+    *,
+    device: torch.device | None = None,
+) -> Tensor:
+    """n rows of Dirichlet weights in which one example leads, float32 [n, b], rows summing to one.
+
+    Row k has the concentration `target` for example k mod b and `rest` for the others, of which m - 1 are
+    chosen uniformly without repetition (m = None: all of them).
+
+    Raises:
+        ValueError: n, b or m is below one; a concentration is negative or not finite.
+    """
+    _check_counts(n, b, m)
+    device = _device_of(rest, generator) if device is None else device
+    m = b if m is None else min(m, b)
+    leading = torch.arange(n, device=device).remainder(b).unsqueeze(1)
+    others = _subsets(n, b - 1, m - 1, device, generator) if m < b else _all_but_last(n, b, device)
+    chosen = torch.cat([leading, others + (others >= leading)], dim=1)
+    alpha = torch.full((n, m), check_alpha(rest), device=device)
+    alpha[:, 0] = check_alpha(target)
+    return alpha.new_zeros(n, b).scatter_(1, chosen, _dirichlet(alpha, n, m, generator))
+
+
+def _all_but_last(n: int, b: int, device: torch.device) -> Tensor:
+    return torch.arange(b - 1, device=device).expand(n, -1)
+
+
+def _check_counts(n: int, b: int, m: int | None) -> None:
+    for name, value in (("n", n), ("b", b), ("m", b if m is None else m)):
+        if value < 1:
+            raise ValueError(f"{name}={value} given, at least 1 is needed")
 
 
 def check_alpha(alpha: float) -> float:

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from .draws import Draw, Tuples
 from .mixing import mixing
-from .sampling import check_alpha, dirichlet_weights
+from .sampling import anisotropic_weights, check_alpha, dirichlet_weights
 
 # Below this attention counts as none. Beside real attention it vanishes in a float32 weight; where there is
 # no other, the sum of what it multiplies is still large enough to divide by.
@@ -22,16 +22,37 @@ def multimix(
     alpha: float | tuple[float, float] = (0.5, 2.0),
     alpha_per_example: bool = False,
     clean: float = 0.0,
+    target: float | None = None,
+    rest: float = 0.1,
     generator: Generator | None = None,
 ) -> Draw:
     """n interpolations of m examples of x [b, ...], lambda ~ Dirichlet(alpha) (arXiv:2311.05538, sec. 3.2).
 
     A pair alpha = (low, high) is drawn uniformly, once or for each example; m = None takes the whole batch.
     The share `clean` of the tuples is single examples, each in turn: a clean term of that weight in the loss.
+    With `target`, one example of each tuple, in turn, has that concentration and the others have `rest`, in
+    the place of alpha (PowMix's anisotropic mixing, arXiv:2312.12334).
     """
-    concentration = _concentration(alpha, len(x) if alpha_per_example else 1, x.device, generator)
-    weights = dirichlet_weights(n, len(x), concentration, m, generator, device=x.device)
-    return Tuples(_with_single_examples(weights, clean))
+    factors = _factors(n, len(x), m, alpha, alpha_per_example, target, rest, x.device, generator)
+    return Tuples(_with_single_examples(factors, clean))
+
+
+def _factors(
+    rows: int,
+    b: int,
+    m: int | None,
+    alpha: float | tuple[float, float],
+    alpha_per_example: bool,
+    target: float | None,
+    rest: float,
+    device: torch.device,
+    generator: Generator | None,
+) -> Tensor:
+    """Dirichlet factors [rows, b]."""
+    if target is not None:
+        return anisotropic_weights(rows, b, target, rest, m, generator, device=device)
+    concentration = _concentration(alpha, b if alpha_per_example else 1, device, generator)
+    return dirichlet_weights(rows, b, concentration, m, generator, device=device)
 
 
 def dense_multimix(x: Tensor, attention: Tensor, **options: Any) -> tuple[Tensor, Draw]:
@@ -48,13 +69,15 @@ def dense_weights(
     alpha_per_example: bool = False,
     clean: float = 0.0,
     shared: bool = False,
+    target: float | None = None,
+    rest: float = 0.1,
     generator: Generator | None = None,
 ) -> Tensor:
     """Weights [r, n, b] of Dense MultiMix from attention [r, b] (arXiv:2311.05538, section 3.3).
 
     Each position's Dirichlet factors are multiplied by the examples' attention there and l1-normalised over
-    the examples. Positions have factors of their own, or `shared` ones. `clean` as in `multimix`, whatever
-    attention the single examples have.
+    the examples. Positions have factors of their own, or `shared` ones. `target` and `rest` as in `multimix`,
+    and `clean`, whatever attention the single examples have.
 
     Where none of a tuple's examples has attention, the factors stay as they are, as with equal attention:
     the limit of adding the same small number to all of them, as the attention before the classifier does.
@@ -62,9 +85,8 @@ def dense_weights(
     much of the map is attended to. Attention of zero (below 1e-30) gets no gradient.
     """
     r, b = attention.shape
-    concentration = _concentration(alpha, b if alpha_per_example else 1, attention.device, generator)
     rows = n if shared else r * n
-    factors = dirichlet_weights(rows, b, concentration, m, generator, device=attention.device)
+    factors = _factors(rows, b, m, alpha, alpha_per_example, target, rest, attention.device, generator)
     factors = factors.view(-1, n, b).to(torch.promote_types(factors.dtype, attention.dtype))
     attention = attention.to(factors.dtype).clamp_min(_NO_ATTENTION)
     # In place where they can be: fresh memory for so many weights costs more than the arithmetic on them.

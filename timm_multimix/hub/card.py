@@ -124,7 +124,7 @@ def results(record: Record) -> list[dict[str, Any]]:
     table = []
     for kind, last in summary["results"].items():
         column = {"raw": "eval_top1", "ema": "ema_top1"}[kind]
-        best = max(rows, key=lambda row: row[column])
+        best = max((row for row in rows if column in row), key=lambda row: row[column])
         told = {"raw": "raw", "ema": "moving average"}[kind]
         best_epoch = int(best["epoch"])
         table.append(last | {"weights": told, "best": best[column], "best_epoch": best_epoch})

@@ -43,7 +43,7 @@ def methods(spec: str) -> list[Method]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            mixers = [mixer for _, mixer in create_mixer(spec).branches]
+            mixers = [mixer for _, step in create_mixer(spec).branches for mixer in step.mixers]
         names = dict.fromkeys(name for mixer in mixers for name in mixer.names())
         return [_method(name) for name in names if name != "none"]
     except UsageError:

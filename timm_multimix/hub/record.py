@@ -118,7 +118,9 @@ def public_command(command: str, options: dict[str, Any], kind: str) -> str:
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """The rows of metrics.csv as numbers."""
     with path.open(encoding="utf-8", newline="") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+        return [
+            {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(stream)
+        ]
 
 
 def missing_entries(record: Record) -> list[str]:

@@ -5,5 +5,16 @@ from . import methods, images, guided  # noqa: F401  # isort: skip
 from .mixer import Context, Mixer
 from .mixture import Mixture, create_mixer
 from .registry import describe, list_mixers, register_mixer
+from .step import Step, Term
 
-__all__ = ["Context", "Mixer", "Mixture", "create_mixer", "describe", "list_mixers", "register_mixer"]
+__all__ = [
+    "Context",
+    "Mixer",
+    "Mixture",
+    "Step",
+    "Term",
+    "create_mixer",
+    "describe",
+    "list_mixers",
+    "register_mixer",
+]

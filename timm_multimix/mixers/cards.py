@@ -63,7 +63,7 @@ def read_card(name: str) -> Card:
     function = find_entry_point(name)
     parameters = inspect.signature(function).parameters.values()
     # a mixer's own place is its first branch's, the others are what it is alternated with
-    mixer = build(name)[0][1]
+    mixer = build(name)[0][1].mixer
     defaults = {parameter.name: repr(parameter.default) for parameter in parameters}
     return _card(name, function, mixer.place, extra_cost(mixer), defaults)
 

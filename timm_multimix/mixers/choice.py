@@ -6,7 +6,8 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..functional import Draw, choose_per_sample
-from .mixer import Branches, Context, Mixer
+from .mixer import Context, Mixer
+from .step import Branches
 
 PER_SAMPLE = "per_sample"
 _PLACES = ("input", "hidden")
@@ -21,9 +22,12 @@ def per_sample(branches: Branches) -> Mixer:
 
     Raises:
         UsageError: the mixers are at different places or layers, or at the classifier, or give more or fewer
-            rows than there are examples.
+            rows than there are examples, or are sums or chains of mixers.
     """
-    mixers = tuple(mixer for _, mixer in branches)
+    for _, step in branches:
+        if not step.is_plain:
+            raise UsageError(f"{PER_SAMPLE} must be given mixers alone, got {step.name}")
+    mixers = tuple(step.mixer for _, step in branches)
     for mixer in mixers:
         if not mixer.row_per_example:
             raise UsageError(
@@ -40,13 +44,13 @@ def per_sample(branches: Branches) -> Mixer:
     if len(places) > 1 or mixing[0].place not in _PLACES:
         given = ", ".join(f"{mixer.name} at {_place_of(mixer)}" for mixer in mixing)
         raise UsageError(f"{PER_SAMPLE} given {given}; allowed are mixers at the input or at the same layers")
-    name = " | ".join(f"{weight:g}*{mixer.name}" for weight, mixer in branches)
+    name = " | ".join(f"{weight:g}*{step.name}" for weight, step in branches)
     sample = partial(_sample, branches)
     return Mixer(f"{PER_SAMPLE}({name})", sample, mixing[0].place, mixing[0].layers, parts=mixers)
 
 
 def _sample(branches: Branches, x: Tensor, context: Context) -> Draw:
-    draws = [mixer.sample(x, context) for _, mixer in branches]
+    draws = [step.mixer.sample(x, context) for _, step in branches]
     return choose_per_sample(draws, [weight for weight, _ in branches], len(x), x.device, context.generator)
 
 

@@ -12,8 +12,9 @@ from ..functional import Draw
 from .arguments import concentration, count, flag, fraction, one_of
 from .building import make_mixer, sample_with
 from .guiding import make_guided
-from .mixer import Branches, Mixer, weighted
+from .mixer import Mixer
 from .registry import register_mixer
+from .step import Branches, weighted
 
 _SALIENCIES = ("spectral", "gradient")
 

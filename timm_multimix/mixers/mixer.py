@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -33,16 +32,16 @@ class Context:
 class Mixer:
     """One method, ready to use: `sample(x, context)` gives the draw for the tensor x [b, ...] at `place`.
 
-    place: one of PLACES, or `features`, right before the head, for a mixer made for that.
+    place: one of PLACES, or for mixers made for that `features`, right before the head, or `classifier`,
+    the input of the modules that `classifiers` names (none: of the model's own).
     layers (place `hidden`): the candidates, of which one is chosen for every batch: 0 is the input, k the
     k-th entry of the model's `feature_info`, 'stage k' its k-th behind the stem, another string a module's
     name. gather (place `embedding`): mix the examples of all processes. row_per_example: whether row i of
     what is mixed belongs to example i. parts: the mixers that it chooses from for every example. needs: the
     guides, fields of Context, that `sample` reads; each costs a pass through the model. complete (place
     `input`): gives the draw in its final form from the draw and the class attention [b, h, w] of the
-    training pass, the one on the mixed images.
-    solver: whether drawing waits for a solver on the CPU. attention (place `positions`): what the positions'
-    attention is made of.
+    training pass, the one on the mixed images. solver: whether drawing waits for a solver on the CPU.
+    attention (place `positions`): what the positions' attention is made of.
     """
 
     name: str
@@ -56,6 +55,7 @@ class Mixer:
     complete: Callable[[Draw, Tensor], Draw] | None = None
     solver: bool = False
     attention: AttentionScore = "product"
+    classifiers: tuple[str, ...] = ()
 
     @property
     def guides(self) -> tuple[str, ...]:
@@ -77,28 +77,3 @@ class Mixer:
     def names(self) -> list[str]:
         """The names of the registered mixers in it."""
         return [name for part in self.parts for name in part.names()] if self.parts else [self.name]
-
-
-Branches = tuple[tuple[float, Mixer], ...]
-
-
-def choose_branch(branches: Branches, generator: torch.Generator) -> Mixer:
-    """One of weighted mixers, and within it one of its layers."""
-    if len(branches) == 1:
-        return branches[0][1].choose(generator)
-    threshold = float(torch.rand((), generator=generator, dtype=torch.float64))
-    reached = accumulate(weight for weight, _ in branches)
-    chosen = next((i for i, share in enumerate(reached) if threshold < share), len(branches) - 1)
-    return branches[chosen][1].choose(generator)
-
-
-def weighted(*parts: tuple[float, "Mixer | Branches"]) -> Branches:
-    """Flatten weighted mixers and branches into one level; weights are normalised at every level."""
-    total = sum(weight for weight, _ in parts)
-    if total == float("inf"):
-        raise OverflowError("the sum of the weights is not finite")
-    flat: list[tuple[float, Mixer]] = []
-    for weight, part in parts:
-        inner: Branches = ((1.0, part),) if isinstance(part, Mixer) else part
-        flat += [(weight / total * share, mixer) for share, mixer in inner]
-    return tuple((weight, mixer) for weight, mixer in flat if weight > 0)

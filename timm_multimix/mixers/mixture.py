@@ -10,12 +10,13 @@ from ..errors import UsageError
 from ..functional import soft_targets
 from ..randomness import choice_generator, draw_generator
 from ..seeding import derive_seed
-from .mixer import Branches, Context, Mixer, choose_branch
+from .mixer import Context, Mixer
 from .spec import parse_spec
+from .step import Branches, Step, choose_branch
 
 
 class Mixture:
-    """Weighted mixers. `choose` picks one for a batch; a call mixes a batch of images.
+    """Weighted steps. `choose` picks one for a batch; a call mixes a batch of images.
 
     Calls are counted in `step`, and all randomness is a function of (seed, rank, step); in a worker of a
     DataLoader, of the worker's seed as well. `mixup_enabled = False` switches mixing off, as in timm.
@@ -36,8 +37,8 @@ class Mixture:
     def __repr__(self) -> str:
         return f"Mixture({self.spec!r})"
 
-    def choose(self, generator: torch.Generator) -> Mixer:
-        """The mixer for one batch, with its layer if it has several to choose from."""
+    def choose(self, generator: torch.Generator) -> Step:
+        """The step for one batch, each of its mixers with its layer if it has several to choose from."""
         return choose_branch(self.branches, generator)
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,24 +47,27 @@ class Mixture:
         Raises:
             UsageError: a mixer of the spec does not work at the input.
         """
-        for _, mixer in self.branches:
-            if mixer.place != "input":
-                raise UsageError(
-                    f"{mixer.name} mixes at place {mixer.place!r}: use MixTask; allowed here is 'input'"
-                )
-            if mixer.guided:
-                raise UsageError(
-                    f"{mixer.name} is guided by the model: use MixTask; allowed here are unguided mixers"
-                )
+        self.check_input_only()
         targets = soft_targets(labels, self._classes(labels), self.smoothing)
         if not self.mixup_enabled:
             return images, targets
         worker = get_worker_info()
         seed = self.seed if worker is None else derive_seed(self.seed, worker.seed)
-        mixer = self.choose(choice_generator(seed, self.step))
+        mixer = self.choose(choice_generator(seed, self.step)).mixer
         draw = mixer.sample(images, Context(draw_generator(seed, self.step, images.device)))
         self.step += 1
         return draw(images), draw.targets(targets)
+
+    def check_input_only(self) -> None:
+        """Check that images alone are mixed, by themselves.
+
+        Raises:
+            UsageError: a step is left out, a sum or a chain, is not at the input, or is guided by the model.
+        """
+        for _, step in self.branches:
+            if not step.is_plain:
+                raise UsageError(f"a call must mix the images by one mixer, got {step.name}: use MixTask")
+            _check_input(step.mixer)
 
     def _classes(self, labels: Tensor) -> int:
         if labels.dim() == 2:
@@ -75,10 +79,23 @@ class Mixture:
         return self.num_classes
 
 
+def _check_input(mixer: Mixer) -> None:
+    if mixer.place != "input":
+        raise UsageError(f"{mixer.name} mixes at place {mixer.place!r}: use MixTask; allowed here is 'input'")
+    if mixer.guided:
+        raise UsageError(
+            f"{mixer.name} is guided by the model: use MixTask; allowed here are unguided mixers"
+        )
+
+
 def create_mixer(
     spec: str, *, num_classes: int | None = None, smoothing: float = 0.0, seed: int = 0
 ) -> Mixture:
     """The mixers of a spec string, such as `multimix`, `mixup | cutmix`, `0.3*none | 0.7*multimix(n=2000)`.
+
+    `|` chooses for every batch, `+` adds losses in one step (`none + mixup(alpha=10)`), `>>` mixes what is
+    mixed already, deeper in the network (`cutmix >> multimix(m=4, p=1)`), `skip` leaves a step out
+    (`0.5*mixup | 0.5*skip`).
 
     num_classes, smoothing and seed are for calls in the place of timm.data.Mixup: `images, soft =
     mixer(images, labels)`. There is no smoothing unless asked for.

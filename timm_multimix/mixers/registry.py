@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import UsageError
-from .mixer import Branches, Mixer
+from .mixer import Mixer
+from .step import Branches, as_branches
 
 EntryPoint = Callable[..., "Mixer | Branches"]
 
@@ -38,7 +39,7 @@ def describe(name: str) -> str:
 
 
 def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Branches:
-    """The weighted mixers that an entry point gives for these arguments.
+    """The weighted steps that an entry point gives for these arguments.
 
     Raises:
         UsageError: no such mixer, no such argument, or a value that is not allowed.
@@ -54,7 +55,7 @@ def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None =
         mixer = entry_point(*args, **(kwargs or {}))
     except ValueError as error:
         raise UsageError(f"mixer {name}: {error}") from None
-    return ((1.0, mixer),) if isinstance(mixer, Mixer) else mixer
+    return as_branches(mixer)
 
 
 def find_entry_point(name: str) -> EntryPoint:

@@ -1,21 +1,25 @@
-"""Spec strings: `multimix(n=500)`, `mixup | cutmix`, `0.3*none | 0.7*multimix`, `per_sample(mixup | cutmix)`.
+"""Spec strings, parsed and never evaluated.
 
-Parsed, never evaluated.
+`multimix(n=500)` is a mixer with arguments; `0.3*none | 0.7*mixup` chooses one for every batch, and
+`per_sample(mixup | cutmix)` one for every example; `none + mixup(alpha=10)` adds two losses in one step;
+`cutmix >> multimix(m=4, p=1)` mixes what is mixed already; `0.5*mixup | 0.5*skip` leaves half of the steps
+out.
 """
 
 import ast
+from functools import reduce
 from typing import Any
 
 from ..errors import UsageError, quoted
 from .choice import PER_SAMPLE, per_sample
-from .mixer import Branches, weighted
 from .registry import build
+from .step import SKIP, Branches, Step, added, as_branches, composed, weighted
 
 _LONGEST = 10_000
 
 
 def parse_spec(spec: str) -> Branches:
-    """The weighted mixers that a spec string names.
+    """The weighted steps that a spec string says.
 
     Raises:
         UsageError: not a spec, or an unknown mixer, argument or value; the message lists what is allowed.
@@ -26,7 +30,7 @@ def parse_spec(spec: str) -> Branches:
         raise UsageError(f"mixer spec of {len(spec)} characters given, at most {_LONGEST} are allowed")
     try:
         tree = ast.parse(spec.strip(), mode="eval").body
-        return weighted(*(_term(node, spec) for node in _alternatives(tree)))
+        return weighted(_term(tree, spec))
     except UsageError:
         raise
     # a ValueError: surrogates, or numbers of too many digits to be said
@@ -34,28 +38,48 @@ def parse_spec(spec: str) -> Branches:
         raise _unreadable(spec) from None
 
 
-def _alternatives(node: ast.expr) -> list[ast.expr]:
-    """The operands of `a | b | c`, left to right."""
+def _branches(node: ast.expr, spec: str) -> Branches:
+    """What an expression says: alternatives `a | b`, a sum `a + b`, a chain `a >> b`, or a mixer."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return weighted(*(_term(part, spec) for part in _operands(node, ast.BitOr)))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return added(_term(part, spec) for part in _operands(node, ast.Add))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift):
+        return reduce(composed, (_unweighted(part, spec) for part in _operands(node, ast.RShift)))
+    return _call(node, spec)
+
+
+def _operands(node: ast.expr, sign: type[ast.operator]) -> list[ast.expr]:
+    """The operands of `a | b | c`, left to right, or of another sign."""
     operands = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+    while isinstance(node, ast.BinOp) and isinstance(node.op, sign):
         operands.append(node.right)
         node = node.left
     return [node, *reversed(operands)]
 
 
 def _term(node: ast.expr, spec: str) -> tuple[float, Branches]:
-    """A mixer with its weight, 1 unless `weight*mixer` is written."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return 1.0, weighted(*(_term(part, spec) for part in _alternatives(node)))
+    """An alternative or a summand with its weight, 1 unless `weight*mixer` is written."""
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)):
-        return 1.0, _call(node, spec)
+        return 1.0, _branches(node, spec)
     weight = _value(node.left, spec)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
         raise UsageError(f"weight {weight!r} given in mixer spec {spec!r}, allowed is a positive number")
     return float(weight), _term(node.right, spec)[1]
 
 
+def _unweighted(node: ast.expr, spec: str) -> Branches:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        raise UsageError(
+            f"a weight must stand before an alternative of | or a summand of +, got one in a chain: "
+            f"{quoted(spec)}; write 0.5*(a >> b)"
+        )
+    return _branches(node, spec)
+
+
 def _call(node: ast.expr, spec: str) -> Branches:
+    if isinstance(node, ast.Name) and node.id == SKIP:
+        return ((1.0, Step(())),)
     if isinstance(node, ast.Name) and node.id != PER_SAMPLE:
         return build(node.id)
     named = node.func if isinstance(node, ast.Call) else node
@@ -74,7 +98,7 @@ def _per_sample(node: ast.expr, spec: str) -> Branches:
     if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords:
         example = "per_sample(mixup | 0.5*cutmix)"
         raise UsageError(f"{PER_SAMPLE} in mixer spec {quoted(spec)} takes mixers alone, such as {example}")
-    return ((1.0, per_sample(weighted(*(_term(part, spec) for part in _alternatives(node.args[0]))))),)
+    return as_branches(per_sample(weighted(_term(node.args[0], spec))))
 
 
 def _value(node: ast.expr, spec: str) -> Any:

@@ -60,6 +60,13 @@ def add_run(parser: ArgumentParser) -> None:
         help="auto: from the newest checkpoint in --output, if any; DIR: from that one (default: start anew)",
     )
     add(
+        "--val-interval",
+        type=integer(1),
+        default=1,
+        metavar="EPOCHS",
+        help="evaluate after every so many epochs, and after the last (default: %(default)s)",
+    )
+    add(
         "--checkpoint-interval",
         type=integer(0),
         default=0,

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from timm_multimix.functional import Draw
 from timm_multimix.mixers import Mixer
-from timm_multimix.mixers.mixer import Branches
+from timm_multimix.mixers.step import Branches
 from timm_multimix.randomness import choice_generator
 
 from .density import Density, arguments_of, densities
@@ -17,6 +17,7 @@ _WHERE = {
     "input": "at the input",
     "hidden": "at a hidden layer; here drawn on the images",
     "embedding": "before the classifier: tuples sorted by their effective number of examples",
+    "classifier": "before the classifier: tuples sorted by their effective number of examples",
     "positions": "at every position: tuples sorted by their effective number of examples",
     "features": "at the last features, where there is no picture of it",
 }
@@ -48,14 +49,16 @@ def make_panels(branches: Branches, examples: Examples, count: int, seed: int) -
     Raises:
         UsageError: a mixer needs a model that is not there, or does not take these pictures.
     """
-    return [make_panel(weight, mixer, examples, count, seed) for weight, mixer in branches]
+    return [
+        make_panel(weight, mixer, examples, count, seed) for weight, step in branches for mixer in step.mixers
+    ]
 
 
 def make_panel(share: float, mixer: Mixer, examples: Examples, count: int, seed: int) -> Panel:
     """The panel of one mixer."""
     title = f"{mixer.name}, {_WHERE[mixer.place]}" + (f" ({share:.0%} of the steps)" if share < 1 else "")
     samples, weights = [], []
-    if mixer.place in ("embedding", "positions"):
+    if mixer.place in ("embedding", "classifier", "positions"):
         weights = make_weights(mixer, examples, count, seed)
     elif mixer.place != "features":
         samples = [make_sample(mixer, examples, seed, step, count) for step in range(count)]

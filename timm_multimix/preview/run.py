@@ -25,7 +25,7 @@ def run(options: Namespace) -> list[Panel]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warns of training, where nothing is trained
         branches = create_mixer(options.mix).branches
-    guided = [mixer.name for _, mixer in branches if needs_model(mixer)]
+    guided = [mixer.name for _, step in branches for mixer in step.mixers if needs_model(mixer)]
     if guided and options.model is None:
         raise UsageError(f"{guided[0]} draws by what a model computes; give one with --model")
     examples = load_examples(options)

@@ -33,6 +33,7 @@ class MixingPoint:
         self.sample: Sample | None = None
         self.draw: Draw | None = None
         self.open = False
+        self.alone = True
         self.calls = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "MixingPoint":
@@ -47,7 +48,7 @@ class MixingPoint:
 
     @torch.compiler.disable
     def _mix_output(self, output: Any) -> Any:
-        if not (self.open or _in_backward()):
+        if not (self.open or self._runs_again()):
             return output
         self.calls += not _in_backward()
         floating = [tensor for tensor in _tensors(output) if tensor.is_floating_point()]
@@ -60,9 +61,18 @@ class MixingPoint:
 
     @torch.compiler.disable
     def _mix_input(self, index: int, args: tuple[Any, ...]) -> Any:
-        if not (self.open or _in_backward()):
+        if not (self.open or self._runs_again()):
             return None
         return (*args[:index], _mapped(self._mix, args[index]), *args[index + 1 :])
+
+    def _runs_again(self) -> bool:
+        """Whether this is a checkpointed block in backward, which has to be mixed as in its forward pass."""
+        if _in_backward() and not self.alone:
+            raise UsageError(
+                f"mixing at layer {self.layer!r} must be in the only pass of a step under gradient "
+                "checkpointing, got a sum with another pass"
+            )
+        return _in_backward()
 
     def _is_of_examples(self, tensor: Tensor) -> bool:
         rows = len(tensor) if tensor.dim() else 0
@@ -121,9 +131,13 @@ def _mapped(function: Callable[[Tensor], Tensor], output: Any) -> Any:
 
 
 class MixingPoints:
-    """The mixing points of a model, by layer."""
+    """The mixing points of a model, by layer.
+
+    alone: whether the steps to come have one pass; of several, a block that runs again cannot tell its own.
+    """
 
     def __init__(self, model: nn.Module, layers: Iterable[int | str]) -> None:
+        self.alone = True
         self._points: dict[int | str, MixingPoint] = {}
         channels_last = str(getattr(model, "output_fmt", "")).upper().endswith("NHWC")
         for layer in layers:
@@ -149,8 +163,9 @@ class MixingPoints:
                 layer exactly once.
         """
         point = self._points[layer]
-        self.release()
+        point.draw = None
         point.sample, point.batch, point.open, point.calls = sample, batch, True, 0
+        point.alone = self.alone
         try:
             yield point
         finally:

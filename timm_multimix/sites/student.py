@@ -1,21 +1,23 @@
 """The model with its places of mixing, as one module, so that a distributed wrapper sees one forward pass."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial, reduce
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from ..functional import Draw, Identity
-from ..functional.attention import AttentionScore
+from ..functional import Composed, Draw, Identity
 from ..functional.losses import Criterion
-from ..mixers import Context, Mixer
+from ..mixers import Context, Mixer, Step, Term
+from .affine_probe import warn_if_not_affine
 from .attention import WatchedAttention
 from .features import mix_features
 from .gather import gather_rows
 from .guides import compute_guide
-from .hidden import MixingPoints
+from .hidden import MixingPoint, MixingPoints
+from .literal import ClassifierPoint, ClassifierPoints
 from .outputs import as_logits
 from .positions import Dense, dense_forward
 
@@ -23,17 +25,26 @@ __all__ = ["Mixed", "Student", "as_logits"]
 
 
 class Mixed(NamedTuple):
-    """What a training pass gives.
+    """What a training pass gives for one loss.
 
-    output [rows, c]: the model's logits; draw: the step's; clean: the logits [b, c] or [r, b, c] that the
-    draw is still to be applied to, or None where the network has seen mixed examples; gathered: whether
-    `clean` and the draw are of the examples of all processes.
+    output [rows, c]: the model's logits; seen: what mixed the examples inside the network; logits [rows, c]
+    or [r, rows, c]: those that `draw` is still to be applied to; gathered: whether they and the draw are of
+    the examples of all processes.
     """
 
     output: Tensor
+    seen: Draw
+    logits: Tensor
     draw: Draw
-    clean: Tensor | None = None
     gathered: bool = False
+
+
+class Pass(NamedTuple):
+    """One run of the network: its logits, at every position too where asked for, and what it saw mixed."""
+
+    logits: Tensor
+    seen: Draw
+    dense: Dense | None = None
 
 
 class Student(nn.Module):
@@ -44,13 +55,16 @@ class Student(nn.Module):
 
     def __init__(self, model: nn.Module, mixers: Iterable[Mixer], criterion: Criterion = "softmax") -> None:
         super().__init__()
-        self.criterion = criterion
+        self.criterion, mixers = criterion, tuple(mixers)
         original = getattr(model, "_orig_mod", None)
         self.model: nn.Module = model if original is None else original
         layers = {
             layer for mixer in mixers if mixer.place == "hidden" for layer in mixer.layers if layer != 0
         }
         self.points = MixingPoints(self.model, sorted(layers, key=str))
+        literal = {mixer.classifiers for mixer in mixers if mixer.place == "classifier"}
+        self.classifier_points = ClassifierPoints(self.model, sorted(literal))
+        self._probed = False
         # Compiled callables are kept out of the module tree, where they would double every parameter's name.
         self._calls: dict[str, Callable[..., Any]] = {} if original is None else {"model": model}
         if original is not None:
@@ -68,68 +82,117 @@ class Student(nn.Module):
             if hasattr(self.model, part):
                 self._calls[part] = compile(getattr(self.model, part))
 
+    # What changes from step to step would be compiled anew; the passes through the network are not.
+    @partial(torch.compiler.disable, recursive=False)
     def forward(
-        self, images: Tensor, mixer: Mixer, generator: torch.Generator, labels: Tensor | None = None
-    ) -> Mixed:
-        """One training pass, mixed at the mixer's place; labels are for mixers that need a guide."""
+        self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None = None
+    ) -> tuple[Mixed, ...]:
+        """Mix as each term of the step says; labels are for mixers that need a guide.
+
+        Terms of which the network sees the same share one pass through it.
+        """
         self.points.release()
+        if not self._probed and any(term.logits is not None for term in step.terms):
+            self._probed = True
+            warn_if_not_affine(self.model, images)
         context = Context(generator)
-        for guide in mixer.guides:
+        for guide in dict.fromkeys(guide for mixer in step.mixers for guide in mixer.guides):
             setattr(context, guide, compute_guide(guide, self.model, images, labels, self.criterion))
-        mix = {
-            "input": self._mix_input,
-            "hidden": self._mix_hidden,
-            "embedding": self._mix_embedding,
-            "positions": self._mix_positions,
-            "features": self._mix_features,
-        }[mixer.place]
-        return mix(images, mixer, context)
+        keys = [tuple(map(id, term.network)) for term in step.terms]
+        dense = {key for key, term in zip(keys, step.terms, strict=True) if _is_dense(term)}
+        self.points.alone = len(set(keys)) == 1
+        passes: dict[tuple[int, ...], Pass] = {}
+        mixed = []
+        for key, term in zip(keys, step.terms, strict=True):
+            if key not in passes:
+                passes[key] = self._run(images, term.network, key in dense, context)
+            mixed.append(_mix_logits(passes[key], term.logits, context))
+        return tuple(mixed)
+
+    def _plain(self, images: Tensor) -> Tensor:
+        return as_logits(self.model(images))
 
     def logits(self, images: Tensor) -> Tensor:
         """The ordinary logits [b, c]."""
         return as_logits(self._calls.get("model", self.model)(images))
 
-    def dense(self, images: Tensor, attention: AttentionScore = "product") -> Dense:
-        """The ordinary logits, with those of every position, and the positions' attention."""
+    def dense(self, images: Tensor) -> Dense:
+        """The ordinary logits, with those of every position."""
         features, head = self._calls.get("forward_features"), self._calls.get("forward_head")
-        return dense_forward(
-            self.model, images, attention_grad=True, attention=attention, features=features, head=head
-        )
+        return dense_forward(self.model, images, attention_grad=True, features=features, head=head)
 
-    def _mix_input(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
-        draw = mixer.sample(images, context)
-        if mixer.complete is not None:
-            return self._watched(draw(images), draw, mixer.complete)
-        output = self.logits(draw(images))
-        return Mixed(output, draw, output if isinstance(draw, Identity) else None)
+    def _run(self, images: Tensor, mixers: tuple[Mixer, ...], dense: bool, context: Context) -> Pass:
+        """A pass through the network, mixed by at most one mixer at each of its places."""
+        at = {mixer.place: mixer for mixer in mixers}
+        draws: list[Draw] = []
+        if first := at.get("input"):
+            draws.append(first.sample(images, context))
+            images = draws[0](images)
+        with (
+            self._mixing_inside(at.get("hidden"), images, context) as point,
+            self._mixing_classifiers_input(at.get("classifier"), context) as last,
+        ):
+            if first and first.complete is not None:
+                output, attention = self._watched(images, dense)
+                draws[0] = first.complete(draws[0], attention)
+            elif features := at.get("features"):
+                output, draw = self._mixed_features(images, features, context)
+                draws.append(draw)
+            else:
+                output = self.dense(images) if dense else self.logits(images)
+        if point is not None:
+            assert point.draw is not None
+            draws.insert(1 if first else 0, point.draw)
+        if last is not None:
+            assert last.draw is not None
+            draws.append(last.draw)
+        seen = reduce(Composed, draws) if draws else Identity()
+        return Pass(output.logits, seen, output) if isinstance(output, Dense) else Pass(output, seen)
 
-    @torch.compiler.disable
-    def _watched(self, mixed: Tensor, draw: Draw, complete: Callable[[Draw, Tensor], Draw]) -> Mixed:
-        """The pass over mixed images whose attention completes the draw; not compiled, to be seen."""
-        with WatchedAttention(self.model, mixed) as watched:
-            output = as_logits(self.model(mixed))
-        return Mixed(output, complete(draw, watched.class_attention()))
-
-    def _mix_hidden(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
+    def _mixing_inside(
+        self, mixer: Mixer | None, images: Tensor, context: Context
+    ) -> AbstractContextManager[MixingPoint | None]:
+        """A pass that is mixed at a hidden layer, or not."""
+        if mixer is None:
+            return nullcontext()
         (layer,) = mixer.layers
-        with self.points.mixing(layer, len(images), lambda x: mixer.sample(x, context)) as point:
-            output = self.logits(images)
-        assert point.draw is not None
-        return Mixed(output, point.draw)
+        return self.points.mixing(layer, len(images), lambda x: mixer.sample(x, context))
 
-    def _mix_embedding(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
-        logits = self.logits(images)
-        clean = gather_rows(logits) if mixer.gather else logits
-        return Mixed(logits, mixer.sample(clean, context), clean, mixer.gather)
+    def _mixing_classifiers_input(
+        self, mixer: Mixer | None, context: Context
+    ) -> AbstractContextManager[ClassifierPoint | None]:
+        if mixer is None:
+            return nullcontext()
+        return self.classifier_points.mixing(mixer.classifiers, lambda x: mixer.sample(x, context))
 
-    def _mix_features(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
+    def _mixed_features(self, images: Tensor, mixer: Mixer, context: Context) -> tuple[Tensor, Draw]:
         features, head = self._calls.get("forward_features"), self._calls.get("forward_head")
         output, draw = mix_features(
             self.model, images, lambda x: mixer.sample(x, context), features=features, head=head
         )
-        return Mixed(as_logits(output), draw)
+        return as_logits(output), draw
 
-    def _mix_positions(self, images: Tensor, mixer: Mixer, context: Context) -> Mixed:
-        dense = self.dense(images, mixer.attention)
-        context.attention = dense.attention
-        return Mixed(dense.logits, mixer.sample(dense.positions.transpose(0, 1), context), dense.positions)
+    @torch.compiler.disable
+    def _watched(self, mixed: Tensor, dense: bool) -> tuple[Tensor | Dense, Tensor]:
+        """A pass over mixed images with the class attention [b, h, w] in it; not compiled, to be seen."""
+        with WatchedAttention(self.model, mixed) as watched:
+            model = partial(dense_forward, self.model, attention_grad=True) if dense else self._plain
+            output = model(mixed)
+        return output, watched.class_attention()
+
+
+def _is_dense(term: Term) -> bool:
+    return term.logits is not None and term.logits.place == "positions"
+
+
+def _mix_logits(run: Pass, mixer: Mixer | None, context: Context) -> Mixed:
+    """What is still to be mixed of a pass, and the draw for it."""
+    if mixer is None:
+        return Mixed(run.logits, run.seen, run.logits, Identity())
+    if mixer.place == "positions":
+        assert run.dense is not None
+        context.attention = run.dense.attended(mixer.attention)
+        positions = run.dense.positions
+        return Mixed(run.logits, run.seen, positions, mixer.sample(positions.transpose(0, 1), context))
+    logits = gather_rows(run.logits) if mixer.gather else run.logits
+    return Mixed(run.logits, run.seen, logits, mixer.sample(logits, context), mixer.gather)

@@ -40,15 +40,17 @@ def train_epoch(
     setup.task.train()
     if options.freeze_body:
         still_frozen(setup.model)
-    batches = setup.train.epoch(position.epoch, position.batch)
+    batches, trained = setup.train.epoch(position.epoch, position.batch), False
     for index, batch in enumerate(batches, start=position.batch):
         first = index - index % options.grad_accum_steps
         group = min(options.grad_accum_steps, total - first)
         last = index == first + group - 1
-        accumulate(setup, batch, sums, group=group, last=last)
+        trains_later = not all(setup.task.skips(ahead) for ahead in range(1, first + group - index))
+        trained = trained and index > first  # anything of this group
+        trained |= accumulate(setup, batch, sums, group=group, last=not trains_later)
         if last:
             stop = watch.look(sums)
-            update(setup, position, sums)
+            update(setup, position, sums, trained=trained)
             position.batch, position.seconds = index + 1, time.perf_counter() - started
         progress.step(position, sums, index + 1)
         if last and stop:
@@ -59,8 +61,15 @@ def train_epoch(
     position.seconds = time.perf_counter() - started
 
 
-def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool) -> None:
-    """Add the gradients of one batch of a group; processes exchange them with the last."""
+def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool) -> bool:
+    """Add the gradients of one batch of a group; processes exchange them with the last that has any.
+
+    Gives whether there are any: the mix may leave the step out.
+    """
+    if setup.task.skips():
+        setup.task.skip()
+        sums.images += len(batch[0])
+        return False
     accelerator, step, skip = setup.accelerator, setup.task.step, setup.options.skip_nonfinite > 0
     images, labels = (tensor.to(accelerator.device, non_blocking=True) for tensor in batch[:2])
     torch.manual_seed(derive_seed(_LAYERS, setup.options.seed, accelerator.process_index, step))
@@ -73,10 +82,22 @@ def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool
     if kept:
         kept.restore(result["loss"].detach())
     sums.add(result, len(images), step, fatal=not skip)
+    return True
 
 
-def update(setup: Setup, position: Position, sums: Sums) -> None:
-    """Clip, step the optimizer and its schedule, and move the average of the weights."""
+def update(setup: Setup, position: Position, sums: Sums, *, trained: bool = True) -> None:
+    """Step the optimizer and move the average of the weights, if there are gradients; step the schedule."""
+    if trained:
+        apply_gradients(setup, sums)
+    position.updates += 1
+    if setup.scheduler:
+        setup.scheduler.step_update(position.updates)
+    if trained:
+        setup.task.update_ema(position.updates)
+
+
+def apply_gradients(setup: Setup, sums: Sums) -> None:
+    """Clip the gradients, step the optimizer, and forget them."""
     limit, scaler = setup.options.skip_nonfinite or None, setup.accelerator.scaler
     # a gradient scaler leaves such steps out by itself, and looks at the unscaled gradients for that
     left_out = zero_nonfinite([*setup.model.parameters()]) if limit and not scaler else None
@@ -87,10 +108,6 @@ def update(setup: Setup, position: Position, sums: Sums) -> None:
     if left_out is not None:
         sums.leave_out(left_out, setup.task.step - 1, limit)
     setup.optimizer.zero_grad()
-    position.updates += 1
-    if setup.scheduler:
-        setup.scheduler.step_update(position.updates)
-    setup.task.update_ema(position.updates)
 
 
 def clip(setup: Setup) -> None:

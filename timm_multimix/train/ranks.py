@@ -49,8 +49,8 @@ def compare_ranks(task: MixTask) -> dict[str, bool]:
     Choices and draws are functions of (seed, rank, step), so those of the last steps are made once more.
     """
     steps = range(max(0, task.step - 100), task.step)
-    mixers = (task.mixture.choose(choice_generator(task.seed, step)) for step in steps)
-    chosen = [(mixer.name, mixer.place, mixer.layers) for mixer in mixers]
+    chosen_steps = (task.mixture.choose(choice_generator(task.seed, step)) for step in steps)
+    chosen = [[(mixer.name, mixer.place, mixer.layers) for mixer in chosen.mixers] for chosen in chosen_steps]
     drawn = [draw_generator(task.seed, step, torch.device("cpu")).initial_seed() for step in steps]
     facts = gather_object([(parameter_digest(task.trainable_module), chosen, tuple(drawn))])
     parameters, choices, draws = zip(*facts, strict=True)

@@ -32,7 +32,8 @@ def epoch_row(
 ) -> dict[str, Any]:
     """A row of metrics.csv. train_top1_weighted: target mass on the predicted class, honest under mixing.
 
-    skipped_updates: those of the epoch without effect, as the gradient was not finite.
+    skipped_updates: those of the epoch without effect, as the gradient was not finite. An epoch that was not
+    evaluated has no columns of that.
     """
     row: dict[str, Any] = {
         "epoch": position.epoch,
@@ -53,7 +54,8 @@ def epoch_row(
 def write_metrics(run: Path, rows: list[dict[str, Any]]) -> None:
     """Rewrite metrics.csv, whole."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    columns = max(rows, key=len)  # of an epoch that was evaluated
+    writer = csv.DictWriter(text, columns.keys(), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(run / "metrics.csv", text.getvalue())
@@ -66,10 +68,9 @@ def draw_curves(run: Path, rows: list[dict[str, Any]]) -> None:
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     panels = figure.subplots(1, 2)
     for panel, title, ending in zip(panels, ("loss", "top-1 accuracy, %"), ("loss", "top1"), strict=True):
-        for name in (key for key in rows[0] if key.removesuffix("_weighted").endswith(ending)):
-            panel.plot(
-                [row["epoch"] for row in rows], [row[name] for row in rows], label=name.replace("_", " ")
-            )
+        for name in (key for key in max(rows, key=len) if key.removesuffix("_weighted").endswith(ending)):
+            points = [(row["epoch"], row[name]) for row in rows if name in row]
+            panel.plot(*zip(*points, strict=True), label=name.replace("_", " "))
         panel.set(xlabel="epoch", title=title)
         panel.grid(alpha=0.3)
         panel.legend()

@@ -114,9 +114,10 @@ class Training:
         with self.progress.show(position):
             train_epoch(setup, position, self.sums, self.progress, self.watch, self.save)
         totals = self.sums.read(setup.accelerator)
-        self.results = evaluate_all(setup, self.watch)
-        memory = measure_memory(setup, self.watch)
         position.epoch, position.batch = position.epoch + 1, 0
+        evaluated = position.epoch % setup.options.val_interval == 0 or position.epoch == setup.epochs
+        self.results = evaluate_all(setup, self.watch) if evaluated else {}
+        memory = measure_memory(setup, self.watch) if evaluated else {}
         row = epoch_row(setup, position, totals, self.results, memory)
         self.record(row)
         so_far = partial(summarize, setup, position, self.results, exported_kind(setup), {})
@@ -175,7 +176,7 @@ def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Evaluation]:
 def keep_best(setup: Setup, position: Position, results: dict[str, Evaluation], folder: Path) -> None:
     """Keep the weights of the best epoch, before the epoch's checkpoint, so that a resumed run has them."""
     kind = exported_kind(setup)
-    if results[kind].top1 > position.best_top1:
+    if kind in results and results[kind].top1 > position.best_top1:
         position.best_top1, position.best_epoch = results[kind].top1, position.epoch
         export_model(
             setup,

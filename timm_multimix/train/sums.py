@@ -94,7 +94,8 @@ class Sums:
         loss, counted, hits, left_out, rows, images = accelerator.reduce(mine, "sum").tolist()
         left_out /= accelerator.num_processes  # each of which has counted all
         mean = loss / counted if counted else math.nan
-        return Totals(mean, 100 * hits / rows, int(images), round(left_out))
+        share = 100 * hits / rows if rows else math.nan  # of an epoch whose steps were all left out
+        return Totals(mean, share, int(images), round(left_out))
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All sums as tensors on the CPU."""
