@@ -148,7 +148,7 @@ def test_training(mix, options):
 def test_one_layer_serves_all_the_mixers_of_a_hidden_choice():
     """The layer is drawn once for the batch, from the layers that all have."""
     mixer = create_mixer("per_sample(manifold_mixup | 0.5*none)")
-    layers = {mixer.choose(generator(seed)).layers for seed in range(30)}
+    layers = {mixer.choose(generator(seed)).mixer.layers for seed in range(30)}
     assert layers == {(0,), (1,), (2,)}
 
 

@@ -70,7 +70,7 @@ def test_meaning(spec, expected):
         ("mixup(alpha=1" + "0" * 400 + ")", "cannot read"),
         ("", "cannot read"),
         ("mixup(", "cannot read"),
-        ("mixup + cutmix", "cannot read"),
+        ("mixup - cutmix", "cannot read"),
         ("mixup(**{'alpha': 1})", "cannot read"),
         ("mixup(alpha=open('x'))", "cannot read"),
         ("__import__('os').system('true')", "cannot read"),

@@ -19,7 +19,7 @@ on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 def is_free(name):
     """Whether the mixer needs neither a gradient, which cannot be simulated, nor attention, nor a solver."""
-    mixer = build(name)[0][1]
+    mixer = build(name)[0][1].mixer
     return not ({"gradient"} & set(mixer.guides) or mixer.complete or mixer.solver)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from timm_multimix import MixTask
 from timm_multimix.errors import UsageError
 
 from .helpers import Train
@@ -33,6 +34,39 @@ def test_a_short_last_group_is_a_step_too(train: Train, quick: list[str], tmp_pa
     rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
     assert [row["updates"] for row in rows] == ["3", "6"]
     assert float(rows[-1]["lr"]) == 0
+
+
+def test_a_mix_that_leaves_all_steps_out_trains_nothing(
+    train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    """Neither decay nor momentum nor batch statistics move, and the schedule goes on."""
+    options = [*quick, "--model-ema", "--grad-accum-steps", 2]
+    for rate in (0.1, 0.2):
+        train(*options, "--mix", "skip", "--lr", rate, "--output", f"skip-{rate}")
+    train(*options, "--mix", "none", "--lr", 0.1, "--output", "none")
+    first, second, trained = (last_weights(tmp_path / name) for name in ("skip-0.1", "skip-0.2", "none"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], trained[name]) for name in first)
+    skipped, other = (
+        [(row["lr"], row["updates"]) for row in csv.DictReader((tmp_path / name / "metrics.csv").open())]
+        for name in ("skip-0.1", "none")
+    )
+    assert skipped == other
+
+
+def test_batches_left_out_of_a_group_add_nothing_to_it(
+    train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    """A group of two halves, of which one is left out, is a step along half of the other's gradient."""
+    options = [*quick, "--model", "test_vit", "--opt", "momentum", "--momentum", 0, "--weight-decay", 0]
+    options += ["--epochs", 1, "--sched", "none", "--batch-size", 22, "--seed", 3]
+    mix = "0.5*none | 0.5*skip"
+    task = MixTask(torch.nn.Linear(1, 1), mix, seed=3)
+    assert [task.skips(step) for step in range(2)].count(True) == 1  # of the two batches there are
+    train(*options, "--mix", mix, "--lr", 0.1, "--grad-accum-steps", 2, "--output", "group")
+    train(*options, "--mix", mix, "--lr", 0.05, "--output", "alone")
+    group, alone = last_weights(tmp_path / "group"), last_weights(tmp_path / "alone")
+    assert all(torch.allclose(group[name], alone[name], atol=1e-6) for name in group)
 
 
 @pytest.mark.parametrize("mode", ["norm", "value", "agc"])

@@ -30,7 +30,9 @@ def test_two_processes_share_weights_and_the_evaluation(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["no", "bf16"])
-@pytest.mark.parametrize("mix", ["dense_multimix(n=20,p=1)", "none|manifold_mixup|multimix(n=20)"])
+@pytest.mark.parametrize(
+    "mix", ["dense_multimix(n=20,p=1)", "none|manifold_mixup|multimix(n=20)", "0.5*skip|none+mixup"]
+)
 @pytest.mark.parametrize("model", ["test_vit", "wrn16_2_cifar"])
 def test_processes_stay_together(
     model: str, mix: str, precision: str, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -82,8 +82,6 @@ class Student(nn.Module):
             if hasattr(self.model, part):
                 self._calls[part] = compile(getattr(self.model, part))
 
-    # What changes from step to step would be compiled anew; the passes through the network are not.
-    @partial(torch.compiler.disable, recursive=False)
     def forward(
         self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None = None
     ) -> tuple[Mixed, ...]:
@@ -121,6 +119,8 @@ class Student(nn.Module):
         features, head = self._calls.get("forward_features"), self._calls.get("forward_head")
         return dense_forward(self.model, images, attention_grad=True, features=features, head=head)
 
+    # Which mixers there are, and the objects of a draw, would compile it anew; what it calls is compiled.
+    @partial(torch.compiler.disable, recursive=False)
     def _run(self, images: Tensor, mixers: tuple[Mixer, ...], dense: bool, context: Context) -> Pass:
         """A pass through the network, mixed by at most one mixer at each of its places."""
         at = {mixer.place: mixer for mixer in mixers}
