@@ -64,6 +64,15 @@ def test_timms_usual_heads_are_affine(name, options, side, dtype):
         warn_if_not_affine(made, images(6, side).to(dtype))
 
 
+def test_a_model_that_brings_its_own_autocast_is_judged_by_its_precision():
+    made = model()
+    inner = made.forward
+    made.forward = lambda x: torch.autocast("cpu", dtype=torch.bfloat16)(inner)(x).float()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_if_not_affine(made, images())
+
+
 def test_volos_maximum_over_tokens_is_told():
     made = small_volo()
     with pytest.warns(UserWarning, match=r"VOLO: what follows its classifier's input is not affine"):

@@ -20,12 +20,11 @@ from .probe import classifiers
 
 # Part of the logits' differences, below what layers that are not affine were seen to make.
 _TOLERATED = 1e-3
-# Of the logits' size, in units of the parameters' rounding: what is lost on the way from the embedding.
+# Of the logits' size, in units of the classifier's rounding: what is lost on the way from the embedding.
 _ROUNDINGS = 16
 _EXAMPLES = 8
 
 
-@torch.compiler.disable
 def warn_if_not_affine(model: nn.Module, images: Tensor) -> None:
     """Warn of what makes mixed logits differ from the logits of mixed embeddings, in training or always."""
     reasons = [*_in_training(model)]
@@ -50,9 +49,10 @@ def affine_error(model: nn.Module, images: Tensor) -> float | None:
     if len(images) < 2 or not found:
         return None
     images = images[:_EXAMPLES].detach()
-    point = ClassifierPoint()
+    point, outputs = ClassifierPoint(), list[Tensor]()
     devices = [images.device] if images.device.type == "cuda" else []
     handles = point.attach(found)
+    handles += [module.register_forward_hook(lambda m, args, out: outputs.append(out)) for module in found]
     try:
         with (
             torch.no_grad(),
@@ -60,13 +60,13 @@ def affine_error(model: nn.Module, images: Tensor) -> float | None:
             undisturbed(model, images.device.type),
             torch.autocast(images.device.type, enabled=False),
         ):
-            return _error(model, images, point)
+            return _error(model, images, point, outputs)
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _error(model: nn.Module, images: Tensor, point: ClassifierPoint) -> float | None:
+def _error(model: nn.Module, images: Tensor, point: ClassifierPoint, outputs: list[Tensor]) -> float | None:
     images = images.to(_dtype(model)) if images.is_floating_point() else images
     means = Tuples((torch.eye(len(images), device=images.device) + _next_one(images)) / 2)
     logits = _wide(model, images)
@@ -75,7 +75,7 @@ def _error(model: nn.Module, images: Tensor, point: ClassifierPoint) -> float | 
     if point.draw is None or mixed.shape != logits.shape:
         return None
     spread, error = (logits - logits.mean(0)).norm(), (mixed - means(logits)).norm()
-    rounding = _ROUNDINGS * torch.finfo(_dtype(model)).eps * logits.norm()
+    rounding = _ROUNDINGS * max(torch.finfo(out.dtype).eps for out in outputs) * logits.norm()
     return float((error - rounding).clamp_min(0) / spread) if spread > rounding else None
 
 

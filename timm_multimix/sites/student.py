@@ -90,9 +90,7 @@ class Student(nn.Module):
         Terms of which the network sees the same share one pass through it.
         """
         self.points.release()
-        if not self._probed and any(term.logits is not None for term in step.terms):
-            self._probed = True
-            warn_if_not_affine(self.model, images)
+        self._probe(images, step)
         context = Context(generator)
         for guide in dict.fromkeys(guide for mixer in step.mixers for guide in mixer.guides):
             setattr(context, guide, compute_guide(guide, self.model, images, labels, self.criterion))
@@ -106,6 +104,13 @@ class Student(nn.Module):
                 passes[key] = self._run(images, term.network, key in dense, context)
             mixed.append(_mix_logits(passes[key], term.logits, context))
         return tuple(mixed)
+
+    @torch.compiler.disable
+    def _probe(self, images: Tensor, step: Step) -> None:
+        """At the first step that mixes logits, tell where that is not mixing the classifier's input."""
+        if not self._probed and any(term.logits is not None for term in step.terms):
+            self._probed = True
+            warn_if_not_affine(self.model, images)
 
     def _plain(self, images: Tensor) -> Tensor:
         return as_logits(self.model(images))
