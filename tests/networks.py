@@ -19,6 +19,10 @@ class SmallNet(nn.Module):
         self.body = nn.Conv2d(5, 6, 3, 2, 1)
         self.head = nn.Linear(6, 4)
 
+    def group_matcher(self, coarse=False):
+        """Both convolutions are stages."""
+        return {"blocks": r"^(stem|body)"}
+
     def forward_features(self, x):
         return self.body(self.stem(x).relu())
 

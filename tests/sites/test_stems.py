@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from torch import nn
 
 from tests.families import members
 from tests.networks import SmallNet
@@ -95,7 +96,19 @@ def test_by_default_the_stages_of_the_paper_are_mixed():
     assert changed == {("act1", "layer1", "layer2"), ("layer1", "layer2"), ("layer2",)}
 
 
+class Own(nn.Module):
+    feature_info = ({"module": "stem"}, {"module": "body"})
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.body = nn.Linear(3, 3), nn.Linear(3, 3)
+
+
 def test_own_models_stages_are_counted_behind_what_is_called_stem():
-    assert find_stages(SmallNet()) == ["body"]
+    assert find_stages(Own()) == ["body"]
     with pytest.raises(UsageError, match=r"layer stage 2 given, the stages behind the stem .* 1 \(body\)"):
-        find_layer(SmallNet(), "stage 2")
+        find_layer(Own(), "stage 2")
+
+
+def test_a_model_whose_groups_have_no_stem_has_none():
+    assert find_stages(SmallNet()) == ["stem", "body"]

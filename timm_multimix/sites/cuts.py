@@ -7,6 +7,7 @@ from torch import nn
 
 from ..errors import UsageError
 
+_NOTHING = r"(?!)"
 # How a spec names the stages behind the stem; module names have no spaces.
 _STAGE = re.compile(r"stage (\d+)")
 
@@ -113,11 +114,12 @@ def find_stages(model: nn.Module) -> list[str]:
 def _stem_pattern(model: Any) -> re.Pattern[str]:
     """What the names of the stem's parameters match, as timm groups them for layer-wise learning rates.
 
-    A model that does not tell is taken by the name that nearly all others use.
+    A model without such groups is taken by the name that nearly all others use; one whose groups have no stem
+    has none.
     """
-    groups = model.group_matcher() if hasattr(model, "group_matcher") else None
+    groups = model.group_matcher() if hasattr(model, "group_matcher") else {"stem": "stem"}
     stem = groups.get("stem") if isinstance(groups, dict) else None
-    return re.compile(stem if isinstance(stem, str) else "stem")
+    return re.compile(stem if isinstance(stem, str) else _NOTHING)
 
 
 def _ends_in(stem: re.Pattern[str], model: nn.Module, output: str) -> bool:
