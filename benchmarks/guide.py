@@ -11,7 +11,7 @@ import torch
 
 from timm_multimix.errors import UsageError
 from timm_multimix.mixers import Context
-from timm_multimix.mixers.cards import Card, read_cards
+from timm_multimix.mixers.cards import COMBINATIONS, Card, read_cards
 from timm_multimix.mixers.registry import build, list_mixers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +42,7 @@ def data_of(name: str) -> str:
     """What a mixer can mix: `any` if a table [b, features] works, by trial."""
     if name == "per_sample":
         return "theirs"
-    mixer = build(name)[0][1]
+    mixer = build(name)[0][1].mixer
     if mixer.guided or mixer.place in ("positions", "features"):
         return "images"
     try:
@@ -147,6 +147,10 @@ def make_guide() -> str:
     inputs, loss, steps = read_results("inputs-cpu"), read_results("loss-cpu"), step_table()
     return TEMPLATE.read_text(encoding="utf-8").format(
         mixers=table(head, [mixer_row(card) for card in read_cards()]),
+        combinations=table(
+            ["spec", "meaning", "a step costs"],
+            [[f"`{form}`", *told] for form, told in COMBINATIONS.items()],
+        ),
         spread=describe_spread(),
         steps=steps,
         teachers=teacher_table(),

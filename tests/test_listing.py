@@ -8,7 +8,7 @@ import pytest
 
 from timm_multimix import cli, list_mixers
 from timm_multimix.mixers import create_mixer, registry
-from timm_multimix.mixers.cards import extra_cost, link, read_card, read_cards, rows_per_example
+from timm_multimix.mixers.cards import COMBINATIONS, extra_cost, link, read_card, read_cards, rows_per_example
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def mixer(spec):
 
 
 def test_a_line_for_every_mixer_and_for_per_sample(cards, capsys):
-    lines = run(capsys).splitlines()
+    mixers, _, combined = run(capsys).partition("\n\ncombined in a spec:\n")
+    lines = mixers.splitlines()
+    assert [line.split("  ")[0] for line in combined.splitlines()] == list(COMBINATIONS)
     assert [line.split()[0] for line in lines] == [*list_mixers(), "per_sample"]
     for line, card in zip(lines, cards.values(), strict=True):
         cells = [cell.strip() for cell in re.split(r"\s{2,}", line)]
@@ -54,6 +56,13 @@ def test_costs_follow_from_what_a_mixer_asks_for(cards):
     assert extra_cost(mixer("per_sample(puzzlemix | attentivemix)")).startswith(
         "one forward and backward, one forward"
     )
+
+
+def test_combinations_are_specs():
+    mixers = {"a": "mixup", "b": "multimix(p=1)"}
+    for form in COMBINATIONS:
+        inner = {"a": "mixup", "b": "cutmix"} if "per_sample" in form else mixers
+        create_mixer(re.sub(r"\b[ab]\b", lambda found, inner=inner: inner[found[0]], form))
 
 
 @pytest.mark.parametrize(

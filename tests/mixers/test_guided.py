@@ -166,5 +166,6 @@ def test_by_default_transmix_averages_with_the_area_as_its_authors_code_does():
     attention = torch.rand(6, 4, 4)
     by_attention = F.attended(draw, attention, 0.0).lam
     for spec, expected in (("transmix", (by_attention + draw.lam) / 2), ("transmix(area=0)", by_attention)):
-        ((_, mixer),) = create_mixer(spec).branches
+        ((_, step),) = create_mixer(spec).branches
+        mixer = step.mixer
         torch.testing.assert_close(mixer.complete(draw, attention).lam, expected)

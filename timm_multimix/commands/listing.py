@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError if none does.
     """
     options = build_listing_parser().parse_args(argv)
-    from ..mixers.cards import read_cards
+    from ..mixers.cards import COMBINATIONS, read_cards
     from ..mixers.registry import list_mixers
 
     cards = read_cards(options.pattern)
@@ -29,7 +29,9 @@ def main(argv: list[str]) -> int:
     elif cards[0].name == options.pattern:
         print(show_card(cards[0]))
     else:
-        print(show_table(cards))
+        print(show_table([(card.name, card.place, card.cost, card.title, card.paper) for card in cards]))
+        if options.pattern == "*":
+            print("\ncombined in a spec:\n" + show_table([(k, *v) for k, v in COMBINATIONS.items()]))
     return 0
 
 
@@ -47,9 +49,8 @@ def build_listing_parser() -> Parser:
     return parser
 
 
-def show_table(cards: "list[Card]") -> str:
-    """A line for each mixer."""
-    rows = [(card.name, card.place, card.cost, card.title, card.paper) for card in cards]
+def show_table(rows: list[tuple[str, ...]]) -> str:
+    """A line for each row, its cells below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = ((cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)

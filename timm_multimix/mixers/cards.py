@@ -22,6 +22,20 @@ _PASSES = {
 }
 
 
+COMBINATIONS = {
+    "a | b": ("one of them for every batch", "that of the one chosen"),
+    "0.3*a | 0.7*b": ("the same, with weights", "that of the one chosen"),
+    "per_sample(a | b)": ("one of them for every example", "all draws"),
+    "a + b": (
+        "the sum of their losses in one step, with weights as written (0.5*a + 0.5*b)",
+        "clean terms and mixers of logits share a pass; each mixer of images costs one",
+    ),
+    "a >> b": ("b mixes what a has mixed, deeper in the network", "no further pass"),
+    "0.5*a | 0.5*skip": ("no step in place of a, schedule and randomness go on", "none where left out"),
+}
+"""How mixers are combined in a spec: what it means, and what a step costs."""
+
+
 @dataclass(frozen=True)
 class Card:
     """A mixer on a page.

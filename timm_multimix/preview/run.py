@@ -25,6 +25,8 @@ def run(options: Namespace) -> list[Panel]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warns of training, where nothing is trained
         branches = create_mixer(options.mix).branches
+    if not any(step.mixers for _, step in branches):
+        raise UsageError(f"--mix must name a mixer to draw, got {options.mix}")
     guided = [mixer.name for _, step in branches for mixer in step.mixers if needs_model(mixer)]
     if guided and options.model is None:
         raise UsageError(f"{guided[0]} draws by what a model computes; give one with --model")
