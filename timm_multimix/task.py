@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from .distill import Teacher, create_teacher, predictions, teacher_logits
 from .errors import UsageError
 from .functional import HardPairs, soft_loss, soft_targets
+from .functional.labels import check_range, check_rows
 from .functional.losses import Criterion
 from .mixers import Mixer, Mixture, create_mixer
 from .objective import objective
@@ -92,7 +93,12 @@ class MixTask(TrainingTask):
 
         loss: a scalar; output [rows, c]: the logits, of mixed examples where the network saw such; target
         [rows, c]: what output was trained towards. In eval mode nothing is mixed, smoothed or distilled.
+
+        Raises:
+            ValueError: labels of another shape or number, or of no class; what labels of an accelerator are
+                is looked at in the first training step only, which need not wait for it later.
         """
+        check_rows(input, target)
         if not self.training:
             output = self._unwrapped.logits(input)
             targets = soft_targets(target, output.shape[-1])
@@ -105,6 +111,8 @@ class MixTask(TrainingTask):
         if isinstance(self.criterion, HardPairs) and labels.dim() != 1:
             raise UsageError(f"labels {list(labels.shape)} given, HardPairs allows class indices [b]")
         mixed = self.student(images, self._choose_mixer(), self._generator(images), labels)
+        if self.step == 0:
+            check_range(labels, mixed.output.shape[-1])
         weight = self._distill_weight()
         taught = predictions(self._teacher_logits(mixed, images), self.criterion) if weight else None
         loss, targets = objective(mixed, labels, self.criterion, self.smoothing, taught, weight)

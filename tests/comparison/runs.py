@@ -57,7 +57,7 @@ def make_run(
     with (folder / "metrics.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, ["epoch", "eval_top1", "ema_top1"])
         writer.writeheader()
-        for epoch, gap in enumerate([10.0, -0.5, *[0.0] * (epochs - 2)], 1):
+        for epoch, gap in enumerate([10.0, -0.5, *[0.0] * epochs][:epochs], 1):
             writer.writerow({"epoch": epoch, "eval_top1": top1 - gap, "ema_top1": top1 - gap + 1})
     return folder
 

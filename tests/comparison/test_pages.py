@@ -371,8 +371,5 @@ def test_pictures_are_drawn_on_the_paper_of_their_theme(three: Comparison) -> No
 
 def test_many_arms_can_be_drawn(tmp_path: Path) -> None:
     """More arms than colours and one epoch only."""
-    grid = make_grid(tmp_path, {f"mix{k}": [80 + k] for k in range(12)})
-    for folder in grid:
-        lines = (folder / "metrics.csv").read_text().splitlines()
-        (folder / "metrics.csv").write_text("\n".join(lines[:2]) + "\n")
+    grid = make_grid(tmp_path, {f"mix{k}": [80 + k] for k in range(12)}, epochs=1)
     assert all(png.startswith(b"\x89PNG") for png in draw_all(compared(grid), "light").values())

@@ -8,8 +8,11 @@ from torch.utils.data import get_worker_info
 
 from ..errors import UsageError
 from ..functional import soft_targets
+from ..functional.labels import check_range, check_rows
 from ..randomness import choice_generator, draw_generator
 from ..seeding import derive_seed
+from .arguments import count, fraction, whole
+from .building import as_usage_error
 from .mixer import Branches, Context, Mixer, choose_branch
 from .spec import parse_spec
 
@@ -30,7 +33,8 @@ class Mixture:
         seed: int = 0,
     ) -> None:
         self.branches, self.spec = branches, spec
-        self.num_classes, self.smoothing, self.seed = num_classes, smoothing, seed
+        self.num_classes = None if num_classes is None else count("num_classes", num_classes)
+        self.smoothing, self.seed = fraction("smoothing", smoothing), whole("seed", seed)
         self.step, self.mixup_enabled = 0, True
 
     def __repr__(self) -> str:
@@ -44,7 +48,8 @@ class Mixture:
         """Mixed images [b, ch, h, w] and soft targets [b, c], from labels [b] or [b, c].
 
         Raises:
-            UsageError: a mixer of the spec does not work at the input.
+            UsageError: a mixer of the spec does not work at the input, or the labels are of no class. What
+                labels of an accelerator are is looked at in the first call only.
         """
         for _, mixer in self.branches:
             if mixer.place != "input":
@@ -55,7 +60,7 @@ class Mixture:
                 raise UsageError(
                     f"{mixer.name} is guided by the model: use MixTask; allowed here are unguided mixers"
                 )
-        targets = soft_targets(labels, self._classes(labels), self.smoothing)
+        targets = self._targets(images, labels)
         if not self.mixup_enabled:
             return images, targets
         worker = get_worker_info()
@@ -65,8 +70,18 @@ class Mixture:
         self.step += 1
         return draw(images), draw.targets(targets)
 
+    def _targets(self, images: Tensor, labels: Tensor) -> Tensor:
+        with as_usage_error():
+            check_rows(images, labels)
+            classes = self._classes(labels)
+            if self.step == 0:
+                check_range(labels, classes)
+            return soft_targets(labels, classes, self.smoothing)
+
     def _classes(self, labels: Tensor) -> int:
-        if labels.dim() == 2:
+        if self.num_classes is None and labels.dim() == 2:
+            if labels.shape[1] == 1 and not labels.is_floating_point():
+                raise UsageError("labels [b, 1] of whole numbers given, allowed are [b] class indices")
             return labels.shape[1]
         if self.num_classes is None:
             self.num_classes = int(labels.max()) + 1

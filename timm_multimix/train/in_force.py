@@ -25,7 +25,7 @@ class InForce:
 def in_force(setup: "Setup") -> InForce:
     """What a run computes with."""
     options, accelerator = setup.options, setup.accelerator
-    size = min(options.batch_size, len(setup.train.dataset) // accelerator.num_processes)
+    size = setup.train.batch_size
     steps = min(options.grad_accum_steps, len(setup.train.batches))
     return InForce(
         device=accelerator.device.type,

@@ -8,6 +8,7 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from timm_multimix.logs import warn
 from timm_multimix.records.lock import RunLock
 
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -19,6 +20,7 @@ from .interrupt import Interrupt
 from .loop import train_epoch
 from .memory import measure_memory
 from .nonfinite import check_weights, keep_state
+from .opening import tell_opening
 from .packing import is_sharded
 from .place import claim, drop_if_worthless, reserve
 from .position import Position
@@ -51,6 +53,9 @@ def prepare_and_train(
 ) -> dict[str, Any]:
     """Find the run's place, make its parts, train; a folder of which nothing came is deleted."""
     place = on_main(accelerator, lambda: reserve(options, lock))
+    if accelerator.is_main_process:
+        for line in place.warnings:
+            warn(line)
     on_main(accelerator, lambda: check_publishing(options))
     if place.summary is not None:
         on_main(accelerator, lambda: publish_finished(place.folder, options, lock))
@@ -81,6 +86,7 @@ class Training:
     ) -> None:
         self.setup, self.position, self.sums = setup, position, sums
         self.folder, self.interrupt = folder, interrupt
+        tell_opening(setup, folder)
         start_trackers(setup.accelerator, folder, setup.options)
         self.uploader = start_uploader(setup, folder)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
