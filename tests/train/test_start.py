@@ -136,9 +136,7 @@ def test_the_only_batch_of_one() -> None:
     train: Any = SimpleNamespace(batch_size=1, dataset=range(3))
     options, size = parse_train_options(["--batch-size", "8"]), {"input_size": (3, 32, 32)}
     model = timm.create_model("test_resnet")
-    with pytest.raises(
-        UsageError, match=r"the only batch .* has 1 image, as 3 .* to 2 processes: layer4.*bn"
-    ):
+    with pytest.raises(UsageError, match=r"only batch .* has 1 image, as 3 .* to 2 processes: layer4.*bn"):
         check_lone_images(options, model, size, train, 2)
     train.batch_size = 2
     check_lone_images(options, model, size, train, 2)

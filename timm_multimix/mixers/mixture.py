@@ -36,6 +36,7 @@ class Mixture:
         self.num_classes = None if num_classes is None else count("num_classes", num_classes)
         self.smoothing, self.seed = fraction("smoothing", smoothing), whole("seed", seed)
         self.step, self.mixup_enabled = 0, True
+        self._inferred: int | None = None  # the number of classes, where none was given
 
     def __repr__(self) -> str:
         return f"Mixture({self.spec!r})"
@@ -79,15 +80,17 @@ class Mixture:
             return soft_targets(labels, classes, self.smoothing)
 
     def _classes(self, labels: Tensor) -> int:
-        if self.num_classes is None and labels.dim() == 2:
+        if self.num_classes is not None:
+            return self.num_classes
+        if labels.dim() == 2:
             if labels.shape[1] == 1 and not labels.is_floating_point():
                 raise UsageError("labels [b, 1] of whole numbers given, allowed are [b] class indices")
             return labels.shape[1]
-        if self.num_classes is None:
-            self.num_classes = int(labels.max()) + 1
-            message = f"num_classes not given: taken as {self.num_classes} from the first batch's labels"
-            warnings.warn(message, stacklevel=3)
-        return self.num_classes
+        if self._inferred is None:
+            self._inferred = int(labels.max()) + 1
+            message = f"num_classes not given: taken as {self._inferred} from the first batch's labels"
+            warnings.warn(message, stacklevel=4)
+        return self._inferred
 
 
 def create_mixer(
