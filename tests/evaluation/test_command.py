@@ -169,7 +169,7 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
     return {
         "": "the following arguments are required: MODEL",
         "test_resnt": "unknown model 'test_resnt'",
-        f"{tmp_path}/empty": "is no run's folder",
+        f"{tmp_path}/empty": "is not a run's directory",
         f"{run}/model": "give local-dir:",
         "local-dir:nowhere": "nowhere",
         f"{run} --dataset digits": "'test' has 10 classes (0, 1, 2, 3, 4 ... (10 in all)), the model 3",

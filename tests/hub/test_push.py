@@ -252,7 +252,7 @@ def test_a_failed_push_can_be_repeated(
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["nowhere", NAME], "no run's folder"),
+        (["nowhere", NAME], "not a run's directory"),
         (["run", "net"], "USER/NAME"),
         (["run", NAME, "--license", "My Licence"], "licence"),
         (["run"], "USER/NAME"),

@@ -38,16 +38,20 @@ def main(argv: list[str]) -> int:
     from ..hub.record import read_run
     from ..hub.target import check_repo_id
     from ..logs import start_logging
+    from ..records.lock import RunLock
 
     start_logging(options.log_level)
     if not sys.stderr.isatty():
         disable_progress_bars()
     check_repo_id(options.repo_id)
     read_run(options.run)
-    if options.dry_run:
-        write_files(options)
-    else:
-        push(options)
+    with RunLock() as lock:
+        if options.license or not options.dry_run:
+            lock.take(options.run)
+        if options.dry_run:
+            write_files(options)
+        else:
+            push(options)
     return 0
 
 

@@ -11,7 +11,7 @@ from timm_multimix.data.measured import Split, load_pictures, load_split
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.provenance import dataset_kind
 from timm_multimix.mixers import Mixture
-from timm_multimix.options.config import load_config
+from timm_multimix.records import read_options
 
 from .classifier import Classifier, load_classifier, run_folder
 from .consistency import create_input_mixer
@@ -81,17 +81,10 @@ def adopt_run(options: Namespace, folder: Path | None) -> Namespace:
     if options.dataset is None:
         adopted.dataset = "digits"
         if folder is not None:
-            config = _read_config(folder / "config.yaml")
+            theirs = vars(read_options(folder))
             given = {name: getattr(options, name) for name in _OF_THE_RUN}
-            vars(adopted).update({n: given[n] if given[n] is not None else config.get(n) for n in given})
+            vars(adopted).update({n: given[n] if given[n] is not None else theirs[n] for n in given})
     return adopted
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        return load_config(str(path))
-    except UsageError as error:
-        raise UsageError(f"config file {path}: {error}") from None
 
 
 def has_classes(options: Namespace, folder: Path | None) -> bool:

@@ -8,7 +8,7 @@ from timm.scheduler import create_scheduler_v2, scheduler_kwargs
 from timm.scheduler.scheduler import Scheduler
 
 from timm_multimix.data import Splits
-from timm_multimix.errors import UsageError
+from timm_multimix.errors import UsageError, printable
 from timm_multimix.mixers import create_mixer
 from timm_multimix.schedule import parse_schedule
 from timm_multimix.task import MixTask
@@ -36,11 +36,14 @@ def check_names(options: Namespace) -> None:
 
 
 def check_classes(options: Namespace, splits: Splits) -> None:
-    """Compare the classifier asked for with the data.
+    """Compare the classifier asked for with the data, whose class names are to be written in many places.
 
     Raises:
-        UsageError: if it is too small.
+        UsageError: if it is too small, or a name is not UTF-8.
     """
+    for name in splits.class_names:
+        if name != printable(name):
+            raise UsageError(f"{options.dataset}: the class name {printable(name)!r} is not UTF-8; rename it")
     if options.num_classes is not None and options.num_classes < len(splits.class_names):
         classes = len(splits.class_names)
         raise UsageError(
@@ -70,7 +73,12 @@ def create_scheduler(
 ) -> tuple[Scheduler | None, int]:
     """timm's schedule of the learning rate, by updates, and the number of epochs with its cooldown."""
     arguments = scheduler_kwargs(options) | {"step_on_epochs": False, "updates_per_epoch": updates_per_epoch}
-    return attempt(f"schedule {options.sched}", lambda: create_scheduler_v2(optimizer, **arguments))
+    scheduler, epochs = attempt(
+        f"schedule {options.sched}", lambda: create_scheduler_v2(optimizer, **arguments)
+    )
+    if hasattr(scheduler, "get_cycle_length"):  # in updates; timm rounds the quotient of floats down
+        epochs = scheduler.get_cycle_length() / updates_per_epoch + options.cooldown_epochs
+    return scheduler, round(epochs)
 
 
 def create_task(options: Namespace, model: torch.nn.Module, steps: int, epoch_steps: int) -> MixTask:

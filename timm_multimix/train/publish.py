@@ -3,11 +3,12 @@
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from timm_multimix.hub.publish import publish_run
 from timm_multimix.hub.target import check_repo_id, check_token, open_repo
 from timm_multimix.hub.upload import Uploader
+from timm_multimix.records import RunRecord
+from timm_multimix.records.lock import RunLock
 
 from .position import Position
 from .record import draw_curves
@@ -39,16 +40,17 @@ def offer_best(
     run: Path,
     position: Position,
     epochs: int,
-    summary: Callable[[], dict[str, Any]],
+    record: Callable[[], RunRecord],
 ) -> None:
     """Publish the weights of the epoch just ended if they are the best so far; the last are the result's."""
     if uploader is not None and position.best_epoch == position.epoch < epochs:
         draw_curves(run, position.rows)
-        uploader.offer(summary(), position.epoch, position.best_top1)
+        uploader.offer(record().to_dict(), position.epoch, position.best_top1)
 
 
-def publish_finished(run: Path | None, options: Namespace) -> None:
+def publish_finished(run: Path | None, options: Namespace, lock: RunLock) -> None:
     """Finish the uploads of a run that was resumed when it had nothing left to train."""
     if options.push_to_hub and run is not None:
+        lock.take(run)
         open_target(options)
         publish_run(run, options.hub_model_id, options.hub_tag_epochs)

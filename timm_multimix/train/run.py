@@ -8,6 +8,9 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from timm_multimix.logs import warn
+from timm_multimix.records.lock import RunLock
+
 from .checkpoint import load_checkpoint, save_checkpoint
 from .engine import start_accelerator, start_trackers
 from .evaluate import Evaluation, evaluate
@@ -17,8 +20,9 @@ from .interrupt import Interrupt
 from .loop import train_epoch
 from .memory import measure_memory
 from .nonfinite import check_weights, keep_state
+from .opening import tell_opening
 from .packing import is_sharded
-from .place import claim, drop_if_worthless, find_place
+from .place import claim, drop_if_worthless, reserve
 from .position import Position
 from .progress import Progress
 from .publish import check_publishing, offer_best, open_target, publish_finished, start_uploader
@@ -37,28 +41,31 @@ def run(options: Namespace) -> dict[str, Any]:
             a run: a loss that is not finite, a broken image, a full disk, a process that died.
         Interrupted: for SIGTERM or SIGINT, after saving a checkpoint.
     """
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, RunLock() as lock:
         accelerator = start_accelerator(options)
         reporter = Reporter(accelerator)
         with reporter.told_once():
-            return prepare_and_train(options, accelerator, interrupt, reporter)
+            return prepare_and_train(options, accelerator, interrupt, reporter, lock)
 
 
 def prepare_and_train(
-    options: Namespace, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter
+    options: Namespace, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter, lock: RunLock
 ) -> dict[str, Any]:
     """Find the run's place, make its parts, train; a folder of which nothing came is deleted."""
-    place = on_main(accelerator, lambda: find_place(options))
+    place = on_main(accelerator, lambda: reserve(options, lock))
+    if accelerator.is_main_process:
+        for line in place.warnings:
+            warn(line)
     on_main(accelerator, lambda: check_publishing(options))
     if place.summary is not None:
-        on_main(accelerator, lambda: publish_finished(place.folder, options))
+        on_main(accelerator, lambda: publish_finished(place.folder, options, lock))
         accelerator.print(f"{place.folder} is finished: top-1 {place.summary['top1']:.2f} %")
         return place.summary
 
     setup = build(place.options, accelerator)
     position, sums = start(setup, place.checkpoint)
     on_main(accelerator, lambda: open_target(options))
-    folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options))
+    folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options, lock))
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
         with reporter.told_once():
@@ -79,6 +86,7 @@ class Training:
     ) -> None:
         self.setup, self.position, self.sums = setup, position, sums
         self.folder, self.interrupt = folder, interrupt
+        tell_opening(setup, folder)
         start_trackers(setup.accelerator, folder, setup.options)
         self.uploader = start_uploader(setup, folder)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
@@ -190,14 +198,14 @@ def finish(setup: Setup, position: Position, results: dict[str, Evaluation], fol
     """Export the model, compare the processes, write the record and say where everything is."""
     accelerator, kind = setup.accelerator, exported_kind(setup)
     export_model(setup, kind, folder / "model")
-    summary = summarize(setup, position, results, kind, compare_ranks(setup.task))
+    record = summarize(setup, position, results, kind, compare_ranks(setup.task))
     if accelerator.is_main_process:
         write_metrics(folder, position.rows)
         draw_curves(folder, position.rows)
-        write_summary(folder, summary)
+        write_summary(folder, record)
     accelerator.end_training()
     accelerator.print(
-        f"top-1 {summary['top1']:.2f} % of {summary['samples_evaluated']} images; the run is in {folder}\n"
+        f"top-1 {record.top1:.2f} % of {record.samples_evaluated} images; the run is in {folder}\n"
         f'load it with timm.create_model("local-dir:{folder}/model", pretrained=True)'
     )
-    return summary
+    return record.to_dict()

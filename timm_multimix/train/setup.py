@@ -19,6 +19,7 @@ from timm_multimix.task import MixTask
 
 from .finetune import fit_head_and_body
 from .loaders import Stream, create_memory, create_streams
+from .lone_images import check_lone_images
 from .model import create_model, describe_input, resolve_data_config, try_out
 from .packing import is_sharded, shard_like
 from .parts import check_classes, check_names, create_optimizer, create_scheduler, create_task
@@ -119,6 +120,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     describe_input(model, data_config)
     try_out(options, model, data_config)
     train, evaluation = create_streams(options, accelerator, splits, data_config)
+    check_lone_images(options, model, data_config, train, accelerator.num_processes)
     memory = create_memory(options, accelerator, train.dataset, evaluation.dataset.transform)
     optimizer = create_optimizer(options, model)
     scheduler, epochs = create_scheduler(options, optimizer, train.updates(options.grad_accum_steps))
