@@ -118,26 +118,6 @@ DECOY_NAMES = [
     "Timestamp",
     "species",
 ]
-DECOY_NAMES = [
-    "id",
-    "image_id",
-    "fold",
-    "split",
-    "width",
-    "height",
-    "verified",
-    "age",
-    "caption",
-    "score",
-    "y",
-    "x",
-    "is_label_checked",
-    "label_source",
-    "class_count",
-    "file_name",
-    "Timestamp",
-    "species",
-]
 DECOYS = st.dictionaries(
     st.sampled_from(DECOY_NAMES) | st.text("abcdefghij_", min_size=1, max_size=8),
     st.sampled_from(

@@ -20,7 +20,8 @@ from timm_multimix.errors import UsageError
 class Splits:
     """What to train on and what to evaluate on.
 
-    defaults: option values that suit the images; notes: what a person should know of what was left out.
+    defaults: option values that suit the images; notes: what a person should know of what was left out; hub:
+    the name of a dataset of the Hub.
     """
 
     train: Source
@@ -30,6 +31,7 @@ class Splits:
     class_names: list[str]
     defaults: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    hub: HubName | None = None
 
 
 def load_splits(
@@ -65,7 +67,8 @@ def load_splits(
         evaluation, evaluation_names = collection.open(evaluation_name, class_names)
     _check_classes(class_names, evaluation_names, train_name, evaluation_name, dataset)
     defaults, notes = dict(collection.defaults), list(collection.notes)
-    return Splits(train, evaluation, train_name, evaluation_name, class_names, defaults, notes)
+    hub = HubName.parse(dataset) if isinstance(collection, Tables) and collection.shards is None else None
+    return Splits(train, evaluation, train_name, evaluation_name, class_names, defaults, notes, hub)
 
 
 def open_collection(

@@ -111,6 +111,7 @@ class StreamedImages(ImageDataset):
     """Samples of a stream, whose order belongs to (seed, epoch), for at most one worker process."""
 
     source: StreamSource
+    advice = ""
 
     def _sample(self, key: SampleKey) -> Sample:
         self.source.order = derive_seed(self.seed, key.epoch)

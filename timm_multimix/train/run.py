@@ -1,6 +1,7 @@
 """A whole run, from options to a model that timm loads."""
 
 import shlex
+import sys
 from argparse import Namespace
 from functools import partial
 from pathlib import Path
@@ -84,6 +85,7 @@ class Training:
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
         self.writing = partial(writing, folder, setup.accelerator)
         self.results: dict[str, Evaluation] = {}
+        tell_data(setup)
 
     def run(self) -> dict[str, Any]:
         """All of it; a signal, or a loss that is not finite, leaves what is needed to go on."""
@@ -142,6 +144,14 @@ class Training:
         check_weights(self.setup)
         with self.interrupt.save(), self.writing():
             save_checkpoint(self.folder / "checkpoints", self.setup, self.position, self.sums)
+
+
+def tell_data(setup: Setup) -> None:
+    """Say on the main process what was chosen of the data, and on stderr what may be wrong with it."""
+    if setup.accelerator.is_main_process:
+        for warning in setup.data.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(setup.data.text, flush=True)
 
 
 def start(setup: Setup, checkpoint: Path | None) -> tuple[Position, Sums]:
