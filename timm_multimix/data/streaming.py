@@ -51,7 +51,7 @@ class StreamSource:
     ) -> None:
         import datasets
 
-        self.stream, self.columns = stream.decode(False).select_columns(list(columns)), columns
+        self.stream, self.columns = _readable(stream.decode(False).select_columns(list(columns))), columns
         self.count, self.title, self.buffer, self.order = count, title, buffer, 0
         kind = stream.features[columns[1]]
         self.class_names = list(kind.names) if isinstance(kind, datasets.ClassLabel) else list[str]()
@@ -105,6 +105,22 @@ class StreamSource:
             allowed = f"outside 0..{len(names) - 1} ({len(names)} classes)"
             raise UsageError(f"label {value} of {self.describe(index)} is {allowed}")
         return int(value)
+
+
+def _readable(stream: "IterableDataset") -> "IterableDataset":
+    """The stream without views, which Arrow cannot take rows of in the shuffling buffer."""
+    import datasets
+
+    plain = {"string_view": "large_string", "binary_view": "large_binary"}
+    views = {
+        name: datasets.Value(plain[kind.dtype])
+        for name, kind in stream.features.items()
+        if isinstance(kind, datasets.Value) and kind.dtype in plain
+    }
+    if not views:
+        return stream
+    features = datasets.Features({**stream.features, **views})
+    return stream.map(lambda rows: rows, batched=True, features=features)
 
 
 class StreamedImages(ImageDataset):

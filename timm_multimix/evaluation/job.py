@@ -126,7 +126,7 @@ def load_surrogate(options: Namespace, classifier: Classifier, outputs: int) -> 
         UsageError: it takes other pictures than the model or has other classes.
     """
     input_size = classifier.data_config["input_size"]
-    changes = {"model": options.transfer_from, "model_kwargs": {}, "img_size": input_size[-1]}
+    changes = {"model": options.transfer_from, "model_kwargs": {}, "img_size": list(input_size[-2:])}
     surrogate = load_classifier(Namespace(**(vars(options) | changes)), lambda: outputs)
     surrogate.to(classifier.mean.device)
     theirs, classes = surrogate.data_config["input_size"], count_outputs(surrogate)
