@@ -51,8 +51,8 @@ def settle_img_size(options: Namespace) -> None:
     size = numbers[0] if len(set(numbers)) == 1 else numbers
     if options.img_size not in (None, size):
         raise UsageError(
-            f"--img-size {options.img_size} and --model-kwargs img_size={built!r}: the model is built for the "
-            "size that it is fed; give --img-size only"
+            f"--img-size {options.img_size} and --model-kwargs img_size={built!r}: a model is built for "
+            "the size that it is fed; give --img-size only"
         )
     options.model_kwargs, options.img_size = rest, size
 
