@@ -65,6 +65,7 @@ def test_only_one_process_speaks_of_the_data(quick: list[str], tmp_path: Path) -
     assert done.stdout.count("data: ") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["--img-size 32 48", "--model-kwargs img_size=(32,48)"])
 def test_height_and_width_from_training_to_prediction(
     train: Train, pictures: Path, quick: list[str], size: str
