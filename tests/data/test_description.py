@@ -76,8 +76,8 @@ def test_a_class_of_broken_images_only_has_none(class_folders: Path) -> None:
                                "4 broken images left out")  # fmt: skip
     assert found.record["skipped"] == {"train": 3, "evaluation": 1}
     first, second, third = found.warnings
-    assert first.startswith("3 broken images of split 'train' are left out, the first: broken image, ")
-    assert second.startswith("1 broken images of split 'test' are left out, the first: broken image, ")
+    assert first.startswith("split 'train' without 3 broken images, the first: broken image, ")
+    assert second.startswith("split 'test' without 1 broken image, the first: broken image, ")
     assert third == "1 of 2 classes have no training image: cat"
 
 

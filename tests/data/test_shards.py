@@ -115,10 +115,10 @@ def test_links_to_the_training_images_are_the_training_images(
     class_folders: Path, write_parquet: Write
 ) -> None:
     (class_folders / "val").symlink_to(class_folders / "train")
-    assert "are the same images" in error_of(class_folders)
+    assert "'train' and 'val', the same images, of" in error_of(class_folders)
     folder = write_parquet(train=rows(4))
     (folder / "test-00000-of-00001.parquet").symlink_to(folder / "train-00000-of-00001.parquet")
-    assert "are the same images" in error_of(folder)
+    assert "'train' and 'test', the same images, of" in error_of(folder)
 
 
 def test_shards_of_different_columns_are_one_line(

@@ -1,4 +1,4 @@
-"""Hub datasets of several configurations and revisions, by one name; what is read, recorded and on the card."""
+"""Hub datasets of several configurations and revisions by name: read, recorded and on the card."""
 
 import io
 import json
@@ -60,9 +60,8 @@ def table(classes: str, count: int) -> bytes:
 def data(hub: HubServer, api: HfApi) -> HubServer:
     """tester/data: `small` has 4 training images of two classes, `large` 9 of three; at v1 `small` had 6."""
     repo = hub.store.create("tester/data", "datasets")
-    files = {
-        f"{name}/test.parquet": table(classes, 3) for name, classes in (("small", "ab"), ("large", "xyz"))
-    }
+    classes = {"small": "ab", "large": "xyz"}
+    files = {f"{name}/test.parquet": table(letters, 3) for name, letters in classes.items()}
     files |= {"large/train.parquet": table("xyz", 9), "README.md": CARD}
     repo.commit(files | {"small/train.parquet": table("ab", 6)}, "first")
     api.create_tag("tester/data", tag="v1", repo_type="dataset")
@@ -76,8 +75,8 @@ def load(server: HubServer, home: Path, *names: str, streaming: bool = False) ->
 
 
 def test_configurations_and_revisions_are_told_apart(data: HubServer, tmp_path: Path) -> None:
-    found = load(data, tmp_path, "tester/data:small", "tester/data:large", "tester/data:small@v1", "tester/data",
-                 "tester/data:medium", "tester/data:small@v9")  # fmt: skip
+    endings = (":small", ":large", ":small@v1", "", ":medium", ":small@v9")
+    found = load(data, tmp_path, *(f"tester/data{ending}" for ending in endings))
     assert found["tester/data:small"] == [4, ["a", "b"], ["tester/data", "small", None]]
     assert found["tester/data:large"] == [9, ["x", "y", "z"], ["tester/data", "large", None]]
     assert found["tester/data:small@v1"] == [6, ["a", "b"], ["tester/data", "small", "v1"]]

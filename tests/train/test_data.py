@@ -39,7 +39,7 @@ def test_left_out_images_are_told_and_recorded(
         "training on split 'train' (41 images), evaluation on split 'val' (10 images); "
         "6 broken images left out",
     ]
-    assert "warning: 3 broken images of split 'train' are left out, the first: broken image, " in told.err
+    assert "warning: split 'train' without 3 broken images, the first: broken image, " in told.err
     assert (summary["skipped_samples"], summary["train_samples"]) == (6, 41)
     assert summary["data"]["skipped"] == {"train": 3, "evaluation": 3}
     assert json.loads(Path("run/summary.json").read_text()) == summary
@@ -48,7 +48,9 @@ def test_left_out_images_are_told_and_recorded(
 def test_evaluation_on_the_training_images(
     train: Train, quick: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UsageError, match=r"are the same images, .* give --eval-on-train as well"):
+    with pytest.raises(
+        UsageError, match=r"split 'train' of .* would be both trained .* give --eval-on-train as well"
+    ):
         train(*quick, "--val-split", "train", "--output", "run")
     assert not Path("run").exists()
     summary = train(*quick, "--val-split", "train", "--eval-on-train", "--epochs", 1, "--output", "run")

@@ -41,7 +41,7 @@ class Description:
         train, evaluation = self.train, self.evaluation
         columns = "" if self.columns is None else ", images in column '{}', labels in column '{}'"
         classes = f"{len(self.class_names)} class" + ("es" if len(self.class_names) != 1 else "")
-        left_out = f"; {self.skipped} broken images left out" if self.skipped else ""
+        left_out = f"; {_broken(self.skipped)} left out" if self.skipped else ""
         return (
             f"data: {self.dataset}{columns.format(*(self.columns or ()))}, {classes}\n"
             f"training on split '{train.split}' ({train.samples} images), "
@@ -76,8 +76,8 @@ class Description:
         of_all = f"of {len(names)} classes"
         for part in (train, evaluation):
             if part.broken:
-                count, first = len(part.broken), part.broken[0]
-                yield f"{count} broken images of split '{part.split}' are left out, the first: {first}"
+                count = _broken(len(part.broken))
+                yield f"split '{part.split}' without {count}, the first: {part.broken[0]}"
         if train.empty:
             yield f"{len(train.empty)} {of_all} have no training image: {shown(train.empty)}"
         if missing := [name for name in evaluation.empty or [] if name not in (train.empty or [])]:
@@ -121,6 +121,10 @@ def _empty(source: Any, dataset: ImageDataset, names: list[str]) -> list[str] | 
         return None
     counts = np.bincount(np.asarray(labels)[dataset.rows], minlength=len(names))
     return [name for name, count in zip(names, counts, strict=True) if not count]
+
+
+def _broken(count: int) -> str:
+    return f"{count} broken image" + ("s" if count != 1 else "")
 
 
 def _alike(names: list[str]) -> list[str]:

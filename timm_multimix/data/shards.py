@@ -75,7 +75,9 @@ def look_into(root: Path) -> Contents:
         )
     chosen = complete[0] if complete else None
     rest = [group for group in groups if group is not chosen]
-    return Contents(chosen, [_left_out(root, str(chosen), group) for group in rest])
+    return Contents(
+        chosen, [_left_out(root, f"the splits {shown(list(chosen.splits))}", group) for group in rest]
+    )
 
 
 def _check_covered(by_class: list[str], group: Shards, root: Path) -> None:
@@ -93,7 +95,7 @@ def _roles(splits: "list[str] | dict[str, list[Path]]") -> set[int]:
 
 
 def _left_out(root: Path, kept: str, group: Shards) -> str:
-    return f"'{root}' holds {kept}, which are read, and beside them what is left out ({group})"
+    return f"'{root}': {kept} are read; left out beside them: {group}"
 
 
 def find_shards(root: Path) -> list[Shards]:

@@ -135,9 +135,12 @@ def _check_apart(collection: Collection, train: str, evaluation: str, eval_on_tr
     """Raises: UsageError if training images would be evaluated on unasked, or not though it was asked for."""
     same = train == evaluation or collection.origin(train) == collection.origin(evaluation)
     if same and not eval_on_train:
+        which = (
+            f"split '{train}'" if train == evaluation else f"'{train}' and '{evaluation}', the same images,"
+        )
         raise UsageError(
-            f"splits '{train}' and '{evaluation}' of '{collection.name}' are the same images, and accuracy "
-            "on them says little; choose another --val-split, or give --eval-on-train as well"
+            f"{which} of '{collection.name}' would be both trained and evaluated on, and that accuracy says "
+            "little; choose another --val-split, or give --eval-on-train as well"
         )
     if eval_on_train and not same:
         raise UsageError(
