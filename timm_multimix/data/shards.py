@@ -67,17 +67,15 @@ def look_into(root: Path) -> Contents:
         for group in groups:
             _check_covered(by_class, group, root)
         return Contents(None, [_left_out(root, "class directories", group) for group in groups])
+    if not groups:
+        return Contents(None, [])
     complete = [group for group in groups if _roles(group.splits)] if len(groups) > 1 else groups
-    if len(complete) > 1 or (groups and not complete):
+    if len(complete) != 1:
         found = "; ".join(str(group) for group in groups)
-        raise UsageError(
-            f"'{root}' holds several kinds of data ({found}): which is it? Keep the others elsewhere"
-        )
-    chosen = complete[0] if complete else None
-    rest = [group for group in groups if group is not chosen]
-    return Contents(
-        chosen, [_left_out(root, f"the splits {shown(list(chosen.splits))}", group) for group in rest]
-    )
+        raise UsageError(f"'{root}' holds several kinds of data ({found}); keep one of them there")
+    kept = f"the splits {shown(list(complete[0].splits))}"
+    rest = [group for group in groups if group is not complete[0]]
+    return Contents(complete[0], [_left_out(root, kept, group) for group in rest])
 
 
 def _check_covered(by_class: list[str], group: Shards, root: Path) -> None:
