@@ -176,7 +176,7 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run} --dataset nowhere/at/all": "no such folder",
         f"{run} --dataset {tmp_path}/empty": "holds no data",
         f"{run} {data} --val-split tset": "no such split",
-        f"{run} {data} --ood {tmp_path}/empty": "no picture files in",
+        f"{run} {data} --ood {tmp_path}/empty": "no image files in",
         f"{run} {data} --ood nowhere/at/all": "no such folder",
         f"{run} {data} --attacks --epsilons 0": "expected a budget above 0 and at most 1",
         f"{run} {data} --attacks --epsilons 2": "got '2'",

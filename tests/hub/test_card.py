@@ -222,3 +222,9 @@ def test_many_classes_are_cut_short(tmp_path: Path) -> None:
     assert "c19 and 10 more" in text
     assert "top-5, last epoch" in text
     assert len(COLOURS) <= 5
+
+
+def test_images_left_out_are_told(tmp_path: Path) -> None:
+    assert "left out" not in make_card(run_record(tmp_path / "none", skipped_samples=0), NAME)
+    card = make_card(run_record(tmp_path / "some", skipped_samples=3), NAME)
+    assert "44 images; 3 broken images of training and evaluation were left out" in card

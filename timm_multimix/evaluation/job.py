@@ -1,5 +1,6 @@
 """Everything an evaluation needs, made from its options before anything is measured."""
 
+import sys
 from argparse import Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,8 @@ def prepare(options: Namespace) -> Job:
         options.img_size = split.defaults.get("img_size")
     classifier = load_classifier(options, lambda: len(split.class_names) if split else 0).to(device)
     split = split or open_split(options, classifier.label_names)
+    for note in split.notes:
+        print(f"warning: {note}", file=sys.stderr)
     outputs = count_outputs(classifier)
     source = match_classes(split, classifier.label_names, outputs)
     pictures = Pictures(source, classifier, options)
@@ -116,7 +119,7 @@ def load_surrogate(options: Namespace, classifier: Classifier, outputs: int) -> 
         UsageError: it takes other pictures than the model or has other classes.
     """
     input_size = classifier.data_config["input_size"]
-    changes = {"model": options.transfer_from, "model_kwargs": {}, "img_size": input_size[-1]}
+    changes = {"model": options.transfer_from, "model_kwargs": {}, "img_size": list(input_size[-2:])}
     surrogate = load_classifier(Namespace(**(vars(options) | changes)), lambda: outputs)
     surrogate.to(classifier.mean.device)
     theirs, classes = surrogate.data_config["input_size"], count_outputs(surrogate)

@@ -8,7 +8,7 @@ import timm
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
 import timm_multimix.models  # noqa: F401  so that its networks are known as its own
-from timm_multimix.data.hub import is_hub_id
+from timm_multimix.data.hub import HubName, is_hub_id
 
 from .markup import Markup, block, code, escape
 from .measures import make_tables, number, percent
@@ -101,7 +101,12 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
 
 def data_name(data: dict[str, str]) -> Markup | str:
     """A dataset's name, with a link where it is on the Hub."""
-    return hub_link(data["dataset"], "datasets/") if data["kind"] == "hub" else data["dataset"]
+    name = HubName.parse(data["dataset"]) if data["kind"] == "hub" else None
+    if name is None:
+        return data["dataset"]
+    parts = {"configuration": name.configuration, "revision": name.revision}
+    told = ", ".join(f"{part} {code(value)}" for part, value in parts.items() if value is not None)
+    return Markup(f"{hub_link(name.repo_id, 'datasets/')}{f' ({told})' if told else ''}")
 
 
 def start(base: str | None, options: dict[str, Any]) -> Markup:

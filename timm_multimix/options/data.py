@@ -14,9 +14,17 @@ def add_data(parser: ArgumentParser) -> None:
         "--dataset",
         default="digits",
         metavar="NAME",
-        help="digits, a Hub id, a folder of class folders, parquet files or tar files (default: %(default)s)",
+        help="digits, a Hub dataset as ID, ID:CONFIGURATION or ID@REVISION, a directory of train/ and val/ "
+        "with class directories, or one of parquet files or tar files (default: %(default)s)",
     )
     add("--train-split", metavar="NAME", help="split to train on (default: train)")
+    add(
+        "--eval-on-train",
+        "--no-eval-on-train",
+        action=Switch,
+        default=False,
+        help="let --val-split name the images trained on, for a look at fitting (default: an error)",
+    )
     add_split(add)
     add(
         "--streaming",
@@ -60,8 +68,16 @@ def add_data(parser: ArgumentParser) -> None:
 def add_columns(add: Callable[..., Any]) -> None:
     """The split to evaluate on and the columns of a table."""
     add("--val-split", metavar="NAME", help="split to evaluate on (default: validation, else test)")
-    add("--image-column", metavar="NAME", help="column of the images (default: found by its type)")
-    add("--label-column", metavar="NAME", help="column of the labels (default: found by its type)")
+    add(
+        "--image-column",
+        metavar="NAME",
+        help="column of the images (default: by the usual names, then types)",
+    )
+    add(
+        "--label-column",
+        metavar="NAME",
+        help="column of the labels (default: by the usual names, then types)",
+    )
 
 
 def add_split(add: Callable[..., Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import UsageError
 from .data import add_loading, add_split
 from .parser import Parser
-from .shared import add_device, add_model_kwargs, add_pretrained
+from .shared import add_device, add_img_size, add_model_kwargs, add_pretrained, settle_img_size
 from .values import Switch, integer, positive_fraction
 
 ATTACKS = ("fgsm", "ifgsm", "pgd")
@@ -61,12 +61,7 @@ def _add_model(parser: Parser) -> None:
     add = parser.add_argument_group("model").add_argument
     add_pretrained(add)
     add_model_kwargs(add)
-    add(
-        "--img-size",
-        type=integer(1),
-        metavar="PIXELS",
-        help="side of the input (default: the model's; with random weights, the data's)",
-    )
+    add_img_size(add, "the model's; with random weights, the data's")
     add(
         "--interpolation",
         choices=("bilinear", "bicubic", "nearest", "lanczos"),
@@ -174,6 +169,7 @@ def parse_evaluation_options(argv: list[str]) -> Namespace:
     defaults = {action.dest: action.default for action in parser.options()}
     chosen = build_evaluation_parser().parse_layer(argv)
     options = Namespace(**(defaults | chosen))
+    settle_img_size(options)
     if options.attacks is None and (idle := [name for name in NEED_ATTACKS if name in chosen]):
         flag = "--" + idle[0].replace("_", "-")
         raise UsageError(f"{flag} has no effect without --attacks; give that as well")

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 
-from .shared import add_model_kwargs
+from .shared import add_img_size, add_model_kwargs
 from .values import Switch, below_one, finite, integer, positive, positive_fraction
 
 
@@ -29,12 +29,7 @@ def add_model(parser: ArgumentParser) -> None:
         metavar="N",
         help="size of the classifier (default: the data's classes)",
     )
-    add(
-        "--img-size",
-        type=integer(1),
-        metavar="PIXELS",
-        help="side of the input (default: the data's, else the model's)",
-    )
+    add_img_size(add, "the data's, else the model's")
     add("--in-chans", type=integer(1), metavar="N", help="input channels (default: the model's, mostly 3)")
     add(
         "--mean", type=finite, nargs="+", metavar="X", help="channel means to subtract (default: the model's)"

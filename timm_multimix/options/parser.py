@@ -9,6 +9,7 @@ from ..errors import UsageError
 from . import data, mixing, model, optimization, publishing, run
 from .checks import check_choices, check_result, overruled, resolve_aliases
 from .config import config_tokens, load_config
+from .shared import settle_img_size
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,6 +87,8 @@ def parse_train_options(argv: list[str]) -> Namespace:
     below = overruled(config, set(chosen))
     options = Namespace(**(defaults | below | chosen), given=set(below) | set(chosen))
     del options.mixup, options.cutmix
+    settle_img_size(options)
+    options.given |= {"img_size"} if options.img_size is not None else set()
     check_choices(chosen, options.given)
     check_result(options)
     return options

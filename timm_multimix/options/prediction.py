@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from .parser import Parser
-from .shared import add_device, add_model_kwargs
+from .shared import add_device, add_img_size, add_model_kwargs, settle_img_size
 from .values import Switch, integer
 
 
@@ -36,7 +36,7 @@ def build_prediction_parser() -> Parser:
     add("--json", "--no-json", action=Switch, default=False, help="print JSON (default: text)")
     add("-b", "--batch-size", type=integer(1), default=32, metavar="N", help="(default: %(default)s)")
     add_device(add)
-    add("--img-size", type=integer(1), metavar="PIXELS", help="side of the input (default: the model's)")
+    add_img_size(add, "the model's; height and width as 64x96", nargs=None)
     add_model_kwargs(add)
     return parser
 
@@ -46,4 +46,6 @@ def parse_prediction_options(argv: list[str]) -> Namespace:
 
     Raises: UsageError for every mistake, in one line.
     """
-    return build_prediction_parser().parse_args(argv)
+    options = build_prediction_parser().parse_args(argv)
+    settle_img_size(options)
+    return options

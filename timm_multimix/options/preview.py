@@ -8,7 +8,7 @@ from ..errors import UsageError
 from .data import add_columns
 from .evaluation import PICTURES, picture
 from .parser import Parser
-from .shared import add_model_kwargs, add_pretrained
+from .shared import add_img_size, add_model_kwargs, add_pretrained, settle_img_size
 from .values import Switch, integer
 
 
@@ -55,12 +55,7 @@ def _add_data(parser: Parser) -> None:
         metavar="N",
         help="examples that are mixed with each other (default: %(default)s)",
     )
-    add(
-        "--img-size",
-        type=integer(1),
-        metavar="PIXELS",
-        help="side of the pictures (default: the model's, the data's, else 224)",
-    )
+    add_img_size(add, "the model's, the data's, else 224")
     add_columns(add)
 
 
@@ -81,6 +76,7 @@ def parse_preview_options(argv: list[str]) -> Namespace:
     if options.model is None and (options.pretrained or options.model_kwargs):
         flag = "--pretrained" if options.pretrained else "--model-kwargs"
         raise UsageError(f"{flag} has no effect without --model; give that as well")
+    settle_img_size(options)
     return options
 
 

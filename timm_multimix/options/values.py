@@ -70,6 +70,28 @@ class KeyValues(argparse.Action):
         setattr(namespace, self.dest, dict(values))
 
 
+def sides(text: str) -> list[int]:
+    """One side of an image, or height and width as `64x96`."""
+    return [integer(1)(part) for part in text.split("x")]
+
+
+class Size(argparse.Action):
+    """An image's size from one or two `sides`: an integer for a square, else [height, width]."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        numbers = [side for word in ([values] if self.nargs is None else values) for side in word]
+        if len(numbers) > 2:
+            given = " ".join(map(str, numbers))
+            raise argparse.ArgumentError(self, f"expected one side, or height and width, got {given}")
+        setattr(namespace, self.dest, numbers[0] if len(set(numbers)) == 1 else numbers)
+
+
 class Switch(argparse.Action):
     """True by its first flag, False by its second, which undoes a config file's choice."""
 

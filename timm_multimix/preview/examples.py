@@ -49,8 +49,8 @@ def load_examples(options: Namespace) -> Examples:
         label_column=options.label_column,
     )
     model = load_model(options, split) if options.model else None
-    side = options.img_size or split.defaults.get("img_size") or _SIDE
-    transform = model.data_config if model else _plain_transform(side)
+    size = options.img_size or split.defaults.get("img_size") or _SIDE
+    transform = model.data_config if model else _plain_transform(size)
     pixels, labels = read_examples(
         split, choose(len(split.source), options.batch_size, options.seed), transform
     )
@@ -91,9 +91,10 @@ def read_examples(split: Split, indices: list[int], config: dict[str, Any]) -> t
     return torch.stack(pixels), torch.tensor(labels)
 
 
-def _plain_transform(side: int) -> dict[str, Any]:
+def _plain_transform(size: int | list[int]) -> dict[str, Any]:
+    height, width = (size, size) if isinstance(size, int) else size
     return {
-        "input_size": (3, side, side),
+        "input_size": (3, height, width),
         "crop_pct": 1.0,
         "crop_mode": "center",
         "interpolation": "bicubic",

@@ -62,7 +62,9 @@ class RunRecord:
     results: dict[str, Scores]
     train_split: str
     train_samples: int
+    skipped_samples: int | None = None
     classes: int
+    data: dict[str, Any] | None = None
     label_noise: NoiseRecord | None = None
     parameters: int
     parameters_equal_on_ranks: bool | None = None
@@ -129,6 +131,8 @@ def _build(kind: type[T], content: Any, where: str) -> T:
 
 def _value(kind: Any, value: Any, where: str) -> Any:
     """A value of a field's type."""
+    if kind is Any:
+        return value
     if isinstance(kind, UnionType):
         inner = next(part for part in get_args(kind) if part is not NoneType)
         return None if value is None else _value(inner, value, where)

@@ -20,7 +20,7 @@ def tell_opening(setup: Setup, folder: Path) -> None:
 
 def opening_lines(setup: Setup, folder: Path) -> list[str]:
     """A line for each kind of choice."""
-    return [describe_device(setup), describe_updates(setup), f"output: {folder}"]
+    return [setup.data.text, describe_device(setup), describe_updates(setup), f"output: {folder}"]
 
 
 def describe_device(setup: Setup) -> str:
@@ -46,7 +46,8 @@ def describe_updates(setup: Setup) -> str:
 
 
 def oddities(setup: Setup) -> Iterator[str]:
-    """Choices that cannot be carried out as they were made."""
+    """What may be wrong with the data, and choices that cannot be carried out as they were made."""
+    yield from setup.data.warnings
     now, options = in_force(setup), setup.options
     images, processes = len(setup.train.dataset), now.num_processes
     if now.batch_size < options.batch_size:

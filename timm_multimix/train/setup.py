@@ -11,6 +11,7 @@ from timm.scheduler.scheduler import Scheduler
 
 from timm_multimix.data import Splits, load_splits
 from timm_multimix.data.cache import CachedLoader
+from timm_multimix.data.description import Description, describe_data
 from timm_multimix.data.loader import ImageLoader
 from timm_multimix.data.noise import add_label_noise
 from timm_multimix.errors import UsageError
@@ -32,6 +33,7 @@ class Setup:
     options: Namespace
     accelerator: Accelerator
     splits: Splits
+    data: Description
     data_config: dict[str, Any]
     model: torch.nn.Module
     task: MixTask
@@ -109,7 +111,9 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
         image_column=options.image_column,
         label_column=options.label_column,
         streaming=options.streaming,
+        eval_on_train=options.eval_on_train,
     )
+    clean = splits
     options = fill_defaults(options, splits.defaults)
     check_classes(options, splits)
     splits = add_label_noise(options, splits)
@@ -121,6 +125,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
     try_out(options, model, data_config)
     train, evaluation = create_streams(options, accelerator, splits, data_config)
     check_lone_images(options, model, data_config, train, accelerator.num_processes)
+    data = describe_data(options.dataset, clean, train.dataset, evaluation.dataset)
     memory = create_memory(options, accelerator, train.dataset, evaluation.dataset.transform)
     optimizer = create_optimizer(options, model)
     scheduler, epochs = create_scheduler(options, optimizer, train.updates(options.grad_accum_steps))
@@ -132,6 +137,7 @@ def build(options: Namespace, accelerator: Accelerator) -> Setup:
         options,
         accelerator,
         splits,
+        data,
         data_config,
         model,
         task,
