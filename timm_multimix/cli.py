@@ -2,10 +2,13 @@
 
 import difflib
 import importlib
+import io
 import os
 import sys
 import threading
+from typing import NoReturn
 
+from .deadlines import left_behind
 from .errors import Interrupted, UsageError
 
 COMMANDS = {
@@ -56,11 +59,19 @@ def _leave_within(seconds: float, status: int) -> None:
     timer.start()
 
 
+def _escape_output() -> None:
+    """Escape names that the output cannot encode, instead of ending a command in the middle."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command and give the exit status: 2 after one line `error: ...` for a mistake of the user.
 
     128 + the number of a signal that ended it, after a line that says how to go on.
     """
+    _escape_output()
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
@@ -74,3 +85,11 @@ def main(argv: list[str] | None = None) -> int:
         return end.status
     except KeyboardInterrupt:
         return 130
+
+
+def run_process(argv: list[str] | None = None) -> NoReturn:
+    """`main` as a process: it ends soon, whatever requests to a Hub that does not answer are left behind."""
+    status = main(argv)
+    if left_behind():
+        _leave_within(5.0, status)
+    sys.exit(status)

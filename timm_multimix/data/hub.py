@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from datasets import DatasetBuilder, DatasetDict
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_PROBE_SECONDS = 10.0
 
 
 def is_hub_id(name: str) -> bool:
@@ -66,8 +65,13 @@ def _probe(name: str) -> str | None:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
+    from timm_multimix.hub.client import silence, unreachable
+    from timm_multimix.hub.retry import describe
+
+    if trouble := unreachable():
+        return trouble
     try:
-        HfApi().dataset_info(name, timeout=_PROBE_SECONDS)
+        HfApi().dataset_info(name, timeout=silence())
     except GatedRepoError as error:
         raise UsageError(f"dataset '{name}' is gated: ask for access on its Hub page and log in") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
@@ -75,7 +79,7 @@ def _probe(name: str) -> str | None:
             f"unknown dataset '{name}': not 'digits', not a folder here, and not on the Hub (or private)"
         ) from error
     except Exception as error:  # which HTTP library raises depends on the version of huggingface_hub
-        return f"{type(error).__name__}, {one_line(error)}"
+        return describe(error)
     return None
 
 

@@ -132,6 +132,12 @@ def missing_entries(record: Record) -> list[str]:
     return lacking + ([] if record.get("metrics") else ["metrics"])
 
 
+def with_license(record: Record, license: Any) -> Record:
+    """A record with the licence that is said in the end: the run's, or the one chosen on the Hub."""
+    told = ", ".join(map(str, license)) if isinstance(license, list) else license
+    return record | {"model": record["model"] | {"license": told}}
+
+
 def dump(record: Record) -> str:
     """The text of record.json."""
     return json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n"

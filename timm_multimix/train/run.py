@@ -21,7 +21,7 @@ from .packing import is_sharded
 from .place import claim, drop_if_worthless, find_place
 from .position import Position
 from .progress import Progress
-from .publish import check_publishing, offer_best, open_target, publish_finished, start_uploader
+from .publish import architecture, check_publishing, offer_best, open_target, publish_finished, start_uploader
 from .ranks import compare_ranks, on_main
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
 from .setup import Setup, build
@@ -49,7 +49,9 @@ def prepare_and_train(
 ) -> dict[str, Any]:
     """Find the run's place, make its parts, train; a folder of which nothing came is deleted."""
     place = on_main(accelerator, lambda: find_place(options))
-    on_main(accelerator, lambda: check_publishing(options))
+    new = place.checkpoint is None and place.summary is None
+    if new:
+        on_main(accelerator, lambda: check_publishing(options))
     if place.summary is not None:
         on_main(accelerator, lambda: publish_finished(place.folder, options))
         accelerator.print(f"{place.folder} is finished: top-1 {place.summary['top1']:.2f} %")
@@ -57,7 +59,8 @@ def prepare_and_train(
 
     setup = build(place.options, accelerator)
     position, sums = start(setup, place.checkpoint)
-    on_main(accelerator, lambda: open_target(options))
+    if new:  # uploads of a resumed run never keep it from training
+        on_main(accelerator, lambda: open_target(options, architecture(setup.model)))
     folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options))
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
@@ -80,7 +83,7 @@ class Training:
         self.setup, self.position, self.sums = setup, position, sums
         self.folder, self.interrupt = folder, interrupt
         start_trackers(setup.accelerator, folder, setup.options)
-        self.uploader = start_uploader(setup, folder)
+        self.uploader = start_uploader(setup, folder, resumed=position.updates > 0)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
         self.writing = partial(writing, folder, setup.accelerator)
         self.results: dict[str, Evaluation] = {}
