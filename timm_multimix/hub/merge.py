@@ -48,7 +48,7 @@ def without_marks(text: str) -> str:
 def fingerprint(text: str) -> str:
     """A digest of a text, whatever an editor makes of its line ends."""
     plain = text.replace("\r\n", "\n").strip()
-    return hashlib.sha256(plain.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def split(readme: str) -> Parts:

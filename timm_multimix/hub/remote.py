@@ -80,7 +80,13 @@ class Remote:
             if name != RECORD and digest not in (*known.get(name, ()), *digests(files[name])):
                 raise WouldOverwrite(f"{name} of {self.repo_id} was edited on the Hub since the last push")
 
-    def merge_card(self, front: dict[str, Any], make_body: Any, overwrite: bool) -> tuple[bytes, str]:
+    def _card(self) -> str:
+        try:
+            return self.read(README).decode() if README in self.names else ""
+        except UnicodeDecodeError:
+            raise Conflict("README.md is not UTF-8 text") from None
+
+    def merge_card(self, front: dict[str, Any], make_body: Any, overwrite: bool) -> tuple[str, str]:
         """The README of a push, around which what people wrote stays.
 
         Args:
@@ -95,18 +101,22 @@ class Remote:
         Raises:
             WouldOverwrite: if a part that is generated was edited.
         """
-        text = self.read(README).decode("utf-8", "surrogateescape") if README in self.names else ""
         try:
-            return _merge(text, self.record, front, make_body, overwrite)
+            return merge_text(self._card(), self.record, front, make_body, overwrite)
         except Conflict as conflict:
             if not overwrite:
                 raise WouldOverwrite(f"{self.repo_id}: {conflict}") from conflict
-            return _merge("", None, front, make_body, overwrite)
+            return merge_text("", None, front, make_body, overwrite)
 
 
-def _merge(
+def merge_text(
     text: str, record: Record | None, front: dict[str, Any], make_body: Any, overwrite: bool
-) -> tuple[bytes, str]:
+) -> tuple[str, str]:
+    """The README `text` with a new generated part, and the fingerprint of that.
+
+    Raises:
+        Conflict: if a part that is generated was edited.
+    """
     parts = split(text)
     if overwrite and parts.generated is None:
         parts = Parts(None, "", None, "")
@@ -118,7 +128,7 @@ def _merge(
     if parts.generated is not None and edited and not overwrite:
         raise Conflict("README.md was edited between the marks of its generated text")
     written = write_front(parts.front, theirs, merged, before["metadata"])
-    return join(written, parts, body).encode("utf-8", "surrogateescape"), fingerprint(body)
+    return join(written, parts, body), fingerprint(body)
 
 
 def read_file(api: HfApi, repo_id: str, name: str, revision: str | None) -> bytes:

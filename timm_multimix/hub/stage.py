@@ -60,7 +60,7 @@ def contents(folder: Path, there: Remote, overwrite: bool) -> dict[str, Content]
         return make_body(with_license(record, merged.get("license")), there.repo_id)
 
     readme, text = there.merge_card(metadata, make_text, overwrite)
-    return files | {README: readme, RECORD: seal(record, metadata, text, files)}
+    return files | {README: readme.encode(), RECORD: seal(record, metadata, text, files)}
 
 
 def epoch_folder(run: Path, epoch: int, tag: bool) -> Path:
