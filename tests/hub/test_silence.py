@@ -25,6 +25,7 @@ from timm_multimix import deadlines
 from timm_multimix.data.hub import load_from_hub
 from timm_multimix.deadlines import left_behind, within
 from timm_multimix.errors import UsageError
+from timm_multimix.hub import retry
 from timm_multimix.hub.client import VARIABLE, bound_requests, patience, silence, unreachable
 from timm_multimix.hub.load import check_pretrained
 from timm_multimix.hub.target import open_repo
@@ -60,6 +61,7 @@ def server(
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}" + path)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
         yield server
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
 from timm_multimix.data.hub import is_hub_id
+from timm_multimix.errors import printable
 
 from .markup import Markup, block, code, escape
 from .measures import make_tables, number, percent
@@ -27,7 +28,7 @@ def make_card(record: Record, repo_id: str) -> str:
 
 def make_body(record: Record, repo_id: str) -> str:
     """The generated text of README.md, without metadata and marks."""
-    return without_marks(load_template().render(describe(record, repo_id)))
+    return without_marks(printable(load_template().render(describe(record, repo_id))))
 
 
 @cache

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.errors import UsageError
+from timm_multimix.errors import UsageError, printable
 from timm_multimix.options.config import load_config
 
 from .measures import public_evaluation, read_evaluation
@@ -140,7 +140,7 @@ def with_license(record: Record, license: Any) -> Record:
 
 def dump(record: Record) -> str:
     """The text of record.json."""
-    return json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n"
+    return printable(json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n")
 
 
 def finite(value: Any) -> Any:
