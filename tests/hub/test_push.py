@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -370,4 +371,44 @@ def test_what_cannot_be_staged_is_a_warning(
     (run / "curves.png").unlink()
     uploader.offer({"dataset_kind": "digits"}, 1, 10.0)
     uploader.finish()
-    assert "cannot be staged" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "cannot be staged" in error
+    assert error.splitlines()[-1].endswith(f"finish it with `timm-multimix push {run} {NAME}`")
+
+
+def test_a_repository_that_is_made_when_the_hub_is_back(
+    connected: HubServer, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a resumed run, which no outage keeps from training."""
+    connected.faults.add("*", "*", unavailable, times=math.inf)
+    uploader = Uploader(run, NAME, open_first=lambda: open_repo(NAME, private=True))
+    offer(uploader, run, 1)
+    warned = ""
+    while "\n" not in warned:
+        warned += capsys.readouterr().err
+        time.sleep(0.01)
+    assert warned.startswith(f"warning: upload to {NAME}: cannot write to {NAME} on the Hub: ")
+    connected.faults.clear()
+    uploader.finish()
+    repo = connected.store.repo(NAME)
+    assert repo.titles()[0].startswith("Result")
+    assert repo.state()["private"]
+
+
+@pytest.mark.parametrize("token", [TOKEN, "", "nobody's token"])
+def test_a_run_that_is_finished_stays_so_without_a_hub(
+    connected: HubServer,
+    run: Path,
+    token: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+    connected.faults.add("*", "*", unavailable, times=math.inf)
+    argv = ["--output", str(run), "--resume", "auto", "--push-to-hub", "--hub-model-id", NAME]
+    assert train(parse_train_options(argv))["top1"] == 60.0
+    error = capsys.readouterr().err
+    assert error.startswith(f"warning: upload to {NAME}: ")
+    assert error.count("\n") == 1
