@@ -126,7 +126,9 @@ def merge_text(
     body = make_body(merged)
     edited = fingerprint(parts.generated or "") not in (before["body"], fingerprint(body))
     if parts.generated is not None and edited and not overwrite:
-        raise Conflict("README.md was edited between the marks of its generated text")
+        raise Conflict(
+            "README.md was edited between the marks of its generated text; move what you wrote above or below"
+        )
     written = write_front(parts.front, theirs, merged, before["metadata"])
     return join(written, parts, body), fingerprint(body)
 
