@@ -66,21 +66,15 @@ def _probe(name: str) -> str | None:
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
     from timm_multimix.hub.client import silence, unreachable
-    from timm_multimix.hub.retry import describe
 
-    if trouble := unreachable():
-        return trouble
     try:
-        HfApi().dataset_info(name, timeout=silence())
+        return unreachable(lambda: HfApi().dataset_info(name, timeout=silence()))
     except GatedRepoError as error:
         raise UsageError(f"dataset '{name}' is gated: ask for access on its Hub page and log in") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise UsageError(
             f"unknown dataset '{name}': not 'digits', not a folder here, and not on the Hub (or private)"
         ) from error
-    except Exception as error:  # which HTTP library raises depends on the version of huggingface_hub
-        return describe(error)
-    return None
 
 
 @contextmanager

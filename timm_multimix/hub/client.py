@@ -7,9 +7,11 @@ TIMM_MULTIMIX_HUB_SILENCE.
 import math
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from huggingface_hub import constants, get_token, set_client_factory
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import _http, get_session, httpx
 
 from timm_multimix.errors import UsageError
@@ -56,15 +58,25 @@ def check_token() -> None:
         raise UsageError("no token for the Hub: set HF_TOKEN or run `hf auth login`")
 
 
-def unreachable() -> str | None:
-    """Why the Hub cannot be reached, None if it can; asked first, as the client would retry for minutes."""
+def unreachable(ask: Callable[[], object] | None = None) -> str | None:
+    """Why the Hub cannot be reached; asked first, as the client would retry for minutes.
+
+    Args:
+        ask: the request that tells; one for the headers of the Hub's first page where it does not matter.
+
+    Returns:
+        None if it can be reached.
+
+    Raises:
+        RepositoryNotFoundError: or another error by which the Hub says that it does not have that.
+    """
     from .retry import describe, retried  # which bounds its requests by this module
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
     try:
-        retried(lambda: get_session().head(constants.ENDPOINT, timeout=silence() / 3), 2)
-    except UsageError:
+        retried(ask or (lambda: get_session().head(constants.ENDPOINT, timeout=silence() / 3)), 2)
+    except (UsageError, RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         raise
     except Exception as error:  # which library's, depends on the version of huggingface_hub
         return describe(error)
