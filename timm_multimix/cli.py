@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import threading
+from typing import NoReturn
 
+from .deadlines import left_behind
 from .errors import Interrupted, UsageError
 
 COMMANDS = {
@@ -96,5 +98,13 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
+def run_process(argv: list[str] | None = None) -> NoReturn:
+    """`main` as a process: it ends soon, whatever requests to a Hub that does not answer are left behind."""
+    status = main(argv)
+    if left_behind():
+        _leave_within(5.0, status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process()

@@ -18,7 +18,6 @@ _ID = r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?"
 _HUB_ID = re.compile(_ID)
 _NAME = re.compile(rf"({_ID})(?::([\w.+-]+))?(?:@([\w./+-]+))?")
 _CONFIGURATIONS = re.compile(r"(?:available configs|Available): \[(.*?)\]")
-_PROBE_SECONDS = 10.0
 
 
 def is_hub_id(name: str) -> bool:
@@ -110,9 +109,11 @@ def _probe(name: HubName) -> str | None:
         RevisionNotFoundError,
     )
 
+    from timm_multimix.hub.client import silence, unreachable
+
     repo_id = name.repo_id
     try:
-        HfApi().dataset_info(repo_id, revision=name.revision, timeout=_PROBE_SECONDS)
+        return unreachable(lambda: HfApi().dataset_info(repo_id, revision=name.revision, timeout=silence()))
     except GatedRepoError as error:
         raise UsageError(
             f"dataset '{repo_id}' is gated: ask for access on its Hub page and log in"
@@ -123,9 +124,6 @@ def _probe(name: HubName) -> str | None:
         raise UsageError(
             f"unknown dataset '{repo_id}': not 'digits', not a folder here, and not on the Hub (or private)"
         ) from error
-    except Exception as error:  # which HTTP library raises depends on the version of huggingface_hub
-        return f"{type(error).__name__}, {one_line(error)}"
-    return None
 
 
 @contextmanager

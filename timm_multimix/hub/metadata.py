@@ -3,8 +3,10 @@
 import math
 from typing import Any
 
+import timm
 from huggingface_hub import EvalResult, ModelCardData
 
+import timm_multimix.models  # noqa: F401  so that its networks are known as its own
 from timm_multimix.data.hub import HubName, is_hub_id
 
 from .markup import one_line
@@ -21,7 +23,7 @@ def make_metadata(record: Record, repo_id: str) -> ModelCardData:
     return ModelCardData(
         library_name="timm",
         pipeline_tag="image-classification",
-        tags=["image-classification", "timm", "transformers", "timm_multimix", *names],
+        tags=["image-classification", "timm", *_transformers(record), "timm_multimix", *names],
         datasets=[hub.repo_id] if hub else None,
         base_model=base if base and is_hub_id(base) else None,
         license=record["model"]["license"],
@@ -34,6 +36,20 @@ def make_metadata(record: Record, repo_id: str) -> ModelCardData:
 def hub_name(dataset: str, kind: str) -> HubName | None:
     """The parts of the name of a dataset of the Hub."""
     return HubName.parse(dataset) if kind == "hub" else None
+
+
+def _transformers(record: Record) -> list[str]:
+    """The tag of transformers for what its pipeline can do, which makes three channels of every image."""
+    model = record["model"]
+    works = model["input"]["input_size"][0] == 3 and not is_own(model["architecture"])
+    return ["transformers"] if works else []
+
+
+def is_own(architecture: str) -> bool:
+    """Whether timm knows an architecture by this package only."""
+    if not timm.is_model(architecture):
+        return False
+    return timm.models.model_entrypoint(architecture).__module__.split(".")[0] == "timm_multimix"
 
 
 def make_results(record: Record) -> list[EvalResult]:

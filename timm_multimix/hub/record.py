@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.errors import UsageError
+from timm_multimix.errors import UsageError, printable
 from timm_multimix.files import read_json
 from timm_multimix.options import options_to_dict
 from timm_multimix.records import read_metrics, read_options
@@ -140,9 +140,15 @@ def missing_entries(record: Record) -> list[str]:
     return lacking + ([] if record.get("metrics") else ["metrics"])
 
 
+def with_license(record: Record, license: Any) -> Record:
+    """A record with the licence that is said in the end: the run's, or the one chosen on the Hub."""
+    told = ", ".join(map(str, license)) if isinstance(license, list) else license
+    return record | {"model": record["model"] | {"license": told}}
+
+
 def dump(record: Record) -> str:
     """The text of record.json."""
-    return json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n"
+    return printable(json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n")
 
 
 def finite(value: Any) -> Any:

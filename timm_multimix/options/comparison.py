@@ -13,7 +13,8 @@ from .values import integer
 SET = ("output", "overwrite", "resume", "seed")
 """Training options that compare sets itself."""
 
-WRONG = {*SET, "push_to_hub", "hub_model_id", "hub_private", "hub_license", "hub_tag_epochs"}
+WRONG = {*SET, "push_to_hub", "hub_model_id", "hub_private", "hub_license", "hub_overwrite"}
+WRONG |= {"hub_tag_epochs", "hub_timeout"}
 """Training options that neither an arm nor all arms may have."""
 
 MIXES = {"mix", "mixup", "cutmix"}

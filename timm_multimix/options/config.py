@@ -14,7 +14,15 @@ from .values import KeyValues, Switch
 _LARGEST = 100_000
 _LARGEST_BITS = 4096
 _MOST_BRACKETS = 500
-_PUBLISHING = {"push_to_hub", "hub_model_id", "hub_private", "hub_license", "hub_tag_epochs"}
+_PUBLISHING = {
+    "push_to_hub",
+    "hub_model_id",
+    "hub_private",
+    "hub_license",
+    "hub_overwrite",
+    "hub_tag_epochs",
+    "hub_timeout",
+}
 
 NOT_RECORDED = frozenset({"config", "given", "output", "overwrite", "resume"} | _PUBLISHING)
 """What belongs to one run and would stand in the way of repeating it from its config."""

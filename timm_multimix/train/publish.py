@@ -1,11 +1,18 @@
 """The Hub in a training run: all of it on the main process, none of it able to end the training."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from torch import nn
+
+from timm_multimix.errors import UsageError
+from timm_multimix.hub.client import check_token
 from timm_multimix.hub.publish import publish_run
-from timm_multimix.hub.target import check_repo_id, check_token, open_repo
+from timm_multimix.hub.target import open_repo
 from timm_multimix.hub.upload import Uploader
 from timm_multimix.records import RunRecord
 from timm_multimix.records.lock import RunLock
@@ -16,23 +23,48 @@ from .setup import Setup
 
 
 def check_publishing(options: Namespace) -> None:
-    """Raises: UsageError for a bad --hub-model-id or where there is no token."""
+    """Raises: UsageError where there is no token."""
     if options.push_to_hub:
-        check_repo_id(options.hub_model_id)
         check_token()
 
 
-def open_target(options: Namespace) -> None:
-    """Create the repository. Raises: UsageError if it cannot be written to."""
+def open_target(options: Namespace, architecture: str) -> None:
+    """Create the repository of a new run.
+
+    Raises:
+        UsageError: if it cannot be written to, or holds another model that is not to be overwritten.
+    """
     if options.push_to_hub:
-        open_repo(options.hub_model_id, options.hub_private)
+        open_repo(
+            options.hub_model_id,
+            options.hub_private,
+            architecture=architecture,
+            overwrite=options.hub_overwrite,
+        )
 
 
-def start_uploader(setup: Setup, run: Path) -> Uploader | None:
-    """Uploads in the background, on the main process with --push-to-hub."""
-    if not (setup.options.push_to_hub and setup.accelerator.is_main_process):
+def start_uploader(setup: Setup, run: Path, resumed: bool) -> Uploader | None:
+    """Uploads in the background, on the main process with --push-to-hub.
+
+    A resumed run's uploader makes the repository itself, since a Hub out of reach is no reason not to train.
+    """
+    options = setup.options
+    if not (options.push_to_hub and setup.accelerator.is_main_process):
         return None
-    return Uploader(run, setup.options.hub_model_id, setup.options.hub_tag_epochs)
+    return Uploader(
+        run,
+        options.hub_model_id,
+        options.hub_tag_epochs,
+        open_first=partial(open_target, options, architecture(setup.model)) if resumed else None,
+        overwrite=options.hub_overwrite,
+        timeout=options.hub_timeout,
+    )
+
+
+def architecture(model: nn.Module) -> str:
+    """The name under which timm makes a model, as its config.json has it."""
+    config: Any = getattr(model, "pretrained_cfg", {})
+    return str(config["architecture"])
 
 
 def offer_best(
@@ -49,8 +81,18 @@ def offer_best(
 
 
 def publish_finished(run: Path | None, options: Namespace, lock: RunLock) -> None:
-    """Finish the uploads of a run that was resumed when it had nothing left to train."""
-    if options.push_to_hub and run is not None:
-        lock.take(run)
-        open_target(options)
-        publish_run(run, options.hub_model_id, options.hub_tag_epochs)
+    """Finish the uploads of a run that had nothing left to train; a failure is a warning."""
+    if not options.push_to_hub or run is None:
+        return
+    lock.take(run)
+    try:
+        open_repo(options.hub_model_id, options.hub_private)
+        publish_run(
+            run,
+            options.hub_model_id,
+            options.hub_tag_epochs,
+            overwrite=options.hub_overwrite,
+            timeout=options.hub_timeout,
+        )
+    except UsageError as error:
+        print(f"warning: upload to {options.hub_model_id}: {error}", file=sys.stderr, flush=True)

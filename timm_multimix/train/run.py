@@ -25,7 +25,7 @@ from .packing import is_sharded
 from .place import claim, drop_if_worthless, reserve
 from .position import Position
 from .progress import Progress
-from .publish import check_publishing, offer_best, open_target, publish_finished, start_uploader
+from .publish import architecture, check_publishing, offer_best, open_target, publish_finished, start_uploader
 from .ranks import compare_ranks, on_main
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
 from .setup import Setup, build
@@ -56,7 +56,9 @@ def prepare_and_train(
     if accelerator.is_main_process:
         for line in place.warnings:
             warn(line)
-    on_main(accelerator, lambda: check_publishing(options))
+    new = place.checkpoint is None and place.summary is None
+    if new:
+        on_main(accelerator, lambda: check_publishing(options))
     if place.summary is not None:
         on_main(accelerator, lambda: publish_finished(place.folder, options, lock))
         accelerator.print(f"{place.folder} is finished: top-1 {place.summary['top1']:.2f} %")
@@ -64,7 +66,8 @@ def prepare_and_train(
 
     setup = build(place.options, accelerator)
     position, sums = start(setup, place.checkpoint)
-    on_main(accelerator, lambda: open_target(options))
+    if new:  # uploads of a resumed run never keep it from training
+        on_main(accelerator, lambda: open_target(options, architecture(setup.model)))
     folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options, lock))
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
@@ -88,7 +91,7 @@ class Training:
         self.folder, self.interrupt = folder, interrupt
         tell_opening(setup, folder)
         start_trackers(setup.accelerator, folder, setup.options)
-        self.uploader = start_uploader(setup, folder)
+        self.uploader = start_uploader(setup, folder, resumed=position.updates > 0)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
         self.writing = partial(writing, folder, setup.accelerator)
         self.results: dict[str, Evaluation] = {}
