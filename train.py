@@ -2,7 +2,7 @@
 
 import sys
 
-from timm_multimix.cli import main
+from timm_multimix.cli import run_process
 
 if __name__ == "__main__":
-    sys.exit(main(["train", *sys.argv[1:]]))
+    run_process(["train", *sys.argv[1:]])

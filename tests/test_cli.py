@@ -1,5 +1,6 @@
 """The console entry: commands, exit statuses, and one line for each mistake."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,40 @@ def test_options_are_read_without_loading_torch():
     assert done.stderr.startswith("error: --lr")
     assert "'argparse'" in done.stdout
     assert "'torch'" not in done.stdout
+
+
+def test_a_reader_that_goes_away_ends_a_command_quietly():
+    """As in `timm-multimix list | head -1`: more is printed than a pipe holds, and nobody reads it."""
+    program = "import sys; from timm_multimix import cli; cli._run = lambda argv: print('x\\n' * 10**6) or 0"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{program}; sys.exit(cli.main([]))"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"x\n"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 128 + 13
+
+
+def test_names_that_the_output_cannot_say_are_escaped(tmp_path):
+    """A strict encoding, and a name outside of UTF-8."""
+    name = b"caf\xe9 \xc3\xa9"
+    found = subprocess.run(
+        [sys.executable, "-m", "timm_multimix", "train", "--model", name],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii:strict", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=120,
+    )
+    assert found.returncode == 2
+    assert found.stderr.startswith(b"error: unknown model 'caf")
+    assert found.stderr.isascii()
+    assert found.stderr.count(b"\n") == 1
+
+
+def test_the_console_entry_is_a_program_as_well():
+    found = python("-m", "timm_multimix.cli", "trian")
+    assert (found.returncode, found.stderr[:31]) == (2, "error: unknown command 'trian';")

@@ -118,7 +118,12 @@ def test_json_holds_all_of_it(cards, capsys):
         "paper": "https://arxiv.org/abs/1710.09412",
         "cost": "no extra pass",
         "text": cards["mixup"].text,
-        "arguments": {"alpha": "1.0", "per_sample": "False", "place": "'input'", "layers": "(0, 1, 2)"},
+        "arguments": {
+            "alpha": "1.0",
+            "per_sample": "False",
+            "place": "'input'",
+            "layers": "(0, 'stage 1', 'stage 2')",
+        },
     }
 
 

@@ -4,6 +4,7 @@ import pytest
 import timm
 import torch
 from timm.models import group_parameters, save_for_hf
+from torch import nn
 from torch.nn import functional as F
 
 import timm_multimix.models  # noqa: F401  registers the networks
@@ -80,6 +81,110 @@ def test_agrees_with_a_literal_forward_pass(name):
     model(images)  # one training pass, so that the running statistics are not their first values
     model.eval()
     torch.testing.assert_close(model(images), literal_forward(model, images))
+
+
+class PreActResNetOfAlignMixup(nn.Module):
+    """The network of the AlignMixup experiments, written out: shortcuts start behind norm and ReLU."""
+
+    def __init__(self, widths, classes):
+        super().__init__()
+        self.stem, self.stem_norm = (
+            nn.Conv2d(3, widths[0], 3, padding=1, bias=False),
+            nn.BatchNorm2d(widths[0]),
+        )
+        self.stages, before = nn.ModuleList(), widths[0]
+        for index, width in enumerate(widths):
+            self.stages.append(convolutions(before, width, 2 if index else 1, bias=False))
+            before = width
+        self.fc = nn.Linear(before, classes)
+
+    def forward(self, x):
+        x = self.stem_norm(self.stem(x)).relu()
+        for stage in self.stages:
+            y = stage["norm1"](x).relu()
+            shortcut = stage["shortcut"](y) if "shortcut" in stage else y
+            x = stage["conv2"](stage["norm2"](stage["conv1"](y)).relu()) + shortcut
+        return self.fc(x.mean((2, 3)))
+
+
+class WideResNetOfAlignMixup(nn.Module):
+    """Theirs: biases, the second convolution of a block strides, and projections start at the input."""
+
+    def __init__(self, widths, classes):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.stages, before = nn.ModuleList(), 16
+        for index, width in enumerate(widths):
+            for stride in (2 if index else 1, 1):
+                self.stages.append(convolutions(before, width, stride, bias=True, late=True))
+                before = width
+        self.norm, self.fc = nn.BatchNorm2d(before, momentum=0.9), nn.Linear(before, classes)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for stage in self.stages:
+            y = stage["conv1"](stage["norm1"](x).relu())
+            y = stage["conv2"](stage["norm2"](y).relu())
+            x = y + (stage["shortcut"](x) if "shortcut" in stage else x)
+        return self.fc(self.norm(x).relu().mean((2, 3)))
+
+
+def convolutions(before, width, stride, bias, late=False):
+    first, second = (1, stride) if late else (stride, 1)
+    block = {
+        "norm1": nn.BatchNorm2d(before),
+        "conv1": nn.Conv2d(before, width, 3, first, padding=1, bias=bias),
+        "norm2": nn.BatchNorm2d(width),
+        "conv2": nn.Conv2d(width, width, 3, second, padding=1, bias=bias),
+    }
+    if stride != 1 or before != width:
+        block["shortcut"] = nn.Conv2d(before, width, 1, stride, bias=bias)
+    return nn.ModuleDict(block)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("preact_resnet10_cifar", PreActResNetOfAlignMixup((32, 64, 128, 256), 7)),
+        ("wrn16_2_cifar", WideResNetOfAlignMixup((32, 64, 128), 7)),
+    ],
+)
+def test_alignmixups_variant_is_its_experiments_network(name, theirs):
+    """The same outputs and running statistics in training, and in eval mode, with the same weights."""
+    ours, theirs = timm.create_model(name, num_classes=7, variant="alignmixup").double(), theirs.double()
+    sizes = [[p.shape for p in model.parameters()] for model in (ours, theirs)]
+    assert sizes[0] == sizes[1]
+    for own, other in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        other.copy_(own)
+    images = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+    for mode in (True, False):
+        torch.testing.assert_close(ours.train(mode)(images), theirs.train(mode)(images))
+    for own, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+        torch.testing.assert_close(own, other)
+
+
+def test_alignmixups_variant_is_initialised_as_torch_does():
+    for name, more in (("preact_resnet18_cifar", 128), ("wrn16_8_cifar", 4_496)):
+        usual, variant = (
+            timm.create_model(name, num_classes=100, variant=v) for v in ("manifold_mixup", "alignmixup")
+        )
+        counts = [sum(p.numel() for p in model.parameters()) for model in (usual, variant)]
+        assert counts[1] - counts[0] == more
+        for model, bound in ((usual, None), (variant, 1)):
+            weight = model.stages[0][0].conv2.weight
+            fan_in = weight[0].numel()
+            std = (2 / (9 * len(weight))) ** 0.5 if bound is None else (1 / 3 / fan_in) ** 0.5
+            assert weight.std().item() == pytest.approx(std, rel=0.03)
+
+
+def test_a_variant_is_part_of_what_timm_saves(tmp_path):
+    model = timm.create_model("wrn16_2_cifar", num_classes=3, variant="alignmixup").eval()
+    save_for_hf(model, tmp_path)
+    loaded = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    images = torch.randn(2, 3, 16, 16)
+    assert torch.equal(loaded(images), model(images))
+    with pytest.raises(ValueError, match="variant must be one of manifold_mixup, alignmixup, got 'other'"):
+        timm.create_model("wrn16_2_cifar", variant="other")
 
 
 def test_only_the_wide_network_ends_in_a_relu():

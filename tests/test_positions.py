@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.heads import MODELS, POOL_AND_LINEAR, average, build, every_model, snapshot
-from timm_multimix.sites import positions as module
+from timm_multimix.functional import position_attention
 from timm_multimix.sites.positions import dense_forward
 
 
@@ -148,9 +148,9 @@ def test_attention_is_a_distribution_and_has_no_gradient(name):
 def test_attention_of_known_embeddings():
     embeddings = torch.tensor([[[2.0, 0.0]], [[0.0, 1.0]], [[-1.0, 0.0]]])  # r 3, b 1; the mean is (1/3, 1/3)
     torch.testing.assert_close(
-        module.attend(embeddings), torch.tensor([[2 / 3], [1 / 3], [0.0]]), atol=2e-6, rtol=0
+        position_attention(embeddings), torch.tensor([[2 / 3], [1 / 3], [0.0]]), atol=2e-6, rtol=0
     )
-    uniform = module.attend(torch.zeros(4, 2, 3, dtype=torch.float64))
+    uniform = position_attention(torch.zeros(4, 2, 3, dtype=torch.float64))
     assert torch.equal(uniform, torch.full((4, 2), 0.25, dtype=torch.float64))
 
 

@@ -1,8 +1,6 @@
 """`python -m timm_multimix`: the same as `timm-multimix`."""
 
-import sys
-
-from .cli import main
+from .cli import run_process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process()

@@ -2,10 +2,14 @@
 
 import difflib
 import importlib
+import io
 import os
+import signal
 import sys
 import threading
+from typing import NoReturn
 
+from .deadlines import left_behind
 from .errors import Interrupted, UsageError
 
 COMMANDS = {
@@ -56,13 +60,31 @@ def _leave_within(seconds: float, status: int) -> None:
     timer.start()
 
 
+def _escape_what_cannot_be_printed() -> None:
+    """Names of files may hold what the output's encoding cannot say, which is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end_unread() -> int:
+    """The status of a command whose reader, `head` say, has gone; what is left to print goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command and give the exit status: 2 after one line `error: ...` for a mistake of the user.
 
     128 + the number of a signal that ended it, after a line that says how to go on.
     """
+    _escape_what_cannot_be_printed()
     try:
-        return _run(sys.argv[1:] if argv is None else argv)
+        status = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _end_unread()
     except UsageError as error:
         if _is_main_process() and not error.told:
             from .options.messages import error_line
@@ -76,3 +98,15 @@ def main(argv: list[str] | None = None) -> int:
         return end.status
     except KeyboardInterrupt:
         return 130
+
+
+def run_process(argv: list[str] | None = None) -> NoReturn:
+    """`main` as a process: it ends soon, whatever requests to a Hub that does not answer are left behind."""
+    status = main(argv)
+    if left_behind():
+        _leave_within(5.0, status)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    run_process()

@@ -8,6 +8,11 @@ def quoted(text: str, limit: int = 80) -> str:
     return repr(text if len(text) <= limit else text[: limit - 3] + "...")
 
 
+def printable(text: str) -> str:
+    """A text in which what UTF-8 cannot say, as in names of files in another encoding, is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class UsageError(ValueError):
     """A mistake of the caller, or a fault around a run: one line that says what happened and what is allowed.
 

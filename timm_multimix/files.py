@@ -1,9 +1,13 @@
 """Writing files so that a reader, or a run killed at any moment, never meets a half-written one."""
 
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
 
 
 def sync(path: Path) -> None:
@@ -22,6 +26,38 @@ def write_text(path: Path, text: str) -> None:
     sync(temporary)
     os.replace(temporary, path)
     sync(path.parent)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        UsageError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")  # line ends as they are
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is damaged: it is not UTF-8 text") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, which is not empty in any file that this package writes.
+
+    Raises:
+        UsageError: it cannot be read, or holds anything else.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict) or not content:
+        found = "an empty object" if content == {} else f"a {type(content).__name__}"
+        raise UsageError(f"{path} is damaged: expected a JSON object, got {found}")
+    return content
 
 
 def digest(path: Path) -> str:

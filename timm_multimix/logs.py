@@ -1,6 +1,7 @@
 """What the libraries underneath tell of their work, on stderr and without secrets."""
 
 import logging
+import sys
 
 from .hub.privacy import redact
 
@@ -25,3 +26,8 @@ def start_logging(level: str) -> None:
         library.setLevel(level.upper())
         library.handlers.clear()  # theirs redact nothing
         library.propagate = True
+
+
+def warn(text: str) -> None:
+    """Tell a person of something that is not as it may seem, in one line on stderr."""
+    print("warning:", redact(" ".join(text.split())), file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from .distill import Teacher, create_teacher, predictions, teacher_logits
 from .errors import UsageError
 from .functional import HardPairs, Identity, soft_loss, soft_targets
+from .functional.labels import check_range, check_rows
 from .functional.losses import Criterion
 from .mixers import Mixture, Step, create_mixer
 from .objective import objective, sum_of_losses
@@ -69,6 +70,7 @@ class MixTask(TrainingTask):
         self.total_steps, self.seed, self.step = total_steps, int(seed), 0
         mixers = [mixer for _, step in self.mixture.branches for mixer in step.mixers]
         self.student: nn.Module = Student(model, mixers, criterion)
+        self._labels_checked = False
         self._may_skip = any(not step.terms for _, step in self.mixture.branches)
         self.teacher_kind = teacher if teacher in ("ema", "self") else "model"
         self.teacher: Teacher | None = None
@@ -94,7 +96,12 @@ class MixTask(TrainingTask):
 
         loss: a scalar; output [rows, c]: the logits, of mixed examples where the network saw such; target
         [rows, c]: what output was trained towards. In eval mode nothing is mixed, smoothed or distilled.
+
+        Raises:
+            ValueError: labels of another shape or number, or of no class; what labels of an accelerator are
+                is looked at in the first training step only, which need not wait for it later.
         """
+        check_rows(input, target)
         if not self.training:
             output = self._unwrapped.logits(input)
             targets = soft_targets(target, output.shape[-1])
@@ -111,6 +118,9 @@ class MixTask(TrainingTask):
             self.skip()
             return self._left_out(labels)
         mixed = self.student(images, step, self._generator(images), labels)
+        if not self._labels_checked:
+            check_range(labels, mixed[0].output.shape[-1])
+            self._labels_checked = True
         taught, weight = self._taught(mixed, images), self._distill_weight()
         parts = [
             objective(each, labels, self.criterion, self.smoothing, by_teacher, weight)

@@ -1,7 +1,7 @@
 """Checks of what a MixTask is made with; each raises UsageError: what was given, and what is allowed."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 
 from torch import nn
 
@@ -10,6 +10,7 @@ from .functional import HardPairs
 from .functional.losses import Criterion
 from .functional.tuple_loss import KINDS
 from .mixers import Mixture
+from .mixers.arguments import fraction, whole
 from .schedule import MixSchedule
 
 
@@ -20,8 +21,7 @@ def check_objective(criterion: Criterion, smoothing: float, distill: float) -> N
     for name, value in (("smoothing", smoothing), ("distill", distill)):
         if value and isinstance(criterion, HardPairs):
             raise UsageError(f"{name}={value!r} given with HardPairs, which takes hard labels; allowed is 0")
-        if not isinstance(value, Real) or not 0 <= value <= 1:
-            raise UsageError(f"{name}={value!r} given, allowed is a number from 0 to 1")
+        fraction(name, value)
 
 
 def check_schedule(schedule: object, total_steps: object) -> None:
@@ -34,8 +34,7 @@ def check_schedule(schedule: object, total_steps: object) -> None:
 
 def check_seed(seed: object) -> None:
     """A whole number."""
-    if not isinstance(seed, Integral):
-        raise UsageError(f"seed={seed!r} given, allowed is a whole number")
+    whole("seed", seed)
 
 
 def check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:

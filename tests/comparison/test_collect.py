@@ -1,5 +1,6 @@
 """Which runs stand together, what they are called, and which are refused."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_single_arm_is_called_by_its_mix(tmp_path: Path) -> None:
 
 def test_models_may_differ(tmp_path: Path) -> None:
     folders = [
-        make_run(tmp_path / "a", "none", 0, 90, "--model", "resnet18", model="resnet18"),
+        make_run(tmp_path / "a", "none", 0, 90, model="resnet18"),
         make_run(tmp_path / "b", "none", 0, 90),
     ]
     assert labels_of(folders) == ["none, resnet18", "none, test_resnet"]
@@ -133,14 +134,14 @@ def test_the_same_data_may_be_in_another_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        ("no folder", "is no folder"),
-        ("no summary", "no finished run: summary.json is missing"),
-        ("no json", "damaged run"),
-        ("a list", "lacks mix, model"),
-        ("no epochs", "lacks epochs"),
-        ("no metrics", "damaged run"),
-        ("words in metrics", "damaged run"),
-        ("no config", "config.yaml"),
+        ("no folder", "is not a run's directory: there is no such directory"),
+        ("no summary", "is not finished: it has no summary.json"),
+        ("no json", "summary.json is damaged: it is not JSON"),
+        ("a list", "summary.json is damaged: expected a JSON object, got a list"),
+        ("no epochs", "summary.json is damaged: lacks epochs"),
+        ("no metrics", r"metrics.csv cannot be read \(No such file"),
+        ("words in metrics", "metrics.csv is damaged: row 1: .*high"),
+        ("no config", "it has no config.yaml"),
     ],
 )
 def test_what_is_no_finished_run_is_refused(damage: str, words: str, tmp_path: Path) -> None:
@@ -149,12 +150,14 @@ def test_what_is_no_finished_run_is_refused(damage: str, words: str, tmp_path: P
         "none",
         0,
         90,
-        **({"best_epoch": ..., "epochs": ...} if damage == "no epochs" else {}),
     )
     if damage == "no folder":
         run = tmp_path / "nothing"
     if damage == "no summary":
         (run / "summary.json").unlink()
+    if damage == "no epochs":
+        summary = json.loads((run / "summary.json").read_text())
+        (run / "summary.json").write_text(json.dumps({k: v for k, v in summary.items() if k != "epochs"}))
     if damage == "no json":
         (run / "summary.json").write_text("{")
     if damage == "a list":

@@ -164,12 +164,13 @@ def test_names_are_text_in_markdown_as_well(tmp_path: Path) -> None:
 def test_replaced_labels_have_a_table_of_their_own(tmp_path: Path, three: Comparison) -> None:
     """Mean and deviation over seeds, by hand; a dash where an arm has none; nothing where no run has any."""
     learnt = {"noisy_top1": 40.0, "noisy_true_top1": 50, "clean_top1": 99.5, "noisy_loss": 2.25}
-    noise = learnt | {"clean_loss": 0.125, "part": 0.4, "kind": "pair"}
+    learnt |= {"part": 0.4, "kind": "pair", "noisy_samples": 40, "clean_samples": 60}
+    noise = learnt | {"clean_loss": 0.125}
     folders = [
         make_run(tmp_path / "a", "none", 0, 90, label_noise=noise),
         make_run(tmp_path / "b", "none", 1, 90, label_noise=noise | {"noisy_top1": 42.0}),
         make_run(tmp_path / "c", "mixup", 0, 90, label_noise=learnt),
-        make_run(tmp_path / "d", "cutmix", 0, 90, label_noise="much"),
+        make_run(tmp_path / "d", "cutmix", 0, 90),
     ]
     comparison = compared(folders)
     none = ["none", "41.00 \u00b1 1.41", "50.00 \u00b1 0.00", "99.50 \u00b1 0.00", "2.25 \u00b1 0.00"]
@@ -370,8 +371,5 @@ def test_pictures_are_drawn_on_the_paper_of_their_theme(three: Comparison) -> No
 
 def test_many_arms_can_be_drawn(tmp_path: Path) -> None:
     """More arms than colours and one epoch only."""
-    grid = make_grid(tmp_path, {f"mix{k}": [80 + k] for k in range(12)})
-    for folder in grid:
-        lines = (folder / "metrics.csv").read_text().splitlines()
-        (folder / "metrics.csv").write_text("\n".join(lines[:2]) + "\n")
+    grid = make_grid(tmp_path, {f"mix{k}": [80 + k] for k in range(12)}, epochs=1)
     assert all(png.startswith(b"\x89PNG") for png in draw_all(compared(grid), "light").values())

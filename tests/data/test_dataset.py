@@ -65,7 +65,7 @@ def test_broken_pictures_are_skipped_and_counted(class_folders: Path, workers: i
     for name in ("cat/2.png", "ant/5.png"):
         (class_folders / "train" / name).write_bytes(b"nonsense")
     source = load_splits(str(class_folders)).train
-    with pytest.raises(UsageError, match=r"broken image, .*ant/5.png: not a picture"):
+    with pytest.raises(UsageError, match=r"broken image, .*ant/5.png: not an image"):
         [ImageDataset(source, noisy)[SampleKey(index)] for index in range(6)]
     dataset = ImageDataset(source, noisy, skip_broken=True, workers=workers)
     assert [message.split(":")[0].split("train/")[1] for message in dataset.broken] == [

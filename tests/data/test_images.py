@@ -1,10 +1,12 @@
 """Pictures of every mode, and broken ones."""
 
+import io
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from timm_multimix.data.images import check_channels, decode_image, picture_endings, to_channels
 from timm_multimix.errors import UsageError
@@ -37,31 +39,79 @@ def test_palette_gives_its_colours() -> None:
     assert decoded(encoded(image)).tolist() == [[[10, 20, 30], [40, 50, 60]]]
 
 
-def test_transparent_palette_entry_becomes_white() -> None:
+def transparent(mode: str) -> Image.Image:
+    """Three pixels of grey 100: hidden, nearly hidden, whole."""
+    image = Image.new(mode, (3, 1))
+    for x, alpha in enumerate((0, 51, 255)):
+        image.putpixel((x, 0), (100,) * (len(mode) - 1) + (alpha,))
+    return image
+
+
+def palette_with_a_hidden_entry() -> Image.Image:
     image = Image.new("P", (2, 1))
     image.putpalette([10, 20, 30, 40, 50, 60])
     image.putpixel((1, 0), 1)
     image.info["transparency"] = 1
-    assert decoded(encoded(image)).tolist() == [[[10, 20, 30], [255, 255, 255]]]
+    return image
+
+
+def grey_with_a_hidden_value() -> Image.Image:
+    image = picture(0, "L")
+    image.info["transparency"] = image.getpixel((3, 4))
+    return image
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_alpha_is_laid_on_white(mode: str, channels: int) -> None:
-    image = Image.new(mode, (3, 1))
-    for x, alpha in enumerate((0, 51, 255)):
-        image.putpixel((x, 0), (100,) * (len(mode) - 1) + (alpha,))
-    assert decoded(encoded(image), channels).reshape(3, -1)[:, 0].tolist() == [255, 224, 100]
+@pytest.mark.parametrize(
+    "image",
+    [transparent("RGBA"), transparent("LA"), palette_with_a_hidden_entry(), grey_with_a_hidden_value()],
+    ids=["RGBA", "LA", "P", "L"],
+)
+def test_transparency_is_dropped_as_by_convert(image: Image.Image, channels: int) -> None:
+    with Image.open(io.BytesIO(encoded(image))) as stored:
+        assert stored.has_transparency_data
+        expected = np.asarray(stored.convert({1: "L", 3: "RGB"}[channels]))
+    np.testing.assert_array_equal(decoded(encoded(image), channels), expected)
 
 
-def test_transparent_colour_of_a_greyscale_picture_becomes_white() -> None:
-    image = picture(0, "L")
-    data = encoded(image)
-    value = image.getpixel((3, 4))
-    image.info["transparency"] = value
-    expected = np.where(np.asarray(image) == value, 255, np.asarray(image))
-    assert decoded(data, 1)[4, 3] == value
-    np.testing.assert_array_equal(decoded(encoded(image), 1), expected)
+def test_what_transparency_hides_is_seen() -> None:
+    assert decoded(encoded(transparent("RGBA")), 1).tolist() == [[100, 100, 100]]
+    assert decoded(encoded(palette_with_a_hidden_entry())).tolist() == [[[10, 20, 30], [40, 50, 60]]]
+
+
+STORED = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 10
+
+
+def rotated(orientation: int, kind: str) -> bytes:
+    """An image of 3 x 2 pixels, whose EXIF asks for one of the eight orientations."""
+    image = Image.fromarray(STORED)
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stream = io.BytesIO()
+    image.save(stream, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
+    data = rotated(orientation, kind)
+    # Pillow itself turns a TIFF as it is loaded
+    plain = STORED if kind == "TIFF" else np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    upright = {
+        1: plain,
+        2: plain[:, ::-1],
+        3: plain[::-1, ::-1],
+        4: plain[::-1],
+        5: plain.transpose(1, 0, 2),
+        6: np.rot90(plain, -1),
+        7: plain[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(plain),
+    }[orientation]
+    np.testing.assert_array_equal(decoded(data), upright)
+    theirs = datasets.Image().decode_example({"bytes": data, "path": None}).convert("RGB")
+    np.testing.assert_array_equal(decoded(data), np.asarray(theirs))
+    np.testing.assert_array_equal(decoded(Image.open(io.BytesIO(data))), upright)
 
 
 def test_cmyk_jpeg_has_the_colours_of_the_page() -> None:
@@ -114,8 +164,8 @@ def test_floats_that_are_not_numbers_are_an_error() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "not a picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n", "not a picture"),
+        (b"", "not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n", "not an image"),
         (encoded(picture(0))[:300], "truncated"),
         (encoded(picture(0, size=64), "JPEG")[:700], "truncated"),
     ],

@@ -91,12 +91,12 @@ def test_known_datasets_are_pictures_too() -> None:
 
 def test_no_pictures_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"no picture files in .*empty"):
+    with pytest.raises(UsageError, match=r"no image files in .*empty"):
         load_pictures(str(tmp_path / "empty"))
     with pytest.raises(UsageError, match="no such folder"):
         load_pictures(str(tmp_path / "nowhere/at/all"))
     (tmp_path / "hollow/test/x").mkdir(parents=True)
-    with pytest.raises(UsageError, match="no picture files in the class folders"):
+    with pytest.raises(UsageError, match="no image files in the class directories"):
         load_pictures(str(tmp_path / "hollow"))
 
 

@@ -90,16 +90,18 @@ def test_class_folders_without_splits_say_what_is_expected(class_folders: Path) 
 
 
 def test_class_folders_of_different_classes_are_an_error(class_folders: Path) -> None:
-    (class_folders / "train/zebra").mkdir()
-    assert_usage_error("3 and 2 classes; only in one of them: zebra", class_folders)
-    (class_folders / "test/yak").mkdir()
+    for name in ("train/zebra", "test/yak"):
+        (class_folders / name).mkdir()
+    picture(12).save(class_folders / "test/yak/12.png")
     assert_usage_error("class 2 is 'zebra' and 'yak'", class_folders)
+    (class_folders / "train/zebra").rmdir()
+    assert_usage_error("2 and 3 classes; only in one of them: yak", class_folders)
 
 
 def test_class_folders_without_pictures_are_an_error(tmp_path: Path) -> None:
     for name in ("train/a", "val/a"):
         (tmp_path / name).mkdir(parents=True)
-    assert_usage_error("no picture files in the class folders of .*train", tmp_path)
+    assert_usage_error("no image files in the class directories of .*train", tmp_path)
 
 
 def test_parquet_keeps_class_names_and_reads_lazily(write_parquet: Write) -> None:
@@ -132,21 +134,23 @@ def test_shards_of_a_split_are_joined_in_order(write_parquet: Write) -> None:
     (folder / "train-00000-of-00001.parquet").rename(folder / "train-00000-of-00002.parquet")
     write_parquet(named("a", "b"), train={"image": cells(1, 2), "label": [1, 1]})
     (folder / "train-00000-of-00001.parquet").rename(folder / "train-00001-of-00002.parquet")
-    splits = load_splits(str(folder), val_split="train")
+    splits = load_splits(str(folder), val_split="train", eval_on_train=True)
     assert labels(splits.train) == [0, 1, 1]
     np.testing.assert_array_equal(np.asarray(splits.train[1][0]), np.asarray(picture(1)))
 
 
 def test_changed_files_are_read_again(write_parquet: Write) -> None:
     folder = write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
-    assert labels(load_splits(str(folder), val_split="train").train) == [0]
+    assert labels(load_splits(str(folder), val_split="train", eval_on_train=True).train) == [0]
     write_parquet(named("a", "b"), train={"image": cells(0, 0), "label": [1, 0]})
-    assert labels(load_splits(str(folder), val_split="train").train) == [1, 0]
+    assert labels(load_splits(str(folder), val_split="train", eval_on_train=True).train) == [1, 0]
 
 
 def test_pickled_table_is_small_and_gives_the_same(write_parquet: Write) -> None:
     rows = {"image": cells(*range(40)), "label": [0] * 40}
-    source = load_splits(str(write_parquet(named("a"), train=rows)), val_split="train").train
+    source = load_splits(
+        str(write_parquet(named("a"), train=rows)), val_split="train", eval_on_train=True
+    ).train
     np.asarray(source[3][0])
     data = pickle.dumps(source)
     assert len(data) < 10_000 < sum(len(cell["bytes"]) for cell in rows["image"])
@@ -178,7 +182,7 @@ def test_pickled_table_is_small_and_gives_the_same(write_parquet: Write) -> None
 def test_columns_are_found_by_type(
     write_parquet: Write, columns: Any, features: Any, class_names: list[str], expected: list[int]
 ) -> None:
-    splits = load_splits(str(write_parquet(features, train=columns)), val_split="train")
+    splits = load_splits(str(write_parquet(features, train=columns)), val_split="train", eval_on_train=True)
     assert splits.class_names == class_names
     assert labels(splits.train) == expected
     np.testing.assert_array_equal(np.asarray(splits.train[0][0]), np.asarray(picture(0)))
@@ -191,10 +195,10 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
     assert chosen.class_names == ["x"]
     np.testing.assert_array_equal(np.asarray(chosen.train[0][0]), np.asarray(picture(1)))
     listed = r"image \(struct.*mask .*label \(int64\)"
-    assert_usage_error(f"`image_column` photo: no such .*{listed}", folder, image_column="photo")
-    assert_usage_error(f"`label_column` kinds: no such .*{listed}", folder, label_column="kinds")
-    assert_usage_error("`image_column` kind: .*string.*not of pictures", folder, image_column="kind")
-    assert_usage_error("`label_column` score: .*double.*not of labels", folder, label_column="score")
+    assert_usage_error(f"--image-column photo: no such .*{listed}", folder, image_column="photo")
+    assert_usage_error(f"--label-column kinds: no such .*{listed}", folder, label_column="kinds")
+    assert_usage_error("--image-column kind: .*string.*not of images", folder, image_column="kind")
+    assert_usage_error("--label-column score: .*double.*not of labels", folder, label_column="score")
     assert_usage_error("has no columns", "digits", label_column="label")
 
 
@@ -204,10 +208,13 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
         ({"label": [0]}, "no image column .*label"),
         ({"image": images(0)}, "no label column .*image"),
         ({"image": images(0), "caption": ["a cat"]}, "no label column .*caption"),
-        ({"image": [b"nonsense"], "label": [0]}, "no image column"),
-        ({"left": images(0), "right": images(1), "label": [0]}, "which column is the image.*left, right"),
-        ({"image": images(0), "a": [0], "b": [0]}, "which column is the label.*a, b"),
-        ({"image": images(0), "id": [10_000_000]}, "column id .* not class labels"),
+        ({"blob": [b"nonsense"], "label": [0]}, "no image column"),
+        (
+            {"left": images(0), "right": images(1), "label": [0]},
+            "which column of .* is the image.*left .*right",
+        ),
+        ({"image": images(0), "a": [0], "b": [0]}, "no label column .*a .*b .*--label-column"),
+        ({"image": images(0), "id": [10_000_000]}, "no label column .*id .*--label-column"),
         ({"image": images(0), "label": [[0, 1]]}, "no label column"),
     ],
 )
@@ -249,9 +256,10 @@ def test_empty_split_is_an_error(write_parquet: Write) -> None:
 
 def test_missing_splits_list_those_there_are(write_parquet: Write) -> None:
     folder = write_parquet(train={"image": images(0), "label": [0]}, extra={"image": images(0), "label": [0]})
-    assert_usage_error("no validation split; it has extra, train: choose with `val_split`", folder)
-    assert_usage_error("`val_split` tset: no such split in .*; it has extra, train", folder, val_split="tset")
-    assert_usage_error("`train_split` x: no such split in 'digits'", "digits", train_split="x")
+    there = r"extra \(1 parquet file: extra-00000.*\), train \(1 parquet file: train-00000.*\)"
+    assert_usage_error(f"no validation split; it has {there}: choose with --val-split", folder)
+    assert_usage_error(f"--val-split tset: no such split in .*; it has {there}", folder, val_split="tset")
+    assert_usage_error("--train-split x: no such split in 'digits'", "digits", train_split="x")
 
 
 def test_unreadable_parquet_is_one_line(write_parquet: Write) -> None:
@@ -339,7 +347,9 @@ def test_images_given_by_path_are_read(tmp_path: Path, write_parquet: Write) -> 
     file = tmp_path / "elsewhere.png"
     picture(3).save(file)
     rows = {"image": [{"bytes": None, "path": str(file)}, None], "label": [0, 0]}
-    source = load_splits(str(write_parquet(named("a"), train=rows)), val_split="train").train
+    source = load_splits(
+        str(write_parquet(named("a"), train=rows)), val_split="train", eval_on_train=True
+    ).train
     np.testing.assert_array_equal(np.asarray(source[0][0]), np.asarray(picture(3)))
     assert isinstance(source[0][0], Image.Image)
     with pytest.raises(UsageError, match=r"broken image, row 1 of split 'train' of .*: no image"):

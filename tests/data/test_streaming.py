@@ -168,9 +168,7 @@ def test_a_broken_picture_is_named(write_parquet: Write) -> None:
     cells = [{"bytes": encoded(picture(0)) if n else b"no", "path": f"{n}.png"} for n in range(3)]
     one = {"image": cells, "label": [0, 1, 2]}
     source = open_stream(write_parquet(NAMED, train=one, test=columns(0, 3)))
-    with pytest.raises(
-        UsageError, match=r"broken image, sample \d of the stream .*\(0\.png\): not a picture"
-    ):
+    with pytest.raises(UsageError, match=r"broken image, sample \d of the stream .*\(0\.png\): not an image"):
         read_all(source)
     cells[0] = {"bytes": None, "path": __file__}
     source = open_stream(write_parquet(NAMED, train=one, test=columns(0, 3)))

@@ -107,7 +107,7 @@ def test_names_of_imagenet_for_models_of_timm_alone() -> None:
         (["nonsense", "IMAGES"], "unknown model 'nonsense'"),
         (["local-dir:nowhere", "IMAGES"], "there is no config.json"),
         (["wrn16_2_cifar", "IMAGES"], "wrn16_2_cifar"),
-        (["MODEL", "EMPTY"], "no picture files in"),
+        (["MODEL", "EMPTY"], "no image files in"),
         (["MODEL"], "required: IMAGE"),
         (["MODEL", "IMAGES", "--topk", "0"], "--topk: expected a whole number >= 1"),
         (["MODEL", "IMAGES", "--device", "cuda:99"], "--device cuda:99"),

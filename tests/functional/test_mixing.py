@@ -162,6 +162,36 @@ def test_attention_gets_the_gradient_of_the_formula():
     )
 
 
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("m", [None, 2])
+def test_a_tuple_without_attention_is_weighted_as_with_equal_attention(shared, m):
+    """At position 0 nobody has attention, at 1 examples 0 and 1 have not, of which some pairs consist."""
+    attention = torch.tensor([[0.0, 0, 0, 0], [0, 0, 0.5, 2], [1, 1, 1, 1]])
+    factors = F.dirichlet_weights(40 if shared else 120, 4, 1.3, m, generator=generator()).view(-1, 40, 4)
+    weights = F.dense_weights(attention, n=40, m=m, alpha=1.3, shared=shared, generator=generator())
+    empty = 0
+    for j in range(3):
+        for k in range(40):
+            own = factors[0 if shared else j, k]
+            row = own * attention[j]
+            empty += row.sum().item() == 0
+            expected = row / row.sum() if row.sum() > 0 else own
+            torch.testing.assert_close(weights[j, k], expected)
+    assert empty > (40 if m == 2 else 39)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_attention_of_zero_leaves_the_gradient_finite(dtype):
+    attention = torch.tensor([[0.0, 0, 0], [0, 0.5, 2], [1, 1, 1]], dtype=dtype, requires_grad=True)
+    weights = F.dense_weights(attention, n=20, generator=generator())
+    loss = F.multimix_loss(torch.randn(3, 3, 4, generator=generator()), torch.tensor([0, 1, 2]), weights)
+    loss.backward()
+    assert loss.isfinite()
+    assert attention.grad.isfinite().all()
+    assert torch.equal(attention.grad[0], torch.zeros(3, dtype=dtype))
+    assert (attention.grad[2] != 0).any()
+
+
 def test_dense_multimix_mixes_each_position():
     x, attention = torch.rand(3, 5, 2, 2), torch.rand(3, 5)
     mixed, draw = F.dense_multimix(x, attention, n=4, generator=generator())

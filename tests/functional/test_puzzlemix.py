@@ -146,10 +146,11 @@ def test_patches_are_moved_whole():
         assert torch.equal(there, x[0, :, 3 * k : 3 * k + 3, 2 * m : 2 * m + 2])
 
 
+@pytest.mark.parametrize("grid", [2, 4])
 @pytest.mark.parametrize("transport", [False, True])
-def test_the_mix_is_the_mask_over_moved_images(transport):
+def test_the_mix_is_the_mask_over_moved_images(transport, grid):
     x, saliency, targets = torch.rand(4, 3, 16, 16), torch.rand(4, 16, 16), torch.rand(4, 5)
-    mixed, draw = F.puzzlemix(x, saliency, transport=transport, grid=4, generator=generator())
+    mixed, draw = F.puzzlemix(x, saliency, transport=transport, grid=grid, generator=generator())
     assert set(draw.keep.unique().tolist()) <= {0.0, 0.5, 1.0}
     for i, j in enumerate(draw.partner.tolist()):
         own = move_patches(x[i : i + 1], draw.sources[0][i : i + 1])[0]
@@ -189,12 +190,53 @@ def test_transport_brings_the_salient_patch_into_view():
 
 def test_all_grids_that_divide_are_drawn():
     x, saliency = torch.rand(2, 1, 24, 8), torch.rand(2, 24, 8)
-    draws = [F.puzzlemix.draw(x, saliency, generator=generator(seed)) for seed in range(30)]
+    draws = [
+        F.puzzlemix.draw(x, saliency, transport_grid=None, generator=generator(seed)) for seed in range(30)
+    ]
     assert {draw.sources[0].shape[1] for draw in draws} == {4, 16, 64}
     with pytest.raises(ValueError, match="9 x 9, needs even sides"):
         F.puzzlemix(torch.rand(2, 1, 9, 9), torch.rand(2, 9, 9))
     with pytest.raises(ValueError, match="needs a number of cells that divides both"):
         F.puzzlemix(x, saliency, grid=5)
+
+
+@pytest.mark.parametrize("grid", [2, 4, 8])
+def test_patches_of_four_pixels_move_on_masks_of_larger_cells(grid):
+    """At 32 pixels: the authors' patches, for which the saliency is pooled anew and the mask made finer."""
+    x, saliency, price = torch.rand(3, 3, 32, 32), torch.rand(3, 32, 32) ** 20, 0.01
+    options = {"grid": grid, "transport_cost": price, "beta": 0.0, "eta": 0.0}
+    draw = F.puzzlemix.draw(x, saliency, **options, generator=generator())
+    coarse = F.puzzlemix.draw(x, saliency, **options, transport_grid=None, generator=generator())
+    assert torch.equal(draw.keep, coarse.keep)
+    assert torch.equal(draw.lam, coarse.lam)
+    assert coarse.sources[0].shape == (3, grid**2)
+    seen = draw.keep[:, 0, ::4, ::4]
+    pooled = saliency.view(3, 8, 4, 8, 4).sum((2, 4))
+    pooled = pooled / pooled.sum((1, 2), keepdim=True)
+    for source, shares, z in zip(draw.sources, (pooled, pooled[draw.partner]), (seen, 1 - seen), strict=True):
+        best = best_transport(shares, z, price)
+        for k in range(3):
+            costs = [transport_cost(plan[k].tolist(), shares[k], z[k], price) for plan in (source, best)]
+            assert costs[0] == pytest.approx(costs[1], abs=1e-6)
+        assert (source != torch.arange(64)).any()
+
+
+def transport_cost(source, salient, z, price):
+    """The cost of bringing patch source[j] to each place j, less the saliency seen there (equation 6)."""
+    g = len(salient)
+    total = 0.0
+    for place, patch in enumerate(source):
+        (i, j), (k, m) = divmod(place, g), divmod(patch, g)
+        total += price * ((i - k) ** 2 + (j - m) ** 2) / (g - 1) ** 2
+        total -= salient[k, m].item() if z[i, j] > 0 else 0.0
+    return total
+
+
+@pytest.mark.parametrize(("grid", "transport_grid"), [(8, 4), (3, 8), (4, 6), (2, 7)])
+def test_patches_that_do_not_fit_are_the_masks_cells(grid, transport_grid):
+    x, saliency = torch.rand(2, 1, 24, 24), torch.rand(2, 24, 24)
+    draw = F.puzzlemix.draw(x, saliency, grid=grid, transport_grid=transport_grid, generator=generator())
+    assert draw.sources[0].shape == (2, grid**2)
 
 
 def test_lambda_follows_the_prior_on_images_without_saliency():

@@ -1,10 +1,12 @@
 """Saliency maps, SaliencyMix and Attentive CutMix against loops written from the papers."""
 
 import cmath
+import itertools
 import math
 
 import pytest
 import torch
+from sklearn.datasets import load_sample_image
 
 from timm_multimix import functional as F
 
@@ -85,9 +87,10 @@ def slow_spectral_residual(grey):
     for y in range(h):
         for x in range(w):
             smooth[y, x] = sum(
-                bell[i] * bell[j] / total**2 * picture[min(max(y + i, 0), h - 1), min(max(x + j, 0), w - 1)]
+                bell[i] * bell[j] / total**2 * picture[y + i, x + j]
                 for i in bell
                 for j in bell
+                if 0 <= y + i < h and 0 <= x + j < w
             )
     return smooth
 
@@ -110,18 +113,49 @@ def test_what_differs_from_its_surroundings_is_salient():
             assert abs(column - left - blot / 2) <= blot
 
 
+def crops_of(photograph, side):
+    """A photograph [h, w, 3] of 8 bits as crops [k, 3, side, side] beside one another."""
+    picture = torch.tensor(photograph).permute(2, 0, 1) / 255
+    return picture.unfold(1, side, side).unfold(2, side, side).flatten(1, 2).transpose(0, 1)
+
+
+def share_at_the_border(places, side):
+    """How many of these places [k] of images of side x side pixels are within a tenth of it from an edge."""
+    rows, columns = places // side, places % side
+    nearest = torch.stack([rows, side - 1 - rows, columns, side - 1 - columns]).amin(0)
+    return (nearest < side // 10).float().mean().item()
+
+
+def test_the_border_of_photographs_is_not_salient_as_such():
+    """Crops have no subject in the middle: a third of the pixels, and of the peaks, is at the border.
+
+    Slopes of brightness, of which the flower's background is made, leave more at the edges of the copies.
+    """
+    side = 32
+    uniform = share_at_the_border(torch.arange(side**2), side)
+    shares = {}
+    for name in ("china.jpg", "flower.jpg"):
+        crops = crops_of(load_sample_image(name), side)
+        assert len(crops) == 260
+        shares[name] = share_at_the_border(F.spectral_residual(crops).flatten(1).argmax(1), side)
+    assert shares["china.jpg"] == pytest.approx(uniform, abs=0.08)
+    assert shares["flower.jpg"] < 0.8
+
+
+@pytest.mark.parametrize("side", [32, 64, 160])
+def test_a_bright_disc_is_salient_wherever_it_lies(side):
+    radius, place = side / 10, torch.arange(side)
+    for row, column in itertools.product((0.25, 0.5, 0.75), repeat=2):
+        distance = (place.view(-1, 1) - row * side) ** 2 + (place - column * side) ** 2
+        image = 0.1 * torch.rand(1, 3, side, side, generator=generator()) + (distance <= radius**2)
+        peak = divmod(F.spectral_residual(image).flatten(1).argmax().item(), side)
+        assert math.dist(peak, (row * side, column * side)) <= 1.5 * radius
+
+
 def test_gradient_saliency_is_the_root_mean_square():
     gradient = torch.randn(2, 3, 4, 5)
     expected = torch.stack([torch.linalg.vector_norm(g, dim=0) / math.sqrt(3) for g in gradient])
     torch.testing.assert_close(F.gradient_saliency(gradient), expected)
-
-
-def test_feature_attention_is_the_product_with_the_pooled_feature():
-    features = torch.randn(2, 6, 3, 4)
-    for z, attention in zip(features, F.feature_attention(features), strict=True):
-        pooled = z.mean((1, 2))
-        scores = torch.tensor([[max(0.0, z[:, i, j] @ pooled) + 1e-6 for j in range(4)] for i in range(3)])
-        torch.testing.assert_close(attention, scores / scores.sum())
 
 
 @pytest.mark.parametrize(("side", "grid", "top_k"), [(14, 7, 6), (8, 4, 1), (10, 7, 49)])

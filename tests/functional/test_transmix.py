@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import label
 
 from timm_multimix import functional as F
 from timm_multimix.functional.transmix import block_mask
@@ -42,6 +44,48 @@ def test_block_masks_cover_the_share_exactly(size, ratio):
         mask = block_mask(*size, ratio, 14, torch.device("cpu"), generator(seed))
         assert mask.shape == size
         assert mask.sum().item() == round(ratio * size[0] * size[1])
+
+
+def slow_block_mask(rng, count, side=14):
+    """Blocks of any size up to what is left, one after the other, as in the authors' code."""
+    mask, left = np.zeros((side, side), dtype=bool), count
+    while left > 0:
+        for _ in range(10):
+            area, stretch = rng.uniform(1, left), math.exp(rng.uniform(math.log(0.3), -math.log(0.3)))
+            height, width = round(math.sqrt(area * stretch)), round(math.sqrt(area / stretch))
+            if height < side and width < side:
+                top, start = rng.integers(side - height + 1), rng.integers(side - width + 1)
+                block = np.zeros_like(mask)
+                block[top : top + height, start : start + width] = True
+                fresh = (block & ~mask).sum()
+                if 0 < fresh <= left:
+                    mask |= block
+                    left -= fresh
+                    break
+        else:
+            break
+    return mask
+
+
+def shape_of(mask):
+    """Tokens, connected parts and the length of the border between replaced and kept tokens."""
+    border = (mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum()
+    return mask.sum(), label(mask)[1], border
+
+
+def test_by_default_tokenmix_replaces_what_the_authors_code_does():
+    """112 of 14 x 14 tokens, half and 14 more, in as many parts and with as long a border on average."""
+    x, activation, runs = torch.zeros(1, 1, 14, 14), torch.rand(1, 14, 14), 400
+    ours = [
+        ~F.tokenmix.draw(x, activation, generator=generator(k)).mask.keep[0, 0].numpy() for k in range(runs)
+    ]
+    rng = np.random.default_rng(0)
+    theirs = [slow_block_mask(rng, 112) for _ in range(runs)]
+    ours, theirs = (np.array([shape_of(mask) for mask in masks]) for masks in (ours, theirs))
+    assert (ours[:, 0] == 112).all()
+    error = 4 * np.sqrt((ours.var(0) + theirs.var(0)) / runs)
+    # What few proposals have left over is filled singly, which theirs leaves: 0.3 tokens, parts and 2 edges.
+    assert (abs(ours.mean(0) - theirs.mean(0)) <= error + np.array([0.3, 0.3, 2.0])).all()
 
 
 def test_block_masks_are_blocks_that_reach_every_token():
@@ -90,5 +134,5 @@ def test_no_activation_gives_no_score_and_no_nan():
 
 
 def test_a_wrong_share_says_what_is_allowed():
-    with pytest.raises(ValueError, match=r"ratio=1\.5, min_tokens=14 given"):
+    with pytest.raises(ValueError, match=r"ratio=1\.5, min_tokens=1 given"):
         F.tokenmix(torch.zeros(2, 1, 4, 4), torch.ones(2, 4, 4), 1.5)

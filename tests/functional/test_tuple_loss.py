@@ -15,7 +15,11 @@ from timm_multimix.functional.tuple_loss import KINDS
 def literal_loss(logits, targets, weights, kind):
     """The definition (arXiv:2311.05538, equations 7 to 10), with every mixed example made."""
     mixed, mixed_targets = weights @ logits, weights @ targets
-    mixed_targets = mixed_targets.expand_as(mixed)
+    return loss_of_rows(mixed, mixed_targets.expand_as(mixed), kind)
+
+
+def loss_of_rows(mixed, mixed_targets, kind):
+    """torch's own losses of mixed logits and targets."""
     if kind == "softmax":
         return -(mixed_targets * mixed.log_softmax(-1)).sum(-1).mean()
     if kind == "sigmoid":
@@ -119,6 +123,59 @@ def test_equals_mixing_the_embeddings():
     weights = weights / weights.sum(1, keepdim=True)
     expected = classified_embeddings_loss(embeddings, matrix, bias, soft_targets(labels, 5).double(), weights)
     torch.testing.assert_close(multimix_loss(embeddings @ matrix.T + bias, labels, weights), expected)
+
+
+def classified(embeddings, matrix, bias, weights):
+    """Logits of the mixed embeddings, for weights of any sum."""
+    return (weights @ embeddings) @ matrix.T + bias
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("indices", [False, True])
+@pytest.mark.parametrize("positions", [(), (3,)])
+def test_with_the_bias_any_weights_mix_embeddings(kind, indices, positions):
+    if indices and kind == "mse":
+        pytest.skip("takes no class indices")
+    torch.manual_seed(12)
+    embeddings, matrix, bias = (
+        torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+        for shape in ((*positions, 6, 8), (5, 8), (5,))
+    )
+    labels = torch.randint(5, (6,))
+    weights = 3 * torch.rand(*positions, 40, 6, dtype=torch.float64)
+    weights.requires_grad_()
+    leaves = (embeddings, matrix, bias, weights)
+    targets = nnf.one_hot(labels, 5).double()
+    mixed = classified(embeddings, matrix, bias, weights)
+    expected = loss_of_rows(mixed, (weights @ targets).expand_as(mixed), kind)
+    logits = embeddings @ matrix.T + bias
+    given = labels if indices else targets
+    loss = multimix_loss(logits, given, weights, kind=kind, bias=bias)
+    torch.testing.assert_close(loss, expected)
+    gradients = (torch.autograd.grad(each, leaves, retain_graph=True) for each in (loss, expected))
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    chunks = iter(weights.detach().split(7, dim=-2))
+    streamed = multimix_loss(logits, given, chunks, kind=kind, bias=bias)
+    torch.testing.assert_close(streamed, expected)
+
+
+def test_without_the_bias_a_rows_sum_multiplies_it():
+    torch.manual_seed(13)
+    embeddings, matrix, bias = (torch.randn(*s, dtype=torch.float64) for s in ((6, 8), (5, 8), (5,)))
+    labels, weights = torch.randint(5, (6,)), torch.rand(40, 6, dtype=torch.float64)
+    mixed = (weights @ embeddings) @ matrix.T + weights.sum(1, keepdim=True) * bias
+    expected = loss_of_rows(mixed, weights @ nnf.one_hot(labels, 5).double(), "softmax")
+    torch.testing.assert_close(multimix_loss(embeddings @ matrix.T + bias, labels, weights), expected)
+    literal = loss_of_rows(
+        classified(embeddings, matrix, bias, weights), weights @ nnf.one_hot(labels, 5).double(), "softmax"
+    )
+    assert abs(expected - literal) > 1e-3
+
+
+def test_a_bias_has_one_number_for_each_class():
+    with pytest.raises(ValueError, match=r"bias must be \[3\], one number for each class, got \[4\]"):
+        multimix_loss(torch.zeros(4, 3), torch.zeros(4, 3), torch.ones(2, 4), bias=torch.zeros(4))
 
 
 @pytest.mark.parametrize("kind", KINDS)

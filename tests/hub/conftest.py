@@ -10,6 +10,7 @@ from huggingface_hub import HfApi, constants
 
 from tests.hub.helpers import WEIGHTS
 from tests.hub.server import OTHER_TOKEN, TOKEN, HubServer
+from timm_multimix.hub import retry
 
 
 def pytest_report_header() -> str:
@@ -27,6 +28,23 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     with HubServer(tmp_path / "hub") as server:
         yield server
     huggingface_hub.close_session()
+
+
+@pytest.fixture
+def connected(hub: HubServer, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> HubServer:
+    """The Hub that this process's own client finds; nobody waits."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
+    path = template.split("/{repo_id}")[1]
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}" + path)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
+    return hub
+
+
+@pytest.fixture
+def as_tester(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process's own client is the user `tester`."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
 
 
 @pytest.fixture

@@ -78,7 +78,11 @@ def large_part(entry: Entry) -> dict[str, Any]:
 def info(request: Request, kind: str, name: str, revision: str = "main") -> Response:
     repo = request.repo(kind, name)
     state, head, files = repo.state(), repo.load_commit(revision), repo.files(revision)
-    card = read_metadata(repo.read("README.md", revision).decode()) if "README.md" in files else {}
+    card = (
+        read_metadata(repo.read("README.md", revision).decode(errors="replace"))
+        if "README.md" in files
+        else {}
+    )
     siblings: list[dict[str, Any]] = [{"rfilename": path} for path in files]
     if request.asks("blobs"):
         for sibling, entry in zip(siblings, files.values(), strict=True):

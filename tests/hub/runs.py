@@ -81,12 +81,14 @@ def make_summary(options: Any, classes: list[str], rows: list[dict[str, float]])
     }
 
 
-def make_model(folder: Path, classes: list[str], architecture: str = "test_resnet", **more: Any) -> None:
+def make_model(
+    folder: Path, classes: list[str], architecture: str = "test_resnet", channels: int = 3, **more: Any
+) -> None:
     """An untrained model as a run exports it."""
     folder.mkdir(parents=True)
     torch.manual_seed(len(classes))
-    model = timm.create_model(architecture, num_classes=len(classes))
-    size = {"input_size": (3, 32, 32)}
+    model = timm.create_model(architecture, num_classes=len(classes), in_chans=channels)
+    size = {"input_size": (channels, 32, 32)}
     about = {"label_names": classes, "pretrained_cfg": {"tag": "none"}}
     save_config_for_hf(model, str(folder / "config.json"), model_config=about, data_config=size)
     config = json.loads((folder / "config.json").read_text())

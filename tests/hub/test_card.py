@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from tests.hub.cards import check_card, front_matter
 from tests.hub.runs import COLOURS, MIX, run_record
 from timm_multimix.hub.card import make_card
+from timm_multimix.hub.merge import BEGIN, END
 from timm_multimix.hub.record import Record, dump, missing_entries
 from timm_multimix.options import parse_train_options
 
@@ -145,7 +146,8 @@ def test_a_card_depends_on_the_published_record_only(record: Record) -> None:
 def test_texts_stay_texts(record: Record, text: str) -> None:
     plain, nasty = (make_card(change(record, word), NAME) for word in ("plain words", text))
     assert structure(nasty) == structure(plain)
-    assert not [token for token in tokens(nasty) if token.type.startswith("html")]
+    html = [token.content.strip() for token in tokens(nasty) if token.type.startswith("html")]
+    assert html == [BEGIN, END]
     found, expected = metadata(nasty), metadata(plain)
     assert found.keys() == expected.keys()
     assert "license" not in found
@@ -222,3 +224,9 @@ def test_many_classes_are_cut_short(tmp_path: Path) -> None:
     assert "c19 and 10 more" in text
     assert "top-5, last epoch" in text
     assert len(COLOURS) <= 5
+
+
+def test_images_left_out_are_told(tmp_path: Path) -> None:
+    assert "left out" not in make_card(run_record(tmp_path / "none", skipped_samples=0), NAME)
+    card = make_card(run_record(tmp_path / "some", skipped_samples=3), NAME)
+    assert "44 images; 3 broken images of training and evaluation were left out" in card

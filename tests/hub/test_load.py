@@ -18,7 +18,6 @@ from tests.hub.runs import COLOURS, make_model, make_pictures, run_command
 from tests.hub.server import HubServer
 from timm_multimix import cli
 from timm_multimix.errors import UsageError
-from timm_multimix.hub import retry
 from timm_multimix.hub.load import check_pretrained
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.mixing import MixingOptions
@@ -34,17 +33,6 @@ from timm_multimix.train.finetune import (
 )
 
 Files = dict[str, bytes]
-
-
-@pytest.fixture
-def connected(hub: HubServer, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> HubServer:
-    """The Hub that this process's own client finds."""
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
-    path = template.split("/{repo_id}")[1]
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}" + path)
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
-    return hub
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -15,23 +16,18 @@ from tests.hub.server import OTHER_TOKEN, TOKEN, HubServer
 from timm_multimix import cli
 from timm_multimix.errors import UsageError
 from timm_multimix.hub import retry
+from timm_multimix.hub.client import check_token
+from timm_multimix.hub.names import parse_repo_id
 from timm_multimix.hub.publish import publish_run
-from timm_multimix.hub.push import changed_files, push_files, tag_commit
-from timm_multimix.hub.target import check_repo_id, check_token, open_repo
+from timm_multimix.hub.push import push_files, tag_commit
+from timm_multimix.hub.remote import WouldOverwrite
+from timm_multimix.hub.target import open_repo
 from timm_multimix.hub.upload import Uploader
 from timm_multimix.options import parse_train_options
 from timm_multimix.train import run as train
 
+pytestmark = pytest.mark.usefixtures("as_tester")
 FILES = {"README.md": b"# Hello\n", "config.json": b"{}", "model.safetensors": WEIGHTS}
-
-
-@pytest.fixture
-def connected(hub: HubServer, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> HubServer:
-    """The Hub that this process's own client finds, as `tester`; nobody waits."""
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
-    return hub
 
 
 @pytest.fixture
@@ -77,7 +73,7 @@ def test_a_push_is_one_commit(
 ) -> None:
     repo = connected.store.create(NAME)
     rules = [connected.faults.add(method, path, effect, times=n) for method, path, effect, n in mishaps]
-    commit = push_files(HfApi(), NAME, FILES, "mine")
+    commit = push_files(HfApi(), NAME, lambda there: FILES, "mine")
     assert [rule.happened for rule in rules] == [rule.times for rule in rules]
     assert repo.titles().count("mine") == 1
     assert repo.head() == commit
@@ -86,14 +82,14 @@ def test_a_push_is_one_commit(
 
 def test_nothing_new_is_no_commit(connected: HubServer, tmp_path: Path) -> None:
     repo = connected.store.create(NAME)
-    first = push_files(HfApi(), NAME, FILES, "first")
+    first = push_files(HfApi(), NAME, lambda there: FILES, "first")
     (tmp_path / "config.json").write_bytes(b"{}")
     same = FILES | {"config.json": tmp_path / "config.json"}
-    assert push_files(HfApi(), NAME, same, "again") == first == repo.head()
+    assert push_files(HfApi(), NAME, lambda there: same, "again") == first == repo.head()
     (tmp_path / "config.json").write_bytes(b"[]")
-    assert changed_files(HfApi(), NAME, None, same) == ["config.json"]
-    push_files(HfApi(), NAME, same, "second")
+    push_files(HfApi(), NAME, lambda there: same, "second")
     assert repo.titles() == ["second", "first", "initial commit"]
+    assert repo.read("config.json") == b"[]"
     assert len(connected.requests("PUT")) == 1
 
 
@@ -101,7 +97,7 @@ def test_attempts_are_bounded(connected: HubServer) -> None:
     connected.store.create(NAME)
     connected.faults.add("POST", COMMIT, unavailable, times=math.inf)
     with pytest.raises(Exception, match="503"):
-        push_files(HfApi(), NAME, FILES, "mine")
+        push_files(HfApi(), NAME, lambda there: FILES, "mine")
     assert len(connected.requests("POST", COMMIT)) == retry.ATTEMPTS
 
 
@@ -109,7 +105,7 @@ def test_a_refusal_is_not_tried_again(connected: HubServer, monkeypatch: pytest.
     connected.store.create(NAME)
     monkeypatch.setenv("HF_TOKEN", OTHER_TOKEN)
     with pytest.raises(Exception, match="403"):
-        push_files(HfApi(), NAME, FILES, "mine")
+        push_files(HfApi(), NAME, lambda there: FILES, "mine")
     assert len(connected.requests("POST", COMMIT)) + len(connected.requests("POST", "*/preupload/*")) == 1
 
 
@@ -119,26 +115,29 @@ def test_the_server_says_how_long_to_wait(connected: HubServer, monkeypatch: pyt
     connected.store.create(NAME)
     connected.faults.add("POST", COMMIT, rate_limited(7), times=1)
     connected.faults.add("POST", COMMIT, rate_limited(7000), times=1)
-    push_files(HfApi(), NAME, FILES, "mine")
+    push_files(HfApi(), NAME, lambda there: FILES, "mine")
     assert waited == [7, retry.LONGEST_PAUSE]
 
 
 def test_tags_are_made_once_and_moved(connected: HubServer) -> None:
     repo = connected.store.create(NAME)
-    first = push_files(HfApi(), NAME, FILES, "first")
+    first = push_files(HfApi(), NAME, lambda there: FILES, "first")
     connected.faults.add("POST", "*/tag/*", drop_after)
     tag_commit(HfApi(), NAME, "epoch-1", first)
-    second = push_files(HfApi(), NAME, FILES | {"config.json": b"[]"}, "second")
-    tag_commit(HfApi(), NAME, "epoch-1", second)
+    second = push_files(HfApi(), NAME, lambda there: FILES | {"config.json": b"[]"}, "second")
+    with pytest.raises(WouldOverwrite, match="the tag epoch-1"):
+        tag_commit(HfApi(), NAME, "epoch-1", second)
+    assert repo.state()["tags"] == {"epoch-1": first}
+    tag_commit(HfApi(), NAME, "epoch-1", second, overwrite=True)
     assert repo.state()["tags"] == {"epoch-1": second}
 
 
 def test_patience_ends(connected: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     connected.store.create(NAME)
     connected.faults.add("POST", COMMIT, unavailable, times=math.inf)
-    monkeypatch.setattr(retry, "PATIENCE", -1)
+    monkeypatch.setattr(retry, "patience", lambda: -1.0)
     with pytest.raises(Exception, match="503"):
-        push_files(HfApi(), NAME, FILES, "mine")
+        push_files(HfApi(), NAME, lambda there: FILES, "mine")
     assert len(connected.requests("POST", COMMIT)) == 1
 
 
@@ -163,8 +162,8 @@ def test_a_public_repository_does_not_become_private(connected: HubServer) -> No
     "name", ["net", "a/b/c", "", "/x", "tester/", "te ster/net", "a\nb/c", "../x", "a/b.git"]
 )
 def test_names_that_are_none(name: str) -> None:
-    with pytest.raises(UsageError, match="expected USER/NAME") as caught:
-        check_repo_id(name)
+    with pytest.raises(UsageError, match="must be USER/NAME") as caught:
+        parse_repo_id(name)
     assert "\n" not in str(caught.value)
 
 
@@ -252,7 +251,7 @@ def test_a_failed_push_can_be_repeated(
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["nowhere", NAME], "no run's folder"),
+        (["nowhere", NAME], "not a run's directory"),
         (["run", "net"], "USER/NAME"),
         (["run", NAME, "--license", "My Licence"], "licence"),
         (["run"], "USER/NAME"),
@@ -372,4 +371,44 @@ def test_what_cannot_be_staged_is_a_warning(
     (run / "curves.png").unlink()
     uploader.offer({"dataset_kind": "digits"}, 1, 10.0)
     uploader.finish()
-    assert "cannot be staged" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "cannot be staged" in error
+    assert error.splitlines()[-1].endswith(f"finish it with `timm-multimix push {run} {NAME}`")
+
+
+def test_a_repository_that_is_made_when_the_hub_is_back(
+    connected: HubServer, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a resumed run, which no outage keeps from training."""
+    connected.faults.add("*", "*", unavailable, times=math.inf)
+    uploader = Uploader(run, NAME, open_first=lambda: open_repo(NAME, private=True))
+    offer(uploader, run, 1)
+    warned = ""
+    while "\n" not in warned:
+        warned += capsys.readouterr().err
+        time.sleep(0.01)
+    assert warned.startswith(f"warning: upload to {NAME}: cannot write to {NAME} on the Hub: ")
+    connected.faults.clear()
+    uploader.finish()
+    repo = connected.store.repo(NAME)
+    assert repo.titles()[0].startswith("Result")
+    assert repo.state()["private"]
+
+
+@pytest.mark.parametrize("token", [TOKEN, "", "nobody's token"])
+def test_a_run_that_is_finished_stays_so_without_a_hub(
+    connected: HubServer,
+    run: Path,
+    token: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+    connected.faults.add("*", "*", unavailable, times=math.inf)
+    argv = ["--output", str(run), "--resume", "auto", "--push-to-hub", "--hub-model-id", NAME]
+    assert train(parse_train_options(argv))["top1"] == 60.0
+    error = capsys.readouterr().err
+    assert error.startswith(f"warning: upload to {NAME}: ")
+    assert error.count("\n") == 1

@@ -7,6 +7,7 @@ from torch import nn
 
 from tests.networks import SmallNet, small_vit
 from timm_multimix import MixTask, create_mixer
+from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
 from timm_multimix.functional import HardPairs
 
@@ -158,3 +159,13 @@ def test_images_that_no_grid_divides_are_a_usage_error():
         MixTask(SmallNet(), "co_mixup").train()(*batch(side=10))
     with pytest.raises(UsageError, match="grid=7 given, images of 6 x 6"):
         MixTask(SmallNet(), "attentivemix").train()(*batch(side=6))
+
+
+def test_by_default_transmix_averages_with_the_area_as_its_authors_code_does():
+    draw = F.cutmix.draw(torch.zeros(6, 3, 12, 12), per_sample=True)
+    attention = torch.rand(6, 4, 4)
+    by_attention = F.attended(draw, attention, 0.0).lam
+    for spec, expected in (("transmix", (by_attention + draw.lam) / 2), ("transmix(area=0)", by_attention)):
+        ((_, step),) = create_mixer(spec).branches
+        mixer = step.mixer
+        torch.testing.assert_close(mixer.complete(draw, attention).lam, expected)

@@ -67,7 +67,7 @@ def test_meaning(spec, expected):
         ("per_sample(none | per_sample(multi_mixup))", "given multi_mixup"),
         (
             "per_sample(mixup | manifold_mixup)",
-            r"mixup at input, manifold_mixup at hidden \(0, 1, 2\); allowed",
+            r"mixup at input, manifold_mixup at hidden \(0, 'stage 1', 'stage 2'\); allowed",
         ),
         ("per_sample(mixup(place='embedding'))", "mixup at embedding; allowed are mixers at the input"),
         ("per_sample(dense_multimix(p=1))", "dense_multimix at positions"),
@@ -149,7 +149,7 @@ def test_one_layer_serves_all_the_mixers_of_a_hidden_choice():
     """The layer is drawn once for the batch, from the layers that all have."""
     mixer = create_mixer("per_sample(manifold_mixup | 0.5*none)")
     layers = {mixer.choose(generator(seed)).mixer.layers for seed in range(30)}
-    assert layers == {(0,), (1,), (2,)}
+    assert layers == {(0,), ("stage 1",), ("stage 2",)}
 
 
 def test_cards_cite_the_papers_of_all():

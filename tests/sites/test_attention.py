@@ -108,7 +108,7 @@ def test_models_with_other_attention_train_too(name):
 def test_transmix_labels_by_the_attention_on_the_mixed_images(fused):
     network, x = small_vit(), images()
     network.blocks[0].attn.fused_attn = fused
-    task = MixTask(network, "transmix").train()
+    task = MixTask(network, "transmix(area=0)").train()
     seen = []
     network.patch_embed.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
     out = task(x, LABELS)

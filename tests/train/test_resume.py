@@ -1,5 +1,6 @@
 """A run that is interrupted and resumed ends as if it had not been."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -46,7 +47,9 @@ def test_auto_starts_continues_and_ends(train: Train, quick: list[str], tmp_path
     assert (tmp_path / "run/summary.json").is_file()
 
 
-def test_a_damaged_checkpoint_is_passed_over(train: Train, quick: list[str], tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_passed_over(
+    train: Train, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = [*quick, "--output", "run", "--resume", "auto"]
     train(*options)
     expected = outcome(tmp_path / "run")
@@ -58,7 +61,82 @@ def test_a_damaged_checkpoint_is_passed_over(train: Train, quick: list[str], tmp
     with pytest.raises(UsageError, match="no complete checkpoint"):
         train("--resume", newest)
     train(*options)
+    said = capsys.readouterr().err
+    assert said == (
+        "warning: run/checkpoints/step-00000010/weights.safetensors does not hold what was written; "
+        "going on from run/checkpoints/step-00000005\n"
+    )
     assert outcome(tmp_path / "run") == expected
+
+
+DAMAGED_CHECKS = ["{}", "[]", "", "{", '"a"', '{"a\\u0000b": 1}', '{"..": "a"}']
+
+
+def test_a_check_of_nothing_is_damage(train: Train, quick: list[str], tmp_path: Path) -> None:
+    """Empty, of another kind, cut anywhere, with an entry less or another: no checkpoint passes by it."""
+    train(*quick, "--epochs", 1, "--output", "run")
+    (newest,) = (tmp_path / "run/checkpoints").glob("step-*")
+    text = (newest / "check.json").read_text()
+    assert checkpoint.find_damage(newest) is None
+    entries = json.loads(text)
+    fewer = [json.dumps({k: v for k, v in entries.items() if k != name}) for name in entries]
+    other = [json.dumps(entries | {name: "0" * 64}) for name in entries]
+    for damage in [*DAMAGED_CHECKS, *fewer, *other, *(text[:length] for length in range(0, len(text), 40))]:
+        (newest / "check.json").write_text(damage)
+        said = checkpoint.find_damage(newest)
+        assert said is not None, damage
+        assert said.startswith("run/") or str(newest) in said
+        assert "\n" not in said
+
+
+@pytest.mark.parametrize("damage", ["checks", "files", "gone"])
+def test_without_an_intact_checkpoint_nothing_is_started_anew(
+    damage: str, train: Train, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*quick, "--output", "run"]
+    train(*options)
+    (tmp_path / "run/summary.json").unlink()
+    for step in (tmp_path / "run/checkpoints").glob("step-*"):
+        if damage == "checks":
+            (step / "check.json").write_text("{}")
+        elif damage == "files":
+            (step / "state.json").unlink()
+        else:
+            shutil.rmtree(step)
+    before = (tmp_path / "run/metrics.csv").read_bytes()
+    words = {
+        "checks": r"step-00000010/check.json .*step-00000005/check.json",
+        "files": r"state.json cannot be",
+    }
+    with pytest.raises(UsageError, match=words.get(damage, "holds no checkpoint")) as caught:
+        train(*options, "--resume", "auto")
+    assert "start anew with --overwrite" in str(caught.value)
+    assert (tmp_path / "run/metrics.csv").read_bytes() == before
+    assert train(*options, "--epochs", 1, "--overwrite")["epochs"] == 1
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts(
+    train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    options = [*quick, "--epochs", 1, "--output", "run", "--resume", "auto"]
+    train(*options)
+    expected = outcome(tmp_path / "run")
+    for name in ("summary.json", "metrics.csv", "curves.png"):
+        (tmp_path / "run" / name).unlink()
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    train(*options)
+    assert outcome(tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize("name", ["summary.json", "config.yaml"])
+def test_a_damaged_record_is_not_gone_on_with(
+    name: str, train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    train(*quick, "--epochs", 1, "--output", "run")
+    for damage in ("", "[]", "{}", "{"):
+        (tmp_path / "run" / name).write_text(damage)
+        with pytest.raises(UsageError, match=name):
+            train("--output", "run", "--resume", "auto")
 
 
 def test_other_conditions_cannot_be_resumed(

@@ -14,43 +14,68 @@ def main(argv: list[str]) -> int:
     Raises: UsageError for a run that is not finished, and where the Hub does not take it.
     """
     options = parse(PushOptions, argv)
+    check(options)
     from huggingface_hub.utils import disable_progress_bars
 
-    from ..hub.record import read_run
-    from ..hub.target import check_repo_id
     from ..logs import start_logging
+    from ..records.lock import RunLock
 
     start_logging(options.log_level)
     if not sys.stderr.isatty():
         disable_progress_bars()
-    check_repo_id(options.repo_id)
-    read_run(options.run)
-    if options.dry_run:
-        write_files(options, options.dry_run)
-    else:
-        push(options)
+    with RunLock() as lock:
+        if options.license or not options.dry_run:
+            lock.take(options.run)
+        if options.dry_run:
+            write_files(options, options.dry_run)
+        else:
+            push(options)
     return 0
+
+
+def check(options: PushOptions) -> None:
+    """Find the mistakes that show before torch is loaded.
+
+    Raises: UsageError for no finished run, a directory to write that exists, or a missing token.
+    """
+    from ..hub.client import check_token
+    from ..records import read_run
+
+    read_run(options.run)
+    if options.dry_run and options.dry_run.exists():
+        raise UsageError(f"--dry-run {options.dry_run} exists; choose a new directory")
+    if not options.dry_run:
+        check_token()
 
 
 def push(options: PushOptions) -> None:
     """Publish the run."""
     from ..hub.publish import publish_run, set_license
+    from ..hub.record import read_run
     from ..hub.target import open_repo
 
-    open_repo(options.repo_id, options.private)
+    record, _ = read_run(options.run)
+    architecture = record["model"]["architecture"]
+    open_repo(options.repo_id, options.private, architecture=architecture, overwrite=options.overwrite)
     if options.license:
         set_license(options.run, options.license)
-    commit = publish_run(options.run, options.repo_id, options.tag_epoch)
+    commit = publish_run(
+        options.run,
+        options.repo_id,
+        options.tag_epoch,
+        overwrite=options.overwrite,
+        timeout=options.timeout,
+    )
     print(f"{options.repo_id} holds {options.run}, commit {commit}")
 
 
 def write_files(options: PushOptions, directory: Path) -> None:
     """Write what would be published to a new directory."""
     from ..hub.publish import set_license, stage_result
+    from ..hub.record import read_run
     from ..hub.stage import make_readme
 
-    if directory.exists():
-        raise UsageError(f"--dry-run {directory} exists; choose a new directory")
+    read_run(options.run)
     if options.license:
         set_license(options.run, options.license)
     folder = stage_result(options.run, directory)

@@ -1,25 +1,23 @@
 """Finished runs, read from their folders and grouped into arms: all options but the seed are equal."""
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.measures import Evaluation, read_evaluation
 from timm_multimix.hub.privacy import last_part
-from timm_multimix.options import TrainOptions, options_to_dict, parse_train_options
+from timm_multimix.options import TrainOptions, options_to_dict
 from timm_multimix.options.declaration import declared
 from timm_multimix.options.relations import is_idle
+from timm_multimix.records import RunRecord
+from timm_multimix.records import read_run as read_finished
 
 from .labels import make_labels
-
-NEEDED = ("mix", "model", "dataset", "epochs", "seed", "samples_evaluated", "top1", "top1_best")
-"""What summary.json must say."""
 
 SAME = (
     "dataset",
@@ -38,21 +36,26 @@ ABOUT = ("num_processes", "mixed_precision")
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: summary.json, the options in config.yaml, the rows of metrics.csv, an evaluation."""
+    """A finished run: its record, the options that bear on its result, its metrics, an evaluation."""
 
     folder: Path
-    summary: dict[str, Any]
+    record: RunRecord
     options: dict[str, Any]
     rows: list[dict[str, float]]
     evaluation: Evaluation | None = None  # what `evaluate` measured of its weights
 
     @property
     def seed(self) -> int:
-        return int(self.summary["seed"])
+        return self.record.seed
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The record as plain values by name."""
+        return self.record.to_dict()
 
     def curve(self) -> dict[int, float]:
         """Evaluation top-1 in per cent by epoch, of the weights that are the run's result."""
-        column = "ema_top1" if self.summary.get("exported_weights") == "ema" else "eval_top1"
+        column = "ema_top1" if self.record.exported_weights == "ema" else "eval_top1"
         return {int(row["epoch"]): row[column] for row in self.rows if column in row}
 
 
@@ -72,27 +75,14 @@ class Arm:
 
 def read_run(folder: Path) -> Run:
     """A finished run. Raises: UsageError if there is none in the folder, or it is damaged."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; give folders of finished runs")
-    if not (folder / "summary.json").is_file():
-        raise UsageError(f"{folder} holds no finished run: summary.json is missing")
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        missing = [name for name in NEEDED if not isinstance(summary, dict) or name not in summary]
-        if missing:
-            raise UsageError(f"{folder}/summary.json lacks {', '.join(missing)}")
-        rows, evaluation = read_rows(folder / "metrics.csv"), read_evaluation(folder, folder / "model")
-        return Run(folder, summary, read_options(folder), rows, evaluation)
-    except UsageError:
-        raise
-    except Exception as error:  # files may hold anything but what is looked for in them
-        raise UsageError(f"{folder} holds a damaged run: {error}") from error
+    found = read_finished(folder)
+    options, evaluation = relevant_options(found.options), read_evaluation(folder, found.model)
+    return Run(folder, found.record, options, found.metrics, evaluation)
 
 
-def read_options(folder: Path) -> dict[str, Any]:
+def relevant_options(found: TrainOptions) -> dict[str, Any]:
     """The options of a run that bear on its result; idle ones, and unknown ones at their default."""
-    parsed = parse_train_options(["--config", str(folder / "config.yaml")])
-    options, defaults = options_to_dict(parsed, result_only=True), default_options()
+    options, defaults = options_to_dict(found, result_only=True), default_options()
     del options["seed"]
     idle = {name for name in options if is_idle(declared(TrainOptions)[name], options)}
     return options | {name: defaults[name] for name in idle & defaults.keys()}
@@ -102,12 +92,6 @@ def read_options(folder: Path) -> dict[str, Any]:
 def default_options() -> dict[str, Any]:
     """All options of train as they are unless told; not to be changed."""
     return options_to_dict(TrainOptions())
-
-
-def read_rows(path: Path) -> list[dict[str, float]]:
-    """The rows of metrics.csv, as numbers; empty cells are left out."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(stream)]
 
 
 def read_runs(folders: Iterable[Path]) -> list[Run]:
@@ -144,7 +128,7 @@ def group(runs: Sequence[Run]) -> list[Arm]:
     labels = make_labels([identity(members[0]) for members in groups.values()])
     arms = []
     for label, members in zip(labels, groups.values(), strict=True):
-        arm = Arm(label, members[0].summary["mix"])
+        arm = Arm(label, members[0].record.mix)
         for run in members:
             if run.seed in arm.runs:
                 raise UsageError(

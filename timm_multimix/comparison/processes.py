@@ -1,6 +1,5 @@
 """Trials as training processes, one after the other; one that fails does not stop the rest."""
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -64,15 +63,11 @@ class Forward:
 def train(trial: Trial, forward: Forward) -> str | None:
     """Run a trial to its end; gives the line that says why it failed, or None.
 
-    Its output is added to its log, whose lock the process holds as long as it lives: a run that an earlier
-    comparison left behind, still training, is not started twice.
+    Its output is added to its log. A run that an earlier comparison left behind, still training, holds the
+    lock of its folder, so that the process ends at once.
     """
     trial.log.parent.mkdir(parents=True, exist_ok=True)
     with trial.log.open("ab") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return f"error: another process is training in {trial.folder}; wait for it or end it"
         start = stream.tell()
         status = forward.wait(
             subprocess.Popen(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from timm_multimix.data.columns import find_image_column, find_label_column, read_labels
-from timm_multimix.data.images import picture_endings
+from timm_multimix.data.columns import find_image_column, find_label_column
+from timm_multimix.data.folders import directories, pictures_below
+from timm_multimix.data.labels import read_labels
+from timm_multimix.data.shards import Shards
 from timm_multimix.data.sources import ArraySource, FileSource, Source, TableSource
 from timm_multimix.errors import UsageError
 
@@ -17,10 +19,20 @@ if TYPE_CHECKING:
 
 
 class Collection(Protocol):
-    """A dataset of several splits, opened one by one."""
+    """A dataset of several splits, opened one by one.
 
+    defaults: option values that suit these images; contents: what makes up a split, in words; notes: what a
+    person should know, such as of files that were left out.
+    """
+
+    name: str
     split_names: list[str]
-    defaults: dict[str, Any]  # option values that suit these pictures
+    defaults: dict[str, Any]
+    contents: dict[str, str]
+    notes: list[str]
+
+    def origin(self, split: str) -> object:
+        """Where the images of a split come from; equal for two names of the same images."""
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         """A split and its class names; `class_names` are used where the split declares none."""
@@ -30,7 +42,8 @@ class Digits:
     """scikit-learn's 1,797 handwritten digits of 8x8 pixels; every fifth sample is the test."""
 
     def __init__(self) -> None:
-        self.split_names = ["train", "test"]
+        self.name, self.split_names = "digits", ["train", "test"]
+        self.contents, self.notes = dict[str, str](), list[str]()
         # a mirrored or cropped digit is another digit, so each augmentation is off until it is asked for
         self.defaults = {
             "img_size": 32,
@@ -44,6 +57,9 @@ class Digits:
             "epochs": 20,
         }
 
+    def origin(self, split: str) -> object:
+        return split
+
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         from sklearn.datasets import load_digits
 
@@ -55,22 +71,27 @@ class Digits:
 
 
 class ClassFolders:
-    """Split folders of class folders of picture files; classes are sorted by name."""
+    """Directories by split of class directories of image files; classes are sorted by name."""
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.defaults = root, dict[str, Any]()
-        self.split_names = [name for name in _folders(root) if _folders(root / name)]
+    def __init__(self, root: Path, notes: list[str] | None = None) -> None:
+        self.root, self.name, self.defaults = root, str(root), dict[str, Any]()
+        self.split_names = [name for name in directories(root) if directories(root / name)]
+        self.contents, self.notes = dict[str, str](), notes or []
+
+    def origin(self, split: str) -> object:
+        return os.path.realpath(self.root / split)
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
+        """A split; `class_names` are its classes if it has images of no other, and may lack some."""
         folder = self.root / split
-        names, files, labels = _folders(folder), list[str](), list[int]()
-        for label, name in enumerate(names):
-            found = pictures_below(folder, name)
-            files += found
-            labels += [label] * len(found)
-        if not files:
-            raise UsageError(f"no picture files in the class folders of {folder}")
-        return FileSource(folder, files, np.array(labels, dtype=np.int64)), names
+        files = {name: pictures_below(folder, name) for name in directories(folder)}
+        if not any(files.values()):
+            raise UsageError(f"no image files in the class directories of {folder}")
+        filled = [name for name in files if files[name]]
+        names = class_names if class_names and set(filled) <= set(class_names) else list(files)
+        labels = np.repeat([names.index(name) for name in filled], [len(files[name]) for name in filled])
+        every = [file for name in filled for file in files[name]]
+        return FileSource(folder, every, labels.astype(np.int64)), names
 
 
 class Tables:
@@ -82,10 +103,16 @@ class Tables:
         loaders: Mapping[str, Callable[[], "Dataset"]],
         image_column: str | None,
         label_column: str | None,
+        shards: Shards | None = None,
+        notes: list[str] | None = None,
     ) -> None:
         self.name, self.loaders, self.defaults = name, loaders, dict[str, Any]()
-        self.split_names = list(loaders)
+        self.split_names, self.shards, self.notes = list(loaders), shards, notes or []
+        self.contents = shards.contents if shards else dict[str, str]()
         self.image_column, self.label_column = image_column, label_column
+
+    def origin(self, split: str) -> object:
+        return [os.path.realpath(file) for file in self.shards.splits[split]] if self.shards else split
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         title = f"split '{split}' of {self.name}"
@@ -95,28 +122,4 @@ class Tables:
         image = find_image_column(dataset, self.image_column, title)
         label = find_label_column(dataset, self.label_column, title)
         labels, names = read_labels(dataset, label, class_names, title)
-        return TableSource(dataset, image, labels, title), names
-
-
-def _folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-
-
-def pictures_below(folder: Path, name: str) -> list[str]:
-    """Picture files at any depth below a folder `name` of another, relative to that other, sorted.
-
-    A folder that links lead to again is not entered again, so that they cannot lead in circles.
-    """
-    found, seen = [], {os.path.realpath(folder / name)}
-    for place, inner, files in os.walk(folder / name, followlinks=True):
-        real = {one: os.path.realpath(os.path.join(place, one)) for one in sorted(inner)}
-        inner[:] = [one for one in real if real[one] not in seen]
-        seen |= {real[one] for one in inner}
-        inside = os.path.relpath(place, folder)
-        found += [os.path.join(inside, file) for file in files if _is_picture(file)]
-    return sorted(found)
-
-
-def _is_picture(file: str) -> bool:
-    return not file.startswith(".") and os.path.splitext(file)[1].lower() in picture_endings()
+        return TableSource(dataset, (image, label), labels, title), names

@@ -1,134 +1,129 @@
-"""Which columns of a table hold the pictures and the labels, found by type; labels and class names."""
+"""Which columns of a table hold the images and the labels: by name first, then by type; no guessing."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from timm_multimix.data.images import decode_image
+from timm_multimix.data.images import is_image
 from timm_multimix.errors import UsageError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
-_LABEL_NAMES = ("label", "labels", "fine_label", "target", "class", "cls", "y")
-_MOST_CLASSES = 1_000_000
+_LABEL_NAMES = ("label", "labels", "class", "target", "targets", "fine_label", "category", "classes", "cls")
+"""Usual names in lower case, the most usual first."""
+
+_LABEL_WORDS = frozenset({"label", "class", "target", "category"})
+_NUMBERING_WORDS = frozenset({"id", "idx", "index", "name", "code"})
+_ROW_WORDS = frozenset(
+    {"id", "idx", "index", "row", "fold", "split", "subset", "partition", "group", "file", "filename", "path"}
+)
+"""Last words of the names of columns that say which row this is, whatever their type."""
+
+_CELLS_TO_LOOK_AT = 64
 
 
 def find_image_column(dataset: "Dataset", wanted: str | None, title: str) -> str:
-    """The column of type Image, else one of encoded pictures.
+    """The column of images: the most usual name of those that may hold some, else the only one that does.
 
     Raises: UsageError, which lists the columns, if there is none, several, or not the wanted one.
     """
-    import datasets
-
     if wanted is not None:
         _check_column(dataset, wanted, "image_column", title)
         if not _may_hold_images(dataset, wanted):
             kind = _typed(dataset, wanted)
-            raise UsageError(f"`image_column` {wanted}: {kind} in {title}, not of pictures")
+            raise UsageError(f"`image_column` {wanted}: {kind} in {title}, not of images")
         return wanted
-    typed = [name for name, kind in dataset.features.items() if isinstance(kind, datasets.Image)]
-    found = typed or [name for name in dataset.column_names if _holds_images(dataset, name)]
-    return _choose(found, _IMAGE_NAMES, "image", dataset, title)
+    possible = [name for name in dataset.column_names if _may_hold_images(dataset, name)]
+    holding = [name for name in possible if _holds_images(dataset, name)]
+    named = _usual(possible, _IMAGE_NAMES)
+    # where no cell looked at is an image, the name alone tells; reading says what is wrong with the images
+    found = [name for name in named if name in holding or not holding]
+    if found or (len(holding) == 1 and not named):
+        return (found or holding)[0]
+    raise _doubt("image", dataset, title, several=bool(holding))
 
 
 def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str:
-    """The ClassLabel column with the most classes, else one of integers, else one of strings.
+    """The column of labels: the most usual name, else the only one that is about labels by name or by type.
+
+    Of columns without a usual name, only one that `datasets` types as class labels, or whose name ends in a
+    word for it, may be chosen; numbers and texts may be anything. Booleans need a usual name and no rival.
 
     Raises: UsageError, which lists the columns, if there is none, several, or not the wanted one.
     """
     if wanted is not None:
         _check_column(dataset, wanted, "label_column", title)
-        if not (_names(dataset, wanted) or _is_integer(dataset, wanted) or _is_string(dataset, wanted)):
+        if not (_may_hold_labels(dataset, wanted) or _is_boolean(dataset, wanted)):
             raise UsageError(f"`label_column` {wanted}: {_typed(dataset, wanted)}, not of labels, in {title}")
         return wanted
-    classes = {name: len(_names(dataset, name) or ()) for name in dataset.column_names}
-    most = max(classes.values(), default=0)
-    if most:
-        tied = [name for name in classes if classes[name] == most]
-        return min(tied, key=lambda name: _rank(name, _LABEL_NAMES))
-    integers = [name for name in dataset.column_names if _is_integer(dataset, name)]
-    if integers:
-        return _choose(integers, _LABEL_NAMES, "label", dataset, title)
-    # a lone string column may be a caption or a file name, so only the usual names count
-    strings = [name for name in dataset.column_names if _is_string(dataset, name) and name in _LABEL_NAMES]
-    return _choose(strings, _LABEL_NAMES, "label", dataset, title)
+    possible = [name for name in dataset.column_names if _may_hold_labels(dataset, name)]
+    likely = [name for name in possible if _is_about_labels(dataset, name)]
+    booleans = [name for name in dataset.column_names if _is_boolean(dataset, name)]
+    if found := _usual(possible, _LABEL_NAMES):
+        return found[0]
+    if not likely:
+        likely = _usual(booleans, _LABEL_NAMES)
+    if len(likely) == 1:
+        return likely[0]
+    raise _doubt("label", dataset, title, several=bool(likely))
 
 
-def read_labels(
-    dataset: "Dataset", column: str, class_names: list[str] | None, title: str
-) -> tuple[np.ndarray, list[str]]:
-    """Integer labels [n] and the class names: declared ones, else `class_names`, else made from the values.
-
-    Raises: UsageError, which names the first row without a label or with one outside the classes.
-    """
-    import pyarrow.compute as pc
-
-    values = dataset.data.column(column)
-    if values.null_count:
-        raise UsageError(f"no label in row {pc.index(values.is_null(), True).as_py()} of {title}")
-    declared = _names(dataset, column)
-    if _is_string(dataset, column):
-        names = class_names or sorted(pc.unique(values).to_pylist())
-        return _indices_of(values, names, title), names
-    labels = values.to_numpy().astype(np.int64)
-    names = declared or class_names or _numbered(labels, column, title)
-    _check_range(labels, names, title)
-    return labels, names
+def _usual(names: list[str], usual: tuple[str, ...]) -> list[str]:
+    """The column with the most usual of these names; none if two are spelled alike but for capitals."""
+    ranks = {name: usual.index(name.lower()) for name in names if name.lower() in usual}
+    best = [name for name in ranks if ranks[name] == min(ranks.values())]
+    exact = [name for name in best if name in usual]
+    return exact or (best if len(best) == 1 else [])
 
 
-def _indices_of(values: Any, names: list[str], title: str) -> np.ndarray:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    indices = pc.index_in(values, value_set=pa.array(names, type=values.type))
-    if indices.null_count:
-        row = pc.index(indices.is_null(), True).as_py()
-        raise UsageError(f"label {values[row].as_py()!r} of row {row} of {title} is none of {shown(names)}")
-    return indices.to_numpy().astype(np.int64)
+def _is_about_labels(dataset: "Dataset", column: str) -> bool:
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", column)]
+    if len(words) > 1 and words[-1] in _NUMBERING_WORDS and words[-2] in _LABEL_WORDS:
+        return True
+    last = words[-1] if words else ""
+    return last in _LABEL_WORDS or (class_names(dataset, column) is not None and last not in _ROW_WORDS)
 
 
-def _numbered(labels: np.ndarray, column: str, title: str) -> list[str]:
-    count = int(labels.max(initial=-1)) + 1
-    if count > _MOST_CLASSES:
-        raise UsageError(
-            f"column {column} of {title} holds values up to {count - 1}: not class labels; "
-            "name another with `label_column`"
-        )
-    return [str(label) for label in range(count)]
-
-
-def _check_range(labels: np.ndarray, names: list[str], title: str) -> None:
-    outside = np.flatnonzero((labels < 0) | (labels >= len(names)))
-    if len(outside):
-        row = outside[0]
-        allowed = f"outside 0..{len(names) - 1} ({len(names)} classes)"
-        unlabelled = "; a split without labels cannot be used" if labels[row] == -1 else ""
-        raise UsageError(f"label {labels[row]} of row {row} of {title} is {allowed}{unlabelled}")
-
-
-def _names(dataset: "Dataset", column: str) -> list[str] | None:
+def class_names(dataset: "Dataset", column: str) -> list[str] | None:
+    """The names that `datasets` declares for a column of class labels; None for other columns."""
     import datasets
 
     kind = dataset.features[column]
     return list(kind.names) if isinstance(kind, datasets.ClassLabel) else None
 
 
+def value_type(kind: Any) -> Any:
+    """The Arrow type of a column's values; that of the entries, where they are numbers of a dictionary."""
+    import pyarrow as pa
+
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def is_text(kind: Any) -> bool:
+    """Whether values of an Arrow type are texts."""
+    import pyarrow as pa
+
+    return any(
+        check(kind) for check in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    )
+
+
 def _type(dataset: "Dataset", column: str) -> Any:
     return dataset.data.schema.field(column).type
 
 
-def _is_integer(dataset: "Dataset", column: str) -> bool:
+def _may_hold_labels(dataset: "Dataset", column: str) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_integer(_type(dataset, column)) or pa.types.is_boolean(_type(dataset, column))
+    kind = value_type(_type(dataset, column))
+    return bool(pa.types.is_integer(kind)) or is_text(kind)
 
 
-def _is_string(dataset: "Dataset", column: str) -> bool:
+def _is_boolean(dataset: "Dataset", column: str) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_string(_type(dataset, column)) or pa.types.is_large_string(_type(dataset, column))
+    return bool(pa.types.is_boolean(value_type(_type(dataset, column))))
 
 
 def _may_hold_images(dataset: "Dataset", column: str) -> bool:
@@ -136,22 +131,26 @@ def _may_hold_images(dataset: "Dataset", column: str) -> bool:
 
     kind = _type(dataset, column)
     if pa.types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+        return bool(kind.get_field_index("bytes") >= 0)
+    return any(
+        check(kind) for check in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    )
 
 
 def _holds_images(dataset: "Dataset", column: str) -> bool:
-    """Whether the first cell that is not empty is a picture."""
-    if not _may_hold_images(dataset, column):
-        return False
-    cells = dataset.data.column(column).drop_null()
-    cell = cells[0].as_py() if len(cells) else None
-    data = cell.get("bytes") if isinstance(cell, dict) else cell
-    try:
-        decode_image(data or b"", lambda: "")
-    except UsageError:
-        return False
-    return True
+    """Whether a column is typed as images, or one of some cells all over it begins as an image does."""
+    import datasets
+
+    if isinstance(dataset.features[column], datasets.Image):
+        return True
+    cells, count = dataset.data.column(column), len(dataset)
+    places = {count * part // _CELLS_TO_LOOK_AT for part in range(_CELLS_TO_LOOK_AT)}
+    return any(_is_image_cell(cells[place].as_py()) for place in sorted(places) if place < count)
+
+
+def _is_image_cell(cell: Any) -> bool:
+    data = (cell.get("bytes") or cell.get("path")) if isinstance(cell, dict) else cell
+    return data is not None and is_image(data)
 
 
 def _check_column(dataset: "Dataset", column: str, option: str, title: str) -> None:
@@ -159,18 +158,15 @@ def _check_column(dataset: "Dataset", column: str, option: str, title: str) -> N
         raise UsageError(f"`{option}` {column}: no such column in {title}; it has {_columns(dataset)}")
 
 
-def _choose(found: list[str], usual: tuple[str, ...], what: str, dataset: "Dataset", title: str) -> str:
-    """The only column found, else the one with the most usual name."""
-    if not found:
-        raise UsageError(f"no {what} column in {title}; it has {_columns(dataset)}")
-    best = min(found, key=lambda name: _rank(name, usual))
-    if len(found) > 1 and best not in usual:
-        raise UsageError(f"{title}: which column is the {what}? Name one of {shown(found)} (`{what}_column`)")
-    return best
-
-
-def _rank(name: str, usual: tuple[str, ...]) -> int:
-    return usual.index(name) if name in usual else len(usual)
+def _doubt(what: str, dataset: "Dataset", title: str, several: bool) -> UsageError:
+    columns = _columns(dataset)
+    if several:
+        return UsageError(
+            f"which column of {title} is the {what}? It has {columns}: name one with `{what}_column`"
+        )
+    return UsageError(
+        f"no {what} column in {title} by name or type; it has {columns}: name one with `{what}_column`"
+    )
 
 
 def _typed(dataset: "Dataset", column: str) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.data import Dataset, get_worker_info
 
 from timm_multimix.data.batches import SampleKey
-from timm_multimix.data.images import check_channels, to_channels
+from timm_multimix.data.images import BrokenImage, check_channels, to_channels
 from timm_multimix.data.sources import Source
 from timm_multimix.errors import UsageError
 from timm_multimix.seeding import derive_seed
@@ -73,8 +73,13 @@ class ImageDataset(Dataset[Sample]):
         """The file or the row of a picture."""
         return self.source.describe(int(self._rows[index]))
 
+    advice = "; `skip_broken` leaves such images out"
+
     def _sample(self, key: SampleKey) -> Sample:
-        image, label = self.read(key.index)
+        try:
+            image, label = self.read(key.index)
+        except BrokenImage as error:
+            raise UsageError(f"{error}{self.advice}") from error
         _seed_all(derive_seed(self.seed, key.epoch, key.index))
         return self.transform(image), label, key.valid
 

@@ -1,11 +1,12 @@
 """Datasets of the Hugging Face Hub, or from its cache; a Hub out of reach costs seconds, not minutes."""
 
+import logging
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from timm_multimix.data.images import one_line
 from timm_multimix.errors import UsageError
@@ -13,8 +14,10 @@ from timm_multimix.errors import UsageError
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, DatasetDict
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_PROBE_SECONDS = 10.0
+_ID = r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?"
+_HUB_ID = re.compile(_ID)
+_NAME = re.compile(rf"({_ID})(?::([\w.+-]+))?(?:@([\w./+-]+))?")
+_CONFIGURATIONS = re.compile(r"(?:available configs|Available): \[(.*?)\]")
 
 
 def is_hub_id(name: str) -> bool:
@@ -22,8 +25,28 @@ def is_hub_id(name: str) -> bool:
     return _HUB_ID.fullmatch(name) is not None
 
 
-def load_from_hub(name: str) -> "DatasetDict":
-    """All splits of a Hub dataset; from the local cache where the Hub cannot be reached.
+class HubName(NamedTuple):
+    """A dataset of the Hub as `--dataset` names it: ID, ID:CONFIGURATION, ID@REVISION or both."""
+
+    repo_id: str
+    configuration: str | None = None
+    revision: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "HubName | None":
+        """The parts of a name; None for what cannot be one."""
+        found = _NAME.fullmatch(text)
+        return cls(*found.groups()) if found else None
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """What `datasets` is told besides the id."""
+        told = {"name": self.configuration, "revision": self.revision}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def load_from_hub(name: HubName) -> tuple["DatasetDict", list[str]]:
+    """All splits of a Hub dataset; from the local cache, which is noted, where the Hub cannot be reached.
 
     One short request goes first, because `datasets` retries an unreachable Hub for half a minute.
 
@@ -34,18 +57,21 @@ def load_from_hub(name: str) -> "DatasetDict":
     trouble = None if datasets.config.HF_HUB_OFFLINE else _probe(name)
     try:
         if trouble is None:
-            with quiet_unless_terminal():
-                return datasets.load_dataset(name)
-        with _offline():
-            return datasets.load_dataset(name)
+            with quiet():
+                return datasets.load_dataset(name.repo_id, **name.arguments), []
+        with _offline(), quiet():
+            splits = datasets.load_dataset(name.repo_id, **name.arguments)
+        return splits, [f"the Hub cannot be reached ({trouble}): '{name.repo_id}' is read from the cache"]
     except Exception as error:
+        _check_configuration(name, error)
         reason = trouble or one_line(error)
         raise UsageError(
-            f"dataset '{name}': not 'digits', not a folder here, and cannot be had from the Hub: {reason}"
+            f"dataset '{name.repo_id}': not 'digits', not a folder here, and cannot be had from the Hub: "
+            f"{reason}"
         ) from error
 
 
-def builder_from_hub(name: str) -> "DatasetBuilder":
+def builder_from_hub(name: HubName) -> "DatasetBuilder":
     """What `datasets` knows of a Hub dataset before it reads any data; for streaming, which needs the Hub.
 
     Raises: UsageError if there is no such dataset or the Hub cannot be reached.
@@ -55,28 +81,49 @@ def builder_from_hub(name: str) -> "DatasetBuilder":
     reason = "HF_HUB_OFFLINE is set" if datasets.config.HF_HUB_OFFLINE else _probe(name)
     try:
         if reason is None:
-            return datasets.load_dataset_builder(name)
+            with quiet():
+                return datasets.load_dataset_builder(name.repo_id, **name.arguments)
     except Exception as error:
+        _check_configuration(name, error)
         reason = one_line(error)
-    raise UsageError(f"`streaming`: dataset '{name}' cannot be had from the Hub: {reason}")
+    raise UsageError(f"`streaming`: dataset '{name.repo_id}' cannot be had from the Hub: {reason}")
 
 
-def _probe(name: str) -> str | None:
+def _check_configuration(name: HubName, error: Exception) -> None:
+    """Raises: UsageError if what `datasets` says is that one of several configurations is to be named."""
+    if found := _CONFIGURATIONS.search(" ".join(str(error).split())):
+        names = found.group(1).replace("'", "")
+        wrong = "" if name.configuration is None else f", not {name.configuration}"
+        raise UsageError(
+            f"dataset '{name.repo_id}' has the configurations {names}{wrong}; name one as {name.repo_id}:NAME"
+        ) from error
+
+
+def _probe(name: HubName) -> str | None:
     """Why the Hub cannot be reached; None if it has the dataset. Raises: UsageError if it does not."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
+    from timm_multimix.hub.client import silence, unreachable
+
+    repo_id = name.repo_id
     try:
-        HfApi().dataset_info(name, timeout=_PROBE_SECONDS)
+        return unreachable(lambda: HfApi().dataset_info(repo_id, revision=name.revision, timeout=silence()))
     except GatedRepoError as error:
-        raise UsageError(f"dataset '{name}' is gated: ask for access on its Hub page and log in") from error
+        raise UsageError(
+            f"dataset '{repo_id}' is gated: ask for access on its Hub page and log in"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise UsageError(f"dataset '{repo_id}' has no revision '{name.revision}'") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise UsageError(
-            f"unknown dataset '{name}': not 'digits', not a folder here, and not on the Hub (or private)"
+            f"unknown dataset '{repo_id}': not 'digits', not a folder here, and not on the Hub (or private)"
         ) from error
-    except Exception as error:  # which HTTP library raises depends on the version of huggingface_hub
-        return f"{type(error).__name__}, {one_line(error)}"
-    return None
 
 
 @contextmanager
@@ -93,15 +140,22 @@ def _offline() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_unless_terminal() -> Iterator[None]:
-    """No progress bars of `datasets` in log files, nor from any process but the first of a machine."""
+def quiet() -> Iterator[None]:
+    """Nothing of `datasets` on stderr that our own line says, unless --log-level asks for it.
+
+    No progress bars in log files, nor from any process but the first of a machine.
+    """
     import datasets
 
-    bars = datasets.are_progress_bars_disabled()
+    bars, logger = datasets.are_progress_bars_disabled(), logging.getLogger("datasets")
+    level = logger.level
     if not sys.stderr.isatty() or os.environ.get("LOCAL_RANK", "0") != "0":
         datasets.disable_progress_bars()
+    if logger.isEnabledFor(logging.WARNING) and not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.CRITICAL)  # its errors come back as exceptions, and are told once
     try:
         yield
     finally:
+        logger.setLevel(level)
         if not bars:
             datasets.enable_progress_bars()

@@ -1,4 +1,8 @@
-"""Pictures of any mode to 8-bit RGB or greyscale, and broken ones to one clear error."""
+"""Images of any mode to upright 8-bit RGB or greyscale pixels, and broken ones to one clear error.
+
+This is the only conversion to pixels. Orientation and transparency follow `datasets` and transformers, and so
+Pillow's `convert`; the code on a model card says the same in Pillow's terms.
+"""
 
 import io
 import os
@@ -9,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from timm_multimix.errors import UsageError
 
@@ -40,22 +44,42 @@ def check_channels(channels: int) -> None:
         raise UsageError(f"{channels} input channels: pictures are given with 1 (greyscale) or 3 (RGB)")
 
 
-def decode_image(data: ImageData, describe: Describe) -> Image.Image:
-    """The picture in encoded bytes or a file, fully decoded, in the mode it is stored in.
+class BrokenImage(UsageError):
+    """An image that cannot be read."""
 
-    `describe` names it for the error. EXIF orientation is not applied, as in timm and torchvision.
-    Raises: UsageError if it is missing, truncated, no picture at all, or a decompression bomb.
+
+def decode_image(data: ImageData, describe: Describe) -> Image.Image:
+    """The image in encoded bytes or a file, fully decoded and upright, in the mode it is stored in.
+
+    The EXIF orientation is applied, as in `datasets` and transformers. `describe` names it for the error.
+    Raises: BrokenImage if it is missing, truncated, no image at all, or a decompression bomb.
     """
     if isinstance(data, Image.Image):
-        return data
+        return ImageOps.exif_transpose(data)
     try:
         if not isinstance(data, bytes):
             _check_file(data)
-        with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=_formats()) as image:
+        with _opened(data) as image:
             image.load()
+            ImageOps.exif_transpose(image, in_place=True)
             return image
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         raise _broken(error, describe) from error
+
+
+def is_image(data: bytes | str | Path) -> bool:
+    """Whether encoded bytes or a file begin as an image does; the rest may be damaged."""
+    try:
+        if not isinstance(data, bytes):
+            _check_file(data)
+        _opened(data).close()
+    except Exception:  # of whichever decoder
+        return False
+    return True
+
+
+def _opened(data: Any) -> Image.Image:
+    return Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=_formats())
 
 
 def _check_file(path: str | Path) -> None:
@@ -65,27 +89,19 @@ def _check_file(path: str | Path) -> None:
 
 
 def to_channels(image: Image.Image, channels: int, describe: Describe) -> Image.Image:
-    """The picture as 8-bit RGB (3 channels) or greyscale (1).
+    """The image as 8-bit RGB (3 channels) or greyscale (1).
 
-    What is transparent is laid on white; 16-bit values v become round(v / 257), 32-bit integers beyond
-    16 bits and floats beyond 0..255 are stretched from their smallest and largest value to 0..255.
-
-    Raises: UsageError if there is no such conversion.
+    Transparency is dropped, as Pillow's `convert` does it; 16-bit values v become round(v / 257), which
+    `convert` alone would clip to white; 32-bit integers beyond them and floats are stretched.
+    Raises: BrokenImage if it cannot be converted.
     """
     mode = _MODES[channels]
-    if image.mode == mode and "transparency" not in image.info:
+    if image.mode == mode:
         return image
     try:
-        return _to_eight_bits(_without_transparency(image)).convert(mode)
+        return _to_eight_bits(image).convert(mode)
     except Exception as error:
         raise _broken(error, describe) from error
-
-
-def _without_transparency(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data or image.mode.startswith(("I", "F")):
-        return image
-    picture = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
@@ -94,10 +110,11 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
         return _from_floats(np.asarray(image, dtype=np.float64))
     if not image.mode.startswith("I"):
         return image
-    values = np.asarray(image).astype(np.int64)
+    whole = image.convert("I")
+    values = np.asarray(whole)
     if values.min() < 0 or values.max() > 65535:
         return _stretch(values.astype(np.float64))
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    return whole.point(lambda value: value / 257 + 0.5).convert("L")
 
 
 def _from_floats(values: np.ndarray) -> Image.Image:
@@ -114,14 +131,14 @@ def _stretch(values: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint((values - low) * (255 / max(high - low, 1e-300))).astype(np.uint8))
 
 
-def _broken(error: Exception, describe: Describe) -> UsageError:
+def _broken(error: Exception, describe: Describe) -> BrokenImage:
     if isinstance(error, UnidentifiedImageError):
-        reason = "not a picture that can be read"
+        reason = "not an image that can be read"
     elif isinstance(error, FileNotFoundError):
         reason = "no such file"
     else:
         reason = one_line(error)
-    return UsageError(f"broken image, {describe()}: {reason}")
+    return BrokenImage(f"broken image, {describe()}: {reason}")
 
 
 def one_line(error: Any, limit: int = 300) -> str:

@@ -1,34 +1,31 @@
 """Splits to measure a model on: one labelled split alone, and pictures of which the labels do not matter."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from timm_multimix.data.collection import ClassFolders, Collection, Tables, pictures_below
+from timm_multimix.data.collection import ClassFolders, Collection, Tables
 from timm_multimix.data.columns import find_image_column
+from timm_multimix.data.folders import pictures_below
 from timm_multimix.data.sources import FileSource, Source, TableSource
-from timm_multimix.data.splits import (
-    EVALUATION_NAMES,
-    TRAIN_NAMES,
-    choose_split,
-    load_splits,
-    open_collection,
-)
+from timm_multimix.data.split_names import EVALUATION_NAMES, TRAIN_NAMES, choose_split
+from timm_multimix.data.splits import open_collection
 from timm_multimix.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split; `class_names` are empty where labels do not matter."""
+    """One split; `class_names` are empty where labels do not matter. notes: as in `Splits`."""
 
     source: Source
     name: str
     class_names: list[str]
     defaults: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
 
 
 def load_split(
@@ -47,13 +44,14 @@ def load_split(
         UsageError: as `load_splits`.
     """
     collection = open_collection(dataset, image_column, label_column)
-    names = collection.split_names
-    if class_names is None and set(names) & set(TRAIN_NAMES):
-        both = load_splits(dataset, val_split=val_split, image_column=image_column, label_column=label_column)
-        return Split(both.evaluation, both.evaluation_split, both.class_names, both.defaults)
-    name = choose_split(val_split, EVALUATION_NAMES, names, "val_split", dataset)
+    name = choose_split(collection, val_split, EVALUATION_NAMES, "val_split")
+    train = [split for split in collection.split_names if split.lower() in TRAIN_NAMES]
+    if class_names is None and train:
+        class_names = collection.open(choose_split(collection, None, TRAIN_NAMES, "train_split"), None)[1]
+    elif isinstance(collection, ClassFolders):
+        class_names = None  # they name their classes themselves, and may be fewer
     source, found = collection.open(name, class_names)
-    return Split(source, name, found, dict(collection.defaults))
+    return Split(source, name, found, dict(collection.defaults), list(collection.notes))
 
 
 def load_pictures(dataset: str) -> Split:
@@ -77,7 +75,7 @@ def load_pictures(dataset: str) -> Split:
 def _all_below(folder: Path) -> FileSource:
     files = pictures_below(folder, ".")
     if not files:
-        raise UsageError(f"no picture files in {folder}")
+        raise UsageError(f"no image files in {folder}")
     return FileSource(folder, files, np.zeros(len(files), dtype=np.int64))
 
 
@@ -89,7 +87,7 @@ def _without_labels(collection: Collection, name: str) -> Source:
     if not len(table):
         raise UsageError(f"{title} is empty")
     column = find_image_column(table, collection.image_column, title)
-    return TableSource(table, column, np.zeros(len(table), dtype=np.int64), title)
+    return TableSource(table, (column, None), np.zeros(len(table), dtype=np.int64), title)
 
 
 class Unlabelled:

@@ -2,12 +2,15 @@
 
 import glob
 import tarfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from timm_multimix.data.hub import quiet_unless_terminal
+from timm_multimix.data.columns import shown
+from timm_multimix.data.folders import directories, holds_class_directories
+from timm_multimix.data.hub import quiet
 from timm_multimix.data.images import one_line
+from timm_multimix.data.split_names import EVALUATION_NAMES, TRAIN_NAMES, name_splits
 from timm_multimix.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,16 +19,102 @@ if TYPE_CHECKING:
 BUILDERS = {".parquet": "parquet", ".tar": "webdataset"}
 """By the ending of a file's name, the format as `datasets` calls it."""
 
+_ROLES = (frozenset(TRAIN_NAMES), frozenset(EVALUATION_NAMES))
 
-def find_shards(root: Path) -> dict[str, list[Path]]:
-    """Files of one format by split: `train-*.tar`, `train.parquet` (also in `data/`), or `train/*.tar`."""
+
+@dataclass(frozen=True)
+class Shards:
+    """Files of one format in one place, by split."""
+
+    root: Path
+    splits: dict[str, list[Path]]
+
+    @property
+    def files(self) -> list[Path]:
+        """All of them."""
+        return [file for files in self.splits.values() for file in files]
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """What makes up each split, in words."""
+        return {name: self._counted(files) for name, files in self.splits.items()}
+
+    def __str__(self) -> str:
+        return self._counted(self.files)
+
+    def _counted(self, files: list[Path]) -> str:
+        names = [str(file.relative_to(self.root)) for file in files]
+        noun = f"{files[0].suffix[1:]} file" + ("s" if len(files) > 1 else "")
+        return f"{len(files)} {noun}: {shown(names, 3)}" if len(files) > 1 else f"1 {noun}: {names[0]}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a directory holds: shards, or class directories by split (None); and what was left out of it."""
+
+    shards: Shards | None
+    notes: list[str]
+
+
+def look_into(root: Path) -> Contents:
+    """What a directory holds. Class directories with images come before files that lie beside them.
+
+    Raises: UsageError if either could be meant.
+    """
+    groups = find_shards(root)
+    by_class = [name for name in directories(root) if holds_class_directories(root / name)] if groups else []
+    if by_class:
+        for group in groups:
+            _check_covered(by_class, group, root)
+        return Contents(None, [_left_out(root, "class directories", group) for group in groups])
+    if not groups:
+        return Contents(None, [])
+    complete = [group for group in groups if _roles(group.splits)] if len(groups) > 1 else groups
+    if len(complete) != 1:
+        found = "; ".join(str(group) for group in groups)
+        raise UsageError(f"'{root}' holds several kinds of data ({found}); keep one of them there")
+    kept = f"the splits {shown(list(complete[0].splits))}"
+    rest = [group for group in groups if group is not complete[0]]
+    return Contents(complete[0], [_left_out(root, kept, group) for group in rest])
+
+
+def _check_covered(by_class: list[str], group: Shards, root: Path) -> None:
+    """Raises: UsageError if shards are a training or an evaluation split that class directories lack."""
+    if missing := _roles(group.splits) - _roles(by_class):
+        role = "training" if 0 in missing else "evaluation"
+        raise UsageError(
+            f"'{root}' holds class directories ({shown(by_class)}), which hide the files of the {role} split "
+            f"({group}): keep one kind of data there"
+        )
+
+
+def _roles(splits: "list[str] | dict[str, list[Path]]") -> set[int]:
+    return {role for role, names in enumerate(_ROLES) if any(split.lower() in names for split in splits)}
+
+
+def _left_out(root: Path, kept: str, group: Shards) -> str:
+    return f"'{root}': {kept} are read; left out beside them: {group}"
+
+
+def find_shards(root: Path) -> list[Shards]:
+    """Shards by format and place: `train-*.tar`, `train.parquet` (also in `data/`), or `train/*.tar`."""
+    found = []
     for ending in BUILDERS:
         for folder in (root, root / "data"):
-            if files := sorted(folder.glob("*" + ending)):
-                return _grouped(files, lambda file: file.stem.split("-")[0])
-        if files := sorted(root.glob("*/*" + ending)):
-            return _grouped(files, lambda file: file.parent.name)
-    return {}
+            files = sorted(folder.glob("*" + ending))
+            names = name_splits(file.name.removesuffix(ending) for file in files)
+            found.append([(names[file.name.removesuffix(ending)], file) for file in files])
+            below = [folder / name for name in (directories(folder) if folder.is_dir() else [])]
+            nested = [file for place in below if place != root / "data" for file in place.glob("*" + ending)]
+            found.append([(file.parent.name, file) for file in sorted(nested)])
+    return [_grouped(root, pairs) for pairs in found if pairs]
+
+
+def _grouped(root: Path, pairs: list[tuple[str, Path]]) -> Shards:
+    splits: dict[str, list[Path]] = {}
+    for split, file in pairs:
+        splits.setdefault(split, []).append(file)
+    return Shards(root, splits)
 
 
 def load_shards(files: list[Path], title: str) -> "Dataset":
@@ -36,12 +125,29 @@ def load_shards(files: list[Path], title: str) -> "Dataset":
     import datasets
 
     try:
+        check_columns(files)
         if not any(count_samples(file) for file in files):
             raise ValueError("no rows")
-        with quiet_unless_terminal():
+        with quiet():
             return datasets.load_dataset(builder_of(files), data_files=patterns(files), split="train")
     except Exception as error:
         raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
+
+
+def check_columns(files: list[Path]) -> None:
+    """Raises: UsageError if parquet files of one split have different columns."""
+    if files[0].suffix != ".parquet":
+        return
+    from pyarrow import parquet
+
+    first: list[str] | None = None
+    for file in files:
+        columns = sorted(parquet.read_schema(file).names)
+        first = columns if first is None else first
+        if columns != first:
+            raise UsageError(
+                f"columns differ: {files[0].name} has {shown(first)}, {file.name} has {shown(columns)}"
+            )
 
 
 def count_samples(file: Path) -> int:
@@ -69,10 +175,3 @@ def builder_of(files: list[Path]) -> str:
 def patterns(files: list[Path]) -> list[str]:
     """Files as `datasets` takes their names literally."""
     return [glob.escape(str(file)) for file in files]
-
-
-def _grouped(files: list[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
-    groups: dict[str, list[Path]] = {}
-    for file in files:
-        groups.setdefault(key(file), []).append(file)
-    return groups

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
-from timm_multimix.data.images import ImageData, decode_image
-from timm_multimix.errors import UsageError
+from timm_multimix.data.images import BrokenImage, ImageData, decode_image
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -21,7 +20,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:
-        """Decodes one sample. Raises: UsageError, which names it, if it is broken."""
+        """Decodes one sample. Raises: BrokenImage, which names it."""
 
     def describe(self, index: int) -> str:
         """The file or the row, for messages."""
@@ -67,11 +66,14 @@ class FileSource:
 class TableSource:
     """Rows of a `datasets.Dataset`, read from its memory-mapped table without row formatting.
 
-    The image column holds encoded bytes, or structs of `bytes` and `path`.
+    columns: those of the images, which are encoded bytes or structs of `bytes` and `path`, and of the labels
+    (None where they do not matter).
     """
 
-    def __init__(self, dataset: "Dataset", image_column: str, labels: np.ndarray, title: str) -> None:
-        self.dataset, self.image_column, self.labels, self.title = dataset, image_column, labels, title
+    def __init__(
+        self, dataset: "Dataset", columns: tuple[str, str | None], labels: np.ndarray, title: str
+    ) -> None:
+        self.dataset, self.columns, self.labels, self.title = dataset, columns, labels, title
         self._cells: tuple[Any, Any] | None = None
 
     def __len__(self) -> int:
@@ -94,12 +96,12 @@ class TableSource:
             return data
         path = self._value(1, index)
         if path is None:
-            raise UsageError(f"broken image, {self.describe(index)}: no image in this row")
+            raise BrokenImage(f"broken image, {self.describe(index)}: no image in this row")
         return path
 
     def _value(self, part: int, index: int) -> Any:
         if self._cells is None:
-            self._cells = _bytes_and_paths(self.dataset.data.column(self.image_column))
+            self._cells = _bytes_and_paths(self.dataset.data.column(self.columns[0]))
         column = self._cells[part]
         return None if column is None else column[index].as_py()
 

@@ -11,9 +11,17 @@ from timm_multimix.data.batches import SampleKey
 from timm_multimix.data.collection import Tables
 from timm_multimix.data.columns import find_image_column, find_label_column, shown
 from timm_multimix.data.dataset import ImageDataset, Sample
-from timm_multimix.data.hub import builder_from_hub, quiet_unless_terminal
-from timm_multimix.data.images import decode_image, one_line
-from timm_multimix.data.shards import BUILDERS, builder_of, count_samples, load_shards, patterns
+from timm_multimix.data.hub import HubName, builder_from_hub, quiet
+from timm_multimix.data.images import BrokenImage, decode_image, one_line
+from timm_multimix.data.shards import (
+    BUILDERS,
+    Shards,
+    builder_of,
+    check_columns,
+    count_samples,
+    load_shards,
+    patterns,
+)
 from timm_multimix.errors import UsageError
 from timm_multimix.seeding import derive_seed
 
@@ -43,7 +51,7 @@ class StreamSource:
     ) -> None:
         import datasets
 
-        self.stream, self.columns = stream.decode(False).select_columns(list(columns)), columns
+        self.stream, self.columns = _readable(stream.decode(False).select_columns(list(columns))), columns
         self.count, self.title, self.buffer, self.order = count, title, buffer, 0
         kind = stream.features[columns[1]]
         self.class_names = list(kind.names) if isinstance(kind, datasets.ClassLabel) else list[str]()
@@ -57,7 +65,7 @@ class StreamSource:
         cell, value = self._row(index)
         data, self._path = (cell["bytes"], cell.get("path")) if isinstance(cell, dict) else (cell, None)
         if data is None:
-            raise UsageError(f"broken image, {self.describe(index)}: no picture in the table itself")
+            raise BrokenImage(f"broken image, {self.describe(index)}: no picture in the table itself")
         return decode_image(data, lambda: self.describe(index)), self._label(value, index)
 
     def describe(self, index: int) -> str:
@@ -99,10 +107,27 @@ class StreamSource:
         return int(value)
 
 
+def _readable(stream: "IterableDataset") -> "IterableDataset":
+    """The stream without views, which Arrow cannot take rows of in the shuffling buffer."""
+    import datasets
+
+    plain = {"string_view": "large_string", "binary_view": "large_binary"}
+    views = {
+        name: datasets.Value(plain[kind.dtype])
+        for name, kind in stream.features.items()
+        if isinstance(kind, datasets.Value) and kind.dtype in plain
+    }
+    if not views:
+        return stream
+    features = datasets.Features({**stream.features, **views})
+    return stream.map(lambda rows: rows, batched=True, features=features)
+
+
 class StreamedImages(ImageDataset):
     """Samples of a stream, whose order belongs to (seed, epoch), for at most one worker process."""
 
     source: StreamSource
+    advice = ""
 
     def _sample(self, key: SampleKey) -> Sample:
         self.source.order = derive_seed(self.seed, key.epoch)
@@ -119,8 +144,10 @@ class StreamedTables(Tables):
         streams: Mapping[str, Callable[[], tuple["IterableDataset", int]]],
         image_column: str | None,
         label_column: str | None,
+        shards: Shards | None = None,
+        notes: list[str] | None = None,
     ) -> None:
-        super().__init__(name, loaders, image_column, label_column)
+        super().__init__(name, loaders, image_column, label_column, shards, notes)
         self.streams = streams
 
     def stream(self, split: str) -> StreamSource:
@@ -132,7 +159,8 @@ class StreamedTables(Tables):
 
         title = f"split '{split}' of {self.name}"
         try:
-            stream, count = self.streams[split]()
+            with quiet():
+                stream, count = self.streams[split]()
             rows = list(stream.decode(False).take(_HEAD))
             if not rows:
                 raise UsageError(f"{title} is empty")
@@ -147,31 +175,35 @@ class StreamedTables(Tables):
 
 
 def stream_shards(
-    dataset: str, splits: Mapping[str, list[Path]], image_column: str | None, label_column: str | None
+    dataset: str, shards: Shards, image_column: str | None, label_column: str | None, notes: list[str]
 ) -> StreamedTables:
     """A folder of parquet or tar files, of which no copy is made in the cache of `datasets`."""
+    splits = shards.splits
     titles = {name: f"split '{name}' of {dataset}" for name in splits}
     loaders = {name: partial(load_shards, files, titles[name]) for name, files in splits.items()}
     streams = {name: partial(_stream_files, files) for name, files in splits.items()}
-    return StreamedTables(dataset, loaders, streams, image_column, label_column)
+    return StreamedTables(dataset, loaders, streams, image_column, label_column, shards, notes)
 
 
-def stream_hub(dataset: str, image_column: str | None, label_column: str | None) -> StreamedTables:
+def stream_hub(
+    dataset: str, name: HubName, image_column: str | None, label_column: str | None
+) -> StreamedTables:
     """A dataset of the Hub in parquet or tar files. Raises: UsageError if it is none or cannot be had."""
-    builder = builder_from_hub(dataset)
+    builder = builder_from_hub(name)
     if builder.name not in BUILDERS.values():
         raise UsageError(
             f"`streaming`: '{dataset}' is of {builder.name} files; allowed are parquet and WebDataset's tar"
         )
-    names = [str(name) for name in builder.config.data_files]
-    loaders = {name: partial(_load_alone, builder, name) for name in names}
-    streams = {name: partial(_stream_hub_split, builder, name, dataset) for name in names}
+    splits = [str(split) for split in builder.config.data_files]
+    loaders = {split: partial(_load_alone, builder, split) for split in splits}
+    streams = {split: partial(_stream_hub_split, builder, split, dataset) for split in splits}
     return StreamedTables(dataset, loaders, streams, image_column, label_column)
 
 
 def _stream_files(files: list[Path]) -> tuple["IterableDataset", int]:
     import datasets
 
+    check_columns(files)
     count = sum(count_samples(file) for file in files)
     stream = datasets.load_dataset(
         builder_of(files), data_files=patterns(files), split="train", streaming=True
@@ -195,7 +227,7 @@ def _load_alone(builder: "DatasetBuilder", split: str) -> "Dataset":
 
     files = {split: list(builder.config.data_files[split])}
     try:
-        with quiet_unless_terminal():
+        with quiet():
             return datasets.load_dataset(
                 builder.name, data_files=files, split=split, features=builder.info.features
             )

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.load import check_pretrained
-from timm_multimix.hub.record import read_run
 from timm_multimix.options.model import InputOptions
+from timm_multimix.records import read_run
 from timm_multimix.sites.student import as_logits
 from timm_multimix.train.finetune import head_modules
 from timm_multimix.train.model import attempt, check_model_name, resolve_data_config

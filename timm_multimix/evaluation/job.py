@@ -1,5 +1,6 @@
 """Everything an evaluation needs, made from its options before anything is measured."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,10 @@ from timm_multimix.data.sources import Source
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.provenance import dataset_kind
 from timm_multimix.mixers import Mixture
-from timm_multimix.options import parse_train_options
 from timm_multimix.options.declaration import flat
 from timm_multimix.options.evaluation import EvaluatedDataOptions, EvaluateOptions
 from timm_multimix.options.shared import ColumnOptions
+from timm_multimix.records import read_options
 
 from .classifier import Classifier, load_classifier, run_folder
 from .consistency import create_input_mixer
@@ -65,6 +66,8 @@ def prepare(options: EvaluateOptions) -> Job:
 
     classifier = load(network.model, lambda: len(split.class_names) if split else 0)
     split = split or load_split(dataset, **flat(columns), class_names=classifier.label_names)
+    for note in split.notes:
+        print(f"warning: {note}", file=sys.stderr)
     outputs = count_outputs(classifier)
 
     def read(source: Source) -> Pictures:
@@ -75,7 +78,7 @@ def prepare(options: EvaluateOptions) -> Job:
     unknown = {name: read(load_pictures(name).source) for name in measures.ood}
     surrogate = None
     if measures.transfer_from:
-        size = network.input.but(img_size=classifier.data_config["input_size"][-1])
+        size = network.input.but(img_size=tuple(classifier.data_config["input_size"][-2:]))
         surrogate = load(measures.transfer_from, lambda: outputs, model_kwargs={}, input=size)
         check_surrogate(measures.transfer_from, surrogate, classifier, outputs)
     if measures.embedding_plot:
@@ -104,7 +107,7 @@ def find_data(data: EvaluatedDataOptions, run: Path | None) -> tuple[str, Column
         return data.dataset, data.columns
     if run is None:
         return "digits", data.columns
-    own = parse_train_options(["--config", str(run / "config.yaml")]).data
+    own = read_options(run).data
     given = {name: value for name, value in flat(data.columns).items() if value is not None}
     return own.dataset, own.columns.but(**given)
 

@@ -11,8 +11,8 @@ import timm
 import torch
 from torch import Tensor
 
-from timm_multimix.data.collection import pictures_below
 from timm_multimix.data.dataset import Transform
+from timm_multimix.data.folders import pictures_below
 from timm_multimix.data.images import decode_image, to_channels
 from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.errors import UsageError
@@ -68,7 +68,7 @@ def find_images(places: Iterable[Path]) -> list[Path]:
     for place in places:
         below = [place / name for name in pictures_below(place, ".")] if place.is_dir() else [place]
         if not below:
-            raise UsageError(f"no picture files in {place}")
+            raise UsageError(f"no image files in {place}")
         files += below
     return files
 

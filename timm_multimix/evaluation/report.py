@@ -38,10 +38,11 @@ def describe(job: Job) -> Evaluation:
     """What was measured, and with what."""
     weights = job.run / "model" / "model.safetensors" if job.run else None
     model = {"name": job.options.network.model, "outputs": job.outputs}
-    data = describe_data(job.dataset)
+    data = describe_data(job.dataset) | {"split": job.split.name, "samples": len(job.pictures)}
+    skipped = len(job.pictures.dataset.broken)
     return {
         "model": model | ({"sha256": digest(weights)} if weights else {}),
-        "data": data | {"split": job.split.name, "samples": len(job.pictures)},
+        "data": data | ({"skipped": skipped} if skipped else {}),
         "input_size": list(job.classifier.data_config["input_size"]),
         "hardware": describe_hardware(job.classifier.mean.device, 1),
         "versions": versions(),
@@ -70,6 +71,7 @@ def render(record: Evaluation) -> str:
     """The record as text for a terminal."""
     data = record["data"]
     head = f"{record['model']['name']} on {data['dataset']}, split {data['split']}, {data['samples']} images"
+    head += f" ({data['skipped']} broken ones left out)" if data.get("skipped") else ""
     return "\n\n".join([head, *map(render_table, make_tables(record))])
 
 

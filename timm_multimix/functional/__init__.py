@@ -1,6 +1,7 @@
 """The methods as functions of tensors, on torch alone: draws, losses and samplers."""
 
 from .alignmixup import Aligned, alignmixup, sinkhorn
+from .attention import feature_attention, position_attention
 from .choose import Chosen, choose_per_sample
 from .co_mixup import Mosaic, co_mixup
 from .draws import Composed, Draw, Identity, KeepTargets, Masks, Pairs, Tuples
@@ -13,7 +14,7 @@ from .mixing import cutmix, mixing, mixup, none, sample_pairing
 from .pairs import HardPairs, PairForm, pair_form
 from .puzzlemix import Puzzle, puzzlemix
 from .resize import Resized, resizemix
-from .saliency import feature_attention, gradient_saliency, spectral_residual
+from .saliency import gradient_saliency, spectral_residual
 from .saliencymix import attentivemix, saliencymix
 from .sampling import anisotropic_weights, beta_variates, dirichlet_weights, log_gamma_variates
 from .swap import swap_labeling
@@ -64,6 +65,7 @@ __all__ = [
     "multimix_loss",
     "none",
     "pair_form",
+    "position_attention",
     "puzzlemix",
     "quadratic_labeling",
     "resizemix",

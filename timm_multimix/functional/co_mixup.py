@@ -53,7 +53,7 @@ class Mosaic(Draw):
 def co_mixup(
     x: Tensor,
     saliency: Tensor,
-    alpha: float = 2.0,
+    alpha: float = 1.0,
     beta: float = 0.32,
     gamma: float = 1.0,
     eta: float = 0.05,

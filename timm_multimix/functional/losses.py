@@ -7,6 +7,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 from .draws import Draw, Tuples
+from .labels import check_labels
 from .pairs import HardPairs
 from .precision import without_autocast
 from .tuple_loss import KINDS, multimix_loss
@@ -21,18 +22,16 @@ def soft_targets(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Te
     c = 1, labels [b] are values: of a regression, or 0 and 1 for a single logit.
 
     Raises:
-        ValueError: labels are neither [b] indices nor [b, num_classes].
+        ValueError: labels are neither [b] indices nor [b, num_classes], as `check_labels` says.
     """
+    check_labels(labels, num_classes)
     if labels.dim() == 1 and num_classes == 1:
         targets = (labels if labels.is_floating_point() else labels.float()).unsqueeze(1)
-    elif labels.dim() == 1 and not labels.is_floating_point():
+    elif labels.dim() == 1:
         targets = torch.zeros(len(labels), num_classes, device=labels.device)
         targets.scatter_(1, labels.long().unsqueeze(1), 1.0)
-    elif labels.dim() == 2 and labels.shape[1] == num_classes:
-        targets = labels if labels.is_floating_point() else labels.float()
     else:
-        allowed = f"[b] class indices or [b, {num_classes}]"
-        raise ValueError(f"labels {list(labels.shape)} of {labels.dtype} given, allowed are {allowed}")
+        targets = labels if labels.is_floating_point() else labels.float()
     return targets * (1 - smoothing) + smoothing / num_classes if smoothing else targets
 
 

@@ -51,6 +51,7 @@ def puzzlemix(
     transport: bool = True,
     transport_cost: float = 0.8,
     grid: int | None = None,
+    transport_grid: int | None = 8,
     generator: Generator | None = None,
 ) -> Draw:
     """Mix x [b, ch, h, w] by the mask and the transport that keep most of saliency [b, h, w] (2009.06962).
@@ -58,7 +59,8 @@ def puzzlemix(
     The mask's energy is `mask_energy`, minimised exactly by minimum cuts; then each image's patches are
     permuted by `best_transport`, an exact assignment. Both run on the CPU. lambda ~ Beta(alpha, alpha) is the
     prior's; the label is by the mask's mean. grid: cells along a side; None draws 2, 4, 8 or 16, of those
-    that divide both sides.
+    that divide both sides. transport_grid: patches along a side that are moved, where they are whole parts of
+    the mask's cells; else, and with None, the cells themselves are moved.
 
     Raises:
         ValueError: x is not [b, ch, h, w], or the grid does not divide its sides.
@@ -72,9 +74,12 @@ def puzzlemix(
         _unit_range(x.float()), partner, salient, lam, labels, beta, gamma, eta
     )
     z = quadratic_labeling(unary, vertical, horizontal).float() / (labels - 1)
+    keep = _enlarged(z, height // g, width // g).unsqueeze(1)
+    if (t := _patches(transport_grid, g, height, width)) != g:
+        salient = _shares(nnf.avg_pool2d(saliency.float(), (height // t, width // t)))
+        z = _enlarged(z, t // g, t // g)
     cost = transport_cost if transport else None
     sources = _sources(salient, z, cost), _sources(salient[partner], 1 - z, cost)
-    keep = z.repeat_interleave(height // g, 1).repeat_interleave(width // g, 2).unsqueeze(1)
     return Puzzle(keep, z.mean((1, 2)), partner, sources)
 
 
@@ -152,6 +157,18 @@ def _grid(
         allowed = "a number of cells that divides both" if grid is not None else "even sides"
         raise ValueError(f"puzzlemix with grid={grid} given images of {height} x {width}, needs {allowed}")
     return grid
+
+
+def _patches(transport_grid: int | None, g: int, height: int, width: int) -> int:
+    """Patches along a side that move: those asked for, if the mask's cells and the image divide into them."""
+    if transport_grid is None or any(whole % transport_grid for whole in (height, width)):
+        return g
+    return transport_grid if transport_grid % g == 0 else g
+
+
+def _enlarged(cells: Tensor, rows: int, columns: int) -> Tensor:
+    """Cells [b, h, w] as [b, rows h, columns w]."""
+    return cells.repeat_interleave(rows, 1).repeat_interleave(columns, 2)
 
 
 def _shares(cells: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Saliency maps [b, h, w] for the guided mixers: of the images alone, or of a guide from the model."""
+"""Saliency maps [b, h, w] for the guided mixers: of the images alone, or of their loss's gradient."""
 
 import torch
 import torch.nn.functional as nnf
@@ -14,7 +14,8 @@ def spectral_residual(images: Tensor) -> Tensor:
 
     What the logarithmic amplitude spectrum has beyond its own 3 x 3 average, brought back with the phase,
     squared and smoothed (equations 3 to 5). Channels are averaged first, and pictures of more than 64 pixels
-    made that small, where the method works. Needs no network; float32.
+    made that small, where the method works. Beyond the border nothing is salient: the Fourier transform sees
+    the image repeated, and the edges where the copies meet are not the image's. Needs no network; float32.
 
     Raises:
         ValueError: not images.
@@ -38,22 +39,10 @@ def gradient_saliency(gradient: Tensor) -> Tensor:
     return gradient.float().square().mean(1).sqrt()
 
 
-def feature_attention(features: Tensor) -> Tensor:
-    """Attention [b, h, w] of feature maps [b, d, h, w] that knows no classes, adding up to one.
-
-    relu(z . GAP(z)) at every position, as in Dense MultiMix. The mean over channels, which would be simpler,
-    is the same everywhere behind a layer normalisation.
-    """
-    wide = features.float()
-    attention = (wide * wide.mean((2, 3), keepdim=True)).sum(1).relu() + 1e-6
-    return attention / attention.sum((1, 2), keepdim=True)
-
-
 def _blur(picture: Tensor, dim: int) -> Tensor:
-    """Gaussian smoothing of [b, 1, h, w] along one side; values go on beyond the border as they end."""
+    """Gaussian smoothing of [b, 1, h, w] along one side; beyond the border there are zeros."""
     radius = round(3 * _SIGMA)
     offset = torch.arange(-radius, radius + 1, device=picture.device)
     kernel = torch.exp(-offset.square() / (2 * _SIGMA**2))
     kernel = (kernel / kernel.sum()).view((1, 1, 1, -1) if dim == -1 else (1, 1, -1, 1))
-    padding = (radius, radius, 0, 0) if dim == -1 else (0, 0, radius, radius)
-    return nnf.conv2d(nnf.pad(picture, padding, "replicate"), kernel)
+    return nnf.conv2d(picture, kernel, padding=(0, radius) if dim == -1 else (radius, 0))

@@ -53,8 +53,8 @@ class Scored(Draw):
 def tokenmix(
     x: Tensor,
     activation: Tensor,
-    ratio: float = 0.5,
-    min_tokens: int = 14,
+    ratio: float = 0.5714,
+    min_tokens: int = 1,
     normalize: bool = False,
     generator: Generator | None = None,
 ) -> Draw:

@@ -11,7 +11,8 @@ targets T [b, c], weights W [n, b], S = W^T W / n and s = W (T 1):
 Values and gradients are made in one pass over chunks of tuples, so memory does not grow with n.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,7 +25,12 @@ KINDS = ("softmax", "sigmoid", "mse")
 
 
 def multimix_loss(
-    logits: Tensor, target: Tensor, weights: Tensor | Iterable[Tensor], *, kind: str = "softmax"
+    logits: Tensor,
+    target: Tensor,
+    weights: Tensor | Iterable[Tensor],
+    *,
+    kind: str = "softmax",
+    bias: Tensor | None = None,
 ) -> Tensor:
     """Mean loss of the mixed logits W L against the mixed targets W T, over tuples and leading positions.
 
@@ -33,6 +39,11 @@ def multimix_loss(
     (then without gradient).
     Computed in float32 (float64 if the logits are), outside autocast; sigmoid and mse average over classes.
     Source: arXiv:2311.05538, equations 7 to 10, in the exact form above.
+
+    Rows of the weights are meant to sum to one, and are not checked, which would cost a pass over them and a
+    wait for the device. Where they do not, the loss is still that of W L and W T: the bias of the classifier
+    is multiplied by the row's sum, and the targets' mass is that sum. Given the `bias` [c], the mixed logits
+    are W L + (1 - W 1) bias^T, those of the mixed embeddings for any weights; gradient flows to it too.
 
     Raises:
         ValueError: an unknown kind, shapes that do not fit, or no tuples at all.
@@ -48,9 +59,12 @@ def multimix_loss(
     with without_autocast(logits.device):
         flat = (logits if logits.dim() == 3 else logits.reshape(-1, *logits.shape[-2:])).to(dtype)
         targets = _targets_like(flat, target, kind)
+        fit: Callable[[Tensor], Tensor] = partial(_tuples_like, flat)
+        if bias is not None:
+            flat, targets, fit = *_with_bias(flat, targets, bias.to(dtype)), _completed(fit)
         if not isinstance(weights, Tensor):
-            return _streamed_loss(flat, targets, weights, kind)
-        tuples = _tuples_like(flat, weights).to(dtype)
+            return _streamed_loss(flat, targets, map(fit, weights), kind)
+        tuples = fit(weights)
         # An operator compiles in one piece; without compilation its dispatch would be a part of small losses.
         compute = _tuple_loss if torch.compiler.is_compiling() else _sum_over_tuples
         with torch.no_grad():
@@ -75,13 +89,34 @@ def _targets_like(logits: Tensor, target: Tensor, kind: str) -> Tensor:
 
 
 def _tuples_like(logits: Tensor, weights: Tensor) -> Tensor:
-    """Weights as [1, n, b] (the same at all positions) or [r, n, b]."""
+    """Weights as [1, n, b] (the same at all positions) or [r, n, b], in the logits' dtype."""
     r, b, _ = logits.shape
     if weights.dim() >= 2 and weights.shape[-1] == b and weights.shape[-2] > 0:
         tuples = weights.reshape(-1, *weights.shape[-2:])
         if len(tuples) in (1, r):
-            return tuples
+            return tuples.to(logits.dtype)
     raise ValueError(f"weights {list(weights.shape)} do not fit logits [{r}, {b}, {logits.shape[2]}]")
+
+
+def _with_bias(logits: Tensor, targets: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """One more example at every position: an embedding of zero, whose logits are the bias, unlabelled."""
+    r, _, c = logits.shape
+    if bias.shape != (c,):
+        raise ValueError(f"bias must be [{c}], one number for each class, got {list(bias.shape)}")
+    if targets.dim() == 1:
+        targets = torch.nn.functional.one_hot(targets, c).to(logits.dtype)
+    empty = targets.new_zeros(*targets.shape[:-2], 1, c)
+    return torch.cat([logits, bias.expand(r, 1, c)], dim=1), torch.cat([targets, empty], dim=-2)
+
+
+def _completed(fit: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Weights whose rows sum to one, by a last column for the embedding of zero."""
+
+    def completed(weights: Tensor) -> Tensor:
+        tuples = fit(weights)
+        return torch.cat([tuples, 1 - tuples.sum(-1, keepdim=True)], dim=-1)
+
+    return completed
 
 
 def _sum_over_tuples(
@@ -112,7 +147,7 @@ def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], ki
     with torch.no_grad():
         sums = TupleSums(logits, targets, kind)
         for chunk in chunks:
-            sums.add(_tuples_like(logits, chunk).to(logits.dtype), weights_gradient=False)
+            sums.add(chunk, weights_gradient=False)
         loss, by_logits, _ = sums.finish()
     return _GivenGradients.apply(logits, None, loss, by_logits, None)
 

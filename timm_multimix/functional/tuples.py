@@ -9,6 +9,10 @@ from .draws import Draw, Tuples
 from .mixing import mixing
 from .sampling import anisotropic_weights, check_alpha, dirichlet_weights
 
+# Below this attention counts as none. Beside real attention it vanishes in a float32 weight; where there is
+# no other, the sum of what it multiplies is still large enough to divide by.
+_NO_ATTENTION = 1e-30
+
 
 @mixing
 def multimix(
@@ -74,11 +78,17 @@ def dense_weights(
     Each position's Dirichlet factors are multiplied by the examples' attention there and l1-normalised over
     the examples. Positions have factors of their own, or `shared` ones. `target` and `rest` as in `multimix`,
     and `clean`, whatever attention the single examples have.
+
+    Where none of a tuple's examples has attention, the factors stay as they are, as with equal attention:
+    the limit of adding the same small number to all of them, as the attention before the classifier does.
+    Every row stays on the simplex. Rows of zeros would be no interpolation, and would weigh the loss by how
+    much of the map is attended to. Attention of zero (below 1e-30) gets no gradient.
     """
     r, b = attention.shape
     rows = n if shared else r * n
     factors = _factors(rows, b, m, alpha, alpha_per_example, target, rest, attention.device, generator)
     factors = factors.view(-1, n, b).to(torch.promote_types(factors.dtype, attention.dtype))
+    attention = attention.to(factors.dtype).clamp_min(_NO_ATTENTION)
     # In place where they can be: fresh memory for so many weights costs more than the arithmetic on them.
     weights = factors * attention.unsqueeze(1) if shared else factors.mul_(attention.unsqueeze(1))
     return _with_single_examples(weights.div_(weights.sum(dim=-1, keepdim=True)), clean)

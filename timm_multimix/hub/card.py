@@ -4,15 +4,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import timm
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
-import timm_multimix.models  # noqa: F401  so that its networks are known as its own
-from timm_multimix.data.hub import is_hub_id
+from timm_multimix.data.hub import HubName, is_hub_id
+from timm_multimix.errors import printable
 
 from .markup import Markup, block, code, escape
 from .measures import make_tables, number, percent
-from .metadata import make_metadata
+from .merge import Parts, join, without_marks
+from .metadata import is_own, make_metadata
 from .methods import methods, unique_citations
 from .record import Record
 
@@ -20,9 +20,15 @@ SHOWN_CLASSES = 20
 
 
 def make_card(record: Record, repo_id: str) -> str:
-    """The text of README.md."""
-    body = load_template().render(describe(record, repo_id))
-    return f"---\n{make_metadata(record, repo_id).to_yaml()}\n---\n\n{body}"
+    """The text of README.md for a repository that has none."""
+    return join(
+        make_metadata(record, repo_id).to_yaml(), Parts(None, "", None, ""), make_body(record, repo_id)
+    )
+
+
+def make_body(record: Record, repo_id: str) -> str:
+    """The generated text of README.md, without metadata and marks."""
+    return without_marks(printable(load_template().render(describe(record, repo_id))))
 
 
 @cache
@@ -101,7 +107,12 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
 
 def data_name(data: dict[str, str]) -> Markup | str:
     """A dataset's name, with a link where it is on the Hub."""
-    return hub_link(data["dataset"], "datasets/") if data["kind"] == "hub" else data["dataset"]
+    name = HubName.parse(data["dataset"]) if data["kind"] == "hub" else None
+    if name is None:
+        return data["dataset"]
+    parts = {"configuration": name.configuration, "revision": name.revision}
+    told = ", ".join(f"{part} {code(value)}" for part, value in parts.items() if value is not None)
+    return Markup(f"{hub_link(name.repo_id, 'datasets/')}{f' ({told})' if told else ''}")
 
 
 def start(base: str | None, options: dict[str, Any]) -> Markup:
@@ -109,13 +120,6 @@ def start(base: str | None, options: dict[str, Any]) -> Markup:
     if base:
         return Markup(f"fine-tuned from {escape(hub_link(base))} on")
     return Markup("fine-tuned from local weights on" if options.get("pretrained") else "trained on")
-
-
-def is_own(architecture: str) -> bool:
-    """Whether timm knows an architecture by this package only."""
-    if not timm.is_model(architecture):
-        return False
-    return timm.models.model_entrypoint(architecture).__module__.split(".")[0] == "timm_multimix"
 
 
 def results(record: Record) -> list[dict[str, Any]]:

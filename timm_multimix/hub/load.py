@@ -5,19 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import timm
-from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, RepositoryNotFoundError
-from huggingface_hub.utils import get_session
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from timm.models import get_pretrained_cfg
 
 import timm_multimix.models  # noqa: F401  so that its networks are known
 from timm_multimix.errors import UsageError
 
+from .client import unreachable
 from .retry import describe, retried
 
 WEIGHTS = "model.safetensors"
-_PROBE_SECONDS = 10.0
 
 
 def check_pretrained(name: str) -> None:
@@ -66,23 +65,8 @@ def download(name: str, place: str, file: str) -> Path:
             reason = trouble or describe(error)
             raise UsageError(f"model {name}: {file} cannot be had from the Hub: {reason}") from error
         raise UsageError(_no_weights(name, file)) from error
-    except GatedRepoError as error:
-        raise UsageError(f"model {name} is gated: ask for access on its Hub page and log in") from error
-    except RepositoryNotFoundError as error:
-        raise UsageError(f"model {name}: not on the Hub, or private") from error
     except Exception as error:  # which library's, depends on the version of huggingface_hub
         raise UsageError(f"model {name}: {file} cannot be had from the Hub: {describe(error)}") from error
-
-
-def unreachable() -> str | None:
-    """Why the Hub cannot be reached, None if it can; asked first, as the client would retry for minutes."""
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
-    try:
-        retried(lambda: get_session().head(constants.ENDPOINT, timeout=_PROBE_SECONDS), 2)
-    except Exception as error:  # which library's, depends on the version of huggingface_hub
-        return describe(error)
-    return None
 
 
 def local_file(name: str, folder: Path) -> Path:

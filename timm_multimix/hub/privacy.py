@@ -5,6 +5,8 @@ from typing import Any
 
 from huggingface_hub import get_token
 
+from timm_multimix.errors import printable
+
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{8,}|(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 _FOLDERS = re.compile(
     r"""(?:^|(?<=[=:'"(,\s]))(?:(?:~[^/\s]*|\.{1,2})?/(?!/)|[A-Za-z]:[\\/](?![\\/]))(?:[^/\\'"]+[\\/](?=[^/\\'"]))*""",
@@ -19,6 +21,7 @@ def redact(text: str) -> str:
 
 def public_text(text: str) -> str:
     """A word of a command or a value of an option, in which only the last part of a path is left."""
+    text = printable(text)
     if not _FOLDERS.search(text):
         return redact(text)
     return redact(_FOLDERS.sub("", text).rstrip("/\\") or "folder")

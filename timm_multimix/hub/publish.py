@@ -7,7 +7,9 @@ from typing import Any
 
 from huggingface_hub import HfApi
 
+from timm_multimix.deadlines import within
 from timm_multimix.errors import UsageError
+from timm_multimix.options.publishing import HUB_TIMEOUT
 
 from .push import push_files, tag_commit
 from .record import make_record, read_run
@@ -42,33 +44,69 @@ def stage_result(run: Path, folder: Path) -> Path:
     return stage(folder, record, model, run / "curves.png")
 
 
-def publish(repo_id: str, folder: Path) -> str:
-    """Push a staged folder, and delete it once it is there; gives the commit that holds it."""
-    record, api = read_record(folder), HfApi()
-    published, epochs = record["published"], record["summary"]["epochs"]
-    what = "Result, epoch" if is_result(folder) else "Epoch"
-    message = f"{what} {published['epoch']} of {epochs}: top-1 {published['top1']:.2f} %"
-    commit = push_files(api, repo_id, contents(folder, repo_id), message)
-    if wants_tag(folder):
-        tag_commit(api, repo_id, f"epoch-{published['epoch']}", commit)
+def publish(repo_id: str, folder: Path, *, overwrite: bool = False, timeout: float = HUB_TIMEOUT) -> str:
+    """Push a staged folder, and delete it once it is there.
+
+    Args:
+        repo_id: the repository.
+        folder: the staged folder.
+        overwrite: whether to replace what others wrote there.
+        timeout: seconds after which the upload is given up.
+
+    Returns:
+        The commit that holds it.
+
+    Raises:
+        WouldOverwrite: if others' work would be lost.
+        TimeoutError: if it takes too long.
+    """
+    commit = within(timeout, lambda: _push(repo_id, folder, overwrite))
     discard(folder)
     return commit
 
 
-def publish_run(run: Path, repo_id: str, tag: bool) -> str:
+def _push(repo_id: str, folder: Path, overwrite: bool) -> str:
+    record, api = read_record(folder), HfApi()
+    published, epochs = record["published"], record["summary"]["epochs"]
+    what = "Result, epoch" if is_result(folder) else "Epoch"
+    message = f"{what} {published['epoch']} of {epochs}: top-1 {published['top1']:.2f} %"
+    commit = push_files(api, repo_id, lambda there: contents(folder, there, overwrite), message)
+    if wants_tag(folder):
+        tag_commit(api, repo_id, f"epoch-{published['epoch']}", commit, overwrite)
+    return commit
+
+
+def publish_run(
+    run: Path, repo_id: str, tag: bool, *, overwrite: bool = False, timeout: float = HUB_TIMEOUT
+) -> str:
     """Push a finished run, and first the epochs with tags that its training could not push.
 
-    Raises: UsageError if it is not finished, or the Hub does not take it.
+    Args:
+        run: the run's folder.
+        repo_id: the repository.
+        tag: whether the commit gets the tag `epoch-N`.
+        overwrite: whether to replace what others wrote there.
+        timeout: seconds after which an upload is given up.
+
+    Returns:
+        The commit that holds the result.
+
+    Raises:
+        UsageError: if it is not finished, or the Hub does not take it.
     """
     wanted = tag or result_folder(run, True).exists()  # by the training, where that could not
     result = stage_result(run, result_folder(run, wanted))
     waiting = [folder for folder in staged_epochs(run) if wants_tag(folder)]
     try:
-        commit = [publish(repo_id, folder) for folder in [*waiting, result]][-1]
+        commits = [
+            publish(repo_id, folder, overwrite=overwrite, timeout=timeout) for folder in [*waiting, result]
+        ]
+    except UsageError:
+        raise
     except Exception as error:  # which library's, depends on the version of huggingface_hub
         raise UsageError(f"{repo_id} on the Hub did not take {run}: {describe(error)}") from error
     clear(run)
-    return commit
+    return commits[-1]
 
 
 def set_license(run: Path, license: str) -> None:

@@ -1,18 +1,19 @@
 """The record of a run that its card is made from, as JSON, fit to be published."""
 
-import csv
 import json
 import shlex
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.errors import UsageError
-from timm_multimix.options.config import load_config
+from timm_multimix.errors import UsageError, printable
+from timm_multimix.files import read_json
+from timm_multimix.options import options_to_dict
+from timm_multimix.records import read_metrics, read_options
+from timm_multimix.records import read_run as read_finished
 
 from .measures import public_evaluation, read_evaluation
 from .privacy import public, redact
 from .provenance import path_prefixes, public_options
-from .retry import describe
 
 Record = dict[str, Any]
 
@@ -55,29 +56,26 @@ REQUIRED = {
 def read_run(run: Path) -> tuple[Record, Path]:
     """The record of a finished run and the folder of its model.
 
-    Raises: UsageError if a folder holds no finished run.
+    Raises: UsageError if a folder holds no finished run, or one with a damaged file.
     """
-    if not (run / "config.yaml").is_file():
-        raise UsageError(f"{run} is no run's folder: it has no config.yaml")
-    if not (run / "summary.json").is_file():
-        raise UsageError(f"the run in {run} is not finished; go on with `train --output {run} --resume auto`")
-    try:
-        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-        return make_record(run, run / "model", summary, summary["epochs"], summary["top1"]), run / "model"
-    except Exception as error:  # files may hold anything but what is looked for in them
-        raise UsageError(f"the run in {run} is damaged: {describe(error)}") from error
+    found = read_finished(run)
+    record = make_record(run, found.model, found.record.to_dict(), found.record.epochs, found.record.top1)
+    return record, found.model
 
 
 def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top1: float) -> Record:
-    """The record of a run whose weights in the folder `model` are those of an epoch."""
-    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    options = load_config(str(run / "config.yaml"))
+    """The record of a run whose weights in the folder `model` are those of an epoch.
+
+    Raises: UsageError if a file is damaged.
+    """
+    config = read_model_config(model)
+    options = options_to_dict(read_options(run))
     kind = summary["dataset_kind"]
     evaluation = read_evaluation(run, model)
     record = {
         "summary": public_summary(summary, options, kind),
         "options": public_options(options, kind),
-        "metrics": read_metrics(run / "metrics.csv"),
+        "metrics": read_metrics(run),
         "model": {
             "architecture": config["architecture"],
             "num_classes": config["num_classes"],
@@ -113,12 +111,20 @@ def public_command(command: str, options: dict[str, Any], kind: str) -> str:
     return shlex.join(words)
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The rows of metrics.csv as numbers."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [
-            {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(stream)
-        ]
+def read_model_config(model: Path) -> dict[str, Any]:
+    """The config.json of an exported model.
+
+    Raises: UsageError if it cannot be read, or lacks what a record holds of it.
+    """
+    path = model / "config.json"
+    config = read_json(path)
+    kinds = {"architecture": str, "num_classes": int, "num_features": int, "label_names": list}
+    for name, kind in (kinds | {"pretrained_cfg": dict}).items():
+        if not isinstance(config.get(name), kind):
+            raise UsageError(f"{path} is damaged: it has no {name}")
+    if not all(isinstance(label, str) for label in config["label_names"]):
+        raise UsageError(f"{path} is damaged: label_names are not texts")
+    return config
 
 
 def missing_entries(record: Record) -> list[str]:
@@ -132,9 +138,15 @@ def missing_entries(record: Record) -> list[str]:
     return lacking + ([] if record.get("metrics") else ["metrics"])
 
 
+def with_license(record: Record, license: Any) -> Record:
+    """A record with the licence that is said in the end: the run's, or the one chosen on the Hub."""
+    told = ", ".join(map(str, license)) if isinstance(license, list) else license
+    return record | {"model": record["model"] | {"license": told}}
+
+
 def dump(record: Record) -> str:
     """The text of record.json."""
-    return json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n"
+    return printable(json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n")
 
 
 def finite(value: Any) -> Any:

@@ -1,22 +1,23 @@
 """Trying again what a network may spoil: a bounded number of times and seconds, with growing pauses."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import httpx
 
+from timm_multimix.errors import UsageError
+
+from .client import bound_requests, patience
 from .privacy import redact
+from .refusals import causes, refusal, status_of
 
 Result = TypeVar("Result")
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.5  # seconds; doubled each time
 LONGEST_PAUSE = 60.0
-PATIENCE = (
-    60.0  # seconds after which nothing is tried again: the client itself retries some requests, for long
-)
 
 STALE_PARENT = 412
 _PASSING = frozenset({408, STALE_PARENT, 425, 429, 500, 502, 503, 504})
@@ -27,7 +28,8 @@ def retried(action: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
 
     Raises: the last error, or the first that will not pass by itself.
     """
-    end = time.monotonic() + PATIENCE
+    bound_requests()
+    end = time.monotonic() + patience()  # the client itself retries some requests, for long
     for attempt in range(attempts - 1):
         try:
             return action()
@@ -40,10 +42,10 @@ def retried(action: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
 
 def is_passing(error: BaseException) -> bool:
     """Whether trying again may help: lost connections, timeouts, an overloaded or changed repository."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, OfflineModeIsEnabled):
             return False
-        status = _status(cause)
+        status = status_of(cause)
         if status is not None:
             return status in _PASSING
         if isinstance(cause, (ConnectionError, TimeoutError, httpx.TransportError)):
@@ -53,24 +55,14 @@ def is_passing(error: BaseException) -> bool:
 
 def describe(error: BaseException) -> str:
     """An error of the client in one line, without tokens."""
-    text = next((line for line in str(error).splitlines() if line.strip()), "")
-    return redact(f"{type(error).__name__}: {text.strip()}" if text else type(error).__name__)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and those it came from: the client wraps what its upload threads raise."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__
-
-
-def _status(error: BaseException) -> int | None:
-    return getattr(getattr(error, "response", None), "status_code", None)
+    text = next((line for line in str(error).splitlines() if line.strip()), "").strip()
+    if said := refusal(error) or (isinstance(error, (UsageError, TimeoutError)) and text):
+        return redact(said)
+    return redact(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def _pause(error: BaseException, attempt: int) -> float:
     """Seconds to wait: what the server asks for, within bounds, or twice as long as the last time."""
-    response = next((cause.response for cause in _causes(error) if _status(cause) is not None), None)  # type: ignore[attr-defined]
+    response = next((cause.response for cause in causes(error) if status_of(cause) is not None), None)  # type: ignore[attr-defined]
     asked = response.headers.get("Retry-After", "") if response is not None else ""
     return min(max(FIRST_PAUSE * 2**attempt, float(asked) if asked.isdigit() else 0.0), LONGEST_PAUSE)

@@ -9,10 +9,12 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from .card import make_card
-from .push import Content
-from .record import Record, dump
+from .card import make_body, make_card
+from .metadata import make_metadata
+from .record import Record, dump, with_license
+from .remote import README, RECORD, Content, Remote, seal
 
 _FILES = ("config.json", "model.safetensors")
 
@@ -37,14 +39,28 @@ def read_record(folder: Path) -> Record:
 
 
 def make_readme(folder: Path, repo_id: str) -> bytes:
-    """The card of a staged folder, for a repository."""
+    """The card of a staged folder, for a new repository."""
     return make_card(read_record(folder), repo_id).encode()
 
 
-def contents(folder: Path, repo_id: str) -> dict[str, Content]:
-    """All files of a staged folder and the card, as they go to a repository."""
-    files: dict[str, Content] = {path.name: path for path in sorted(folder.iterdir())}
-    return files | {"README.md": make_readme(folder, repo_id)}
+def contents(folder: Path, there: Remote, overwrite: bool) -> dict[str, Content]:
+    """All files of a staged folder and the card, as they go to a repository with what people wrote there.
+
+    Raises:
+        WouldOverwrite: if anything that others wrote would be lost, and it is not to be overwritten.
+    """
+    record = read_record(folder)
+    files: dict[str, Content] = {path.name: path for path in sorted(folder.iterdir()) if path.name != RECORD}
+    if not overwrite:
+        there.check_ours(record["model"]["architecture"])
+        there.check_untouched(files)
+    metadata = make_metadata(record, there.repo_id).to_dict()
+
+    def make_text(merged: dict[str, Any]) -> str:
+        return make_body(with_license(record, merged.get("license")), there.repo_id)
+
+    readme, text = there.merge_card(metadata, make_text, overwrite)
+    return files | {README: readme.encode(), RECORD: seal(record, metadata, text, files)}
 
 
 def epoch_folder(run: Path, epoch: int, tag: bool) -> Path:

@@ -1,45 +1,47 @@
-"""The repository to publish to: its name, and whether it can be written to."""
+"""The repository to publish to: whether it can be written to without loss to others."""
 
-from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub import HfApi
 
+from timm_multimix.deadlines import within
 from timm_multimix.errors import UsageError
 
+from .client import check_token, patience
+from .names import parse_repo_id
+from .remote import Remote, WouldOverwrite
 from .retry import describe, retried
 
 
-def check_repo_id(repo_id: str) -> None:
-    """Raises: UsageError for what is no USER/NAME of the Hub."""
-    try:
-        validate_repo_id(repo_id)
-        valid = repo_id.count("/") == 1
-    except HFValidationError:
-        valid = False
-    if not valid:
-        raise UsageError(
-            f"Hub id {' '.join(repo_id.split())!r}: expected USER/NAME of letters, digits, '-', '_' and '.'"
-        )
-
-
-def check_token() -> None:
-    """Raises: UsageError where neither the environment nor `hf auth login` have a token."""
-    if not get_token():
-        raise UsageError("no token for the Hub: set HF_TOKEN or run `hf auth login`")
-
-
-def open_repo(repo_id: str, private: bool = False) -> None:
+def open_repo(
+    repo_id: str, private: bool = False, *, architecture: str | None = None, overwrite: bool = False
+) -> None:
     """Create the repository unless it is there.
 
-    Raises: UsageError if it cannot be written to, or is to be private and is public already.
+    Args:
+        repo_id: the repository.
+        private: whether a new one is private.
+        architecture: that of the run, which the repository must hold or be new, unless
+        overwrite: what others wrote there may be replaced.
+
+    Raises:
+        UsageError: if it cannot be written to, or is to be private and is public already.
+        WouldOverwrite: if it holds another model.
     """
-    check_repo_id(repo_id)
+    repo_id = parse_repo_id(repo_id)
     check_token()
     api = HfApi()
-    try:
+
+    def look() -> Remote:
         retried(lambda: api.create_repo(repo_id, private=private or None, exist_ok=True))
-        is_private = retried(lambda: api.model_info(repo_id)).private
+        found = retried(lambda: Remote(api, repo_id))
+        if architecture is not None and not overwrite:
+            retried(lambda: found.check_ours(architecture))
+        return found
+
+    try:
+        there = within(patience(), look)
+    except WouldOverwrite:
+        raise
     except Exception as error:  # which library's, depends on the version of huggingface_hub
         raise UsageError(f"cannot write to {repo_id} on the Hub: {describe(error)}") from error
-    if private and not is_private:
+    if private and not there.private:
         raise UsageError(f"{repo_id} exists on the Hub and is public; only a new one can be made private")

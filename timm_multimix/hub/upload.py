@@ -8,17 +8,40 @@ from typing import Any
 
 from huggingface_hub.utils import disable_progress_bars, logging
 
+from timm_multimix.deadlines import joined, within
+from timm_multimix.options.publishing import HUB_TIMEOUT
+
 from .publish import publish, stage_epoch, stage_result
 from .retry import describe
 from .stage import clear, drop_superseded, epoch_folder, result_folder, staged_epochs
 
 
 class Uploader:
-    """One thread that publishes what is staged, oldest first; what fails is tried again with the next."""
+    """One thread that publishes what is staged, oldest first; what fails is tried again with the next.
 
-    def __init__(self, run: Path, repo_id: str, tag_epochs: bool = False) -> None:
+    Args:
+        run: the run's folder.
+        repo_id: the repository.
+        tag_epochs: whether every kept epoch is published, with a tag.
+        open_first: makes the repository, where that is not done yet; as often as it fails.
+        overwrite: whether to replace what others wrote in the repository.
+        timeout: seconds after which an upload is given up, and the longest wait at the end.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        repo_id: str,
+        tag_epochs: bool = False,
+        *,
+        open_first: Callable[[], None] | None = None,
+        overwrite: bool = False,
+        timeout: float = HUB_TIMEOUT,
+    ) -> None:
         self.run, self.repo_id, self.tag_epochs = run, repo_id, tag_epochs
+        self._open_first, self._overwrite, self._timeout = open_first, overwrite, timeout
         self._lock, self._wake, self._ending = threading.Lock(), threading.Event(), False
+        self._late = False  # nothing more is begun: the run has ended
         self._pending: list[Path] = staged_epochs(run)
         self._current: Path | None = None
         disable_progress_bars()
@@ -34,28 +57,34 @@ class Uploader:
             self._add(f"epoch {epoch}", lambda: stage_epoch(self.run, summary, epoch, top1, self.tag_epochs))
 
     def finish(self) -> None:
-        """Publish the result of the finished run and wait for all that is left."""
-        self._add("the result", lambda: stage_result(self.run, result_folder(self.run, self.tag_epochs)))
+        """Publish the result of the finished run, and wait for all that is left no longer than `timeout`."""
+        staged = self._add(
+            "the result", lambda: stage_result(self.run, result_folder(self.run, self.tag_epochs))
+        )
         self._ending = True
         self._wake.set()
-        self._thread.join()
-        if not self._pending:
-            clear(self.run)
-        else:
-            self._warn(f"finish it with `timm-multimix push {self.run} {self.repo_id}`")
+        in_time = joined(self._thread, self._timeout)
+        if in_time and staged and not self._pending:
+            return clear(self.run)
+        if not in_time:
+            self._late = True
+            self._warn(f"not done within {self._timeout:g} seconds")
+        self._warn(f"finish it with `timm-multimix push {self.run} {self.repo_id}`")
 
-    def _add(self, what: str, make: Callable[[], Path]) -> None:
+    def _add(self, what: str, make: Callable[[], Path]) -> bool:
         try:
             folder = make()
         except Exception as error:  # whatever it is, training goes on
-            return self._warn(f"{what} cannot be staged, {describe(error)}")
+            self._warn(f"{what} cannot be staged, {describe(error)}")
+            return False
         with self._lock:
             self._pending = drop_superseded([*(f for f in self._pending if f != folder), folder])
         self._wake.set()
+        return True
 
     def _take(self) -> Path | None:
         with self._lock:
-            self._current = self._pending.pop(0) if self._pending else None
+            self._current = self._pending.pop(0) if self._pending and not self._late else None
             return self._current
 
     def _give_back(self, folder: Path) -> None:
@@ -71,9 +100,15 @@ class Uploader:
             self._publish_pending()
 
     def _publish_pending(self) -> None:
+        try:
+            if self._open_first:
+                within(self._timeout, self._open_first)
+                self._open_first = None
+        except Exception as error:
+            return self._warn(describe(error))
         while folder := self._take():
             try:
-                publish(self.repo_id, folder)
+                publish(self.repo_id, folder, overwrite=self._overwrite, timeout=self._timeout)
             except Exception as error:
                 self._give_back(folder)
                 return self._warn(f"{folder.name} is not there yet, {describe(error)}")

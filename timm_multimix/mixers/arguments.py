@@ -1,20 +1,28 @@
 """Checks of the arguments of registered mixers; each gives the value back or says what is allowed."""
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 from ..errors import UsageError
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise UsageError(f"{name}={value!r} given, allowed is a whole number")
+    return int(value)
 
 
 def count(name: str, value: Any) -> int:
     """An integer of at least one."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise UsageError(f"{name}={value!r} given, allowed is an integer of at least 1")
-    return value
+    return int(value)
 
 
 def fraction(name: str, value: Any) -> float:
@@ -56,7 +64,7 @@ def one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
 
 
 def layer_list(name: str, value: Any) -> tuple[int | str, ...]:
-    """Layers to choose from: 0 for the input, a positive stage number, or a module's name; one or several."""
+    """Layers to choose from: 0 for the input, a number in feature_info, 'stage k', or a module's name."""
     layers = tuple(value) if isinstance(value, tuple | list) else (value,)
     for layer in layers:
         number = isinstance(layer, int) and not isinstance(layer, bool) and layer >= 0

@@ -15,8 +15,8 @@ from .mixer import PLACES, Context, Mixer
 
 Layers = int | str | tuple[int | str, ...]
 
-# The input and the first two stages, as in the Manifold Mixup paper's networks for CIFAR.
-FIRST_LAYERS = (0, 1, 2)
+# The input and the first two stages behind the stem, as in the Manifold mixup paper's networks for CIFAR.
+FIRST_LAYERS = (0, "stage 1", "stage 2")
 
 MAP_PLACES = ("input", "hidden")
 """Where there are images or feature maps, for masks and boxes."""

@@ -59,16 +59,19 @@ def puzzlemix(
     transport: bool = True,
     transport_cost: float = 0.8,
     grid: int | None = None,
+    transport_grid: int | None = 8,
 ) -> Mixer:
     """Puzzle Mix: an optimal mask and moved patches, by input gradients; labels by area (arXiv:2009.06962).
 
     The mask z, of `labels` values from 0 to 1 on a grid of 2 to 16 cells (drawn, or `grid`), minimises the
     saliency it hides + beta (label smoothness) + beta gamma (smoothness of the pixels at its edges) + eta
     (prior of lambda ~ Beta(alpha, alpha)); then patches of each image move to where they are seen, at
-    `transport_cost` times the squared distance. All numbers are those of the authors' CIFAR runs. The mask
-    is found exactly by a minimum cut (they swap labels), the transport exactly by an assignment (they
-    iterate), both SciPy's, on the CPU: the device waits for them. Patches are those of the mask's grid, and
-    pixels are compared after each channel is stretched to 0 .. 1. Costs a forward and a backward besides.
+    `transport_cost` times the squared distance. Patches are those of a grid of `transport_grid` along a side
+    where that is finer than the mask's (None: always the mask's); 8 is their 4 pixels of 32. All numbers are
+    those of the authors' CIFAR runs. The mask is found exactly by a minimum cut (they swap labels), the
+    transport exactly by an assignment (they iterate), both SciPy's, on the CPU: the device waits for them,
+    the longer the finer the grids are. Pixels are compared after each channel is stretched to 0 .. 1. Costs
+    a forward and a backward besides.
     """
     arguments = {
         "alpha": concentration("alpha", alpha),
@@ -79,6 +82,9 @@ def puzzlemix(
         "transport": flag("transport", transport),
         "transport_cost": concentration("transport_cost", transport_cost),
         "grid": grid if grid is None else count("grid", grid),
+        "transport_grid": transport_grid
+        if transport_grid is None
+        else count("transport_grid", transport_grid),
     }
     if labels < 2:
         raise UsageError(f"labels={labels} given, allowed is an integer of at least 2")
@@ -87,7 +93,7 @@ def puzzlemix(
 
 @register_mixer
 def co_mixup(
-    alpha: float = 2.0,
+    alpha: float = 1.0,
     beta: float = 0.32,
     gamma: float = 1.0,
     eta: float = 0.05,
@@ -107,14 +113,15 @@ def co_mixup(
     `threshold`) + eta (prior of Dirichlet(alpha) shares of the images). One mix after the other is labeled
     anew with the others as they are, `iterations` times from random labels; from the second on a cell may
     average two images (`halves`), before the last mixes of the same images are made to part (`resolve`).
-    All numbers are those of the authors' CIFAR-100 runs, and so is the hard threshold.
+    All numbers but alpha are those of the authors' CIFAR-100 runs, and so is the hard threshold. Their alpha
+    is 2, with the loss of the clean images added in the same step: `none + co_mixup(alpha=2)`. Without it
+    they advise less but give no number: 1, as for mixup, is a choice of ours.
 
     Ours: a mix is labeled exactly (they swap labels, as we do on grids too fine for that), iterations do not
     stop early, salient places are of windows of a quarter of the side, and the gradient is taken in eval
-    mode. Their extra loss on the clean images is not part of the mixer; without it they advise less alpha.
-    Where saliency is flat, mixes become whole images. `grid` must divide the images' sides. Costs a forward
-    and a backward besides, and the device waits for the solver: at batches of 32 and 64 about 40 times as
-    long as for puzzlemix(grid=4), several steps' time of a small network, and longer with the batch.
+    mode. Where saliency is flat, mixes become whole images. `grid` must divide the images' sides. Costs a
+    forward and a backward besides, and the device waits for the solver: at batches of 32 and 64 about 40
+    times as long as for puzzlemix(grid=4), several steps' time of a small network, and longer with the batch.
     """
     arguments = {
         "alpha": concentration("alpha", alpha),
@@ -152,14 +159,15 @@ def alignmixup(alpha: float = 2.0, epsilon: float = 0.1, iterations: int = 100, 
 
 
 @register_mixer
-def transmix(alpha: float = 1.0, per_sample: bool = False, area: float = 0.0) -> Mixer:
+def transmix(alpha: float = 1.0, per_sample: bool = False, area: float = 0.5) -> Mixer:
     """TransMix: CutMix whose labels go by the class token's attention on the mix (arXiv:2111.09833).
 
     lambda is the share of the class token's attention, in the last layer, averaged over heads and without
     gradient, that falls on what was kept of the image; where the head reads no class token, of the attention
     that all positions pay. It is seen in the training pass itself: no pass is added, fused attention stays,
-    but this pass runs uncompiled. area: the share that the label by area keeps; 0 is the paper's equation,
-    0.5 what the authors' code does. For vision transformers whose last attention is over all tokens.
+    but this pass runs uncompiled. area: the share that the label by area keeps; 0 is the paper's equation 4,
+    0.5 what the authors' code does, with which the paper's numbers were made. For vision transformers whose
+    last attention is over all tokens.
     """
     arguments: dict[str, Any] = {
         "alpha": concentration("alpha", alpha),
@@ -170,10 +178,12 @@ def transmix(alpha: float = 1.0, per_sample: bool = False, area: float = 0.0) ->
 
 
 @register_mixer
-def tokenmix(ratio: float = 0.5, min_tokens: int = 14, normalize: bool = False) -> Mixer:
+def tokenmix(ratio: float = 0.5714, min_tokens: int = 1, normalize: bool = False) -> Mixer:
     """TokenMix: replace several blocks of tokens, labels by where the class is seen (arXiv:2207.08409).
 
-    Blocks of at least `min_tokens` tokens, until half of the grid of the last features is replaced (`ratio`).
+    Blocks of at least `min_tokens` tokens, until the share `ratio` of the grid of the last features is
+    replaced. The authors' code replaces half of its 14 x 14 tokens and 14 more, 4/7, by blocks of any size,
+    and so does the default; `tokenmix(0.5, 14)` reads these 14 as the least size of a block instead.
     A label's score is the share of its image's class activation that is in the mix; the two scores of a mix
     add up to one only on average, as in the paper, unless `normalize`. The paper takes the activation from a
     pretrained teacher; ours is the model's own probability of the class at every position, of the clean

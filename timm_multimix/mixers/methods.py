@@ -10,8 +10,9 @@ from torch import Tensor
 from .. import functional as F
 from ..errors import UsageError
 from ..functional import Draw
+from ..functional.attention import AttentionScore, find_score
 from .arguments import concentration, concentration_range, count, flag, fraction, one_of
-from .building import FIRST_LAYERS, MAP_PLACES, Layers, make_mixer
+from .building import FIRST_LAYERS, MAP_PLACES, Layers, as_usage_error, make_mixer
 from .mixer import Context, Mixer
 from .registry import register_mixer
 from .spec import parse_spec
@@ -54,6 +55,18 @@ def _tuple_arguments(
         "target": target if target is None else concentration("target", target),
         "rest": concentration("rest", rest),
     }
+
+
+def _check_literal(literal: Any, gather: bool, place: str) -> tuple[str, ...]:
+    """The names of the modules whose input is to be mixed; none for the model's own classifiers."""
+    names = () if literal is True else tuple(literal) if isinstance(literal, tuple | list) else (literal,)
+    if (literal is not True and not names) or not all(isinstance(name, str) and name for name in names):
+        raise UsageError(f"literal must be True, False or names of modules, got {literal!r}")
+    if place != "embedding":
+        raise UsageError(f"literal must be given with place='embedding', got place={place!r}")
+    if gather:
+        raise UsageError("literal must be given with gather=False, as only logits travel, got gather=True")
+    return names
 
 
 def _with_probability(p: float, mixer: Mixer, other: str) -> Branches:
@@ -103,7 +116,9 @@ def cutmix(
 def manifold_mixup(alpha: float = 2.0, per_sample: bool = False, layers: Layers = FIRST_LAYERS) -> Mixer:
     """Manifold mixup: mixup at a layer chosen for every batch (arXiv:1806.05236).
 
-    layers: 0 is the input, k the k-th stage of the model's feature_info, a string any module's name.
+    layers: 0 is the input, k the k-th entry of the model's feature_info, 'stage k' its k-th entry behind the
+    stem, any other string a module's name. The default is the paper's: in timm's resnet, regnet and densenet
+    entry 1 is the stem, which the paper does not mix.
     """
     arguments = {"alpha": concentration("alpha", alpha), "per_sample": flag("per_sample", per_sample)}
     return make_mixer("manifold_mixup", F.mixup, "hidden", layers, **arguments)
@@ -123,13 +138,23 @@ def multimix(
     gather: bool = False,
     place: str = "embedding",
     layers: Layers = FIRST_LAYERS,
+    literal: bool | str | tuple[str, ...] = False,
 ) -> Branches:
     """MultiMix: n interpolations of the whole batch, before the classifier (arXiv:2311.05538).
 
-    m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`. clean: the
-    share of tuples that are single examples, a clean term in the same loss. target: the concentration of one
-    example of each tuple, in turn, where the others have `rest` (in the place of alpha). gather: mix the
-    examples of all processes, each making n tuples; only logits and targets travel.
+    m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`. The paper
+    does not give the alpha of its mixup; AlignMixup, by the same authors and halved likewise, has 2 in both
+    halves: `other='mixup(2)'`. alpha_per_example: a concentration for each example and step, not one for
+    all. So has it the one public replica of the method, by a co-author's group (arXiv:2312.12334), with
+    n = 1000 and alpha from 0.5 to 2 as here. clean: the share of tuples that are single examples, a clean
+    term in the same loss. target: the concentration of one example of each tuple, in turn, where the others
+    have `rest` (in the place of alpha). gather: mix the examples of all processes, each making n tuples; only
+    logits and targets travel.
+
+    The clean examples are classified and their logits are mixed: exactly as if the classifier's input were,
+    where all behind it is affine and takes examples one by one. What it normalises by is the clean batch, and
+    dropout comes before. The first step tries that out and warns where it is not so. literal: mix the input
+    of the model's classifier itself, or of the modules of these names, and classify n mixed embeddings.
 
     The recipe needs long training. Weights near 1/m make every mixed example nearly the batch's mean, and to
     second order the loss is that of the mean plus 1/(m alpha + 1) times a term that tells examples apart. At
@@ -145,6 +170,8 @@ def multimix(
     arguments = _tuple_arguments(n, m, alpha, alpha_per_example, clean, target, rest)
     mixer = make_mixer("multimix", F.multimix, place, layers, **arguments)
     pure = replace(mixer, gather=gather, row_per_example=False)
+    if literal is not False:
+        pure = replace(pure, place="classifier", classifiers=_check_literal(literal, gather, place))
     return _with_probability(p, pure, other)
 
 
@@ -174,14 +201,19 @@ def dense_multimix(
     rest: float = _REST,
     shared: bool = False,
     attention_grad: bool = False,
+    attention: AttentionScore = "product",
 ) -> Branches:
     """Dense MultiMix: MultiMix at every spatial position, weighted by attention (arXiv:2311.05538).
 
     Arguments as in multimix; shared: the same factors at all positions; attention_grad: let gradient flow
-    through the attention.
+    through the attention. attention: made of the positions' features z, `product`, relu(z . GAP(z)), the
+    paper's; of its ablation `gap`, relu of the mean over channels, and `uniform`; or, in Python, a function
+    of z [r, b, d] that gives scores [r, b] of at least 0. All are l1-normalised over the positions.
     """
+    with as_usage_error():
+        find_score(attention)
     arguments = _tuple_arguments(n, m, alpha, alpha_per_example, clean, target, rest) | {
         "shared": flag("shared", shared)
     }
     sample = partial(_sample_dense, not flag("attention_grad", attention_grad), arguments)
-    return _with_probability(p, Mixer("dense_multimix", sample, "positions"), other)
+    return _with_probability(p, Mixer("dense_multimix", sample, "positions", attention=attention), other)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..functional import Draw
+from ..functional.attention import AttentionScore
 
 PLACES = ("input", "hidden", "embedding", "positions")
 
@@ -31,14 +32,16 @@ class Context:
 class Mixer:
     """One method, ready to use: `sample(x, context)` gives the draw for the tensor x [b, ...] at `place`.
 
-    place: one of PLACES, or `features`, right before the head, for a mixer made for that.
+    place: one of PLACES, or for mixers made for that `features`, right before the head, or `classifier`,
+    the input of the modules that `classifiers` names (none: of the model's own).
     layers (place `hidden`): the candidates, of which one is chosen for every batch: 0 is the input, k the
-    k-th stage of the model's `feature_info`, a string the name of a module. gather (place `embedding`): mix
-    the examples of all processes. row_per_example: whether row i of what is mixed belongs to example i.
-    parts: the mixers that it chooses from for every example. needs: the guides, fields of Context, that
-    `sample` reads; each costs a pass through the model. complete (place `input`): gives the draw in its final
-    form from the draw and the class attention [b, h, w] of the training pass, the one on the mixed images.
-    solver: whether drawing waits for a solver on the CPU.
+    k-th entry of the model's `feature_info`, 'stage k' its k-th behind the stem, another string a module's
+    name. gather (place `embedding`): mix the examples of all processes. row_per_example: whether row i of
+    what is mixed belongs to example i. parts: the mixers that it chooses from for every example. needs: the
+    guides, fields of Context, that `sample` reads; each costs a pass through the model. complete (place
+    `input`): gives the draw in its final form from the draw and the class attention [b, h, w] of the
+    training pass, the one on the mixed images. solver: whether drawing waits for a solver on the CPU.
+    attention (place `positions`): what the positions' attention is made of.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Mixer:
     needs: tuple[str, ...] = ()
     complete: Callable[[Draw, Tensor], Draw] | None = None
     solver: bool = False
+    attention: AttentionScore = "product"
+    classifiers: tuple[str, ...] = ()
 
     @property
     def guides(self) -> tuple[str, ...]:

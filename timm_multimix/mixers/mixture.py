@@ -8,8 +8,11 @@ from torch.utils.data import get_worker_info
 
 from ..errors import UsageError
 from ..functional import soft_targets
+from ..functional.labels import check_range, check_rows
 from ..randomness import choice_generator, draw_generator
 from ..seeding import derive_seed
+from .arguments import count, fraction, whole
+from .building import as_usage_error
 from .mixer import Context, Mixer
 from .spec import parse_spec
 from .step import Branches, Step, choose_branch
@@ -31,8 +34,10 @@ class Mixture:
         seed: int = 0,
     ) -> None:
         self.branches, self.spec = branches, spec
-        self.num_classes, self.smoothing, self.seed = num_classes, smoothing, seed
+        self.num_classes = None if num_classes is None else count("num_classes", num_classes)
+        self.smoothing, self.seed = fraction("smoothing", smoothing), whole("seed", seed)
         self.step, self.mixup_enabled = 0, True
+        self._inferred: int | None = None  # the number of classes, where none was given
 
     def __repr__(self) -> str:
         return f"Mixture({self.spec!r})"
@@ -45,10 +50,11 @@ class Mixture:
         """Mixed images [b, ch, h, w] and soft targets [b, c], from labels [b] or [b, c].
 
         Raises:
-            UsageError: a mixer of the spec does not work at the input.
+            UsageError: a mixer of the spec does not work at the input, or the labels are of no class. What
+                labels of an accelerator are is looked at in the first call only.
         """
         self.check_input_only()
-        targets = soft_targets(labels, self._classes(labels), self.smoothing)
+        targets = self._targets(images, labels)
         if not self.mixup_enabled:
             return images, targets
         worker = get_worker_info()
@@ -69,14 +75,26 @@ class Mixture:
                 raise UsageError(f"a call must mix the images by one mixer, got {step.name}: use MixTask")
             _check_input(step.mixer)
 
+    def _targets(self, images: Tensor, labels: Tensor) -> Tensor:
+        with as_usage_error():
+            check_rows(images, labels)
+            classes = self._classes(labels)
+            if self.step == 0:
+                check_range(labels, classes)
+            return soft_targets(labels, classes, self.smoothing)
+
     def _classes(self, labels: Tensor) -> int:
+        if self.num_classes is not None:
+            return self.num_classes
         if labels.dim() == 2:
+            if labels.shape[1] == 1 and not labels.is_floating_point():
+                raise UsageError("labels [b, 1] of whole numbers given, allowed are [b] class indices")
             return labels.shape[1]
-        if self.num_classes is None:
-            self.num_classes = int(labels.max()) + 1
-            message = f"num_classes not given: taken as {self.num_classes} from the first batch's labels"
-            warnings.warn(message, stacklevel=3)
-        return self.num_classes
+        if self._inferred is None:
+            self._inferred = int(labels.max()) + 1
+            message = f"num_classes not given: taken as {self._inferred} from the first batch's labels"
+            warnings.warn(message, stacklevel=4)
+        return self._inferred
 
 
 def _check_input(mixer: Mixer) -> None:

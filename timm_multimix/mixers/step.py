@@ -11,8 +11,8 @@ from ..errors import UsageError
 from .mixer import Mixer
 
 # Only chains that go into the network step by step can share one pass through it.
-_DEPTH = {"input": 0, "hidden": 1, "features": 2, "embedding": 3, "positions": 3}
-_NETWORK = ("input", "hidden", "features")
+_DEPTH = {"input": 0, "hidden": 1, "features": 2, "classifier": 3, "embedding": 3, "positions": 3}
+_NETWORK = ("input", "hidden", "features", "classifier")
 _MOST_BRANCHES = 1000
 
 

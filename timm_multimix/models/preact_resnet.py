@@ -1,6 +1,7 @@
 """Pre-activation residual networks for small images (He et al. 2016, https://arxiv.org/abs/1603.05027)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,23 +14,58 @@ from torch.nn import functional as F
 from .cifar_cfg import cifar_cfg
 
 
-class PreActBlock(nn.Module):
-    """Norm, ReLU and 3x3 convolution, twice; a change of shape projects the activated input."""
+@dataclass(frozen=True)
+class Details:
+    """Details of these networks in which published codes differ.
 
-    def __init__(self, width_in: int, width: int, stride: int = 1, drop_path: float = 0.0, **where: Any):
+    kaiming: normal initialisation of the convolutions by their fan out, else torch's own. stem_norm: norm and
+    ReLU behind the stem. bias: of all convolutions. late_stride: a block's second convolution halves the
+    side, not its first. norm_momentum: of the norm behind the last block. activated_identity and
+    activated_projection: whether a shortcut without a convolution, and one with it, starts behind the block's
+    first norm and ReLU.
+    """
+
+    kaiming: bool = True
+    stem_norm: bool = False
+    bias: bool = False
+    late_stride: bool = False
+    norm_momentum: float = 0.1
+    activated_identity: bool = False
+    activated_projection: bool = True
+
+
+MANIFOLD_MIXUP = Details()
+
+
+class PreActBlock(nn.Module):
+    """Norm, ReLU and 3x3 convolution, twice; a change of shape projects the shortcut."""
+
+    def __init__(
+        self,
+        width_in: int,
+        width: int,
+        stride: int = 1,
+        drop_path: float = 0.0,
+        details: Details = MANIFOLD_MIXUP,
+        **where: Any,
+    ):
         super().__init__()
+        first, second = (1, stride) if details.late_stride else (stride, 1)
+        bias = details.bias
         self.norm1 = nn.BatchNorm2d(width_in, **where)
-        self.conv1 = nn.Conv2d(width_in, width, 3, stride, padding=1, bias=False, **where)
+        self.conv1 = nn.Conv2d(width_in, width, 3, first, padding=1, bias=bias, **where)
         self.norm2 = nn.BatchNorm2d(width, **where)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False, **where)
+        self.conv2 = nn.Conv2d(width, width, 3, second, padding=1, bias=bias, **where)
         changes = stride != 1 or width_in != width
-        self.shortcut = nn.Conv2d(width_in, width, 1, stride, bias=False, **where) if changes else None
+        self.shortcut = nn.Conv2d(width_in, width, 1, stride, bias=bias, **where) if changes else None
+        self.activated = details.activated_projection if changes else details.activated_identity
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         activated = F.relu(self.norm1(x))
         residual = self.conv2(F.relu(self.norm2(self.conv1(activated))))
-        return self.drop_path(residual) + (x if self.shortcut is None else self.shortcut(activated))
+        carried = activated if self.activated else x
+        return self.drop_path(residual) + (carried if self.shortcut is None else self.shortcut(carried))
 
 
 class PreActResNet(nn.Module):
@@ -44,6 +80,7 @@ class PreActResNet(nn.Module):
         widths: Sequence[int] = (64, 128, 256, 512),
         stem_width: int = 64,
         final_norm: bool = False,
+        details: Details = MANIFOLD_MIXUP,
         num_classes: int = 100,
         in_chans: int = 3,
         global_pool: str = "avg",
@@ -56,21 +93,22 @@ class PreActResNet(nn.Module):
         where = {"device": device, "dtype": dtype}
         self.num_classes, self.in_chans, self.drop_rate = num_classes, in_chans, drop_rate
         self.grad_checkpointing = False
-        self.stem = nn.Conv2d(in_chans, stem_width, 3, padding=1, bias=False, **where)
+        self.kaiming = details.kaiming
+        self.stem = nn.Conv2d(in_chans, stem_width, 3, padding=1, bias=details.bias, **where)
+        self.stem_norm = _norm_and_relu(stem_width, **where) if details.stem_norm else nn.Identity()
         drop_paths = iter(torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist())
         stages, self.feature_info, width_in = [], [], stem_width
         for index, (depth, width) in enumerate(zip(depths, widths, strict=True)):
             blocks = []
             for block in range(depth):
                 stride = 2 if index > 0 and block == 0 else 1
-                blocks.append(PreActBlock(width_in, width, stride, next(drop_paths), **where))
+                blocks.append(PreActBlock(width_in, width, stride, next(drop_paths), details, **where))
                 width_in = width
             stages.append(nn.Sequential(*blocks))
             self.feature_info.append({"num_chs": width, "reduction": 2**index, "module": f"stages.{index}"})
         self.stages = nn.Sequential(*stages)
-        self.norm = (
-            nn.Sequential(nn.BatchNorm2d(width_in, **where), nn.ReLU()) if final_norm else nn.Identity()
-        )
+        momentum = details.norm_momentum
+        self.norm = _norm_and_relu(width_in, momentum, **where) if final_norm else nn.Identity()
         self.num_features = width_in
         self.head = ClassifierHead(width_in, num_classes, global_pool, drop_rate, **where)
         self.head_hidden_size = self.head.num_features
@@ -79,7 +117,7 @@ class PreActResNet(nn.Module):
     @torch.jit.ignore
     def init_weights(self) -> None:
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and self.kaiming:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     @torch.jit.ignore
@@ -127,7 +165,7 @@ class PreActResNet(nn.Module):
         take, last_taken = feature_take_indices(len(self.stages), indices)
         last = len(self.stages) - 1
         intermediates = []
-        x = self.stem(x)
+        x = self.stem_norm(self.stem(x))
         for index, stage in enumerate(self.stages):
             if stop_early and index > last_taken:
                 break
@@ -140,7 +178,7 @@ class PreActResNet(nn.Module):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """images [b, in_chans, h, w] -> features [b, num_features, h / 2^(stages - 1), w / 2^(stages - 1)]"""
-        x = self.stem(x)
+        x = self.stem_norm(self.stem(x))
         for stage in self.stages:
             x = self._stage(stage, x)
         return self.norm(x)
@@ -153,13 +191,26 @@ class PreActResNet(nn.Module):
         return self.forward_head(self.forward_features(x))
 
 
-def create_preact_resnet(variant: str, pretrained: bool = False, **arguments: Any) -> PreActResNet:
-    """Build a registered variant through timm's builder, which handles weights and `features_only`."""
+def _norm_and_relu(width: int, momentum: float = 0.1, **where: Any) -> nn.Sequential:
+    return nn.Sequential(nn.BatchNorm2d(width, momentum=momentum, **where), nn.ReLU())
+
+
+def create_preact_resnet(
+    name: str, pretrained: bool, variants: dict[str, Details], variant: str, **arguments: Any
+) -> PreActResNet:
+    """Build a registered network through timm's builder, which handles weights and `features_only`.
+
+    Raises:
+        ValueError: no such variant.
+    """
+    if variant not in variants:
+        raise ValueError(f"variant must be one of {', '.join(variants)}, got {variant!r}")
     stages = len(arguments["depths"])
     return build_model_with_cfg(
         PreActResNet,
-        variant,
+        name,
         pretrained,
+        details=variants[variant],
         feature_cfg={"out_indices": tuple(range(stages)), "feature_cls": "getter"},
         **arguments,
     )
@@ -173,15 +224,33 @@ default_cfgs = generate_default_cfgs(
 )
 
 
+VARIANTS = {
+    "manifold_mixup": MANIFOLD_MIXUP,
+    "alignmixup": Details(kaiming=False, stem_norm=True, activated_identity=True),
+}
+
+
 @register_model
-def preact_resnet18_cifar(pretrained: bool = False, **kwargs: Any) -> PreActResNet:
-    """The PreActResNet-18 of the Manifold mixup and AlignMixup experiments: 512-d features, 4x4 at 32 px."""
+def preact_resnet18_cifar(
+    pretrained: bool = False, variant: str = "manifold_mixup", **kwargs: Any
+) -> PreActResNet:
+    """PreActResNet-18: 512-d features, 4x4 at 32 px.
+
+    variant: as in the code of the Manifold mixup experiments, or of `alignmixup`: norm and ReLU behind the
+    stem, every shortcut from behind a block's first norm and ReLU, and torch's own initialisation.
+    """
     arguments = {"depths": (2, 2, 2, 2), "widths": (64, 128, 256, 512), "stem_width": 64}
-    return create_preact_resnet("preact_resnet18_cifar", pretrained, **{**arguments, **kwargs})
+    return create_preact_resnet(
+        "preact_resnet18_cifar", pretrained, VARIANTS, variant, **{**arguments, **kwargs}
+    )
 
 
 @register_model
-def preact_resnet10_cifar(pretrained: bool = False, **kwargs: Any) -> PreActResNet:
+def preact_resnet10_cifar(
+    pretrained: bool = False, variant: str = "manifold_mixup", **kwargs: Any
+) -> PreActResNet:
     """One block a stage at half the width: 256-d features, 4x4 at 32 px, for experiments without a GPU."""
     arguments = {"depths": (1, 1, 1, 1), "widths": (32, 64, 128, 256), "stem_width": 32}
-    return create_preact_resnet("preact_resnet10_cifar", pretrained, **{**arguments, **kwargs})
+    return create_preact_resnet(
+        "preact_resnet10_cifar", pretrained, VARIANTS, variant, **{**arguments, **kwargs}
+    )

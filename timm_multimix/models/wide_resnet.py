@@ -5,10 +5,19 @@ from typing import Any
 from timm.models import generate_default_cfgs, register_model
 
 from .cifar_cfg import cifar_cfg
-from .preact_resnet import PreActResNet, create_preact_resnet
+from .preact_resnet import MANIFOLD_MIXUP, Details, PreActResNet, create_preact_resnet
+
+VARIANTS = {
+    "manifold_mixup": MANIFOLD_MIXUP,
+    "alignmixup": Details(
+        kaiming=False, bias=True, late_stride=True, norm_momentum=0.9, activated_projection=False
+    ),
+}
 
 
-def _wide_resnet(variant: str, depth: int, factor: int, pretrained: bool, **kwargs: Any) -> PreActResNet:
+def _wide_resnet(
+    name: str, depth: int, factor: int, pretrained: bool, variant: str, **kwargs: Any
+) -> PreActResNet:
     blocks = (depth - 4) // 6
     arguments = {
         "depths": (blocks,) * 3,
@@ -16,7 +25,7 @@ def _wide_resnet(variant: str, depth: int, factor: int, pretrained: bool, **kwar
         "stem_width": 16,
         "final_norm": True,
     }
-    return create_preact_resnet(variant, pretrained, **{**arguments, **kwargs})
+    return create_preact_resnet(name, pretrained, VARIANTS, variant, **{**arguments, **kwargs})
 
 
 default_cfgs = generate_default_cfgs(
@@ -28,12 +37,17 @@ default_cfgs = generate_default_cfgs(
 
 
 @register_model
-def wrn16_8_cifar(pretrained: bool = False, **kwargs: Any) -> PreActResNet:
-    """Wide ResNet 16-8: 512-d features, 8x8 at 32 px."""
-    return _wide_resnet("wrn16_8_cifar", 16, 8, pretrained, **kwargs)
+def wrn16_8_cifar(pretrained: bool = False, variant: str = "manifold_mixup", **kwargs: Any) -> PreActResNet:
+    """Wide ResNet 16-8: 512-d features, 8x8 at 32 px.
+
+    variant: the structure of `manifold_mixup`'s network, or `alignmixup`: as in the code of its experiments,
+    with biases in all convolutions, the stride in a block's second one, projections of its input as it is,
+    torch's own initialisation, and momentum 0.9 of the last norm.
+    """
+    return _wide_resnet("wrn16_8_cifar", 16, 8, pretrained, variant, **kwargs)
 
 
 @register_model
-def wrn16_2_cifar(pretrained: bool = False, **kwargs: Any) -> PreActResNet:
+def wrn16_2_cifar(pretrained: bool = False, variant: str = "manifold_mixup", **kwargs: Any) -> PreActResNet:
     """Wide ResNet 16-2: 128-d features, 8x8 at 32 px."""
-    return _wide_resnet("wrn16_2_cifar", 16, 2, pretrained, **kwargs)
+    return _wide_resnet("wrn16_2_cifar", 16, 2, pretrained, variant, **kwargs)

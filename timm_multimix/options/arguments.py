@@ -73,7 +73,7 @@ def _by_annotation(annotation: Any) -> Reading:
     if origin is tuple:
         return replace(_by_annotation(arguments[0]), nargs="+" if arguments[1] is ... else len(arguments))
     if origin is Annotated:
-        return Reading(arguments[1])
+        return Reading(arguments[1], action=arguments[2] if len(arguments) > 2 else None)
     if origin is Literal:
         return Reading(choices=arguments)
     if origin is dict:

@@ -15,12 +15,16 @@ class DataOptions(Part, title="data"):
 
     dataset: str = option(
         "digits",
-        "digits, a Hub id, a directory of class directories, parquet files or tar files",
+        "digits, a Hub dataset as ID, ID:CONFIGURATION or ID@REVISION, a directory of train/ and val/ with "
+        "class directories, or one of parquet files or tar files",
         "NAME",
         path_prefix="",
         headline=True,
     )
     train_split: str | None = option(None, "split to train on (default: train)", "NAME")
+    eval_on_train: bool = option(
+        False, "let --val-split name the images trained on, for a look at fitting (default: an error)"
+    )
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     skip_broken: bool = skip_broken(excludes={"streaming": "as it reads all images first"})
     streaming: bool = option(

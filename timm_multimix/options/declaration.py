@@ -114,6 +114,10 @@ class Options(Part):
         super().__init_subclass__(**others)
         cls.prog, cls.usage = prog, usage
 
+    def settled(self) -> Self:
+        """The same, in which what can be said in two ways stands once. Raises: UsageError."""
+        return self
+
 
 @dataclass(frozen=True)
 class Option:

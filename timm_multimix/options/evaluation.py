@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 from .declaration import REQUIRED, Options, Part, option
 from .files import check_parent
@@ -14,11 +14,13 @@ from .shared import (
     Interpolation,
     LoadingOptions,
     device,
+    img_size,
     model_kwargs,
     pretrained,
+    settle_img_size,
     skip_broken,
 )
-from .values import Budget, Count, Figure, KeyValues, PositiveFraction, Seed, budget
+from .values import Budget, Count, Figure, KeyValues, PositiveFraction, Seed, Size, budget
 
 Attack = Literal["fgsm", "ifgsm", "pgd"]
 ATTACKS: tuple[Attack, ...] = get_args(Attack)
@@ -37,9 +39,7 @@ class EvaluatedModelOptions(Part, title="model"):
     )
     pretrained: bool = pretrained()
     model_kwargs: KeyValues = model_kwargs()
-    img_size: Count | None = option(
-        None, "side of the input (default: the model's; with random weights, the data's)", "PIXELS"
-    )
+    img_size: Size | None = img_size("the model's; with random weights, the data's")
     interpolation: Interpolation | None = option(None, "resizing (default: the model's)")
     crop_pct: PositiveFraction | None = option(
         None, "part of the resized image kept (default: the model's)", "X"
@@ -138,6 +138,10 @@ class EvaluateOptions(
     data: EvaluatedDataOptions = field(default_factory=EvaluatedDataOptions)
     measures: MeasureOptions = field(default_factory=MeasureOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
+
+    def settled(self) -> Self:
+        """The same with one size of the images. Raises: UsageError."""
+        return settle_img_size(self)
 
 
 def parse_evaluation_options(argv: Sequence[str]) -> EvaluateOptions:

@@ -3,17 +3,15 @@
 from dataclasses import dataclass, field
 
 from .declaration import Part, option
-from .shared import Interpolation, model_kwargs
-from .values import BelowOne, Count, Finite, KeyValues, Positive, PositiveFraction
+from .shared import Interpolation, img_size, model_kwargs
+from .values import BelowOne, Count, Finite, KeyValues, Positive, PositiveFraction, Size
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputOptions(Part):
     """The shape of the input; None leaves a value to the model."""
 
-    img_size: Count | None = option(
-        None, "side of the input (default: the data's, else the model's)", "PIXELS"
-    )
+    img_size: Size | None = img_size("the data's, else the model's")
     in_chans: Count | None = option(None, "input channels (default: the model's, mostly 3)", "N")
     mean: tuple[Finite, ...] | None = option(None, "channel means to subtract (default: the model's)", "X")
     std: tuple[Positive, ...] | None = option(

@@ -59,7 +59,7 @@ def parse(kind: type[Command], argv: Sequence[str]) -> Command:
         if option.default is REQUIRED and option.name not in given:
             wanted = f"{option.flag} {option.facts.metavar}"
             raise UsageError(f"{kind.prog} needs {option.flag}; give {wanted} as well")
-    found = build(kind, below | chosen, given)
+    found = build(kind, below | chosen, given).settled()
     check_given(options, chosen, given)
     check_together(found)
     return found

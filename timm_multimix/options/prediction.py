@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from .declaration import REQUIRED, Options, option
 from .parser import parse
-from .shared import device, model_kwargs
-from .values import Count, KeyValues
+from .shared import device, img_size, model_kwargs, settle_img_size
+from .values import Count, KeyValues, Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,12 @@ class PredictOptions(
     json: bool = option(False, "print JSON (default: text)")
     batch_size: Count = option(32, "", "N", short="-b")
     device: str = device()
-    img_size: Count | None = option(None, "side of the input (default: the model's)", "PIXELS")
+    img_size: Size | None = img_size("the model's; height and width as 64x96", nargs=None)
     model_kwargs: KeyValues = model_kwargs()
+
+    def settled(self) -> Self:
+        """The same with one size of the images. Raises: UsageError."""
+        return settle_img_size(self)
 
 
 def parse_prediction_options(argv: Sequence[str]) -> PredictOptions:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Self
 
 from .declaration import REQUIRED, Options, Part, option
 from .files import check_writable
 from .parser import parse
-from .shared import ColumnOptions, model_kwargs, pretrained
-from .values import FIGURES, Count, Figure, KeyValues, Seed, integer
+from .shared import ColumnOptions, img_size, model_kwargs, pretrained, settle_img_size
+from .values import FIGURES, Figure, KeyValues, Seed, Size, integer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,7 @@ class PreviewDataOptions(Part, title="data"):
     batch_size: Annotated[int, integer(2, 1024)] = option(
         32, "examples that are mixed with each other", "N", short="-b"
     )
-    img_size: Count | None = option(
-        None, "side of the images (default: the model's, the data's, else 224)", "PIXELS"
-    )
+    img_size: Size | None = img_size("the model's, the data's, else 224")
     columns: ColumnOptions = field(default_factory=ColumnOptions)
 
 
@@ -62,6 +60,10 @@ class PreviewOptions(
     file: PreviewFileOptions
     data: PreviewDataOptions = field(default_factory=PreviewDataOptions)
     network: PreviewModelOptions = field(default_factory=PreviewModelOptions)
+
+    def settled(self) -> Self:
+        """The same with one size of the images. Raises: UsageError."""
+        return settle_img_size(self)
 
 
 def parse_preview_options(argv: Sequence[str]) -> PreviewOptions:

@@ -1,9 +1,10 @@
 """Options that several commands have, word for word."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
-from .declaration import Part, option
+from ..errors import UsageError
+from .declaration import Options, Part, flat, option
 from .values import Count, Natural
 
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
@@ -15,8 +16,12 @@ class ColumnOptions(Part):
     """The split to evaluate on and the columns of a table."""
 
     val_split: str | None = option(None, "split to evaluate on (default: validation, else test)", "NAME")
-    image_column: str | None = option(None, "column of the images (default: found by its type)", "NAME")
-    label_column: str | None = option(None, "column of the labels (default: found by its type)", "NAME")
+    image_column: str | None = option(
+        None, "column of the images (default: by the usual names, then types)", "NAME"
+    )
+    label_column: str | None = option(
+        None, "column of the labels (default: by the usual names, then types)", "NAME"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,40 @@ def skip_broken(**facts: Any) -> Any:
 def model_kwargs(**facts: Any) -> Any:
     """Arguments of a model besides its name."""
     return option({}, "further arguments of the model (default: none)", "KEY=VALUE", **facts)
+
+
+def img_size(default: str, nargs: str | None = "+", **facts: Any) -> Any:
+    """The size of the images as a model takes them. nargs: None, where other words may follow."""
+    return option(
+        None, f"side of the input, or height and width (default: {default})", "PIXELS", nargs=nargs, **facts
+    )
+
+
+Command = TypeVar("Command", bound=Options)
+
+
+def settle_img_size(options: Command) -> Command:
+    """Let `img_size` among the arguments of the model be --img-size, so that images are fed as it is built.
+
+    Raises:
+        UsageError: both are given and differ, or it is no size.
+    """
+    values = flat(options)
+    if "img_size" not in values["model_kwargs"]:
+        return options
+    rest = dict(values["model_kwargs"])
+    built = rest.pop("img_size")
+    numbers = list(built) if isinstance(built, list | tuple) else [built]
+    if len(numbers) not in (1, 2) or not all(type(side) is int and side > 0 for side in numbers):
+        raise UsageError(f"--model-kwargs img_size must be a side or (height, width), got {built!r}")
+    size = numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
+    if values["img_size"] not in (None, size):
+        raise UsageError(
+            f"--img-size {values['img_size']} and --model-kwargs img_size={built!r}: a model is built for "
+            "the size that it is fed; give --img-size only"
+        )
+    settled = options.but(model_kwargs=rest, img_size=size)
+    return replace(settled, given=options.given | {"img_size"})
 
 
 def pretrained(**facts: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from .data import AugmentationOptions, DataOptions
 from .declaration import Options, declared
@@ -13,6 +13,7 @@ from .parser import parse
 from .publishing import HubOptions
 from .relations import overruled
 from .run import AveragingOptions, RunOptions
+from .shared import settle_img_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,10 @@ class TrainOptions(
     averaging: AveragingOptions = field(default_factory=AveragingOptions)
     run: RunOptions = field(default_factory=RunOptions)
     hub: HubOptions = field(default_factory=HubOptions)
+
+    def settled(self) -> Self:
+        """The same with one size of the images. Raises: UsageError."""
+        return settle_img_size(self)
 
 
 def parse_train_options(argv: Sequence[str]) -> TrainOptions:

@@ -64,6 +64,24 @@ def budget(text: str) -> float:
     return value
 
 
+def sides(text: str) -> list[int]:
+    """One side of an image, or height and width as `64x96`."""
+    return [integer(1)(part) for part in text.split("x")]
+
+
+class OneSize(argparse.Action):
+    """An image's size from one or two `sides`: an integer for a square, else (height, width)."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        numbers = [side for word in ([values] if self.nargs is None else values) for side in word]
+        if len(numbers) > 2:
+            given = " ".join(map(str, numbers))
+            raise argparse.ArgumentError(self, f"expected one side, or height and width, got {given}")
+        setattr(namespace, self.dest, numbers[0] if len(set(numbers)) == 1 else tuple(numbers))
+
+
 FIGURES = (".png", ".svg", ".pdf")
 
 
@@ -85,4 +103,5 @@ BelowOne = Annotated[float, real("from 0 to less than 1", lambda value: 0 <= val
 PositiveFraction = Annotated[float, real("above 0 and at most 1", lambda value: 0 < value <= 1)]
 Budget = Annotated[float, budget]
 Figure = Annotated[Path, figure]
+Size = Annotated[int | tuple[int, int], sides, OneSize]
 KeyValues = dict[str, Any]

@@ -61,7 +61,7 @@ def make_draw(mixer: Mixer, examples: Examples, seed: int, step: int) -> Draw:
         setattr(context, guide, compute_guide(guide, model, images, examples.model_labels))
     if mixer.place == "positions":
         dense = dense_forward(model, images)
-        context.attention = dense.attention
+        context.attention = dense.attended(mixer.attention)
         return mixer.sample(dense.positions.transpose(0, 1), context)
     draw = mixer.sample(images, context)
     if mixer.complete is None:

@@ -17,6 +17,7 @@ from timm_multimix.evaluation.pictures import match_classes
 from timm_multimix.options.declaration import flat
 from timm_multimix.options.model import InputOptions
 from timm_multimix.options.preview import PreviewDataOptions, PreviewModelOptions
+from timm_multimix.options.values import Size
 
 _SIDE = 224
 
@@ -46,13 +47,13 @@ def load_examples(data: PreviewDataOptions, network: PreviewModelOptions, seed: 
     """
     split = load_split(data.dataset, **flat(data.columns))
     model = load_model(network, data.img_size, seed, split)
-    side = data.img_size or split.defaults.get("img_size") or _SIDE
-    transform = model.data_config if model else _plain_transform(side)
+    size = data.img_size or split.defaults.get("img_size") or _SIDE
+    transform = model.data_config if model else _plain_transform(size)
     pixels, labels = read_examples(split, choose(len(split.source), data.batch_size, seed), transform)
     return Examples(pixels, labels, split.class_names, model, _labels_of(model, split, labels))
 
 
-def load_model(network: PreviewModelOptions, size: int | None, seed: int, split: Split) -> Classifier | None:
+def load_model(network: PreviewModelOptions, size: Size | None, seed: int, split: Split) -> Classifier | None:
     """The model as `evaluate` loads it; without weights of its own it takes the data's size and classes."""
     if not network.model:
         return None
@@ -93,9 +94,10 @@ def read_examples(split: Split, indices: list[int], config: dict[str, Any]) -> t
     return torch.stack(pixels), torch.tensor(labels)
 
 
-def _plain_transform(side: int) -> dict[str, Any]:
+def _plain_transform(size: Size) -> dict[str, Any]:
+    height, width = (size, size) if isinstance(size, int) else size
     return {
-        "input_size": (3, side, side),
+        "input_size": (3, height, width),
         "crop_pct": 1.0,
         "crop_mode": "center",
         "interpolation": "bicubic",

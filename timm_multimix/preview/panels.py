@@ -17,6 +17,7 @@ _WHERE = {
     "input": "at the input",
     "hidden": "at a hidden layer; here drawn on the images",
     "embedding": "before the classifier: tuples sorted by their effective number of examples",
+    "classifier": "before the classifier: tuples sorted by their effective number of examples",
     "positions": "at every position: tuples sorted by their effective number of examples",
     "features": "at the last features, where there is no picture of it",
 }
@@ -57,7 +58,7 @@ def make_panel(share: float, mixer: Mixer, examples: Examples, count: int, seed:
     """The panel of one mixer."""
     title = f"{mixer.name}, {_WHERE[mixer.place]}" + (f" ({share:.0%} of the steps)" if share < 1 else "")
     samples, weights = [], []
-    if mixer.place in ("embedding", "positions"):
+    if mixer.place in ("embedding", "classifier", "positions"):
         weights = make_weights(mixer, examples, count, seed)
     elif mixer.place != "features":
         samples = [make_sample(mixer, examples, seed, step, count) for step in range(count)]

@@ -1,10 +1,15 @@
 """Where a network is cut at a layer: what has to be mixed there, so that no path goes round the mixing."""
 
+import re
 from typing import Any, NamedTuple
 
 from torch import nn
 
 from ..errors import UsageError
+
+_NOTHING = r"(?!)"
+# How a spec names the stages behind the stem; module names have no spaces.
+_STAGE = re.compile(r"stage (\d+)")
 
 
 class Cut(NamedTuple):
@@ -61,22 +66,73 @@ _CUTS: dict[str, dict[str, Cut]] = {
 
 
 def find_cut(model: nn.Module, layer: int | str) -> Cut:
-    """The cut that a layer names: the k-th stage of the model's feature_info, or a module's own name.
+    """The cut that a layer names: an entry of the model's feature_info, or a module's own name.
+
+    A number k is its k-th entry, `stage k` its k-th entry behind the stem (see `find_stages`).
 
     Raises:
-        UsageError: there is no such stage or module; the message lists the stages.
+        UsageError: there is no such entry or module; the message lists them.
     """
-    stages = stage_names(model)
-    if isinstance(layer, int) and not 1 <= layer <= len(stages):
-        raise UsageError(f"layer {layer} given, the stages of {type(model).__name__} are {_numbered(stages)}")
-    name = stages[layer - 1] if isinstance(layer, int) else layer
-    cut = _known_cut(model, name) or Cut(name.replace("/", "."), width=_widths(model).get(name))
+    name = _name_of(model, layer)
+    cut = _cut_at(model, name)
     if not _has(model, cut.output):
         raise UsageError(
             f"layer {name!r} given, {type(model).__name__} has no such module; its stages are "
-            f"{_numbered(stages)}"
+            f"{_numbered(stage_names(model))}"
         )
     return cut._replace(inputs=tuple(given for given in cut.inputs if _has(model, given[0])))
+
+
+def _name_of(model: nn.Module, layer: int | str) -> str:
+    behind_stem = _STAGE.fullmatch(str(layer))
+    if isinstance(layer, str) and not behind_stem:
+        return layer
+    stages = find_stages(model) if behind_stem else stage_names(model)
+    number = int(behind_stem[1]) if behind_stem else int(layer)
+    if not 1 <= number <= len(stages):
+        which = "stages behind the stem" if behind_stem else "stages"
+        raise UsageError(
+            f"layer {layer} given, the {which} of {type(model).__name__} are {_numbered(stages)}"
+        )
+    return stages[number - 1]
+
+
+def _cut_at(model: nn.Module, name: str) -> Cut:
+    return _known_cut(model, name) or Cut(name.replace("/", "."), width=_widths(model).get(name))
+
+
+def find_stages(model: nn.Module) -> list[str]:
+    """The names in the model's feature_info without the first ones that are its stem's.
+
+    Many networks of timm name their stem there too, as resnet, regnet and densenet do. An entry is the stem's
+    if all parameters of the network up to it are, by the model's own `group_matcher`.
+    """
+    stem = _stem_pattern(model)
+    return [name for name in stage_names(model) if not _ends_in(stem, model, _cut_at(model, name).output)]
+
+
+def _stem_pattern(model: Any) -> re.Pattern[str]:
+    """What the names of the stem's parameters match, as timm groups them for layer-wise learning rates.
+
+    A model without such groups is taken by the name that nearly all others use; one whose groups have no stem
+    has none.
+    """
+    groups = model.group_matcher() if hasattr(model, "group_matcher") else {"stem": "stem"}
+    stem = groups.get("stem") if isinstance(groups, dict) else None
+    return re.compile(stem if isinstance(stem, str) else _NOTHING)
+
+
+def _ends_in(stem: re.Pattern[str], model: nn.Module, output: str) -> bool:
+    """Whether the network has no other parameters than the stem's up to the end of a module."""
+    before: list[str] = []
+    reached = False
+    for name, module in model.named_modules():
+        inside = name == output or name.startswith(f"{output}.")
+        if reached and not inside:
+            break
+        reached |= inside
+        before += [f"{name}.{own}".lstrip(".") for own, _ in module.named_parameters(recurse=False)]
+    return all(stem.match(parameter) for parameter in before)
 
 
 def find_layer(model: nn.Module, layer: int | str) -> nn.Module:

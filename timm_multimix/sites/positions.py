@@ -11,26 +11,39 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
+from ..functional.attention import AttentionScore, position_attention
 from .frozen_norm import batch_statistics, recorded_inputs, reused, uses_batch_statistics
-from .layout import Layout, find_layout
-
-EPSILON = 1e-6
+from .layout import find_layout
 
 # Models whose forward_features ends with the class tokens: the head never reads another token.
 _CLASS_TOKENS_ALONE = {"PoolingVisionTransformer"}
 
 
 class Dense(NamedTuple):
-    """logits [b, c], positions [r, b, c] and attention [r, b].
+    """logits [b, c], positions [r, b, c] and the positions' embeddings [r, b, d], or None where r is 1.
 
-    Attention is positive and sums to one over the positions. With `class_tokens` the last of the r is
-    no position but the logits again, which the head makes from class tokens; its attention is 1.
+    With `class_tokens` the last of the r is no position but the logits again, which the head makes from class
+    tokens; it has no embedding.
     """
 
     logits: Tensor
     positions: Tensor
-    attention: Tensor
+    embeddings: Tensor | None
     class_tokens: bool
+
+    def attended(self, score: AttentionScore = "product") -> Tensor:
+        """Attention [r, b] by `position_attention`, adding up to one; that of class tokens is 1."""
+        if self.embeddings is None:
+            return _widened(self.logits).new_ones(1, len(self.logits))
+        attention = position_attention(self.embeddings, score)
+        if not self.class_tokens:
+            return attention
+        return torch.cat([attention, attention.new_ones(1, attention.shape[1])])
+
+    @property
+    def attention(self) -> Tensor:
+        """Attention [r, b] as in the paper."""
+        return self.attended()
 
 
 def dense_forward(
@@ -41,7 +54,7 @@ def dense_forward(
     features: Callable[[Tensor], Any] | None = None,
     head: Callable[[Any], Any] | None = None,
 ) -> Dense:
-    """The model's logits, the logits at each position and the positions' attention.
+    """The model's logits, the logits at each position and the positions' embeddings.
 
     `features` and `head` stand in for the model's forward_features and forward_head, compiled for
     instance; a head that has to take batch statistics is run as it is, and so are features that hold
@@ -66,23 +79,15 @@ def dense_forward(
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise _no_classifier(plain)
     if layout.channels == 0:
-        return Dense(logits, logits[None], _widened(logits).new_ones(1, len(logits)), class_tokens=False)
+        return Dense(logits, logits[None], None, class_tokens=False)
     embeddings = layout.positions(maps)
     with reused(batch_statistics(norm, x) for norm, x in calls):
         each = _one_tensor(classify(layout.images_of_one(embeddings, maps)))
     positions = each.view(*embeddings.shape[:2], -1)
-    attention = attend(embeddings if attention_grad else embeddings.detach())
-    return _with_class_tokens(layout, logits, positions, attention)
-
-
-def attend(embeddings: Tensor, epsilon: float = EPSILON) -> Tensor:
-    """Attention [r, b] of embeddings [r, b, d]: their products with their mean, made positive, l1 over r.
-
-    In float32 at least. The epsilon stands in where no product is positive.
-    """
-    wide = _widened(embeddings)
-    score = (wide * wide.mean(dim=0)).sum(dim=-1).relu() + epsilon
-    return score / score.sum(dim=0)
+    if layout.reads_prefix:
+        positions = torch.cat([positions, logits[None]])
+    attended = embeddings if attention_grad else embeddings.detach()
+    return Dense(logits, positions, attended, layout.reads_prefix)
 
 
 def features_with_positions(model: Any, images: Tensor, features: Callable[[Tensor], Any] | None) -> Any:
@@ -95,13 +100,6 @@ def features_with_positions(model: Any, images: Tensor, features: Callable[[Tens
 
 def _widened(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def _with_class_tokens(layout: Layout, logits: Tensor, positions: Tensor, attention: Tensor) -> Dense:
-    if layout.reads_prefix:
-        positions = torch.cat([positions, logits[None]])
-        attention = torch.cat([attention, attention.new_ones(1, attention.shape[1])])
-    return Dense(logits, positions, attention, layout.reads_prefix)
 
 
 def _one_tensor(output: Any) -> Any:

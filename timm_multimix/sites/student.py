@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from ..functional import Composed, Draw, Identity
 from ..functional.losses import Criterion
 from ..mixers import Context, Mixer, Step, Term
+from .affine_probe import warn_if_not_affine
 from .attention import WatchedAttention
 from .features import mix_features
 from .gather import gather_rows
 from .guides import compute_guide
 from .hidden import MixingPoint, MixingPoints
+from .literal import ClassifierPoint, ClassifierPoints
 from .outputs import as_logits
 from .positions import Dense, dense_forward
 
@@ -53,13 +55,16 @@ class Student(nn.Module):
 
     def __init__(self, model: nn.Module, mixers: Iterable[Mixer], criterion: Criterion = "softmax") -> None:
         super().__init__()
-        self.criterion = criterion
+        self.criterion, mixers = criterion, tuple(mixers)
         original = getattr(model, "_orig_mod", None)
         self.model: nn.Module = model if original is None else original
         layers = {
             layer for mixer in mixers if mixer.place == "hidden" for layer in mixer.layers if layer != 0
         }
         self.points = MixingPoints(self.model, sorted(layers, key=str))
+        literal = {mixer.classifiers for mixer in mixers if mixer.place == "classifier"}
+        self.classifier_points = ClassifierPoints(self.model, sorted(literal))
+        self._probed = False
         # Compiled callables are kept out of the module tree, where they would double every parameter's name.
         self._calls: dict[str, Callable[..., Any]] = {} if original is None else {"model": model}
         if original is not None:
@@ -85,6 +90,7 @@ class Student(nn.Module):
         Terms of which the network sees the same share one pass through it.
         """
         self.points.release()
+        self._probe(images, step)
         context = Context(generator)
         for guide in dict.fromkeys(guide for mixer in step.mixers for guide in mixer.guides):
             setattr(context, guide, compute_guide(guide, self.model, images, labels, self.criterion))
@@ -98,6 +104,13 @@ class Student(nn.Module):
                 passes[key] = self._run(images, term.network, key in dense, context)
             mixed.append(_mix_logits(passes[key], term.logits, context))
         return tuple(mixed)
+
+    @torch.compiler.disable
+    def _probe(self, images: Tensor, step: Step) -> None:
+        """At the first step that mixes logits, tell where that is not mixing the classifier's input."""
+        if not self._probed and any(term.logits is not None for term in step.terms):
+            self._probed = True
+            warn_if_not_affine(self.model, images)
 
     def _plain(self, images: Tensor) -> Tensor:
         return as_logits(self.model(images))
@@ -120,7 +133,10 @@ class Student(nn.Module):
         if first := at.get("input"):
             draws.append(first.sample(images, context))
             images = draws[0](images)
-        with self._mixing_inside(at.get("hidden"), images, context) as point:
+        with (
+            self._mixing_inside(at.get("hidden"), images, context) as point,
+            self._mixing_classifiers_input(at.get("classifier"), context) as last,
+        ):
             if first and first.complete is not None:
                 output, attention = self._watched(images, dense)
                 draws[0] = first.complete(draws[0], attention)
@@ -132,6 +148,9 @@ class Student(nn.Module):
         if point is not None:
             assert point.draw is not None
             draws.insert(1 if first else 0, point.draw)
+        if last is not None:
+            assert last.draw is not None
+            draws.append(last.draw)
         seen = reduce(Composed, draws) if draws else Identity()
         return Pass(output.logits, seen, output) if isinstance(output, Dense) else Pass(output, seen)
 
@@ -143,6 +162,13 @@ class Student(nn.Module):
             return nullcontext()
         (layer,) = mixer.layers
         return self.points.mixing(layer, len(images), lambda x: mixer.sample(x, context))
+
+    def _mixing_classifiers_input(
+        self, mixer: Mixer | None, context: Context
+    ) -> AbstractContextManager[ClassifierPoint | None]:
+        if mixer is None:
+            return nullcontext()
+        return self.classifier_points.mixing(mixer.classifiers, lambda x: mixer.sample(x, context))
 
     def _mixed_features(self, images: Tensor, mixer: Mixer, context: Context) -> tuple[Tensor, Draw]:
         features, head = self._calls.get("forward_features"), self._calls.get("forward_head")
@@ -170,7 +196,7 @@ def _mix_logits(run: Pass, mixer: Mixer | None, context: Context) -> Mixed:
         return Mixed(run.logits, run.seen, run.logits, Identity())
     if mixer.place == "positions":
         assert run.dense is not None
-        context.attention = run.dense.attention
+        context.attention = run.dense.attended(mixer.attention)
         positions = run.dense.positions
         return Mixed(run.logits, run.seen, positions, mixer.sample(positions.transpose(0, 1), context))
     logits = gather_rows(run.logits) if mixer.gather else run.logits

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from timm_multimix.errors import UsageError
-from timm_multimix.files import digest, fresh_folder, publish_folder, remove_folder
+from timm_multimix.files import digest, fresh_folder, publish_folder, read_json, remove_folder
 
 from .packing import is_sharded, pack, unpack, whole
 from .position import Position
@@ -18,6 +18,9 @@ from .setup import Setup
 from .sums import Sums
 
 KEPT = 2
+
+_COMMON = ("state.json", "state.safetensors", "weights.safetensors")
+"""The files that all processes have in common."""
 
 
 def save_checkpoint(folder: Path, setup: Setup, position: Position, sums: Sums) -> None:
@@ -56,9 +59,10 @@ def _save_common(folder: Path, setup: Setup, position: Position) -> None:
     weights = {name: whole(value).contiguous() for name, value in setup.weights().items()}
     state, tensors = pack(_common_state(setup, position))
     if setup.accelerator.is_main_process:
-        save_file(weights, folder / "weights.safetensors")
-        save_file(tensors, folder / "state.safetensors")
-        (folder / "state.json").write_text(state, encoding="utf-8")
+        state_json, state_tensors, all_weights = (folder / name for name in _COMMON)
+        save_file(weights, all_weights)
+        save_file(tensors, state_tensors)
+        state_json.write_text(state, encoding="utf-8")
 
 
 def _common_state(setup: Setup, position: Position) -> dict[str, Any]:
@@ -115,19 +119,50 @@ def complete_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if path.is_dir())
 
 
+def find_damage(checkpoint: Path) -> str | None:
+    """What of a checkpoint does not hold what was written; None where all does."""
+    try:
+        digests = read_json(checkpoint / "check.json")
+        if lacking := sorted({*_COMMON, _rank_name(0)} - digests.keys()):
+            return f"{checkpoint / 'check.json'} lacks {', '.join(lacking)}"
+        damaged = (name for name, value in digests.items() if digest(checkpoint / name) != value)
+        name = next(damaged, None)
+    except UsageError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename} cannot be read ({error.strerror})"
+    except ValueError:
+        return f"{checkpoint / 'check.json'} holds what is no file's name"
+    return f"{checkpoint / name} does not hold what was written" if name is not None else None
+
+
 def is_intact(checkpoint: Path) -> bool:
     """Whether every file of a checkpoint holds what was written."""
-    try:
-        digests = json.loads((checkpoint / "check.json").read_text(encoding="utf-8"))
-        return all(digest(checkpoint / name) == value for name, value in digests.items())
-    except (OSError, ValueError):
-        return False
+    return find_damage(checkpoint) is None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The newest intact checkpoint of a run, and what is wrong with those that are newer."""
+
+    checkpoint: Path | None
+    damage: list[str]
+
+
+def find_checkpoint(run: Path) -> Found:
+    """Look for the newest intact checkpoint of a run folder."""
+    damage: list[str] = []
+    for path in reversed(complete_checkpoints(run / "checkpoints")):
+        wrong = find_damage(path)
+        if wrong is None:
+            return Found(path, damage)
+        damage.append(wrong)
+    return Found(None, damage)
 
 
 def newest_checkpoint(run: Path) -> Path | None:
     """The newest intact checkpoint of a run folder."""
-    found = reversed(complete_checkpoints(run / "checkpoints"))
-    return next((path for path in found if is_intact(path)), None)
+    return find_checkpoint(run).checkpoint
 
 
 def clean_up(run: Path) -> None:

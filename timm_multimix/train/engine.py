@@ -1,12 +1,17 @@
-"""Accelerate: how many processes, on which device, in which precision."""
+"""Accelerate: how many processes, on which device, in which precision, and what of its settings is in force.
+
+Accelerate takes settings from its environment that the options of a run say too, or that it does not carry
+out; here the two are brought together, so that what a run records is what it did.
+"""
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType, InitProcessGroupKwargs
+from accelerate.utils import DistributedType, DynamoBackend, InitProcessGroupKwargs
 
 from timm_multimix.errors import UsageError
 from timm_multimix.options import TrainOptions, options_to_dict
@@ -14,12 +19,16 @@ from timm_multimix.options import TrainOptions, options_to_dict
 from . import watch
 from .model import attempt
 
+_DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+"""What a product of matrices is computed in, by the name of the precision."""
+
 
 def start_accelerator(trackers: Sequence[str]) -> Accelerator:
     """The accelerator as the launcher describes it.
 
     Raises:
-        UsageError: if several processes were launched that would each run alone, or a tracker is missing.
+        UsageError: if several processes were launched that would each run alone, a tracker is missing, or
+            a setting of accelerate would not be carried out.
     """
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     # Without this, processes launched where there is no accelerator do not join, and each trains alone.
@@ -33,6 +42,7 @@ def start_accelerator(trackers: Sequence[str]) -> Accelerator:
         ),
     )
     check_engine(accelerator)
+    check_precision(accelerator)
     if launched > 1 and accelerator.num_processes == 1:
         raise UsageError(
             f"{launched} processes were launched but accelerate sees one; on CPUs set ACCELERATE_USE_CPU=true"
@@ -52,6 +62,59 @@ def check_engine(accelerator: Accelerator) -> None:
         )
     if engine == DistributedType.FSDP and not accelerator.is_fsdp2:
         raise UsageError("accelerate is configured for FSDP version 1; set fsdp_version to 2")
+    if accelerator.state.dynamo_plugin.backend != DynamoBackend.NO:
+        backend = accelerator.state.dynamo_plugin.backend.value.lower()
+        raise UsageError(
+            f"accelerate is configured to compile with {backend}, which no record would say; "
+            f"give --torchcompile {backend} to train instead"
+        )
+    if (
+        accelerator.parallelism_config is not None
+        and accelerator.parallelism_config.non_data_parallel_size > 1
+    ):
+        raise UsageError("accelerate is configured to split the model; allowed are DDP and FSDP version 2")
+
+
+def check_precision(accelerator: Accelerator) -> None:
+    """Compute a product and compare its type with the precision that accelerate says it is in.
+
+    Raises:
+        UsageError: if the two differ; accelerate leaves out fp16 on a CPU without a word.
+    """
+    said = accelerator.mixed_precision
+    if said not in _DTYPES:
+        raise UsageError(f"mixed precision {said}: allowed are {', '.join(_DTYPES)}")
+    numbers = torch.ones(1, 1, device=accelerator.device)
+    with accelerator.autocast():
+        found = (numbers @ numbers).dtype
+    if found != _DTYPES[said]:
+        raise UsageError(
+            f"mixed precision {said}: on {accelerator.device.type} training would compute in "
+            f"{str(found).removeprefix('torch.')}; set no or bf16"
+        )
+
+
+def adopt_accumulation(accelerator: Accelerator, options: TrainOptions) -> TrainOptions:
+    """Options in which --grad-accum-steps is the one number of batches in an update, also accelerate's own.
+
+    Accelerate would divide every loss by its own number as well, and accumulates only in its own loops.
+
+    Raises:
+        UsageError: if both are given and differ.
+    """
+    steps = accelerator.gradient_accumulation_steps
+    if steps == 1:
+        return options
+    wanted = options.optimization.grad_accum_steps
+    if "grad_accum_steps" in options.given and wanted != steps:
+        raise UsageError(
+            f"--grad-accum-steps {wanted}, but accelerate is configured for {steps} "
+            "(ACCELERATE_GRADIENT_ACCUMULATION_STEPS); give one of them"
+        )
+    if steps < 1:
+        raise UsageError(f"ACCELERATE_GRADIENT_ACCUMULATION_STEPS must be at least 1, got {steps}")
+    accelerator.gradient_accumulation_steps = 1
+    return replace(options.but(grad_accum_steps=steps), given=options.given | {"grad_accum_steps"})
 
 
 def start_trackers(accelerator: Accelerator, folder: Path, options: TrainOptions) -> None:

@@ -33,6 +33,11 @@ class Stream:
         self.batches.set_epoch(epoch, start_batch)
         return iter(self.loader)
 
+    @property
+    def batch_size(self) -> int:
+        """The images in every training batch of this process, as an incomplete last one is left out."""
+        return min(self.batches.batch_size, len(self.dataset) // self.batches.world_size)
+
     def updates(self, accumulation: int) -> int:
         """Optimizer updates in an epoch; the last may be of fewer batches."""
         return -(-len(self.batches) // accumulation)

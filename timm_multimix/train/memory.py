@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from timm_multimix.data.noise import EncodedLabels
+from timm_multimix.records import NoiseRecord
 from timm_multimix.sites.student import as_logits
 
 from .evaluate import add_up, as_evaluation, count
@@ -57,18 +58,18 @@ def measure_memory(setup: "Setup", watch: Watch) -> dict[str, float]:
     }
 
 
-def describe_noise(setup: "Setup", rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """For summary.json: how many labels were replaced, and the last epoch's columns of `PARTS`."""
+def describe_noise(setup: "Setup", rows: list[dict[str, Any]]) -> NoiseRecord | None:
+    """How many labels were replaced, and the last epoch's columns of `PARTS`; None without --label-noise."""
     if setup.memory is None:
-        return {}
+        return None
     dataset = setup.memory.dataset
     assert isinstance(dataset.source, EncodedLabels)
     noisy = dataset.source.count_replaced(dataset)
-    about: dict[str, Any] = {
-        "part": setup.options.data.label_noise,
-        "kind": setup.options.data.label_noise_kind,
-        "noisy_samples": noisy,
-        "clean_samples": len(dataset) - noisy,
-    }
     names = [f"{part}_{key}" for part in PARTS for key in ("loss", "top1")]
-    return {"label_noise": about | {name: rows[-1][name] for name in names if name in rows[-1]}}
+    return NoiseRecord(
+        part=setup.options.data.label_noise,
+        kind=setup.options.data.label_noise_kind,
+        noisy_samples=noisy,
+        clean_samples=len(dataset) - noisy,
+        **{name: rows[-1][name] for name in names if name in rows[-1]},
+    )

@@ -8,7 +8,7 @@ from timm.scheduler import create_scheduler_v2, scheduler_kwargs
 from timm.scheduler.scheduler import Scheduler
 
 from timm_multimix.data import Splits
-from timm_multimix.errors import UsageError
+from timm_multimix.errors import UsageError, printable
 from timm_multimix.mixers import create_mixer
 from timm_multimix.options import TrainOptions
 from timm_multimix.options.declaration import flat
@@ -40,11 +40,14 @@ def check_names(options: TrainOptions) -> None:
 
 
 def check_classes(wanted: int | None, dataset: str, splits: Splits) -> None:
-    """Compare the classifier asked for with the data.
+    """Compare the classifier asked for with the data, whose class names are to be written in many places.
 
     Raises:
-        UsageError: if it is too small.
+        UsageError: if it is too small, or a name is not UTF-8.
     """
+    for name in splits.class_names:
+        if name != printable(name):
+            raise UsageError(f"{dataset}: the class name {printable(name)!r} is not UTF-8; rename it")
     classes = len(splits.class_names)
     if wanted is not None and wanted < classes:
         raise UsageError(f"--num-classes {wanted}, but {dataset} has labels 0 to {classes - 1}")
@@ -75,7 +78,12 @@ def create_scheduler(
     """timm's schedule of the learning rate, by updates, and the number of epochs with its cooldown."""
     read = SimpleNamespace(**flat(schedule), epochs=epochs)  # timm reads attributes
     arguments = scheduler_kwargs(read) | {"step_on_epochs": False, "updates_per_epoch": updates_per_epoch}
-    return attempt(f"schedule {schedule.sched}", lambda: create_scheduler_v2(optimizer, **arguments))
+    scheduler, epochs = attempt(
+        f"schedule {schedule.sched}", lambda: create_scheduler_v2(optimizer, **arguments)
+    )
+    if hasattr(scheduler, "get_cycle_length"):  # in updates; timm rounds the quotient of floats down
+        epochs = scheduler.get_cycle_length() / updates_per_epoch + schedule.cooldown_epochs
+    return scheduler, round(epochs)
 
 
 def create_task(

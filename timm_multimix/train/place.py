@@ -1,23 +1,26 @@
 """Where a run lives: a new folder, or an old one to go on in. Only `claim` writes."""
 
 import itertools
-import json
 import re
 import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from timm_multimix.errors import UsageError
 from timm_multimix.files import write_text
-from timm_multimix.options import TrainOptions, options_to_yaml, parse_train_options
+from timm_multimix.options import TrainOptions, options_to_yaml
 from timm_multimix.options.declaration import flag, flat
 from timm_multimix.options.relations import names_of
+from timm_multimix.options.run import RunOptions
+from timm_multimix.records import read_options, read_summary
+from timm_multimix.records.lock import NAME as LOCK
+from timm_multimix.records.lock import RunLock
 
-from .checkpoint import clean_up, is_intact, newest_checkpoint
+from .checkpoint import Found, clean_up, find_checkpoint, find_damage
 
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
 WRITTEN = ("config.yaml", "checkpoints", "logs", *RESULTS)
@@ -33,6 +36,35 @@ class Place:
     checkpoint: Path | None = None
     summary: dict[str, Any] | None = None  # of a run that is finished
     made: bool = False  # by this run
+    warnings: list[str] = field(default_factory=list)
+
+
+def reserve(options: TrainOptions, lock: RunLock) -> Place:
+    """`find_place`, after locking the run that is to be changed, so that what is found stays as it is.
+
+    Raises:
+        UsageError: if another process is at work there, and as `find_place`.
+    """
+    run = run_to_change(options.run)
+    if run is not None:
+        lock.take(run)
+    return find_place(options)
+
+
+def run_to_change(options: RunOptions) -> Path | None:
+    """The folder of an earlier run that is to be gone on with or replaced; None if it is finished."""
+    source = Path(options.resume) if options.resume not in (None, "auto") else None
+    run = Path(options.output) if options.output else source and run_of(source)
+    if run is None or not is_run(run) or not (options.resume or options.overwrite):
+        return None
+    named = source is not None and source != run_of(source)
+    is_finished = (run / "summary.json").is_file()
+    return run if options.overwrite or named or not is_finished else None
+
+
+def run_of(source: Path) -> Path:
+    """The run that a folder or a checkpoint in it belongs to."""
+    return source.parent.parent if source.parent.name == "checkpoints" else source
 
 
 def find_place(options: TrainOptions) -> Place:
@@ -44,22 +76,34 @@ def find_place(options: TrainOptions) -> Place:
     run_options = options.run
     output = Path(run_options.output) if run_options.output else None
     if run_options.resume == "auto" and output and is_run(output):
-        return find_rest(output, newest_checkpoint(output), options)
+        return find_rest(output, options)
     if run_options.resume is None or run_options.resume == "auto":
         if output:
             check_usable(output, run_options.overwrite)
         return Place(output, options)
     source = Path(run_options.resume)
-    run = source.parent.parent if source.parent.name == "checkpoints" else source
+    run = run_of(source)
     if not is_run(run):
         raise UsageError(f"--resume {source}: neither `auto` nor a run's folder nor one of its checkpoints")
-    checkpoint = newest_checkpoint(run) if run == source else source
-    if checkpoint is None or not is_intact(checkpoint):
-        raise UsageError(f"--resume {source}: no complete checkpoint there")
+    found = find_checkpoint(run) if run == source else check_named(source)
+    if found.checkpoint is None:
+        reason = found.damage[0] if found.damage else f"{run / 'checkpoints'} holds none"
+        raise UsageError(f"--resume {source}: no complete checkpoint there ({reason})")
     if output and output.resolve() != run.resolve():
         check_usable(output, False)
-        return Place(output, adopt(options, run), checkpoint)
-    return find_rest(run, checkpoint, options)
+        return Place(output, adopt(options, run), found.checkpoint, warnings=tell_damage(found))
+    return find_rest(run, options, found)
+
+
+def check_named(checkpoint: Path) -> Found:
+    """A checkpoint that was asked for, if it is intact."""
+    damage = find_damage(checkpoint)
+    return Found(None, [damage]) if damage else Found(checkpoint, [])
+
+
+def tell_damage(found: Found) -> list[str]:
+    """What a person is told of checkpoints that were passed over."""
+    return [f"{damage}; going on from {found.checkpoint}" for damage in found.damage]
 
 
 def is_run(folder: Path) -> bool:
@@ -71,7 +115,7 @@ def check_usable(folder: Path, overwrite: bool) -> None:
     """Raises: UsageError if a folder holds something, unless that is a run to be overwritten."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--output {folder} is a file")
-    if not folder.is_dir() or all(path.name.startswith(".tmp-") for path in folder.iterdir()):
+    if not folder.is_dir() or all(_is_nobodys(path.name) for path in folder.iterdir()):
         return
     if not is_run(folder):
         raise UsageError(f"--output {folder} holds files that are no run's; choose a new or empty folder")
@@ -81,12 +125,37 @@ def check_usable(folder: Path, overwrite: bool) -> None:
         )
 
 
-def find_rest(run: Path, checkpoint: Path | None, options: TrainOptions) -> Place:
-    """What is left to do of a run in its own folder."""
+def _is_nobodys(name: str) -> bool:
+    """Whether a file of this name is what a killed run may have left in a folder without a run."""
+    return name.startswith(".tmp-") or name == LOCK
+
+
+def find_rest(run: Path, options: TrainOptions, found: Found | None = None) -> Place:
+    """What is left to do of a run in its own folder, from the checkpoint found or else the newest one.
+
+    Raises:
+        UsageError: if there were checkpoints and none is left to go on from.
+    """
     adopted, done = adopt(options, run), run / "summary.json"
-    named = checkpoint is not None and options.run.resume == str(checkpoint)
-    summary = json.loads(done.read_text(encoding="utf-8")) if done.is_file() and not named else None
-    return Place(run, adopted, checkpoint, summary)
+    named = found is not None and options.run.resume == str(found.checkpoint)
+    if done.is_file() and not named:
+        return Place(run, adopted, summary=read_summary(run).to_dict())
+    found = found or find_checkpoint(run)
+    if found.checkpoint is None:
+        check_is_new(run, found)
+    return Place(run, adopted, found.checkpoint, warnings=tell_damage(found))
+
+
+def check_is_new(run: Path, found: Found) -> None:
+    """Raises: UsageError if a run without an intact checkpoint is one that has trained already."""
+    advice = "start anew with --overwrite in the place of --resume, or with another --output"
+    if found.damage:
+        raise UsageError(f"no checkpoint in {run} is intact ({'; '.join(found.damage)}); {advice}")
+    if (run / "metrics.csv").is_file():
+        raise UsageError(
+            f"{run / 'metrics.csv'} tells of finished epochs, but {run / 'checkpoints'} holds no checkpoint; "
+            f"{advice}"
+        )
 
 
 def adopt(options: TrainOptions, run: Path) -> TrainOptions:
@@ -95,7 +164,7 @@ def adopt(options: TrainOptions, run: Path) -> TrainOptions:
     Raises:
         UsageError: which names the first option given that differs and matters.
     """
-    mine, saved = flat(options), flat(parse_train_options(["--config", str(run / "config.yaml")]))
+    mine, saved = flat(options), flat(read_options(run))
     fixed = names_of(TrainOptions, bears_on_result=True)
     for name in sorted(fixed & options.given):
         if mine[name] != saved[name]:
@@ -111,16 +180,18 @@ def _shown(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
-def claim(place: Place, options: TrainOptions) -> Path:
-    """Make a run's folder ready and write its config.yaml.
+def claim(place: Place, options: TrainOptions, lock: RunLock) -> Path:
+    """Make a run's folder ready, lock it and write its config.yaml.
 
     Raises:
-        UsageError: if the folder cannot be written to.
+        UsageError: if the folder cannot be written to, or another run has come into it meanwhile.
     """
     try:
         place.made = place.folder is None or not place.folder.exists()
         folder = place.folder or new_folder(options.network.model, options.mixing.mix)
         folder.mkdir(parents=True, exist_ok=True)
+        if lock.take(folder):
+            check_usable(folder, False)
         delete(folder, WRITTEN if options.run.overwrite else ("summary.json",))
         clean_up(folder)
         write_text(folder / "config.yaml", options_to_yaml(options))
@@ -144,7 +215,7 @@ def drop_if_worthless(place: Place, folder: Path) -> None:
         return
     with suppress(OSError):
         clean_up(folder)
-        delete(folder, WRITTEN)
+        delete(folder, (*WRITTEN, LOCK))
         if place.made:
             folder.rmdir()
 

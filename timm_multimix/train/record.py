@@ -6,14 +6,17 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from timm_multimix.files import write_text
 from timm_multimix.hub.provenance import base_model, dataset_kind, describe_hardware, versions
+from timm_multimix.records import RunRecord, Scores
 
 from .cost import peak_memory
 from .evaluate import Evaluation
+from .in_force import in_force
 from .memory import describe_noise
 from .position import Position
 from .setup import Setup
@@ -80,46 +83,44 @@ def draw_curves(run: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def summarize(
-    setup: Setup, position: Position, results: dict[str, Evaluation], exported: str, ranks: dict[str, bool]
-) -> dict[str, Any]:
-    """The content of summary.json; top1 is the last epoch's, in per cent, of the weights in model/."""
+    setup: Setup, position: Position, results: dict[str, Evaluation], exported: str, ranks: Mapping[str, Any]
+) -> RunRecord:
+    """The record of a run at the end of an epoch; `ranks` is known at its end."""
     options, rows = setup.options, position.rows
     seconds = sum(row["seconds"] for row in rows)
     split = setup.splits.evaluation_split
-    return {
-        "mix": options.mixing.mix,
-        "model": options.network.model,
-        "base_model": base_model(options.network.model, options.network.pretrained),
-        "dataset": options.data.dataset,
-        "dataset_kind": dataset_kind(options.data.dataset),
-        "epochs": setup.epochs,
-        "seed": options.run.seed,
-        "num_processes": setup.accelerator.num_processes,
-        "samples_evaluated": results[exported].samples,
-        "top1": results[exported].top1,
-        "top1_best": position.best_top1,
-        "best_epoch": position.best_epoch,
-        "exported_weights": exported,
-        "evaluation_split": split,
-        "best_chosen_on_test_split": split.startswith("test"),
-        "results": {kind: result._asdict() for kind, result in results.items()},
-        "train_split": setup.splits.train_split,
-        "train_samples": len(setup.train.dataset),
-        "classes": len(setup.splits.class_names),
-        **describe_noise(setup, rows),
-        "parameters": sum(parameter.numel() for parameter in setup.model.parameters()),
+    return RunRecord(
+        mix=options.mixing.mix,
+        model=options.network.model,
+        base_model=base_model(options.network.model, options.network.pretrained),
+        dataset=options.data.dataset,
+        dataset_kind=dataset_kind(options.data.dataset),
+        epochs=setup.epochs,
+        seed=options.run.seed,
+        samples_evaluated=results[exported].samples,
+        top1=results[exported].top1,
+        top1_best=position.best_top1,
+        best_epoch=position.best_epoch,
+        exported_weights=exported,
+        evaluation_split=split,
+        best_chosen_on_test_split=split.startswith("test"),
+        results={kind: Scores(**result._asdict()) for kind, result in results.items()},
+        train_split=setup.splits.train_split,
+        train_samples=len(setup.train.dataset),
+        skipped_samples=setup.data.skipped,
+        classes=len(setup.splits.class_names),
+        data=setup.data.record,
+        label_noise=describe_noise(setup, rows),
+        parameters=sum(parameter.numel() for parameter in setup.model.parameters()),
         **ranks,
-        "device": setup.accelerator.device.type,
-        "hardware": describe_hardware(setup.accelerator.device, setup.accelerator.num_processes),
-        "mixed_precision": setup.accelerator.mixed_precision,
-        "peak_memory_bytes": peak_memory(setup.accelerator.device),
-        "train_seconds": round(seconds, 3),
-        "images_per_second": round(
-            sum(row["seconds"] * row["images_per_second"] for row in rows) / seconds, 1
-        ),
-        "command": command(),
-        "versions": versions(),
-    }
+        hardware=describe_hardware(setup.accelerator.device, setup.accelerator.num_processes),
+        **vars(in_force(setup)),
+        peak_memory_bytes=peak_memory(setup.accelerator.device),
+        train_seconds=round(seconds, 3),
+        images_per_second=round(sum(row["seconds"] * row["images_per_second"] for row in rows) / seconds, 1),
+        command=command(),
+        versions=versions(),
+    )
 
 
 def command() -> str:
@@ -130,6 +131,6 @@ def command() -> str:
     )
 
 
-def write_summary(run: Path, summary: dict[str, Any]) -> None:
+def write_summary(run: Path, record: RunRecord) -> None:
     """Write summary.json, the sign of a finished run, so last of all."""
-    write_text(run / "summary.json", json.dumps(summary, indent=2) + "\n")
+    write_text(run / "summary.json", json.dumps(record.to_dict(), indent=2) + "\n")

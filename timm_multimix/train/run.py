@@ -7,10 +7,12 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from timm_multimix.logs import warn
 from timm_multimix.options import TrainOptions
+from timm_multimix.records.lock import RunLock
 
 from .checkpoint import load_checkpoint, save_checkpoint
-from .engine import start_accelerator, start_trackers
+from .engine import adopt_accumulation, start_accelerator, start_trackers
 from .evaluate import Evaluation, evaluate
 from .export import export_model
 from .faults import Reporter, writing
@@ -18,11 +20,12 @@ from .interrupt import Interrupt
 from .loop import train_epoch
 from .memory import measure_memory
 from .nonfinite import check_weights, keep_state
+from .opening import tell_opening
 from .packing import is_sharded
-from .place import claim, drop_if_worthless, find_place
+from .place import claim, drop_if_worthless, reserve
 from .position import Position
 from .progress import Progress
-from .publish import check_publishing, offer_best, open_target, publish_finished, start_uploader
+from .publish import architecture, check_publishing, offer_best, open_target, publish_finished, start_uploader
 from .ranks import compare_ranks, on_main
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
 from .setup import Setup, build
@@ -38,28 +41,35 @@ def run(options: TrainOptions) -> dict[str, Any]:
             a run: a loss that is not finite, a broken image, a full disk, a process that died.
         Interrupted: for SIGTERM or SIGINT, after saving a checkpoint.
     """
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, RunLock() as lock:
         accelerator = start_accelerator(options.run.log_with)
+        options = adopt_accumulation(accelerator, options)
         reporter = Reporter(accelerator)
         with reporter.told_once():
-            return prepare_and_train(options, accelerator, interrupt, reporter)
+            return prepare_and_train(options, accelerator, interrupt, reporter, lock)
 
 
 def prepare_and_train(
-    options: TrainOptions, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter
+    options: TrainOptions, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter, lock: RunLock
 ) -> dict[str, Any]:
     """Find the run's place, make its parts, train; a folder of which nothing came is deleted."""
-    place = on_main(accelerator, lambda: find_place(options))
-    on_main(accelerator, lambda: check_publishing(options.hub))
+    place = on_main(accelerator, lambda: reserve(options, lock))
+    if accelerator.is_main_process:
+        for line in place.warnings:
+            warn(line)
+    new = place.checkpoint is None and place.summary is None
+    if new:
+        on_main(accelerator, lambda: check_publishing(options.hub))
     if place.summary is not None:
-        on_main(accelerator, lambda: publish_finished(place.folder, options.hub))
+        on_main(accelerator, lambda: publish_finished(place.folder, options.hub, lock))
         accelerator.print(f"{place.folder} is finished: top-1 {place.summary['top1']:.2f} %")
         return place.summary
 
     setup = build(place.options, accelerator)
     position, sums = start(setup, place.checkpoint)
-    on_main(accelerator, lambda: open_target(options.hub))
-    folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options))
+    if new:  # uploads of a resumed run never keep it from training
+        on_main(accelerator, lambda: open_target(options.hub, architecture(setup.model)))
+    folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options, lock))
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
         with reporter.told_once():
@@ -80,8 +90,9 @@ class Training:
     ) -> None:
         self.setup, self.position, self.sums = setup, position, sums
         self.folder, self.interrupt = folder, interrupt
+        tell_opening(setup, folder)
         start_trackers(setup.accelerator, folder, setup.options)
-        self.uploader = start_uploader(setup, folder)
+        self.uploader = start_uploader(setup, folder, resumed=position.updates > 0)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
         self.writing = partial(writing, folder, setup.accelerator)
         self.results: dict[str, Evaluation] = {}
@@ -191,14 +202,14 @@ def finish(setup: Setup, position: Position, results: dict[str, Evaluation], fol
     """Export the model, compare the processes, write the record and say where everything is."""
     accelerator, kind = setup.accelerator, exported_kind(setup)
     export_model(setup, kind, folder / "model")
-    summary = summarize(setup, position, results, kind, compare_ranks(setup.task))
+    record = summarize(setup, position, results, kind, compare_ranks(setup.task))
     if accelerator.is_main_process:
         write_metrics(folder, position.rows)
         draw_curves(folder, position.rows)
-        write_summary(folder, summary)
+        write_summary(folder, record)
     accelerator.end_training()
     accelerator.print(
-        f"top-1 {summary['top1']:.2f} % of {summary['samples_evaluated']} images; the run is in {folder}\n"
+        f"top-1 {record.top1:.2f} % of {record.samples_evaluated} images; the run is in {folder}\n"
         f'load it with timm.create_model("local-dir:{folder}/model", pretrained=True)'
     )
-    return summary
+    return record.to_dict()

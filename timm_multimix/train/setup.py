@@ -10,6 +10,7 @@ from timm.scheduler.scheduler import Scheduler
 
 from timm_multimix.data import Splits, load_splits
 from timm_multimix.data.cache import CachedLoader
+from timm_multimix.data.description import Description, describe_data
 from timm_multimix.data.loader import ImageLoader
 from timm_multimix.data.noise import add_label_noise
 from timm_multimix.errors import UsageError
@@ -20,6 +21,7 @@ from timm_multimix.task import MixTask
 
 from .finetune import fit_head_and_body
 from .loaders import Stream, create_memory, create_streams
+from .lone_images import check_lone_images
 from .model import create_model, describe_input, resolve_data_config, try_out
 from .packing import is_sharded, shard_like
 from .parts import check_classes, check_names, create_optimizer, create_scheduler, create_task
@@ -32,6 +34,7 @@ class Setup:
     options: TrainOptions
     accelerator: Accelerator
     splits: Splits
+    data: Description
     data_config: dict[str, Any]
     model: torch.nn.Module
     task: MixTask
@@ -104,8 +107,13 @@ def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
     check_names(options)
     data, seed = options.data, options.run.seed
     splits = load_splits(
-        data.dataset, train_split=data.train_split, streaming=data.streaming, **flat(data.columns)
+        data.dataset,
+        train_split=data.train_split,
+        streaming=data.streaming,
+        eval_on_train=data.eval_on_train,
+        **flat(data.columns),
     )
+    clean = splits
     options = fill_defaults(options, splits.defaults)
     network, optimization, schedule = options.network, options.optimization, options.schedule
     data = options.data
@@ -121,6 +129,16 @@ def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
     describe_input(model, data_config)
     try_out(network.model, model, data_config)
     train, evaluation = create_streams(data, options.augmentation, seed, accelerator, splits, data_config)
+    check_lone_images(
+        model,
+        network.model,
+        data_config["input_size"],
+        train,
+        batch_size=data.loading.batch_size,
+        frozen_body=optimization.freeze_body,
+        processes=accelerator.num_processes,
+    )
+    description = describe_data(data.dataset, clean, train.dataset, evaluation.dataset)
     memory = create_memory(data, accelerator, train.dataset, evaluation.dataset.transform)
     optimizer = create_optimizer(optimization, model, scheduled=schedule.sched != "none")
     updates = train.updates(optimization.grad_accum_steps)
@@ -141,6 +159,7 @@ def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
         options,
         accelerator,
         splits,
+        description,
         data_config,
         model,
         task,

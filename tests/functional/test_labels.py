@@ -1,0 +1,89 @@
+"""What labels may be, told by one check in the functions, in mixers and in the task."""
+
+from typing import Any
+
+import pytest
+import timm
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from timm_multimix import MixTask, create_mixer
+from timm_multimix.errors import UsageError
+from timm_multimix.functional import soft_targets
+
+IMAGES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+ONE_HOT = torch.eye(10)
+
+WRONG = {
+    "column": (
+        torch.zeros(4, 1, dtype=torch.long),
+        r"labels \[4, 1\] of torch.int64 given, allowed",
+    ),
+    "one-hot rows of another width": (ONE_HOT[:4, :7], r"labels \[4, 7\] .* or \[b, 10\]"),
+    "one-hot integers of another width": (ONE_HOT[:4, :7].long(), r"labels \[4, 7\] .* or \[b, 10\]"),
+    "numbers": (torch.zeros(4), r"labels \[4\] of torch.float32 given"),
+    "positions": (torch.zeros(4, 2, 2, dtype=torch.long), r"labels \[4, 2, 2\]"),
+    "too large": (torch.tensor([0, 1, 2, 10]), "labels from 0 to 10 given, allowed are 0 to 9"),
+    "to be left out": (torch.tensor([0, 1, 2, -100]), "labels from -100 to 2 given, allowed are 0 to 9"),
+    "too few": (torch.tensor([0, 1, 2]), r"labels \[3\] given for 4 images"),
+    "a number": (torch.tensor(3), r"labels \[\] given for 4 images"),
+}
+
+
+@pytest.mark.parametrize(("labels", "words"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_task_refuses_them(labels: torch.Tensor, words: str, training: bool) -> None:
+    task = MixTask(timm.create_model("test_resnet", num_classes=10), "none").train(training)
+    with pytest.raises(ValueError, match=words):
+        task(IMAGES, labels)
+    assert task(IMAGES, torch.tensor([0, 1, 2, 9]))["target"].equal(ONE_HOT[[0, 1, 2, 9]])
+
+
+@pytest.mark.parametrize(("labels", "words"), WRONG.values(), ids=WRONG)
+def test_a_mixer_refuses_them(labels: torch.Tensor, words: str) -> None:
+    mixer = create_mixer("none", num_classes=10)
+    with pytest.raises(UsageError, match=words):
+        mixer(IMAGES, labels)
+    assert mixer.step == 0
+    assert mixer(IMAGES, torch.tensor([0, 1, 2, 9]))[1].equal(ONE_HOT[[0, 1, 2, 9]])
+    with pytest.raises(UsageError, match=words):  # in later calls too, on the CPU
+        mixer(IMAGES, labels)
+
+
+def test_a_column_of_indices_is_no_target_of_one_class() -> None:
+    with pytest.raises(UsageError, match="allowed are"):
+        create_mixer("none")(IMAGES, torch.zeros(4, 1, dtype=torch.long))
+    assert create_mixer("none")(IMAGES, torch.ones(4, 1))[1].equal(torch.ones(4, 1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"num_classes": "4"}, "num_classes='4' given, allowed is an integer of at least 1"),
+        ({"num_classes": 4.0}, "num_classes=4.0 given"),
+        ({"num_classes": 0}, "num_classes=0 given"),
+        ({"num_classes": True}, "num_classes=True given"),
+        ({"smoothing": 2.0}, "smoothing=2.0 given, allowed is a number from 0 to 1"),
+        ({"smoothing": -0.5}, "smoothing=-0.5 given, allowed is a number from 0 to 1"),
+        ({"smoothing": "a"}, "smoothing='a' given, allowed is a number from 0 to 1"),
+        ({"smoothing": float("nan")}, "smoothing=nan given"),
+        ({"seed": 0.5}, "seed=0.5 given, allowed is a whole number"),
+    ],
+)
+def test_arguments_are_told_in_the_same_words(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        create_mixer("mixup", **arguments)
+    if "num_classes" not in arguments:
+        with pytest.raises(UsageError, match=words):
+            MixTask(timm.create_model("test_resnet"), "mixup", **arguments)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(labels=st.lists(st.integers(-3, 8), min_size=1, max_size=9), classes=st.integers(2, 6))
+def test_indices_of_classes_pass_and_no_others(labels: list[int], classes: int) -> None:
+    if min(labels) >= 0 and max(labels) < classes:
+        assert soft_targets(torch.tensor(labels), classes).argmax(1).tolist() == labels
+    else:
+        with pytest.raises(ValueError, match=f"labels from {min(labels)} to {max(labels)} given"):
+            soft_targets(torch.tensor(labels), classes)

@@ -1,0 +1,135 @@
+"""What a run makes of its data, in words for whoever started it and as values for its record."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from timm_multimix.data.columns import shown
+from timm_multimix.data.dataset import ImageDataset
+from timm_multimix.data.hub import HubName
+from timm_multimix.data.splits import Splits
+from timm_multimix.errors import quoted
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split as it is used. empty: classes without an image; None for a stream, which cannot tell yet."""
+
+    split: str
+    samples: int
+    broken: list[str]
+    empty: list[str] | None
+
+
+@dataclass(frozen=True)
+class Description:
+    """The data of a run: `text` and `warnings` for a person, `record` for summary.json."""
+
+    dataset: str
+    hub: HubName | None
+    columns: tuple[str, str] | None
+    class_names: list[str]
+    train: Part
+    evaluation: Part
+    notes: list[str]
+
+    @property
+    def text(self) -> str:
+        """Two lines: what was chosen, and how much of it there is."""
+        train, evaluation = self.train, self.evaluation
+        columns = "" if self.columns is None else ", images in column '{}', labels in column '{}'"
+        classes = f"{len(self.class_names)} class" + ("es" if len(self.class_names) != 1 else "")
+        left_out = f"; {_broken(self.skipped)} left out" if self.skipped else ""
+        return (
+            f"data: {self.dataset}{columns.format(*(self.columns or ()))}, {classes}\n"
+            f"training on split '{train.split}' ({train.samples} images), "
+            f"evaluation on split '{evaluation.split}' ({evaluation.samples} images){left_out}"
+        )
+
+    @property
+    def skipped(self) -> int:
+        """How many broken images --skip-broken left out."""
+        return len(self.train.broken) + len(self.evaluation.broken)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What may be a mistake in the data, with the numbers, a line each."""
+        return [*self.notes, *self._doubts()]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Plain values, beside those that summary.json has of splits and their sizes."""
+        parts = {"train": self.train, "evaluation": self.evaluation}
+        return {
+            **(self.hub._asdict() if self.hub else {}),
+            **dict(zip(("image_column", "label_column"), self.columns or (), strict=False)),
+            "skipped": {name: len(part.broken) for name, part in parts.items()},
+            "classes_without_images": {
+                name: None if part.empty is None else len(part.empty) for name, part in parts.items()
+            },
+        }
+
+    def _doubts(self) -> Iterator[str]:
+        names, train, evaluation = self.class_names, self.train, self.evaluation
+        of_all = f"of {len(names)} classes"
+        for part in (train, evaluation):
+            if part.broken:
+                count = _broken(len(part.broken))
+                yield f"split '{part.split}' without {count}, the first: {part.broken[0]}"
+        if train.empty:
+            yield f"{len(train.empty)} {of_all} have no training image: {shown(train.empty)}"
+        if missing := [name for name in evaluation.empty or [] if name not in (train.empty or [])]:
+            yield (
+                f"{len(missing)} {of_all} have no image in split '{evaluation.split}', whose accuracy says "
+                f"nothing of them: {shown(missing)}"
+            )
+        if len(names) == 1:
+            yield f"there is one class only, {quoted(names[0])}, so nothing to tell apart"
+        used = len(names) - len(train.empty or [])
+        if used > 2 and 2 * used > train.samples:
+            yield f"{used} classes for {train.samples} training images: are these labels?"
+        if alike := _alike(names):
+            yield f"classes that differ in capitals or spaces only: {shown(alike)}"
+
+
+def describe_data(dataset: str, splits: Splits, train: ImageDataset, evaluation: ImageDataset) -> Description:
+    """The description of splits, of which broken images may have been left out by now."""
+    names, source = splits.class_names, splits.train
+    columns = getattr(source, "columns", None)
+    return Description(
+        dataset,
+        splits.hub,
+        columns,
+        names,
+        Part(splits.train_split, len(train), train.broken, _empty(splits.train, train, names)),
+        Part(
+            splits.evaluation_split,
+            len(evaluation),
+            evaluation.broken,
+            _empty(splits.evaluation, evaluation, names),
+        ),
+        splits.notes,
+    )
+
+
+def _empty(source: Any, dataset: ImageDataset, names: list[str]) -> list[str] | None:
+    """The classes of which no image is left; None for a stream, which does not know its labels yet."""
+    labels = getattr(source, "labels", None)
+    if labels is None:
+        return None
+    counts = np.bincount(np.asarray(labels)[dataset.rows], minlength=len(names))
+    return [name for name, count in zip(names, counts, strict=True) if not count]
+
+
+def _broken(count: int) -> str:
+    return f"{count} broken image" + ("s" if count != 1 else "")
+
+
+def _alike(names: list[str]) -> list[str]:
+    """Names that are others' but for capitals and spaces, in quotes."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    return [quoted(name) for group in groups.values() if len(group) > 1 for name in group]

@@ -1,0 +1,84 @@
+"""Directories of classes and the image files below them; what systems and tools leave there is not seen."""
+
+import os
+from pathlib import Path
+
+from timm_multimix.data.images import one_line, picture_endings
+from timm_multimix.errors import UsageError
+
+_FOREIGN = frozenset(
+    {
+        "__macosx",
+        "__pycache__",
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "@eadir",
+        "@recently-snapshot",
+        "@recycle",
+        "@tmp",
+        "lost+found",
+        "recycler",
+        "system volume information",
+    }
+)
+"""Directories of systems and network storage, in lower case; those with a leading dot are hidden anyway."""
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a directory or file is hidden or a system's own, and so no part of the data."""
+    return name.startswith(".") or name.lower() in _FOREIGN
+
+
+def directories(folder: Path) -> list[str]:
+    """The names of the directories in another, sorted. Raises: UsageError if it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and not is_foreign(entry.name))
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def pictures_below(folder: Path, name: str) -> list[str]:
+    """Image files at any depth below a directory `name` of another, relative to that other, sorted.
+
+    A directory that links lead to again is not entered again, so that they cannot lead in circles.
+    Raises: UsageError for a directory that cannot be read.
+    """
+    found, seen = [], {os.path.realpath(folder / name)}
+    for place, inner, files in os.walk(folder / name, followlinks=True, onerror=_stop):
+        inner[:] = [one for one in sorted(inner) if not is_foreign(one)]
+        real = {one: os.path.realpath(os.path.join(place, one)) for one in inner}
+        inner[:] = [one for one in inner if real[one] not in seen]
+        seen |= {real[one] for one in inner}
+        inside = os.path.relpath(place, folder)
+        found += [os.path.join(inside, file) for file in files if _is_picture(file)]
+    return sorted(found)
+
+
+def holds_class_directories(folder: Path) -> bool:
+    """Whether there is a directory with an image file at any depth."""
+    return any(_holds_image(folder / name) for name in directories(folder))
+
+
+def _holds_image(folder: Path) -> bool:
+    """Whether there is an image file, as cheaply as that can be told: mostly by the first file."""
+    try:
+        with os.scandir(folder) as entries:
+            if any(_is_picture(entry.name) and entry.is_file() for entry in entries):
+                return True
+    except OSError as error:
+        raise _unreadable(error) from error
+    return bool(pictures_below(folder, "."))
+
+
+def _is_picture(file: str) -> bool:
+    return not is_foreign(file) and os.path.splitext(file)[1].lower() in picture_endings()
+
+
+def _stop(error: OSError) -> None:
+    raise _unreadable(error)
+
+
+def _unreadable(error: OSError) -> UsageError:
+    return UsageError(f"directory {error.filename} cannot be read: {error.strerror or one_line(error)}")

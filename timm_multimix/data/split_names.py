@@ -1,0 +1,88 @@
+"""Names of splits: of the files that make them up, and of those that are trained and evaluated on."""
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+from timm_multimix.data.columns import shown
+from timm_multimix.errors import UsageError
+
+TRAIN_NAMES = ("train", "training")
+EVALUATION_NAMES = ("validation", "val", "valid", "dev", "test", "testing")
+
+_SPLIT_WORDS = frozenset({*TRAIN_NAMES, *EVALUATION_NAMES})
+_NUMBERS = re.compile(r"([-_.]?\d+)?([-_.]of[-_.]?\d+)?([-_.][0-9a-f]{16})?$")
+"""What numbers the shards of one split: `-00000-of-00004`, `_000`, `7`; on the Hub a hash may follow."""
+
+
+class HasSplits(Protocol):
+    """What splits are chosen of. contents: what makes up some of the splits, in words."""
+
+    name: str
+    split_names: list[str]
+    contents: dict[str, str]
+
+
+def name_splits(stems: Iterable[str]) -> dict[str, str]:
+    """For every file's name without its ending, the split it belongs to.
+
+    Shards that differ by their number alone belong together. Together they are called by the one word for a
+    split in their name (`imagenet1k-validation-00`: validation), unless that word alone is others' name or
+    stands in that of others as well; then each keeps its whole name, and it takes a person to choose.
+    """
+    wholes = {stem: _without_number(stem) for stem in stems}
+    words = {whole: _split_word(whole) for whole in wholes.values()}
+    claims = {word: [whole for whole in words if words[whole] == word] for word in words.values() if word}
+    names = {
+        whole: word if word and (len(claims[word]) == 1 or whole.lower() == word) else whole
+        for whole, word in words.items()
+    }
+    return {stem: names[whole] for stem, whole in wholes.items()}
+
+
+def _without_number(stem: str) -> str:
+    whole = _NUMBERS.sub("", stem)
+    unseparated = re.fullmatch(r".*[^-_.\d]\d+", stem)  # in `cifar10` the number is part of the name
+    if unseparated and _split_word(whole) is None:
+        return stem
+    return whole.rstrip("-_.") or "all"
+
+
+def _split_word(text: str) -> str | None:
+    """The word for a split in a name, None where there is none or there are several."""
+    found = {word for word in re.split(r"[^a-z]+", text.lower()) if word in _SPLIT_WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def choose_split(data: HasSplits, wanted: str | None, usual: tuple[str, ...], option: str) -> str:
+    """The wanted split, else the most usual one; capitals do not count.
+
+    Raises: UsageError, which lists what there is, if there is none.
+    """
+    names = data.split_names
+    if not names:
+        raise UsageError(
+            f"'{data.name}' holds no data: expected parquet files (train-*.parquet, validation-*.parquet or "
+            "test-*.parquet), WebDataset's tar files, or folders train/ and val/ (or test/) of one folder of "
+            "images per class"
+        )
+    if wanted is not None:
+        if wanted not in names:
+            raise UsageError(f"`{option}` {wanted}: no such split in '{data.name}'; it has {described(data)}")
+        return wanted
+    found = sorted(
+        (name for name in names if name.lower() in usual),
+        key=lambda name: (usual.index(name.lower()), name not in usual),
+    )
+    if not found:
+        raise UsageError(
+            f"'{data.name}' has no {usual[0]} split; it has {described(data)}: choose with `{option}`"
+        )
+    return found[0]
+
+
+def described(data: HasSplits) -> str:
+    """The splits with what makes them up, on one line."""
+    return shown(
+        [f"{name} ({data.contents[name]})" if name in data.contents else name for name in data.split_names]
+    )

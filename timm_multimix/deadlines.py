@@ -1,0 +1,56 @@
+"""Bounded waiting for work that cannot be interrupted, such as a request to a server that never answers."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+_left: list[threading.Thread] = []
+
+
+def within(seconds: float, action: Callable[[], Result]) -> Result:
+    """Run an action in a thread of its own and wait for it no longer than so many seconds.
+
+    Args:
+        seconds: the longest wait.
+        action: what to run; after the deadline it is left behind and its result is ignored.
+
+    Returns:
+        The action's result.
+
+    Raises:
+        TimeoutError: at the deadline. What the action raises before that is raised here.
+    """
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(action())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="bounded", daemon=True)
+    thread.start()
+    if not joined(thread, seconds):
+        raise TimeoutError(f"no answer within {seconds:g} seconds")
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def joined(thread: threading.Thread, seconds: float) -> bool:
+    """Wait for a thread; one that takes longer is left behind, and the answer is False."""
+    thread.join(seconds)
+    if thread.is_alive():
+        _left.append(thread)
+    return not thread.is_alive()
+
+
+def left_behind() -> bool:
+    """Whether the end of this process may have to wait for threads that were left behind.
+
+    A daemon thread is not waited for, but a thread pool that it uses is.
+    """
+    return bool(_left)

@@ -1,0 +1,47 @@
+"""What labels may be: class indices [b] or targets [b, c]."""
+
+import torch
+from torch import Tensor
+
+
+def check_labels(labels: Tensor, num_classes: int) -> None:
+    """Check shape and type, and the values where that is free: on the CPU, outside of compiled code.
+
+    With one class, labels [b] are values, of a regression or of a single logit.
+
+    Args:
+        labels: class indices [b] or targets [b, c].
+        num_classes: c.
+
+    Raises:
+        ValueError: they are neither.
+    """
+    indices = labels.dim() == 1 and (num_classes == 1 or not labels.is_floating_point())
+    if not indices and not (labels.dim() == 2 and labels.shape[1] == num_classes):
+        allowed = f"[b] class indices or [b, {num_classes}]"
+        raise ValueError(f"labels {list(labels.shape)} of {labels.dtype} given, allowed are {allowed}")
+    if labels.device.type == "cpu" and not torch.compiler.is_compiling():
+        check_range(labels, num_classes)
+
+
+def check_range(labels: Tensor, num_classes: int) -> None:
+    """Look at the values of class indices [b], for which an accelerator is waited for; others may be any.
+
+    Raises:
+        ValueError: a label is no class.
+    """
+    if labels.dim() != 1 or num_classes == 1 or not len(labels):
+        return
+    low, high = (int(value) for value in labels.long().aminmax())
+    if low < 0 or high >= num_classes:
+        raise ValueError(f"labels from {low} to {high} given, allowed are 0 to {num_classes - 1}")
+
+
+def check_rows(images: Tensor, labels: Tensor) -> None:
+    """Check that each image has a label.
+
+    Raises:
+        ValueError: there are more or fewer.
+    """
+    if labels.dim() == 0 or len(labels) != len(images):
+        raise ValueError(f"labels {list(labels.shape)} given for {len(images)} images, allowed is one each")

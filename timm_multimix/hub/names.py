@@ -1,0 +1,44 @@
+"""Names of repositories on the Hub, as people write them."""
+
+import os
+import re
+
+from timm_multimix.errors import UsageError
+
+_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
+
+
+def parse_repo_id(text: str) -> str:
+    """The USER/NAME that a text names: itself, or the address of a model's page.
+
+    Raises:
+        UsageError: for anything else.
+    """
+    from huggingface_hub.errors import HFValidationError  # takes a moment, which --help need not
+    from huggingface_hub.utils import validate_repo_id
+
+    name = _without_address(text.strip())
+    try:
+        validate_repo_id(name)
+        valid = name.count("/") == 1
+    except HFValidationError:
+        valid = False
+    if not valid:
+        raise UsageError(
+            f"a Hub id must be USER/NAME of letters, digits, '-', '_' and '.', got {' '.join(text.split())!r}"
+        )
+    return name
+
+
+def _without_address(text: str) -> str:
+    """USER/NAME of a pasted address, whichever of the model's pages it is of."""
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") + "/"
+    found = _ADDRESS.match(text)
+    if len(endpoint) > 1 and text.startswith(endpoint):
+        rest = text.removeprefix(endpoint)
+    elif found:
+        rest = text[found.end() :]
+    else:
+        return text
+    parts = re.split(r"[?#]", rest)[0].strip("/").split("/")
+    return "/".join(parts[:2]) if parts[0] not in ("datasets", "spaces") else text

@@ -1,0 +1,145 @@
+"""A run's directory, read: every failure is one line that names the file."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from timm_multimix.errors import UsageError, printable, quoted
+from timm_multimix.files import read_json, read_text
+from timm_multimix.options import TrainOptions, parse_train_options
+from timm_multimix.options.declaration import flat
+
+from .schema import RunRecord
+
+Rows = list[dict[str, float]]
+
+NEEDED_OPTIONS = ("model", "dataset", "mix", "batch_size", "epochs", "opt", "lr", "seed", "log_level")
+"""What every config.yaml names; log_level is its last line, so that a file cut short lacks it."""
+
+SAID_TWICE = ("model", "mix", "seed")
+"""What config.yaml and summary.json both say."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has ended: summary.json, config.yaml and metrics.csv."""
+
+    folder: Path
+    record: RunRecord
+    options: TrainOptions
+    metrics: Rows
+
+    @property
+    def model(self) -> Path:
+        """The directory of the run's model."""
+        return self.folder / "model"
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """The record of a finished run.
+
+    Raises:
+        UsageError: the directory holds no finished run, or a file in it is damaged.
+    """
+    if not (folder / "config.yaml").is_file():
+        reason = "it has no config.yaml" if folder.is_dir() else "there is no such directory"
+        raise UsageError(f"{folder} is not a run's directory: {reason}")
+    if not (folder / "summary.json").is_file():
+        raise UsageError(
+            f"the run in {folder} is not finished: it has no summary.json; "
+            f"go on with `train --output {folder} --resume auto`"
+        )
+    run = FinishedRun(folder, read_summary(folder), read_options(folder), read_metrics(folder))
+    _check_agreement(run)
+    return run
+
+
+def read_summary(folder: Path) -> RunRecord:
+    """The content of summary.json.
+
+    Raises:
+        UsageError: it cannot be read, or is not what a run writes.
+    """
+    path = folder / "summary.json"
+    content = read_json(path)
+    try:
+        return RunRecord.from_dict(content)
+    except UsageError as error:
+        raise UsageError(f"{path} is damaged: {error}") from None
+
+
+def read_options(folder: Path) -> TrainOptions:
+    """The options in config.yaml, with the defaults of those that it does not name.
+
+    Raises:
+        UsageError: it cannot be read, is not what a run writes, or has a value that is not allowed.
+    """
+    path = folder / "config.yaml"
+    options = parse_train_options(["--config", str(path)])
+    if lacking := [name for name in NEEDED_OPTIONS if name not in options.given]:
+        raise UsageError(f"{path} is damaged: it lacks {', '.join(lacking)}")
+    return options
+
+
+def read_metrics(folder: Path) -> Rows:
+    """The rows of metrics.csv as numbers; empty cells are left out.
+
+    Raises:
+        UsageError: it cannot be read, or is no table of numbers with a row for each epoch.
+    """
+    path = folder / "metrics.csv"
+    try:
+        return _parse_metrics(read_text(path))
+    except csv.Error as error:
+        raise UsageError(f"{path} is damaged: {error}") from None
+    except _Damage as error:
+        raise UsageError(f"{path} is damaged: {error}") from None
+
+
+class _Damage(Exception):
+    """Why a file is not what was written."""
+
+
+def _parse_metrics(text: str) -> Rows:
+    header, *lines = list(csv.reader(io.StringIO(text, newline=""), strict=True)) or [[]]
+    if "epoch" not in header or len(set(header)) < len(header):
+        raise _Damage("it has no header of different names, epoch among them")
+    if not text.endswith("\n"):
+        raise _Damage("its last line is cut short")
+    rows = [_parse_row(header, line, number) for number, line in enumerate(lines, 1)]
+    if not rows:
+        raise _Damage("it has no rows")
+    return rows
+
+
+def _parse_row(header: list[str], line: list[str], number: int) -> dict[str, float]:
+    if len(line) != len(header):
+        raise _Damage(f"row {number} has {len(line)} cells, not {len(header)}")
+    try:
+        row = {name: float(cell) for name, cell in zip(header, line, strict=True) if cell}
+    except ValueError as error:
+        raise _Damage(f"row {number}: {quoted(str(error))}") from None
+    if row.get("epoch") != number:
+        raise _Damage(f"row {number} is of epoch {row.get('epoch', 'nothing')}")
+    return row
+
+
+def _check_agreement(run: FinishedRun) -> None:
+    """Raises: UsageError if the files of a run are not of the same one."""
+    if len(run.metrics) != run.record.epochs:
+        raise UsageError(
+            f"{run.folder / 'metrics.csv'} is damaged: it has {len(run.metrics)} rows, "
+            f"summary.json tells of {run.record.epochs} epochs"
+        )
+    options = flat(run.options)
+    for name in SAID_TWICE:
+        here, there = _text(options[name]), _text(getattr(run.record, name))
+        if here != there:
+            raise UsageError(
+                f"{run.folder / 'config.yaml'} says {name} {here}, summary.json {there}: one is damaged"
+            )
+
+
+def _text(value: object) -> str:
+    return printable(str(value))

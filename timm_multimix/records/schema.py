@@ -1,0 +1,164 @@
+"""summary.json: its fields, their types, and the checks of a file that was read."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from timm_multimix.errors import UsageError, printable, quoted
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """An evaluation of one set of weights: cross-entropy, accuracies in per cent, images."""
+
+    loss: float
+    top1: float
+    top5: float
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseRecord:
+    """What --label-noise did, and what the last epoch had learnt of it; None where no image is of a kind."""
+
+    part: float
+    kind: str
+    noisy_samples: int
+    clean_samples: int
+    noisy_loss: float | None = None
+    noisy_top1: float | None = None
+    noisy_true_loss: float | None = None
+    noisy_true_top1: float | None = None
+    clean_loss: float | None = None
+    clean_top1: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """The content of summary.json. Accuracies are in per cent; `top1` is the last epoch's, of model/.
+
+    Fields with a default are left out of the file where there is nothing to say; runs of earlier versions
+    may lack them.
+    """
+
+    mix: str
+    model: str
+    base_model: str | None
+    dataset: str
+    dataset_kind: str
+    epochs: int
+    seed: int
+    num_processes: int
+    samples_evaluated: int
+    top1: float
+    top1_best: float
+    best_epoch: int
+    exported_weights: str
+    evaluation_split: str
+    best_chosen_on_test_split: bool
+    results: dict[str, Scores]
+    train_split: str
+    train_samples: int
+    skipped_samples: int | None = None
+    classes: int
+    data: dict[str, Any] | None = None
+    label_noise: NoiseRecord | None = None
+    parameters: int
+    parameters_equal_on_ranks: bool | None = None
+    choices_equal_on_ranks: bool | None = None
+    draws_differ_on_ranks: bool | None = None
+    device: str
+    hardware: str
+    mixed_precision: str
+    batch_size: int | None = None
+    grad_accum_steps: int | None = None
+    effective_batch_size: int | None = None
+    optimizer: str | None = None
+    lr: float | None = None
+    schedule: str | None = None
+    peak_memory_bytes: int | None = None
+    train_seconds: float
+    images_per_second: float | None = None
+    command: str
+    versions: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain values that summary.json holds, all of them fit for UTF-8."""
+        return _plain(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "RunRecord":
+        """The record of plain values; fields of later versions are left out.
+
+        Raises:
+            UsageError: a field is missing, or has a value that no run writes.
+        """
+        record = _build(cls, content, "")
+        if record.epochs < 1:
+            raise UsageError(f"epochs must be at least 1, got {record.epochs}")
+        for name in ("top1", "top1_best"):
+            if not 0 <= getattr(record, name) <= 100:
+                raise UsageError(f"{name} must be from 0 to 100, got {getattr(record, name)}")
+        if record.exported_weights not in record.results:
+            raise UsageError(f"results lacks {quoted(record.exported_weights)}, the exported weights")
+        return record
+
+
+def _plain(value: Any) -> Any:
+    """A record as nested dicts, without the fields that have nothing to say."""
+    if is_dataclass(value):
+        told = {item.name: getattr(value, item.name) for item in fields(value)}
+        silent = {item.name for item in fields(value) if item.default is None and told[item.name] is None}
+        return {name: _plain(item) for name, item in told.items() if name not in silent}
+    if isinstance(value, dict):
+        return {_plain(name): _plain(item) for name, item in value.items()}
+    return printable(value) if isinstance(value, str) else value
+
+
+def _build(kind: type[T], content: Any, where: str) -> T:
+    """A dataclass of plain values."""
+    if not isinstance(content, Mapping):
+        raise _wrong(where, "an object", content)
+    expected = fields(kind)  # type: ignore[arg-type]
+    if missing := [f.name for f in expected if f.default is MISSING and f.name not in content]:
+        raise UsageError(f"lacks {', '.join(where + name for name in missing)}")
+    types, found = get_type_hints(kind), [f.name for f in expected if f.name in content]
+    return kind(**{name: _value(types[name], content[name], where + name) for name in found})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    """A value of a field's type."""
+    if kind is Any:
+        return value
+    if isinstance(kind, UnionType):
+        inner = next(part for part in get_args(kind) if part is not NoneType)
+        return None if value is None else _value(inner, value, where)
+    if get_origin(kind) is dict:
+        if not isinstance(value, Mapping):
+            raise _wrong(where, "an object", value)
+        inner = get_args(kind)[1]
+        return {name: _value(inner, item, f"{where}.{name}") for name, item in value.items()}
+    if is_dataclass(kind):
+        return _build(kind, value, f"{where}.")  # type: ignore[arg-type]
+    if kind is float:
+        return _number(value, where)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise _wrong(where, {int: "a whole number", str: "a text", bool: "true or false"}[kind], value)
+    return value
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(where, "a number", value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise UsageError(f"{where} must be a number, got one that is too large") from None
+
+
+def _wrong(where: str, allowed: str, value: Any) -> UsageError:
+    shown = quoted(value) if isinstance(value, str) else quoted(str(value)).strip("'\"")
+    return UsageError(f"{where.rstrip('.') or 'the file'} must be {allowed}, got {shown}")

@@ -1,0 +1,109 @@
+"""Whether mixing logits is mixing the classifier's input in a model, tried out once; a warning where not.
+
+Both readings of mixing before the classifier are the same where all that follows its input is affine and
+takes the examples one by one. They are not in VOLO (a maximum over tokens), with a cosine classifier, or
+where the classifier holds a normalisation or a hidden layer.
+"""
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..functional import Tuples
+from .frozen_norm import uses_batch_statistics
+from .guides import undisturbed
+from .literal import ClassifierPoint
+from .outputs import as_logits
+from .probe import classifiers
+
+# Part of the logits' differences, below what layers that are not affine were seen to make.
+_TOLERATED = 1e-3
+# Of the logits' size, in units of the classifier's rounding: what is lost on the way from the embedding.
+_ROUNDINGS = 16
+_EXAMPLES = 8
+
+
+def warn_if_not_affine(model: nn.Module, images: Tensor) -> None:
+    """Warn of what makes mixed logits differ from the logits of mixed embeddings, in training or always."""
+    reasons = [*_in_training(model)]
+    if (difference := affine_error(model, images)) is not None and difference > _TOLERATED:
+        reasons.insert(0, f"what follows its classifier's input is not affine (error {difference:.2g})")
+    if reasons:
+        warnings.warn(
+            f"{type(model).__name__}: {'; '.join(reasons)}. The logits of the clean examples are mixed; "
+            "literal of multimix mixes the classifier's input instead",
+            stacklevel=2,
+        )
+
+
+def affine_error(model: nn.Module, images: Tensor) -> float | None:
+    """How far the logits of mean embeddings are from the mean logits, relative to how far logits differ.
+
+    Less what rounding can make. In eval mode, without trace in the model and the random numbers. None where
+    it cannot be told: fewer than two images, no classifier that is known and called, or logits that are the
+    same up to rounding.
+    """
+    found = [module for module in classifiers(model) if not isinstance(module, nn.Identity)]
+    if len(images) < 2 or not found:
+        return None
+    images = images[:_EXAMPLES].detach()
+    point, outputs = ClassifierPoint(), list[Tensor]()
+    devices = [images.device] if images.device.type == "cuda" else []
+    handles = point.attach(found)
+    handles += [module.register_forward_hook(lambda m, args, out: outputs.append(out)) for module in found]
+    try:
+        with (
+            torch.no_grad(),
+            torch.random.fork_rng(devices),
+            undisturbed(model, images.device.type),
+            torch.autocast(images.device.type, enabled=False),
+        ):
+            return _error(model, images, point, outputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _error(model: nn.Module, images: Tensor, point: ClassifierPoint, outputs: list[Tensor]) -> float | None:
+    images = images.to(_dtype(model)) if images.is_floating_point() else images
+    means = Tuples((torch.eye(len(images), device=images.device) + _next_one(images)) / 2)
+    logits = _wide(model, images)
+    with point.mixing(lambda embedding: means):
+        mixed = _wide(model, images)
+    if point.draw is None or mixed.shape != logits.shape:
+        return None
+    spread, error = (logits - logits.mean(0)).norm(), (mixed - means(logits)).norm()
+    rounding = _ROUNDINGS * max(torch.finfo(out.dtype).eps for out in outputs) * logits.norm()
+    return float((error - rounding).clamp_min(0) / spread) if spread > rounding else None
+
+
+def _wide(model: nn.Module, images: Tensor) -> Tensor:
+    logits = as_logits(model(images))
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _next_one(images: Tensor) -> Tensor:
+    return torch.eye(len(images), device=images.device).roll(1, 1)
+
+
+def _in_training(model: Any) -> list[str]:
+    """What happens to examples, in training alone, in the classifier or right before it."""
+    norms = [
+        norm
+        for classifier in classifiers(model)
+        for norm in classifier.modules()
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm) and uses_batch_statistics(norm)
+    ]
+    reasons = ["its classifier normalises by the statistics of the batch, the clean one"] if norms else []
+    if (rate := getattr(model, "drop_rate", 0)) and isinstance(rate, int | float):
+        reasons.append(
+            f"dropout before its classifier (drop_rate={rate:g}) comes before the mixing, and averages out "
+            "over a tuple"
+        )
+    return reasons
+
+
+def _dtype(model: nn.Module) -> torch.dtype:
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)

@@ -1,0 +1,98 @@
+"""Mixing the classifier's own input, the literal reading of mixing before the classifier.
+
+The classifier then runs on the n mixed embeddings. Permanent hooks, idle until a pass is to be mixed: hooks
+that are added after torch.compile never fire.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..errors import UsageError
+from ..functional import Draw
+from .probe import classifiers
+
+
+class ClassifierPoint:
+    """Mixes the input of a model's classifiers while it has something to draw with; all by one draw."""
+
+    def __init__(self) -> None:
+        self.sample: Callable[[Tensor], Draw] | None = None
+        self.draw: Draw | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ClassifierPoint":
+        return ClassifierPoint()
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        return None if self.sample is None else self._mixed(args)
+
+    @torch.compiler.disable
+    def _mixed(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        embedding = args[0]
+        if self.draw is None and self.sample is not None:
+            self.draw = self.sample(embedding)
+        assert self.draw is not None
+        # The weights of a thousand examples are no numbers for half precision.
+        wide = embedding.to(torch.promote_types(embedding.dtype, torch.float32))
+        return (self.draw(wide).to(embedding.dtype), *args[1:])
+
+    def attach(self, modules: Iterable[nn.Module]) -> list[RemovableHandle]:
+        """Hook the point to the inputs of modules."""
+        return [module.register_forward_pre_hook(self) for module in modules]
+
+    @contextmanager
+    def mixing(self, sample: Callable[[Tensor], Draw]) -> Iterator["ClassifierPoint"]:
+        """Mix what the classifiers are given in the one pass inside; afterwards `draw` is what mixed it."""
+        self.sample, self.draw = sample, None
+        try:
+            yield self
+        finally:
+            self.sample = None
+
+
+class ClassifierPoints:
+    """The points of a model by the names of its classifiers' modules; without any, its own classifiers."""
+
+    def __init__(self, model: nn.Module, wanted: Iterable[tuple[str, ...]]) -> None:
+        self._points = {names: ClassifierPoint() for names in wanted}
+        for names, point in self._points.items():
+            point.attach(find_classifiers(model, names))
+
+    @contextmanager
+    def mixing(self, names: tuple[str, ...], sample: Callable[[Tensor], Draw]) -> Iterator[ClassifierPoint]:
+        """As `ClassifierPoint.mixing`.
+
+        Raises:
+            UsageError: the pass did not go through that classifier.
+        """
+        with self._points[names].mixing(sample) as point:
+            yield point
+        if point.draw is None:
+            raise UsageError(
+                "literal=True must be given a classifier that is called as a module, got a pass that never "
+                "called it; name another with literal='module.name'"
+            )
+
+
+def find_classifiers(model: nn.Module, names: tuple[str, ...]) -> tuple[nn.Module, ...]:
+    """The modules of these names; without any the model's own classifiers, several in distilled models.
+
+    Raises:
+        UsageError: there is no such module, or no classifier that the model names.
+    """
+    modules = dict(model.named_modules())
+    if unknown := [name for name in names if name not in modules]:
+        raise UsageError(
+            f"literal must be the name of a module, got {unknown[0]!r} and a {type(model).__name__}"
+        )
+    own = tuple(each for each in classifiers(model) if not isinstance(each, nn.Identity))
+    if not names and not own:
+        raise UsageError(
+            "literal must be a module's name, literal='module.name', for a model without get_classifier, got "
+            f"True and a {type(model).__name__}"
+        )
+    return tuple(modules[name] for name in names) or own

@@ -1,0 +1,85 @@
+"""What a person is told when a run starts: what was chosen for them, and what is not as it may seem."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from timm_multimix.logs import warn
+
+from .in_force import in_force
+from .setup import Setup
+
+
+def tell_opening(setup: Setup, folder: Path) -> None:
+    """Print the opening lines on the main process, warnings first."""
+    if setup.accelerator.is_main_process:
+        for line in oddities(setup):
+            warn(line)
+        print("\n".join(opening_lines(setup, folder)), flush=True)
+
+
+def opening_lines(setup: Setup, folder: Path) -> list[str]:
+    """A line for each kind of choice."""
+    return [setup.data.text, describe_device(setup), describe_updates(setup), f"output: {folder}"]
+
+
+def describe_device(setup: Setup) -> str:
+    """Where and in what precision it computes, and how many images an update is of."""
+    now = in_force(setup)
+    precision = {"no": "float32"}.get(now.mixed_precision, f"mixed precision {now.mixed_precision}")
+    return (
+        f"device: {now.device}, {_counted(now.num_processes, 'process', 'processes')}, {precision}; batch "
+        f"{now.batch_size} x {_counted(now.num_processes, 'process', 'processes')} x "
+        f"{_counted(now.grad_accum_steps, 'step')} = {now.effective_batch_size} images per update"
+    )
+
+
+def describe_updates(setup: Setup) -> str:
+    """The optimizer, its rate and schedule, and how many updates there are."""
+    now, options = in_force(setup), setup.options
+    updates = setup.train.updates(options.optimization.grad_accum_steps)
+    warmup = (
+        f", the first {options.schedule.warmup_epochs:g} of warm-up" if setup.scheduler is not None else ""
+    )
+    return (
+        f"optimizer: {now.optimizer}, learning rate {now.lr:g}, schedule {now.schedule} over "
+        f"{_counted(setup.epochs, 'epoch')} of {_counted(updates, 'update')}{warmup}"
+    )
+
+
+def oddities(setup: Setup) -> Iterator[str]:
+    """What may be wrong with the data, and choices that cannot be carried out as they were made."""
+    yield from setup.data.warnings
+    now, options = in_force(setup), setup.options
+    batch_size, steps = options.data.loading.batch_size, options.optimization.grad_accum_steps
+    images, processes = len(setup.train.dataset), now.num_processes
+    if now.batch_size < batch_size:
+        of = f"{processes} processes' batches" if processes > 1 else "a batch"
+        yield (
+            f"--batch-size {batch_size}: the {images} training images are fewer than {of}, "
+            f"so every epoch is one batch of {now.batch_size}"
+        )
+    if now.grad_accum_steps < steps:
+        yield (
+            f"--grad-accum-steps {steps}: an epoch has "
+            f"{_counted(len(setup.train.batches), 'batch', 'batches')}, so every epoch is one update"
+        )
+    sides = setup.data_config["input_size"][1:]
+    if any(unseen := unseen_pixels(setup.model, sides)):
+        size, cut = (" x ".join(map(str, numbers)) for numbers in (sides, unseen))
+        model = options.network.model
+        yield f"images of {size} pixels are no whole number of patches: {model} never sees the last {cut}"
+
+
+def unseen_pixels(model: Any, sides: tuple[int, ...]) -> list[int]:
+    """How many pixels of each side are beyond a model's last whole patch; none where it has no patches."""
+    embedding = getattr(model, "patch_embed", None)
+    patch = getattr(embedding, "patch_size", None)
+    if patch is None or getattr(embedding, "dynamic_img_pad", False):
+        return []
+    patches = patch if isinstance(patch, tuple | list) else (patch, patch)
+    return [side % size for side, size in zip(sides, patches, strict=True)]
+
+
+def _counted(count: int, one: str, many: str | None = None) -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
