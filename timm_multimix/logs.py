@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from .hub.privacy import redact
+from .redaction import redact
 
 LIBRARIES = ("accelerate", "datasets", "huggingface_hub", "timm")
 """Those that set a level of their own, which would hide what is asked for."""

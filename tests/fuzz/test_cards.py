@@ -18,8 +18,8 @@ from tests.hub.test_card import NAME, NASTY, change, metadata, structure, tokens
 from timm_multimix.comparison.collect import read_run as read_compared
 from timm_multimix.data.hub import is_hub_id
 from timm_multimix.hub.card import cells, make_card
-from timm_multimix.hub.markup import block, code, escape
 from timm_multimix.hub.record import Record, dump, read_run
+from timm_multimix.markdown import block, code, escape
 
 from .effort import names, tries, value_or_refusal
 from .texts import HOSTILE, hostile, spoiled

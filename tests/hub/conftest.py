@@ -10,7 +10,7 @@ from huggingface_hub import HfApi, constants
 
 from tests.hub.helpers import WEIGHTS
 from tests.hub.server import OTHER_TOKEN, TOKEN, HubServer
-from timm_multimix.hub import retry
+from timm_multimix.connection import retry
 
 
 def pytest_report_header() -> str:

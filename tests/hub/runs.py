@@ -16,9 +16,9 @@ from timm.models._hub import save_config_for_hf
 
 from tests.hub.environment import hub_environment
 from tests.hub.server import TOKEN, HubServer
-from timm_multimix.hub.provenance import versions
 from timm_multimix.hub.record import Record, make_record
 from timm_multimix.options import options_to_yaml, parse_train_options
+from timm_multimix.records.provenance import versions
 
 COLOURS = ["red", "green", "blue"]
 MIX = "0.3*none | 0.7*multimix(n=50, m=4)"

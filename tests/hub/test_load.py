@@ -18,7 +18,8 @@ from tests.hub.runs import COLOURS, make_model, make_pictures, run_command
 from tests.hub.server import HubServer
 from timm_multimix import cli
 from timm_multimix.errors import UsageError
-from timm_multimix.hub.load import check_pretrained
+from timm_multimix.modeling.heads import head_parameters
+from timm_multimix.modeling.pretrained import check_pretrained
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.mixing import MixingOptions
 from timm_multimix.options.model import ModelOptions
@@ -28,7 +29,6 @@ from timm_multimix.train.finetune import (
     check_weights,
     fit_head_and_body,
     group_arguments,
-    head_parameters,
     still_frozen,
 )
 

@@ -15,11 +15,11 @@ from tests.hub.messages import Proceed, Request, Response, refuse
 from tests.hub.runs import make_model, make_run, run_command
 from tests.hub.server import OTHER_TOKEN, TOKEN, HubServer
 from tests.hub.store import HubError
+from timm_multimix.connection.names import parse_repo_id
 from timm_multimix.data.hub import load_from_hub
 from timm_multimix.errors import UsageError
-from timm_multimix.hub.load import check_pretrained
-from timm_multimix.hub.names import parse_repo_id
 from timm_multimix.hub.target import open_repo
+from timm_multimix.modeling.pretrained import check_pretrained
 from timm_multimix.options.licenses import known_licenses, parse_license
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.hub.runs import make_run
-from timm_multimix.hub.privacy import last_part, public, redact
-from timm_multimix.hub.provenance import base_model, checkout_commit, dataset_kind
 from timm_multimix.hub.record import dump, make_record
 from timm_multimix.logs import Redacting
 from timm_multimix.options import parse_train_options
+from timm_multimix.records.provenance import base_model, checkout_commit, dataset_kind
+from timm_multimix.redaction import last_part, public, redact
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from tests.hub.helpers import NAME, WEIGHTS
 from tests.hub.runs import make_run
 from tests.hub.server import OTHER_TOKEN, TOKEN, HubServer
 from timm_multimix import cli
+from timm_multimix.connection import retry
+from timm_multimix.connection.client import check_token
+from timm_multimix.connection.names import parse_repo_id
 from timm_multimix.errors import UsageError
-from timm_multimix.hub import retry
-from timm_multimix.hub.client import check_token
-from timm_multimix.hub.names import parse_repo_id
 from timm_multimix.hub.publish import publish_run
 from timm_multimix.hub.push import push_files, tag_commit
 from timm_multimix.hub.remote import WouldOverwrite

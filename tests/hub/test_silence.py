@@ -22,14 +22,14 @@ from tests.hub.runs import make_pictures, make_run
 from tests.hub.server import TOKEN, HubServer
 from tests.hub.silence import MANNERS, UnhelpfulServer, dripping_body, stalling
 from timm_multimix import deadlines
+from timm_multimix.connection import retry
+from timm_multimix.connection.client import VARIABLE, bound_requests, patience, silence, unreachable
 from timm_multimix.data.hub import load_from_hub
 from timm_multimix.deadlines import left_behind, within
 from timm_multimix.errors import UsageError
-from timm_multimix.hub import retry
-from timm_multimix.hub.client import VARIABLE, bound_requests, patience, silence, unreachable
-from timm_multimix.hub.load import check_pretrained
 from timm_multimix.hub.target import open_repo
 from timm_multimix.hub.upload import Uploader
+from timm_multimix.modeling.pretrained import check_pretrained
 
 SHORT = "0.4"
 BOUND = 30.0

@@ -38,7 +38,7 @@ def check(options: PushOptions) -> None:
 
     Raises: UsageError for no finished run, a directory to write that exists, or a missing token.
     """
-    from ..hub.client import check_token
+    from ..connection.client import check_token
     from ..records import read_run
 
     read_run(options.run)

@@ -8,15 +8,14 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.errors import UsageError
-from timm_multimix.hub.measures import Evaluation, read_evaluation
-from timm_multimix.hub.privacy import last_part
-from timm_multimix.options import TrainOptions, options_to_dict
-from timm_multimix.options.declaration import declared
-from timm_multimix.options.relations import is_idle
-from timm_multimix.records import RunRecord
-from timm_multimix.records import read_run as read_finished
-
+from ..errors import UsageError
+from ..options import TrainOptions, options_to_dict
+from ..options.declaration import declared
+from ..options.relations import is_idle
+from ..records import RunRecord
+from ..records import read_run as read_finished
+from ..records.evaluation_tables import Evaluation, read_evaluation
+from ..redaction import last_part
 from .labels import make_labels
 
 SAME = (

@@ -8,8 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from timm_multimix.hub.measures import Evaluation, attack_name, budget, data_name
-
+from ..records.evaluation_tables import Evaluation, attack_name, budget, data_name
 from .collect import Arm, Run
 from .statistics import Spread, summarize
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from timm_multimix.options import TrainOptions
-from timm_multimix.options.declaration import declared, in_use
+from ..options import TrainOptions
+from ..options.declaration import declared, in_use
 
 
 def make_labels(groups: Sequence[dict[str, Any]]) -> list[str]:

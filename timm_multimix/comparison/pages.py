@@ -8,9 +8,8 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
-from timm_multimix.hub.markup import Markup, block, escape
-from timm_multimix.hub.privacy import public
-
+from ..markdown import Markup, block, escape
+from ..redaction import public
 from . import wording
 from .table import Comparison
 

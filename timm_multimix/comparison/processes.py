@@ -8,8 +8,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from timm_multimix.errors import Interrupted
-
+from ..errors import Interrupted
 from .trials import Trial
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)

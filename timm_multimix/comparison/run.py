@@ -5,10 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from timm_multimix.errors import UsageError
-from timm_multimix.hub.privacy import public_text
-from timm_multimix.options.comparison import CompareOptions
-
+from ..errors import UsageError
+from ..options.comparison import CompareOptions
+from ..redaction import public_text
 from .collect import Arm, find_baseline, group, read_runs
 from .processes import Forward, train
 from .table import Comparison, compare

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from timm_multimix.hub.privacy import public
-
+from ..redaction import public
 from .collect import Arm, Run
 from .evaluated import evaluated
 from .labels import shared_options

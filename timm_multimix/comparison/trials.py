@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from timm_multimix.errors import UsageError
-from timm_multimix.options import TrainOptions, options_to_dict, parse_train_options
-from timm_multimix.options.comparison import CompareOptions
-from timm_multimix.train.parts import check_names
-from timm_multimix.train.place import find_place
+from ..errors import UsageError
+from ..options import TrainOptions, options_to_dict, parse_train_options
+from ..options.comparison import CompareOptions
+from ..train.parts import check_names
+from ..train.place import find_place
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.options import TrainOptions
-from timm_multimix.options.relations import names_of
-
+from ..options import TrainOptions
+from ..options.relations import names_of
 from .collect import Arm, default_options
 from .evaluated import summarize_evaluated
 from .memorised import COLUMNS, summarize_memorised

@@ -4,9 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from timm_multimix.errors import UsageError
-from timm_multimix.files import write_text
-
+from ..errors import UsageError
+from ..files import write_text
 from .pages import make_html, make_markdown
 from .pictures import PICTURES, draw_all
 from .table import Comparison, as_record

@@ -1,11 +1,11 @@
 """Labelled pictures by name: splits, decoding, transforms, batches and loaders."""
 
-from timm_multimix.data.batches import EpochBatches, SampleKey
-from timm_multimix.data.dataset import ImageDataset
-from timm_multimix.data.loader import ImageLoader, create_loader
-from timm_multimix.data.sources import Source
-from timm_multimix.data.splits import Splits, load_splits
-from timm_multimix.data.transforms import create_transforms
+from .batches import EpochBatches, SampleKey
+from .dataset import ImageDataset
+from .loader import ImageLoader, create_loader
+from .sources import Source
+from .splits import Splits, load_splits
+from .transforms import create_transforms
 
 __all__ = [
     "EpochBatches",

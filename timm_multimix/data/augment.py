@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from timm_multimix.data.sample_random import sample_uniforms
+from .sample_random import sample_uniforms
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in Pillow
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import Sampler
 
-from timm_multimix.errors import UsageError
-from timm_multimix.seeding import derive_seed
+from ..errors import UsageError
+from ..seeding import derive_seed
 
 
 class SampleKey(NamedTuple):

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from timm_multimix.data.augment import Augmentation, BatchAugmentation
-from timm_multimix.data.batches import EpochBatches
-from timm_multimix.data.dataset import ImageDataset
-from timm_multimix.data.loader import create_loader
-from timm_multimix.data.steps import PaddedCrop, ToNormalised
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .augment import Augmentation, BatchAugmentation
+from .batches import EpochBatches
+from .dataset import ImageDataset
+from .loader import create_loader
+from .steps import PaddedCrop, ToNormalised
 
 _ALLOWED = "`crop_padding`, flips and `color_jitter`, or `no_aug`"
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from timm_multimix.data.columns import find_image_column, find_label_column
-from timm_multimix.data.folders import directories, pictures_below
-from timm_multimix.data.labels import read_labels
-from timm_multimix.data.shards import Shards
-from timm_multimix.data.sources import ArraySource, FileSource, Source, TableSource
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .columns import find_image_column, find_label_column
+from .folders import directories, pictures_below
+from .labels import read_labels
+from .shards import Shards
+from .sources import ArraySource, FileSource, Source, TableSource
 
 if TYPE_CHECKING:
     from datasets import Dataset

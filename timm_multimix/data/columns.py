@@ -3,8 +3,8 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from timm_multimix.data.images import is_image
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .images import is_image
 
 if TYPE_CHECKING:
     from datasets import Dataset

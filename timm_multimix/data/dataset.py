@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset, get_worker_info
 
-from timm_multimix.data.batches import SampleKey
-from timm_multimix.data.images import BrokenImage, check_channels, to_channels
-from timm_multimix.data.sources import Source
-from timm_multimix.errors import UsageError
-from timm_multimix.seeding import derive_seed
+from ..errors import UsageError
+from ..seeding import derive_seed
+from .batches import SampleKey
+from .images import BrokenImage, check_channels, to_channels
+from .sources import Source
 
 Transform = Callable[[Image.Image], torch.Tensor]
 Sample = tuple[torch.Tensor, int, bool]

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from timm_multimix.data.columns import shown
-from timm_multimix.data.dataset import ImageDataset
-from timm_multimix.data.hub import HubName
-from timm_multimix.data.splits import Splits
-from timm_multimix.errors import quoted
+from ..errors import quoted
+from .columns import shown
+from .dataset import ImageDataset
+from .hub import HubName
+from .splits import Splits
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from timm_multimix.data.images import one_line, picture_endings
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .images import one_line, picture_endings
 
 _FOREIGN = frozenset(
     {

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from timm_multimix.data.images import one_line
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .images import one_line
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, DatasetDict
@@ -109,7 +109,7 @@ def _probe(name: HubName) -> str | None:
         RevisionNotFoundError,
     )
 
-    from timm_multimix.hub.client import silence, unreachable
+    from ..connection.client import silence, unreachable
 
     repo_id = name.repo_id
     try:

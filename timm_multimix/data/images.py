@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
 
 ImageData = bytes | str | Path | Image.Image
 Describe = Callable[[], str]

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from timm_multimix.data.columns import class_names, is_text, shown, value_type
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .columns import class_names, is_text, shown, value_type
 
 if TYPE_CHECKING:
     from datasets import Dataset

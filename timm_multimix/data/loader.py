@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from timm_multimix.data.batches import EpochBatches, SampleKey
-from timm_multimix.data.dataset import ImageDataset, Sample
-from timm_multimix.data.workers import leave_signals_to_the_run
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .batches import EpochBatches, SampleKey
+from .dataset import ImageDataset, Sample
+from .workers import leave_signals_to_the_run
 
 
 def create_loader(

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from timm_multimix.data.collection import ClassFolders, Collection, Tables
-from timm_multimix.data.columns import find_image_column
-from timm_multimix.data.folders import pictures_below
-from timm_multimix.data.sources import FileSource, Source, TableSource
-from timm_multimix.data.split_names import EVALUATION_NAMES, TRAIN_NAMES, choose_split
-from timm_multimix.data.splits import open_collection
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .collection import ClassFolders, Collection, Tables
+from .columns import find_image_column
+from .folders import pictures_below
+from .sources import FileSource, Source, TableSource
+from .split_names import EVALUATION_NAMES, TRAIN_NAMES, choose_split
+from .splits import open_collection
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from timm_multimix.data.dataset import ImageDataset
-from timm_multimix.data.sources import Source
-from timm_multimix.data.splits import Splits
-from timm_multimix.errors import UsageError
-from timm_multimix.seeding import derive_seed
+from ..errors import UsageError
+from ..seeding import derive_seed
+from .dataset import ImageDataset
+from .sources import Source
+from .splits import Splits
 
 _CHOICE, _CLASS = 0x6E6F697365, 0x636C617373
 

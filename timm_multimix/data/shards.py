@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from timm_multimix.data.columns import shown
-from timm_multimix.data.folders import directories, holds_class_directories
-from timm_multimix.data.hub import quiet
-from timm_multimix.data.images import one_line
-from timm_multimix.data.split_names import EVALUATION_NAMES, TRAIN_NAMES, name_splits
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .columns import shown
+from .folders import directories, holds_class_directories
+from .hub import quiet
+from .images import one_line
+from .split_names import EVALUATION_NAMES, TRAIN_NAMES, name_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
-from timm_multimix.data.images import BrokenImage, ImageData, decode_image
+from .images import BrokenImage, ImageData, decode_image
 
 if TYPE_CHECKING:
     from datasets import Dataset

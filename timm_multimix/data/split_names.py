@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-from timm_multimix.data.columns import shown
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .columns import shown
 
 TRAIN_NAMES = ("train", "training")
 EVALUATION_NAMES = ("validation", "val", "valid", "dev", "test", "testing")

@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.data.collection import ClassFolders, Collection, Digits, Tables
-from timm_multimix.data.columns import shown
-from timm_multimix.data.hub import HubName, load_from_hub
-from timm_multimix.data.shards import Shards, load_shards, look_into
-from timm_multimix.data.sources import Source
-from timm_multimix.data.split_names import EVALUATION_NAMES, TRAIN_NAMES, choose_split
-from timm_multimix.data.streaming import StreamedTables, stream_hub, stream_shards
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
+from .collection import ClassFolders, Collection, Digits, Tables
+from .columns import shown
+from .hub import HubName, load_from_hub
+from .shards import Shards, load_shards, look_into
+from .sources import Source
+from .split_names import EVALUATION_NAMES, TRAIN_NAMES, choose_split
+from .streaming import StreamedTables, stream_hub, stream_shards
 
 
 @dataclass(frozen=True)

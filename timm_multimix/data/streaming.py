@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from timm_multimix.data.batches import SampleKey
-from timm_multimix.data.collection import Tables
-from timm_multimix.data.columns import find_image_column, find_label_column, shown
-from timm_multimix.data.dataset import ImageDataset, Sample
-from timm_multimix.data.hub import HubName, builder_from_hub, quiet
-from timm_multimix.data.images import BrokenImage, decode_image, one_line
-from timm_multimix.data.shards import (
+from ..errors import UsageError
+from ..seeding import derive_seed
+from .batches import SampleKey
+from .collection import Tables
+from .columns import find_image_column, find_label_column, shown
+from .dataset import ImageDataset, Sample
+from .hub import HubName, builder_from_hub, quiet
+from .images import BrokenImage, decode_image, one_line
+from .shards import (
     BUILDERS,
     Shards,
     builder_of,
@@ -22,8 +24,6 @@ from timm_multimix.data.shards import (
     load_shards,
     patterns,
 )
-from timm_multimix.errors import UsageError
-from timm_multimix.seeding import derive_seed
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder, IterableDataset

@@ -7,11 +7,11 @@ from timm.data import create_transform
 from timm.data.transforms import MaybeToTensor
 from torchvision import transforms
 
-from timm_multimix.data.dataset import Transform
-from timm_multimix.data.images import one_line
-from timm_multimix.data.steps import CoverSize, PaddedCrop, ToNormalised
-from timm_multimix.errors import UsageError
-from timm_multimix.options.data import AugmentationOptions
+from ..errors import UsageError
+from ..options.data import AugmentationOptions
+from .dataset import Transform
+from .images import one_line
+from .steps import CoverSize, PaddedCrop, ToNormalised
 
 
 def create_transforms(

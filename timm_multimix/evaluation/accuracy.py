@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
 
 
 def topk_accuracy(logits: Tensor, labels: Tensor, k: int = 1) -> float:

@@ -8,13 +8,13 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from timm_multimix.errors import UsageError
-from timm_multimix.hub.load import check_pretrained
-from timm_multimix.options.model import InputOptions
-from timm_multimix.records import read_run
-from timm_multimix.sites.student import as_logits
-from timm_multimix.train.finetune import head_modules
-from timm_multimix.train.model import attempt, check_model_name, resolve_data_config
+from ..errors import UsageError
+from ..modeling.create import attempt, check_model_name, resolve_data_config
+from ..modeling.heads import head_modules
+from ..modeling.pretrained import check_pretrained
+from ..options.model import InputOptions
+from ..records import read_run
+from ..sites.student import as_logits
 
 
 class Classifier(nn.Module):

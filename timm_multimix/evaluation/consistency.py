@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from timm_multimix.errors import UsageError
-from timm_multimix.mixers import Context, Mixture, create_mixer
-from timm_multimix.randomness import choice_generator, draw_generator
+from ..errors import UsageError
+from ..mixers import Context, Mixture, create_mixer
+from ..randomness import choice_generator, draw_generator
 
 
 def create_input_mixer(spec: str) -> Mixture:

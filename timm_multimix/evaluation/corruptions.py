@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
 
 SMALL = {
     "noise": (0.04, 0.06, 0.08, 0.09, 0.10),

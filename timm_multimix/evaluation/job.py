@@ -8,16 +8,15 @@ from typing import Any
 
 import torch
 
-from timm_multimix.data.measured import Split, load_pictures, load_split
-from timm_multimix.data.sources import Source
-from timm_multimix.errors import UsageError
-from timm_multimix.hub.provenance import dataset_kind
-from timm_multimix.mixers import Mixture
-from timm_multimix.options.declaration import flat
-from timm_multimix.options.evaluation import EvaluatedDataOptions, EvaluateOptions
-from timm_multimix.options.shared import ColumnOptions
-from timm_multimix.records import read_options
-
+from ..data.measured import Split, load_pictures, load_split
+from ..data.sources import Source
+from ..errors import UsageError
+from ..mixers import Mixture
+from ..options.declaration import flat
+from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions
+from ..options.shared import ColumnOptions
+from ..records import read_options
+from ..records.provenance import dataset_kind
 from .classifier import Classifier, load_classifier, run_folder
 from .consistency import create_input_mixer
 from .pictures import Pictures, match_classes

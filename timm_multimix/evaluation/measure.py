@@ -8,8 +8,7 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
-from timm_multimix.hub.measures import short_name
-
+from ..records.evaluation_tables import short_name
 from .accuracy import summarize_accuracy
 from .calibration import summarize_calibration
 from .consistency import measure_consistency

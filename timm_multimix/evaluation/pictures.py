@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 from torchvision.transforms import Compose
 
-from timm_multimix.data import EpochBatches, ImageDataset, create_loader
-from timm_multimix.data.columns import shown
-from timm_multimix.data.measured import Relabelled, Split
-from timm_multimix.data.sources import Source
-from timm_multimix.data.transforms import create_evaluation_transform
-from timm_multimix.errors import UsageError
-from timm_multimix.options.shared import LoadingOptions
-
+from ..data import EpochBatches, ImageDataset, create_loader
+from ..data.columns import shown
+from ..data.measured import Relabelled, Split
+from ..data.sources import Source
+from ..data.transforms import create_evaluation_transform
+from ..errors import UsageError
+from ..options.shared import LoadingOptions
 from .classifier import Classifier
 from .corruptions import Corrupt
 

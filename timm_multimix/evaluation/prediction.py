@@ -11,14 +11,13 @@ import timm
 import torch
 from torch import Tensor
 
-from timm_multimix.data.dataset import Transform
-from timm_multimix.data.folders import pictures_below
-from timm_multimix.data.images import decode_image, to_channels
-from timm_multimix.data.transforms import create_evaluation_transform
-from timm_multimix.errors import UsageError
-from timm_multimix.options.model import InputOptions
-from timm_multimix.options.prediction import PredictOptions
-
+from ..data.dataset import Transform
+from ..data.folders import pictures_below
+from ..data.images import decode_image, to_channels
+from ..data.transforms import create_evaluation_transform
+from ..errors import UsageError
+from ..options.model import InputOptions
+from ..options.prediction import PredictOptions
 from .classifier import Classifier, load_classifier, run_folder
 from .job import choose_device
 

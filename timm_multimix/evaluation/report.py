@@ -4,13 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.errors import UsageError
-from timm_multimix.files import digest, write_text
-from timm_multimix.hub.measures import FILE, Evaluation, Table, make_tables
-from timm_multimix.hub.provenance import describe_hardware, versions
-from timm_multimix.hub.record import finite
-from timm_multimix.train.record import command
-
+from ..errors import UsageError
+from ..files import digest, finite, write_text
+from ..records.evaluation_tables import FILE, Evaluation, Table, make_tables
+from ..records.provenance import command, describe_hardware, versions
 from .job import Job, describe_data
 
 _SAME = ("model", "data", "input_size")

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from timm_multimix.options.evaluation import EvaluateOptions
-
+from ..options.evaluation import EvaluateOptions
 from .job import prepare
 from .measure import measure
 from .report import finish

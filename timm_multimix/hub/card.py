@@ -6,11 +6,10 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
-from timm_multimix.data.hub import HubName, is_hub_id
-from timm_multimix.errors import printable
-
-from .markup import Markup, block, code, escape
-from .measures import make_tables, number, percent
+from ..data.hub import HubName, is_hub_id
+from ..errors import printable
+from ..markdown import Markup, block, code, escape
+from ..records.evaluation_tables import make_tables, number, percent
 from .merge import Parts, join, without_marks
 from .metadata import is_own, make_metadata
 from .methods import methods, unique_citations

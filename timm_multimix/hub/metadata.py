@@ -7,9 +7,9 @@ import timm
 from huggingface_hub import EvalResult, ModelCardData
 
 import timm_multimix.models  # noqa: F401  so that its networks are known as its own
-from timm_multimix.data.hub import HubName, is_hub_id
 
-from .markup import one_line
+from ..data.hub import HubName, is_hub_id
+from ..markdown import one_line
 from .methods import methods
 from .record import Record
 

@@ -4,9 +4,9 @@ import re
 import warnings
 from typing import NamedTuple
 
-from timm_multimix.errors import UsageError
-from timm_multimix.mixers import create_mixer
-from timm_multimix.mixers.registry import describe
+from ..errors import UsageError
+from ..mixers import create_mixer
+from ..mixers.registry import describe
 
 _ARXIV = re.compile(r"\s*\(arXiv:(\d{4}\.\d{4,5})\)")
 

@@ -7,13 +7,12 @@ from typing import Any
 
 from huggingface_hub import HfApi
 
-from timm_multimix.deadlines import within
-from timm_multimix.errors import UsageError
-from timm_multimix.options.publishing import HUB_TIMEOUT
-
+from ..connection.retry import describe
+from ..deadlines import within
+from ..errors import UsageError
+from ..options.publishing import HUB_TIMEOUT
 from .push import push_files, tag_commit
 from .record import make_record, read_run
-from .retry import describe
 from .stage import (
     clear,
     contents,

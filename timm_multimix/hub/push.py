@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
+from ..connection.retry import retried
 from .remote import RECORD, Content, Remote, WouldOverwrite, digests, published_record, read_file
-from .retry import retried
 
 
 def push_files(

@@ -5,15 +5,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.errors import UsageError, printable
-from timm_multimix.files import read_json
-from timm_multimix.options import options_to_dict
-from timm_multimix.records import read_metrics, read_options
-from timm_multimix.records import read_run as read_finished
-
-from .measures import public_evaluation, read_evaluation
-from .privacy import public, redact
-from .provenance import path_prefixes, public_options
+from ..errors import UsageError, printable
+from ..files import finite, read_json
+from ..options import options_to_dict
+from ..records import read_metrics, read_options
+from ..records import read_run as read_finished
+from ..records.evaluation_tables import public_evaluation, read_evaluation
+from ..records.provenance import path_prefixes, public_options
+from ..redaction import public, redact
 
 Record = dict[str, Any]
 
@@ -147,12 +146,3 @@ def with_license(record: Record, license: Any) -> Record:
 def dump(record: Record) -> str:
     """The text of record.json."""
     return printable(json.dumps(finite(record), indent=2, ensure_ascii=False) + "\n")
-
-
-def finite(value: Any) -> Any:
-    """Numbers that are not finite as None, which is JSON, in nested dicts and lists."""
-    if isinstance(value, dict):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and value - value != 0 else value

@@ -11,8 +11,7 @@ from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-from timm_multimix.errors import UsageError
-
+from ..errors import UsageError
 from .merge import Conflict, Parts, fingerprint, join, merge_mappings, read_front, split, write_front
 from .record import Record, dump
 

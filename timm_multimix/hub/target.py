@@ -2,13 +2,12 @@
 
 from huggingface_hub import HfApi
 
-from timm_multimix.deadlines import within
-from timm_multimix.errors import UsageError
-
-from .client import check_token, patience
-from .names import parse_repo_id
+from ..connection.client import check_token, patience
+from ..connection.names import parse_repo_id
+from ..connection.retry import describe, retried
+from ..deadlines import within
+from ..errors import UsageError
 from .remote import Remote, WouldOverwrite
-from .retry import describe, retried
 
 
 def open_repo(

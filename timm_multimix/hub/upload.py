@@ -8,11 +8,10 @@ from typing import Any
 
 from huggingface_hub.utils import disable_progress_bars, logging
 
-from timm_multimix.deadlines import joined, within
-from timm_multimix.options.publishing import HUB_TIMEOUT
-
+from ..connection.retry import describe
+from ..deadlines import joined, within
+from ..options.publishing import HUB_TIMEOUT
 from .publish import publish, stage_epoch, stage_result
-from .retry import describe
 from .stage import clear, drop_superseded, epoch_folder, result_folder, staged_epochs
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from ..connection.names import parse_repo_id
 from ..errors import UsageError
-from ..hub.names import parse_repo_id
 from .declaration import REQUIRED, Arms, Options, Part, option
 from .licenses import parse_license
 from .shared import LogLevel, log_level

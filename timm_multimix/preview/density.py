@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from timm_multimix.mixers import Mixer
+from ..mixers import Mixer
 
 _CONCENTRATIONS = 64
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from timm_multimix.errors import UsageError
-from timm_multimix.functional import Draw
-from timm_multimix.mixers import Context, Mixer
-from timm_multimix.randomness import choice_generator, draw_generator
-from timm_multimix.sites.attention import WatchedAttention
-from timm_multimix.sites.guides import compute_guide
-from timm_multimix.sites.positions import dense_forward
-
+from ..errors import UsageError
+from ..functional import Draw
+from ..mixers import Context, Mixer
+from ..randomness import choice_generator, draw_generator
+from ..sites.attention import WatchedAttention
+from ..sites.guides import compute_guide
+from ..sites.positions import dense_forward
 from .examples import Examples
 
 _LEAST = 1e-6

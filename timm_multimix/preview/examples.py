@@ -7,17 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from timm_multimix.data.images import to_channels
-from timm_multimix.data.measured import Relabelled, Split, load_split
-from timm_multimix.data.transforms import create_evaluation_transform
-from timm_multimix.errors import UsageError
-from timm_multimix.evaluation.classifier import Classifier, load_classifier, run_folder
-from timm_multimix.evaluation.job import count_outputs, has_classes
-from timm_multimix.evaluation.pictures import match_classes
-from timm_multimix.options.declaration import flat
-from timm_multimix.options.model import InputOptions
-from timm_multimix.options.preview import PreviewDataOptions, PreviewModelOptions
-from timm_multimix.options.values import Size
+from ..data.images import to_channels
+from ..data.measured import Relabelled, Split, load_split
+from ..data.transforms import create_evaluation_transform
+from ..errors import UsageError
+from ..evaluation.classifier import Classifier, load_classifier, run_folder
+from ..evaluation.job import count_outputs, has_classes
+from ..evaluation.pictures import match_classes
+from ..options.declaration import flat
+from ..options.model import InputOptions
+from ..options.preview import PreviewDataOptions, PreviewModelOptions
+from ..options.values import Size
 
 _SIDE = 224
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from timm_multimix.functional import Draw
-from timm_multimix.mixers import Mixer
-from timm_multimix.mixers.step import Branches
-from timm_multimix.randomness import choice_generator
-
+from ..functional import Draw
+from ..mixers import Mixer
+from ..mixers.step import Branches
+from ..randomness import choice_generator
 from .density import Density, arguments_of, densities
 from .draws import Sample, effective_number, make_draw, make_sample, sorted_weights, tuple_weights
 from .examples import Examples

@@ -5,11 +5,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.errors import UsageError
-from timm_multimix.mixers import create_mixer
-from timm_multimix.options.preview import PreviewOptions
-from timm_multimix.train.model import attempt
-
+from ..errors import UsageError
+from ..mixers import create_mixer
+from ..modeling.create import attempt
+from ..options.preview import PreviewOptions
 from .draws import needs_model
 from .examples import load_examples
 from .figure import draw_panels

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from timm_multimix.errors import UsageError
-from timm_multimix.logs import warn
+from ..errors import UsageError
+from ..logs import warn
 
 NAME = ".lock"
 

@@ -5,11 +5,10 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from timm_multimix.errors import UsageError, printable, quoted
-from timm_multimix.files import read_json, read_text
-from timm_multimix.options import TrainOptions, parse_train_options
-from timm_multimix.options.declaration import flat
-
+from ..errors import UsageError, printable, quoted
+from ..files import read_json, read_text
+from ..options import TrainOptions, parse_train_options
+from ..options.declaration import flat
 from .schema import RunRecord
 
 Rows = list[dict[str, float]]

@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from timm_multimix.errors import UsageError, printable, quoted
+from ..errors import UsageError, printable, quoted
 
 T = TypeVar("T")
 

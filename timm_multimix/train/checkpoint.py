@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from timm_multimix.errors import UsageError
-from timm_multimix.files import digest, fresh_folder, publish_folder, read_json, remove_folder
-
+from ..errors import UsageError
+from ..files import digest, fresh_folder, publish_folder, read_json, remove_folder
 from .packing import is_sharded, pack, unpack, whole
 from .position import Position
 from .setup import Setup

@@ -13,11 +13,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType, DynamoBackend, InitProcessGroupKwargs
 
-from timm_multimix.errors import UsageError
-from timm_multimix.options import TrainOptions, options_to_dict
-
+from ..errors import UsageError
+from ..modeling.create import attempt
+from ..options import TrainOptions, options_to_dict
 from . import watch
-from .model import attempt
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """What a product of matrices is computed in, by the name of the precision."""

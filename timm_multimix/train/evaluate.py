@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
-from timm_multimix.sites.student import as_logits
-
+from ..sites.student import as_logits
 from .ranks import share_buffers
 from .sums import exact
 

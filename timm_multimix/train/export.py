@@ -8,10 +8,9 @@ import torch
 from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf
 
-from timm_multimix.files import fresh_folder, publish_folder, write_text
-from timm_multimix.hub.provenance import dataset_kind, public_options, versions
-from timm_multimix.options import TrainOptions, options_to_dict
-
+from ..files import fresh_folder, publish_folder, write_text
+from ..options import TrainOptions, options_to_dict
+from ..records.provenance import dataset_kind, public_options, versions
 from .packing import whole
 from .setup import Setup
 

@@ -10,9 +10,8 @@ import torch.distributed as dist
 from accelerate import Accelerator
 from safetensors import SafetensorError
 
-from timm_multimix.errors import UsageError
-from timm_multimix.options.messages import error_line
-
+from ..errors import UsageError
+from ..options.messages import error_line
 from .checkpoint import clean_up, newest_checkpoint
 
 _PEER = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe|peer|timed out", re.IGNORECASE)

@@ -6,11 +6,12 @@ import torch
 from timm.optim import param_groups_weight_decay
 from torch import nn
 
-from timm_multimix.errors import UsageError
-from timm_multimix.hub.load import check_pretrained
-from timm_multimix.options.mixing import MixingOptions
-from timm_multimix.options.model import ModelOptions
-from timm_multimix.options.optimization import OptimizationOptions
+from ..errors import UsageError
+from ..modeling.heads import head_parameters, reset_head
+from ..modeling.pretrained import check_pretrained
+from ..options.mixing import MixingOptions
+from ..options.model import ModelOptions
+from ..options.optimization import OptimizationOptions
 
 _OTHER_SOURCES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
 
@@ -44,32 +45,6 @@ def fit_head_and_body(model: nn.Module, class_names: list[str], *, pretrained: b
         model.requires_grad_(False)
         for parameter in head_parameters(model):
             parameter.requires_grad_(True)
-
-
-def head_modules(model: nn.Module) -> list[nn.Module]:
-    """The classifier, or several of a distilled model."""
-    get_classifier: Any = getattr(model, "get_classifier", tuple)
-    found = get_classifier()
-    return list(found) if isinstance(found, (list, tuple)) else [found]
-
-
-def head_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """The classifier's parameters.
-
-    Raises:
-        UsageError: if there are none.
-    """
-    found = [parameter for module in head_modules(model) for parameter in module.parameters()]
-    if not found:
-        raise UsageError(f"{type(model).__name__} has no classifier to tell from its body")
-    return found
-
-
-def reset_head(model: nn.Module) -> None:
-    """Random weights for the classifier."""
-    for module in (part for head in head_modules(model) for part in head.modules()):
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()  # type: ignore[operator]
 
 
 def still_frozen(module: nn.Module) -> None:

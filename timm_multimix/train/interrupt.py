@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from timm_multimix.errors import Interrupted
+from ..errors import Interrupted
 
 GRACE = 25.0
 """Seconds a run has to come to a point where it can save: torchrun kills its processes after 30."""

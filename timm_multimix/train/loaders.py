@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from timm_multimix.data import EpochBatches, ImageDataset, Source, Splits, create_loader, create_transforms
-from timm_multimix.data.cache import CachedLoader
-from timm_multimix.data.dataset import Transform
-from timm_multimix.data.loader import ImageLoader
-from timm_multimix.data.noise import EncodedLabels, NoisyLabels
-from timm_multimix.data.streaming import StreamedImages, StreamSource
-from timm_multimix.errors import UsageError
-from timm_multimix.options.data import AugmentationOptions, DataOptions
+from ..data import EpochBatches, ImageDataset, Source, Splits, create_loader, create_transforms
+from ..data.cache import CachedLoader
+from ..data.dataset import Transform
+from ..data.loader import ImageLoader
+from ..data.noise import EncodedLabels, NoisyLabels
+from ..data.streaming import StreamedImages, StreamSource
+from ..errors import UsageError
+from ..options.data import AugmentationOptions, DataOptions
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 

@@ -6,8 +6,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from timm_multimix.errors import UsageError
-
+from ..errors import UsageError
 from .finetune import still_frozen
 from .loaders import Stream
 

@@ -7,8 +7,7 @@ from contextlib import nullcontext
 import torch
 from timm.utils.agc import adaptive_clip_grad
 
-from timm_multimix.seeding import derive_seed
-
+from ..seeding import derive_seed
 from .finetune import still_frozen
 from .loaders import Batch
 from .nonfinite import KeptBuffers, poison, zero_nonfinite

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from timm_multimix.data.noise import EncodedLabels
-from timm_multimix.records import NoiseRecord
-from timm_multimix.sites.student import as_logits
-
+from ..data.noise import EncodedLabels
+from ..records import NoiseRecord
+from ..sites.student import as_logits
 from .evaluate import add_up, as_evaluation, count
 from .packing import is_sharded
 from .watch import Watch

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import get_total_norm
 
-from timm_multimix.data.streaming import StreamedImages
-from timm_multimix.errors import UsageError
-from timm_multimix.files import fresh_folder, publish_folder, write_text
-from timm_multimix.randomness import choice_generator
-
+from ..data.streaming import StreamedImages
+from ..errors import UsageError
+from ..files import fresh_folder, publish_folder, write_text
+from ..randomness import choice_generator
 from .checkpoint import newest_checkpoint
 from .packing import whole
 from .position import Position

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.logs import warn
-
+from ..logs import warn
 from .in_force import in_force
 from .setup import Setup
 

@@ -7,19 +7,18 @@ from timm.optim import create_optimizer_v2, list_optimizers, optimizer_kwargs
 from timm.scheduler import create_scheduler_v2, scheduler_kwargs
 from timm.scheduler.scheduler import Scheduler
 
-from timm_multimix.data import Splits
-from timm_multimix.errors import UsageError, printable
-from timm_multimix.mixers import create_mixer
-from timm_multimix.options import TrainOptions
-from timm_multimix.options.declaration import flat
-from timm_multimix.options.mixing import MixingOptions
-from timm_multimix.options.optimization import OptimizationOptions, ScheduleOptions
-from timm_multimix.options.run import AveragingOptions
-from timm_multimix.schedule import parse_schedule
-from timm_multimix.task import MixTask
-
+from ..data import Splits
+from ..errors import UsageError, printable
+from ..mixers import create_mixer
+from ..modeling.create import attempt, check_model_name, nearest
+from ..options import TrainOptions
+from ..options.declaration import flat
+from ..options.mixing import MixingOptions
+from ..options.optimization import OptimizationOptions, ScheduleOptions
+from ..options.run import AveragingOptions
+from ..schedule import parse_schedule
+from ..task import MixTask
 from .finetune import check_weights, group_arguments, scale_rates
-from .model import attempt, check_model_name, nearest
 
 
 def check_names(options: TrainOptions) -> None:

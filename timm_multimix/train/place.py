@@ -10,16 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.errors import UsageError
-from timm_multimix.files import write_text
-from timm_multimix.options import TrainOptions, options_to_yaml
-from timm_multimix.options.declaration import flag, flat
-from timm_multimix.options.relations import names_of
-from timm_multimix.options.run import RunOptions
-from timm_multimix.records import read_options, read_summary
-from timm_multimix.records.lock import NAME as LOCK
-from timm_multimix.records.lock import RunLock
-
+from ..errors import UsageError
+from ..files import write_text
+from ..options import TrainOptions, options_to_yaml
+from ..options.declaration import flag, flat
+from ..options.relations import names_of
+from ..options.run import RunOptions
+from ..records import read_options, read_summary
+from ..records.lock import NAME as LOCK
+from ..records.lock import RunLock
 from .checkpoint import Found, clean_up, find_checkpoint, find_damage
 
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")

@@ -8,15 +8,14 @@ from typing import Any
 
 from torch import nn
 
-from timm_multimix.errors import UsageError
-from timm_multimix.hub.client import check_token
-from timm_multimix.hub.publish import publish_run
-from timm_multimix.hub.target import open_repo
-from timm_multimix.hub.upload import Uploader
-from timm_multimix.options.publishing import HubOptions
-from timm_multimix.records import RunRecord
-from timm_multimix.records.lock import RunLock
-
+from ..connection.client import check_token
+from ..errors import UsageError
+from ..hub.publish import publish_run
+from ..hub.target import open_repo
+from ..hub.upload import Uploader
+from ..options.publishing import HubOptions
+from ..records import RunRecord
+from ..records.lock import RunLock
 from .position import Position
 from .record import draw_curves
 from .setup import Setup

@@ -8,10 +8,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast, broadcast_object_list, gather_object
 
-from timm_multimix.errors import UsageError
-from timm_multimix.randomness import choice_generator, draw_generator
-from timm_multimix.task import MixTask
-
+from ..errors import UsageError
+from ..randomness import choice_generator, draw_generator
+from ..task import MixTask
 from .packing import whole
 
 Result = TypeVar("Result")

@@ -4,16 +4,13 @@ import csv
 import io
 import json
 import os
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from timm_multimix.files import write_text
-from timm_multimix.hub.provenance import base_model, dataset_kind, describe_hardware, versions
-from timm_multimix.records import RunRecord, Scores
-
+from ..files import write_text
+from ..records import RunRecord, Scores
+from ..records.provenance import base_model, command, dataset_kind, describe_hardware, versions
 from .cost import peak_memory
 from .evaluate import Evaluation
 from .in_force import in_force
@@ -120,14 +117,6 @@ def summarize(
         images_per_second=round(sum(row["seconds"] * row["images_per_second"] for row in rows) / seconds, 1),
         command=command(),
         versions=versions(),
-    )
-
-
-def command() -> str:
-    """The command line of this process."""
-    name = Path(sys.argv[0]).name
-    return shlex.join(
-        [*(("python", "-m", "timm_multimix") if name == "__main__.py" else (name,)), *sys.argv[1:]]
     )
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from timm_multimix.logs import warn
-from timm_multimix.options import TrainOptions
-from timm_multimix.records.lock import RunLock
-
+from ..logs import warn
+from ..options import TrainOptions
+from ..records.lock import RunLock
 from .checkpoint import load_checkpoint, save_checkpoint
 from .engine import adopt_accumulation, start_accelerator, start_trackers
 from .evaluate import Evaluation, evaluate

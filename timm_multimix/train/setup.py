@@ -8,21 +8,20 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from timm.scheduler.scheduler import Scheduler
 
-from timm_multimix.data import Splits, load_splits
-from timm_multimix.data.cache import CachedLoader
-from timm_multimix.data.description import Description, describe_data
-from timm_multimix.data.loader import ImageLoader
-from timm_multimix.data.noise import add_label_noise
-from timm_multimix.errors import UsageError
-from timm_multimix.options import TrainOptions, fill_defaults
-from timm_multimix.options.declaration import flat
-from timm_multimix.options.run import AveragingOptions
-from timm_multimix.task import MixTask
-
+from ..data import Splits, load_splits
+from ..data.cache import CachedLoader
+from ..data.description import Description, describe_data
+from ..data.loader import ImageLoader
+from ..data.noise import add_label_noise
+from ..errors import UsageError
+from ..modeling.create import create_model, describe_input, resolve_data_config, try_out
+from ..options import TrainOptions, fill_defaults
+from ..options.declaration import flat
+from ..options.run import AveragingOptions
+from ..task import MixTask
 from .finetune import fit_head_and_body
 from .loaders import Stream, create_memory, create_streams
 from .lone_images import check_lone_images
-from .model import create_model, describe_input, resolve_data_config, try_out
 from .packing import is_sharded, shard_like
 from .parts import check_classes, check_names, create_optimizer, create_scheduler, create_task
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import torch
 from accelerate import Accelerator
 
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
 
 NEVER = torch.iinfo(torch.int64).max
 """The step at which nothing happened."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from huggingface_hub import get_token
 
-from timm_multimix.errors import printable
+from .errors import printable
 
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{8,}|(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 _FOLDERS = re.compile(

@@ -7,10 +7,9 @@ from typing import TypeVar
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import httpx
 
-from timm_multimix.errors import UsageError
-
+from ..errors import UsageError
+from ..redaction import redact
 from .client import bound_requests, patience
-from .privacy import redact
 from .refusals import causes, refusal, status_of
 
 Result = TypeVar("Result")

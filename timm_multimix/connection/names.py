@@ -3,7 +3,7 @@
 import os
 import re
 
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
 
 _ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from timm_multimix.files import digest
-
-from .privacy import last_part, public, redact
+from ..files import digest
+from ..redaction import last_part, public, redact
 
 Evaluation = dict[str, Any]
 

@@ -14,7 +14,7 @@ from huggingface_hub import constants, get_token, set_client_factory
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import _http, get_session, httpx
 
-from timm_multimix.errors import UsageError
+from ..errors import UsageError
 
 VARIABLE = "TIMM_MULTIMIX_HUB_SILENCE"
 SILENCE = 30.0

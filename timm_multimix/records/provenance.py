@@ -1,6 +1,8 @@
 """Where a run's data, weights and code come from, as the Hub's ids where they are there."""
 
 import platform
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,10 @@ import torchvision
 from timm.models import get_pretrained_cfg
 
 import timm_multimix
-from timm_multimix.options import TrainOptions
-from timm_multimix.options.declaration import declared
 
-from .privacy import last_part, public
+from ..options import TrainOptions
+from ..options.declaration import declared
+from ..redaction import last_part, public
 
 
 def dataset_kind(name: str) -> str:
@@ -81,3 +83,11 @@ def describe_hardware(device: torch.device, processes: int) -> str:
     if device.type == "cpu":
         return f"CPU {platform.machine()}, processes: {processes}, threads in each: {torch.get_num_threads()}"
     return f"{processes} x {device.type}"
+
+
+def command() -> str:
+    """The command line of this process."""
+    name = Path(sys.argv[0]).name
+    return shlex.join(
+        [*(("python", "-m", "timm_multimix") if name == "__main__.py" else (name,)), *sys.argv[1:]]
+    )

@@ -9,9 +9,10 @@ import torch
 from timm.data import resolve_input_data_config
 
 import timm_multimix.models  # noqa: F401  registers the package's own networks with timm
-from timm_multimix.errors import UsageError
-from timm_multimix.options.declaration import flat
-from timm_multimix.options.model import InputOptions, ModelOptions
+
+from ..errors import UsageError
+from ..options.declaration import flat
+from ..options.model import InputOptions, ModelOptions
 
 Result = TypeVar("Result")
 

@@ -11,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 from timm.models import get_pretrained_cfg
 
 import timm_multimix.models  # noqa: F401  so that its networks are known
-from timm_multimix.errors import UsageError
 
-from .client import unreachable
-from .retry import describe, retried
+from ..connection.client import unreachable
+from ..connection.retry import describe, retried
+from ..errors import UsageError
 
 WEIGHTS = "model.safetensors"
 

@@ -1,0 +1,1 @@
+"""Requests to the Hub: bounded waits, retries, and what a refusal means."""

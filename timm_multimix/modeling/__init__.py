@@ -1,0 +1,1 @@
+"""Networks of timm: created, loaded from pretrained weights, described."""

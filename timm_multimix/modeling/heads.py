@@ -1,0 +1,33 @@
+"""The classifier of a timm model, apart from its backbone."""
+
+from typing import Any
+
+from torch import nn
+
+from ..errors import UsageError
+
+
+def head_modules(model: nn.Module) -> list[nn.Module]:
+    """The classifier, or several of a distilled model."""
+    get_classifier: Any = getattr(model, "get_classifier", tuple)
+    found = get_classifier()
+    return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+def head_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The classifier's parameters.
+
+    Raises:
+        UsageError: if there are none.
+    """
+    found = [parameter for module in head_modules(model) for parameter in module.parameters()]
+    if not found:
+        raise UsageError(f"{type(model).__name__} has no classifier to tell from its body")
+    return found
+
+
+def reset_head(model: nn.Module) -> None:
+    """Random weights for the classifier."""
+    for module in (part for head in head_modules(model) for part in head.modules()):
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()  # type: ignore[operator]
