@@ -30,6 +30,7 @@ architectures:  ## docs/architectures.md, from the record
 docs:  ## docs/guide.md and benchmarks/README.md, from the registry, the benchmarks' results and the README
 	$(PYTHON) -m benchmarks.guide
 	$(PYTHON) -m benchmarks.aims
+	$(PYTHON) -m tests.layers
 
 soak:  ## kill training 30 times, at random moments, and resume it (kept in docs/soak.json); 200,000 hostile inputs
 	$(PYTHON) -m tests.train.soak --kills 30 --output docs/soak.json
