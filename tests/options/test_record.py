@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -115,6 +116,7 @@ grad_checkpointing: false
 channels_last: false
 torchcompile: inductor
 dataset: digits
+eval_on_train: false
 skip_broken: false
 streaming: false
 cache: 'off'
