@@ -94,7 +94,7 @@ def test_a_doubt_lists_the_columns(columns: dict[str, Any], features: dict[str, 
     with pytest.raises(UsageError) as caught:
         find_label_column(rows, None, "split 'train' of here")
     message = str(caught.value)
-    assert "--label-column" in message
+    assert "`label_column`" in message
     assert all(f"{name} (" in message for name in ("image", *columns))
 
 
@@ -138,7 +138,7 @@ def test_a_column_called_label_wins_over_any_others(decoys: dict[str, Any], valu
 @settings(max_examples=60, deadline=None)
 @given(DECOYS)
 def test_without_a_word_for_labels_nothing_untyped_wins(decoys: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="--label-column"):
+    with pytest.raises(UsageError, match="`label_column`"):
         find_label_column(table({"image": [PNG, PNG]} | decoys), None, "t")
 
 
@@ -189,5 +189,5 @@ def test_images_given_by_path_are_found(tmp_path: Any) -> None:
 def test_a_doubt_about_images_lists_the_columns(columns: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         find_image_column(table(columns), None, "t")
-    assert "--image-column" in str(caught.value)
+    assert "`image_column`" in str(caught.value)
     assert all(f"{name} (" in str(caught.value) for name in columns)

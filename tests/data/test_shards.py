@@ -62,7 +62,7 @@ def test_a_doubt_lists_the_files_by_split(tmp_path: Path) -> None:
     assert "no train split" in message
     assert "clean-train (2 tar files: clean-train-0.tar, clean-train-1.tar)" in message
     assert "noisy-train (1 tar file: noisy-train-0.tar)" in message
-    assert "--train-split" in message
+    assert "`train_split`" in message
     assert len(load_splits(str(tmp_path), train_split="clean-train").train) == 8
 
 
@@ -104,8 +104,8 @@ def test_what_is_no_split_beside_one_format_is_noted(write_parquet: Write) -> No
 
 def test_one_split_for_both_is_asked_for_twice(write_parquet: Write) -> None:
     folder = write_parquet(train=rows(4), test=rows(2))
-    assert "--eval-on-train as well" in error_of(folder, val_split="train")
-    assert "--eval-on-train as well" in error_of(folder, train_split="test")
+    assert "`eval_on_train` as well" in error_of(folder, val_split="train")
+    assert "`eval_on_train` as well" in error_of(folder, train_split="test")
     both = load_splits(str(folder), val_split="train", eval_on_train=True)
     assert (both.train_split, both.evaluation_split, len(both.evaluation)) == ("train", "train", 4)
     assert "evaluation is on split 'test'" in error_of(folder, eval_on_train=True)

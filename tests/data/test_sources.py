@@ -195,10 +195,10 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
     assert chosen.class_names == ["x"]
     np.testing.assert_array_equal(np.asarray(chosen.train[0][0]), np.asarray(picture(1)))
     listed = r"image \(struct.*mask .*label \(int64\)"
-    assert_usage_error(f"--image-column photo: no such .*{listed}", folder, image_column="photo")
-    assert_usage_error(f"--label-column kinds: no such .*{listed}", folder, label_column="kinds")
-    assert_usage_error("--image-column kind: .*string.*not of images", folder, image_column="kind")
-    assert_usage_error("--label-column score: .*double.*not of labels", folder, label_column="score")
+    assert_usage_error(f"`image_column` photo: no such .*{listed}", folder, image_column="photo")
+    assert_usage_error(f"`label_column` kinds: no such .*{listed}", folder, label_column="kinds")
+    assert_usage_error("`image_column` kind: .*string.*not of images", folder, image_column="kind")
+    assert_usage_error("`label_column` score: .*double.*not of labels", folder, label_column="score")
     assert_usage_error("has no columns", "digits", label_column="label")
 
 
@@ -213,8 +213,8 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
             {"left": images(0), "right": images(1), "label": [0]},
             "which column of .* is the image.*left .*right",
         ),
-        ({"image": images(0), "a": [0], "b": [0]}, "no label column .*a .*b .*--label-column"),
-        ({"image": images(0), "id": [10_000_000]}, "no label column .*id .*--label-column"),
+        ({"image": images(0), "a": [0], "b": [0]}, "no label column .*a .*b .*`label_column`"),
+        ({"image": images(0), "id": [10_000_000]}, "no label column .*id .*`label_column`"),
         ({"image": images(0), "label": [[0, 1]]}, "no label column"),
     ],
 )
@@ -257,9 +257,9 @@ def test_empty_split_is_an_error(write_parquet: Write) -> None:
 def test_missing_splits_list_those_there_are(write_parquet: Write) -> None:
     folder = write_parquet(train={"image": images(0), "label": [0]}, extra={"image": images(0), "label": [0]})
     there = r"extra \(1 parquet file: extra-00000.*\), train \(1 parquet file: train-00000.*\)"
-    assert_usage_error(f"no validation split; it has {there}: choose with --val-split", folder)
-    assert_usage_error(f"--val-split tset: no such split in .*; it has {there}", folder, val_split="tset")
-    assert_usage_error("--train-split x: no such split in 'digits'", "digits", train_split="x")
+    assert_usage_error(f"no validation split; it has {there}: choose with `val_split`", folder)
+    assert_usage_error(f"`val_split` tset: no such split in .*; it has {there}", folder, val_split="tset")
+    assert_usage_error("`train_split` x: no such split in 'digits'", "digits", train_split="x")
 
 
 def test_unreadable_parquet_is_one_line(write_parquet: Write) -> None:

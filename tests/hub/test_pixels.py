@@ -1,7 +1,6 @@
 """An image is the same pixels in training, in `predict`, by the card's code and by transformers' pipeline."""
 
 import re
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from PIL import ExifTags, Image
 from tests.hub.runs import COLOURS, run_record
 from timm_multimix.data import ImageDataset, SampleKey, load_splits
 from timm_multimix.data.transforms import create_evaluation_transform
-from timm_multimix.evaluation.classifier import INPUT, load_classifier
+from timm_multimix.evaluation.classifier import load_classifier
 from timm_multimix.evaluation.prediction import predict
 from timm_multimix.hub.card import make_card
 
@@ -91,8 +90,7 @@ def test_one_conversion_everywhere(run: tuple[Path, list[str]], data: Path, caps
     for source in (load_splits(str(data)).train, load_splits(str(data)).evaluation):
         assert torch.equal(ImageDataset(source, transform)[SampleKey(0)][0], pixels)
 
-    options = INPUT | {"model": f"local-dir:{model}", "pretrained": True, "model_kwargs": {}, "seed": 0}
-    classifier = load_classifier(Namespace(**options), lambda: 0)
+    classifier = load_classifier(f"local-dir:{model}", lambda: 0, pretrained=True)
     [predicted] = predict(classifier, dict(enumerate(COLOURS)), [Path("picture.png")], 3, 1)
     ours = {name: share for name, _, share in predicted.classes}
     theirs = dict(zip(COLOURS, logits.softmax(1)[0].tolist(), strict=True))

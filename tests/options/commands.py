@@ -23,7 +23,7 @@ COMMANDS: tuple[type[Options], ...] = (
     ListOptions,
 )
 
-TEXTS = ("some", "2", "0.5", "a=1", "x.png")
+TEXTS = ("some", "2", "0.5", "a=1", "x.png", "user/name", "mit")
 
 
 def all_options() -> Iterator[tuple[type[Options], Option]]:
@@ -54,7 +54,7 @@ def words(kind: type[Options], name: str) -> list[str]:
 def positionals(kind: type[Options], but: str = "") -> list[str]:
     """Texts for the arguments that have no flag and must be given."""
     return [
-        "some"
+        "some/name"
         for option in declared(kind).values()
         if option.facts.positional and option.default is REQUIRED and option.name != but
     ]

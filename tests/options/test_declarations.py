@@ -20,6 +20,7 @@ from timm_multimix.options.declaration import (
     is_part,
 )
 from timm_multimix.options.parser import parse
+from timm_multimix.options.publishing import HubOptions
 from timm_multimix.options.relations import names_of
 
 ALL = [pytest.param(kind, option, id=f"{kind.__name__}-{option.name}") for kind, option in all_options()]
@@ -80,7 +81,8 @@ def test_a_part_shares_facts_with_all_its_options() -> None:
     hub = names_of(TrainOptions, recorded=False) & {
         name for name, option in declared(TrainOptions).items() if option.group.title == "publishing"
     }
-    assert hub == {"push_to_hub", "hub_model_id", "hub_private", "hub_license", "hub_tag_epochs"}
+    assert hub == declared(HubOptions).keys()
+    assert {"push_to_hub", "hub_license", "hub_timeout"} <= hub
     augmentations = declared(AugmentationOptions)
     assert {name for name, option in augmentations.items() if "no_aug" in option.facts.idle_with} == (
         augmentations.keys() - {"no_aug"}

@@ -115,6 +115,7 @@ grad_checkpointing: false
 channels_last: false
 torchcompile: inductor
 dataset: digits
+eval_on_train: false
 skip_broken: false
 streaming: false
 cache: 'off'

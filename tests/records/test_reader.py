@@ -40,7 +40,10 @@ def facts(folder: Path) -> tuple[Any, ...]:
 def test_a_run_is_read_as_it_was_written(run: Path) -> None:
     found = read_run(run)
     assert found.record.to_dict() == json.loads((run / "summary.json").read_text())
-    assert (found.options.lr, found.options.mix) == (0.05, "0.3*none | 0.7*multimix(n=50, m=4)")
+    assert (found.options.optimization.lr, found.options.mixing.mix) == (
+        0.05,
+        "0.3*none | 0.7*multimix(n=50, m=4)",
+    )
     assert [row["eval_top1"] for row in found.metrics] == [71.25, 81.75, 81.25]
     assert found.record.results["raw"] == Scores(loss=0.5, top1=81.25, top5=100.0, samples=360)
 

@@ -178,7 +178,7 @@ def test_epochs_are_whole_numbers(
     )
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     try:
-        scheduler, found = create_scheduler(options, optimizer, updates)
+        scheduler, found = create_scheduler(options.schedule, epochs, optimizer, updates)
     except UsageError:  # wsd needs a whole update of decay
         assert sched in ("wsd", "rsqrt")
         assert updates * epochs < 10
@@ -201,7 +201,7 @@ def test_class_names_outside_utf_8_are_refused() -> None:
         class_names = ("a", "caf\udce9")
 
     with pytest.raises(UsageError, match=r"the class name 'caf\\\\udce9' is not UTF-8"):
-        check_classes(parse_train_options([]), Names())  # type: ignore[arg-type]
+        check_classes(None, "photos", Names())  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
