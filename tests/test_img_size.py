@@ -37,7 +37,9 @@ def test_one_size_for_the_model_and_its_images(words: str, size: int | tuple[int
 @given(st.integers(1, 2000), st.integers(1, 2000))
 def test_a_config_says_the_same_again(height: int, width: int) -> None:
     options = parse_train_options(["--img-size", str(height), str(width)])
-    assert yaml.safe_load(options_to_yaml(options))["img_size"] == (height if height == width else [height, width])
+    assert yaml.safe_load(options_to_yaml(options))["img_size"] == (
+        height if height == width else [height, width]
+    )
     assert flat(options)["img_size"] == (height if height == width else (height, width))
     assert "img_size" in options.given
 
