@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from ..functional import soft_loss, soft_targets
-from ..functional.losses import Criterion
+from ..functional import soft_targets
+from ..functional.criteria import AnyCriterion, Criterion, find_criterion
 from .grid import find_grid, last_features, sequence_grid
 from .outputs import as_logits
 from .positions import dense_forward
@@ -42,7 +42,7 @@ def undisturbed(model: nn.Module, device_type: str) -> Iterator[None]:
 
 @torch.compiler.disable
 def compute_guide(
-    name: str, model: nn.Module, images: Tensor, labels: Tensor | None, criterion: Criterion = "softmax"
+    name: str, model: nn.Module, images: Tensor, labels: Tensor | None, criterion: AnyCriterion = "softmax"
 ) -> Tensor:
     """The guide `gradient`, `features` or `activation` (see Context) of clean images.
 
@@ -54,7 +54,7 @@ def compute_guide(
     if labels is None:
         raise UsageError(f"no labels given, the guide {name!r} needs class indices [b] or targets [b, c]")
     with undisturbed(model, images.device.type):
-        return GUIDES[name](model, images.detach(), labels, criterion)
+        return GUIDES[name](model, images.detach(), labels, find_criterion(criterion))
 
 
 def input_gradient(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
@@ -63,7 +63,7 @@ def input_gradient(model: Any, images: Tensor, labels: Tensor, criterion: Criter
     with torch.enable_grad():
         logits = as_logits(model(images))
         # The criterion gives the mean over the batch; in eval mode the examples know nothing of each other.
-        loss = len(images) * soft_loss(logits, soft_targets(labels, logits.shape[-1]), criterion)
+        loss = len(images) * criterion.loss(logits, soft_targets(labels, logits.shape[-1]))
         (gradient,) = torch.autograd.grad(loss, images)
     return gradient
 
@@ -90,7 +90,7 @@ def class_activation(model: Any, images: Tensor, labels: Tensor, criterion: Crit
 
     dense = dense_forward(model, images, features=features)
     logits = (dense.positions[:-1] if dense.class_tokens else dense.positions).float()
-    probabilities = logits.sigmoid() if criterion == "sigmoid" else logits.softmax(-1)
+    probabilities = criterion.probabilities(logits)
     targets = soft_targets(labels, logits.shape[-1]).to(probabilities.dtype)
     grid = find_grid(model, seen[0], images) if seen else sequence_grid(model, len(logits), images)
     return grid.as_map((probabilities * targets).sum(-1))

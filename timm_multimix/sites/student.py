@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Composed, Draw, Identity
-from ..functional.losses import Criterion
+from ..functional.criteria import AnyCriterion
 from ..mixers import Context, Mixer, Step, Term
 from .affine_probe import warn_if_not_affine
 from .attention import WatchedAttention
@@ -53,7 +53,9 @@ class Student(nn.Module):
     criterion: what the input gradient, for mixers that are guided by it, is the gradient of.
     """
 
-    def __init__(self, model: nn.Module, mixers: Iterable[Mixer], criterion: Criterion = "softmax") -> None:
+    def __init__(
+        self, model: nn.Module, mixers: Iterable[Mixer], criterion: AnyCriterion = "softmax"
+    ) -> None:
         super().__init__()
         self.criterion, mixers = criterion, tuple(mixers)
         original = getattr(model, "_orig_mod", None)
