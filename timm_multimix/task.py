@@ -20,6 +20,7 @@ from .mixers import Mixture, Step, create_mixer
 from .objective import objective, sum_of_losses
 from .randomness import choice_generator, draw_generator
 from .schedule import MixSchedule, parse_schedule
+from .sites.eval_mode import undisturbed
 from .sites.student import Mixed, Student
 from .task_arguments import check_mixture, check_objective, check_schedule, check_seed, check_teacher
 
@@ -198,16 +199,11 @@ class MixTask(TrainingTask):
         own = [isinstance(each.seen, Identity) and not each.gathered for each in mixed]
         return [each.logits if here else clean for each, here in zip(mixed, own, strict=True)]
 
-    @torch.no_grad()
+    @partial(torch.compiler.disable, recursive=False)
     def _own_logits(self, images: Tensor) -> Tensor:
         """The model's prediction as it would be in evaluation; leaves its batch statistics alone."""
-        training = [module for module in self.trainable_module.modules() if module.training]
-        self.trainable_module.eval()
-        try:
+        with undisturbed(self.trainable_module, images.device):
             return self._unwrapped.logits(images)
-        finally:
-            for module in training:
-                module.training = True
 
     @torch.compiler.disable
     def _ema_model(self) -> nn.Module:

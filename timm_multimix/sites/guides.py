@@ -4,8 +4,7 @@ A guide is one more pass through the model itself, inside of any distributed wra
 statistics, dropout's random numbers and the parameters' gradients stay as they were without it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,30 +13,12 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..functional import soft_targets
 from ..functional.criteria import AnyCriterion, Criterion, find_criterion
+from .eval_mode import undisturbed
 from .grid import find_grid, last_features, sequence_grid
 from .outputs import as_logits
 from .positions import dense_forward
 
 Guide = Callable[[Any, Tensor, Tensor, Criterion], Tensor]
-
-
-@contextmanager
-def undisturbed(model: nn.Module, device_type: str) -> Iterator[None]:
-    """Every module in eval mode, as it was before afterwards.
-
-    Autocast stays on without its cache: casts of parameters made here must not serve the training pass,
-    which without gradient on them would not train.
-    """
-    training = [module for module in model.modules() if module.training]
-    enabled, dtype = torch.is_autocast_enabled(device_type), torch.get_autocast_dtype(device_type)
-    try:
-        for module in training:
-            module.training = False
-        with torch.autocast(device_type, dtype, enabled=enabled, cache_enabled=False):
-            yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 @torch.compiler.disable
@@ -53,7 +34,7 @@ def compute_guide(
     """
     if labels is None:
         raise UsageError(f"no labels given, the guide {name!r} needs class indices [b] or targets [b, c]")
-    with undisturbed(model, images.device.type):
+    with undisturbed(model, images.device, grad=True):
         return GUIDES[name](model, images.detach(), labels, find_criterion(criterion))
 
 
