@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from timm_multimix import MixTask, create_mixer
 from timm_multimix import functional as F
-from timm_multimix.functional.tuple_loss import KINDS
+from timm_multimix.functional.criteria import CRITERIA
 from timm_multimix.mixers import Context
 
 B, R, C = 4, 3, 5
@@ -47,7 +47,7 @@ def _seed():
 
 
 @pytest.mark.parametrize("name", draws())
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CRITERIA)
 def test_gradients_of_mixed_logits_by_finite_differences(name, kind):
     draw, shape = draws()[name]
     logits, soft = torch.randn(shape, dtype=torch.float64, requires_grad=True), targets()
@@ -59,7 +59,7 @@ def test_gradients_of_mixed_logits_by_finite_differences(name, kind):
     [((), (6, B)), ((R,), (6, B)), ((R,), (R, 6, B))],
     ids=["plain", "dense, shared", "dense, own"],
 )
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CRITERIA)
 def test_gradients_by_logits_and_weights_by_finite_differences(kind, positions, shape):
     logits = torch.randn(*positions, B, C, dtype=torch.float64, requires_grad=True)
     weights = torch.rand(shape, dtype=torch.float64, requires_grad=True)
@@ -67,7 +67,7 @@ def test_gradients_by_logits_and_weights_by_finite_differences(kind, positions, 
     assert torch.autograd.gradcheck(lambda z, w: F.multimix_loss(z, soft, w, kind=kind), (logits, weights))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CRITERIA)
 def test_bfloat16_logits_within_their_rounding(kind):
     """The loss is Lipschitz in the logits: by 2 (softmax), 1 (sigmoid), 2 max |L - T| (mse)."""
     logits, soft = 5 * torch.randn(R, 32, 10), targets(32, 10, torch.float32)
@@ -80,7 +80,7 @@ def test_bfloat16_logits_within_their_rounding(kind):
     assert (F.multimix_loss(rounded, soft, weights, kind=kind) - exact).abs() <= bound
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CRITERIA)
 def test_bfloat16_gradients_within_two_per_cent(kind):
     logits, soft = torch.randn(32, 10), targets(32, 10, torch.float32)
     weights = F.dirichlet_weights(200, 32, 1.0)
@@ -92,7 +92,7 @@ def test_bfloat16_gradients_within_two_per_cent(kind):
     assert (found[1] - found[0]).norm() <= 0.02 * found[0].norm()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CRITERIA)
 @pytest.mark.parametrize("c", [1, 2, 20_000])
 @pytest.mark.parametrize("b", [1, 6])
 def test_few_classes_and_many(kind, b, c):
@@ -111,7 +111,7 @@ def test_few_classes_and_many(kind, b, c):
 
 
 @pytest.mark.parametrize("spec", ["mixup", "cutmix", "multimix(p=1)", "dense_multimix(p=1)", "zeta_mixup"])
-@pytest.mark.parametrize("criterion", KINDS)
+@pytest.mark.parametrize("criterion", CRITERIA)
 @pytest.mark.parametrize(("b", "c"), [(1, 1), (5, 1), (1, 20_000), (5, 20_000)])
 def test_tasks_of_one_class_and_of_20_000(spec, criterion, b, c):
     model = Network(c)
@@ -123,7 +123,7 @@ def test_tasks_of_one_class_and_of_20_000(spec, criterion, b, c):
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CRITERIA)
 def test_classes_without_examples_are_only_pushed_down(kind):
     logits = torch.rand(8, 6, dtype=torch.float64, requires_grad=True)
     labels = torch.tensor([0, 1] * 4)
@@ -208,7 +208,7 @@ SPECS += ["multimix(n=9, p=1)", "zeta_mixup", "multi_mixup(per_sample=True)", "m
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CRITERIA)
 def test_the_order_of_the_batch_does_not_matter(spec, kind):
     """With the draw permuted as the batch is, the mixed rows are the same ones, and so is the loss."""
     images, soft, order = torch.rand(6, 3, 8, 8, dtype=torch.float64), targets(6), torch.randperm(6)
@@ -235,7 +235,7 @@ def permuted_rows(draw: F.Draw, order: Tensor) -> Tensor:
     return torch.cat([order + i * len(order) for i in range(k)])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CRITERIA)
 def test_the_order_of_the_batch_does_not_matter_at_positions(kind):
     logits, soft, order = torch.randn(R, 6, C, dtype=torch.float64), targets(6), torch.randperm(6)
     draw = F.Tuples(F.dense_weights(torch.rand(R, 6), n=11).double())

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import UsageError
+from .functional.criteria import Criterion
 from .sites.positions import dense_forward
 from .sites.student import as_logits
 
@@ -70,12 +71,10 @@ def create_teacher(teacher: str | nn.Module, student: nn.Module) -> Teacher:
     return Teacher(teacher, student).to(device)
 
 
-def predictions(logits: Tensor, criterion: object) -> Tensor:
-    """The targets that logits stand for: probabilities, or the values themselves under mse."""
-    logits = logits.detach() if logits.dtype == torch.float64 else logits.detach().float()
-    if criterion == "mse":
-        return logits
-    return logits.sigmoid() if criterion == "sigmoid" else logits.softmax(-1)
+def predictions(logits: Tensor, criterion: Criterion) -> Tensor:
+    """The targets that logits stand for, without gradient, in float32 (float64 if the logits are)."""
+    logits = logits.detach()
+    return criterion.prediction(logits if logits.dtype == torch.float64 else logits.float())
 
 
 def _conversion(teacher: nn.Module, student: nn.Module | None) -> dict[str, Tensor | None]:

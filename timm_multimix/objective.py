@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 
 from .errors import UsageError
-from .functional import HardPairs, Identity, loss_of_mixed, mixed_loss, soft_targets
-from .functional.losses import Criterion, allows_indices
+from .functional import Identity, mixed_loss, soft_targets
+from .functional.criteria import Criterion
+from .functional.losses import allows_indices
 from .sites.gather import gather_rows
 from .sites.student import Mixed
-
-# Criteria that are linear in the target: a blend of targets is then the blend of losses, and costs one loss.
-_LINEAR = ("softmax", "sigmoid")
 
 
 # A distillation weight that rises from step to step would compile every step anew; the losses are compiled.
@@ -36,7 +34,7 @@ def objective(
         loss = _loss_against(labels if hard else targets, mixed, criterion)
         return loss, _output_targets(mixed, targets)
     blended = torch.lerp(targets.expand_as(taught).to(taught.dtype), taught, weight)
-    if criterion in _LINEAR:
+    if criterion.linear:  # the loss of a blend is the blend of losses, and costs one
         loss = _loss_against(blended, mixed, criterion)
     else:
         by_labels, by_teacher = (_loss_against(part, mixed, criterion) for part in (targets, taught))
@@ -60,9 +58,11 @@ def _are_hard(labels: Tensor, mixed: Mixed, criterion: Criterion, smoothing: flo
 def _loss_against(targets: Tensor, mixed: Mixed, criterion: Criterion) -> Tensor:
     """The loss of the mixed logits against the examples' targets, indices [b], [b, c] or [r, b, c]."""
     if isinstance(mixed.draw, Identity):
-        return loss_of_mixed(mixed.seen, mixed.output, targets, criterion)
-    if isinstance(criterion, HardPairs) and not isinstance(mixed.seen, Identity):
-        raise UsageError("HardPairs must be given draws that mix two targets, got mixed examples mixed again")
+        return criterion.loss_of_mixed(mixed.seen, mixed.output, targets)
+    if criterion.hard and not isinstance(mixed.seen, Identity):
+        raise UsageError(
+            f"{criterion.name} must be given draws that mix two targets, got mixed examples mixed again"
+        )
     targets = _seen(mixed, targets)
     targets = gather_rows(targets) if mixed.gathered else targets
     return mixed_loss(mixed.draw, mixed.logits, targets, criterion)

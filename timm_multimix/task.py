@@ -13,13 +13,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .distill import Teacher, create_teacher, predictions, teacher_logits
 from .errors import UsageError
-from .functional import HardPairs, Identity, soft_loss, soft_targets
+from .functional import Identity, soft_targets
+from .functional.criteria import AnyCriterion, Criterion, find_criterion
 from .functional.labels import check_range, check_rows
-from .functional.losses import Criterion
 from .mixers import Mixture, Step, create_mixer
 from .objective import objective, sum_of_losses
 from .randomness import choice_generator, draw_generator
 from .schedule import MixSchedule, parse_schedule
+from .sites.eval_mode import undisturbed
 from .sites.student import Mixed, Student
 from .task_arguments import check_mixture, check_objective, check_schedule, check_seed, check_teacher
 
@@ -46,7 +47,7 @@ class MixTask(TrainingTask):
         model: nn.Module,
         mix: str | Mixture = "none",
         *,
-        criterion: Criterion = "softmax",
+        criterion: AnyCriterion = "softmax",
         smoothing: float = 0.0,
         distill: float = 0.0,
         teacher: str | nn.Module = "ema",
@@ -81,6 +82,11 @@ class MixTask(TrainingTask):
             self.teacher = create_teacher(teacher, self.trainable_module)
 
     @property
+    def _criterion(self) -> Criterion:
+        # Found anew, as a module among the criteria is moved and saved with the task.
+        return find_criterion(self.criterion)
+
+    @property
     def trainable_module(self) -> nn.Module:
         """The model itself, outside of any wrapper."""
         return self._unwrapped.model
@@ -105,14 +111,17 @@ class MixTask(TrainingTask):
         if not self.training:
             output = self._unwrapped.logits(input)
             targets = soft_targets(target, output.shape[-1])
-            return {"loss": soft_loss(output, targets, self.criterion), "output": output, "target": targets}
+            return {"loss": self._criterion.loss(output, targets), "output": output, "target": targets}
         return self._training_step(input, target)
 
     # What changes from step to step stays outside of a compiled task, which would compile every step anew.
     @partial(torch.compiler.disable, recursive=False)
     def _training_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        if isinstance(self.criterion, HardPairs) and labels.dim() != 1:
-            raise UsageError(f"labels {list(labels.shape)} given, HardPairs allows class indices [b]")
+        criterion = self._criterion
+        if criterion.hard and labels.dim() != 1:
+            raise UsageError(
+                f"labels must be class indices [b] with {criterion.name}, got {list(labels.shape)}"
+            )
         step = self._choose_step(self.step)
         if not step.terms:
             self.skip()
@@ -123,7 +132,7 @@ class MixTask(TrainingTask):
             self._labels_checked = True
         taught, weight = self._taught(mixed, images), self._distill_weight()
         parts = [
-            objective(each, labels, self.criterion, self.smoothing, by_teacher, weight)
+            objective(each, labels, criterion, self.smoothing, by_teacher, weight)
             for each, by_teacher in zip(mixed, taught, strict=True)
         ]
         loss = sum_of_losses([term.weight for term in step.terms], [loss for loss, _ in parts])
@@ -175,7 +184,7 @@ class MixTask(TrainingTask):
         return [self._predicted(logits[number]) for number in positions]
 
     def _predicted(self, logits: Tensor) -> Tensor:
-        return predictions(logits, self.criterion)
+        return predictions(logits, self._criterion)
 
     def _teacher_logits(self, images: Tensor, positions: int | None) -> Tensor:
         if self.teacher is not None:
@@ -190,16 +199,11 @@ class MixTask(TrainingTask):
         own = [isinstance(each.seen, Identity) and not each.gathered for each in mixed]
         return [each.logits if here else clean for each, here in zip(mixed, own, strict=True)]
 
-    @torch.no_grad()
+    @partial(torch.compiler.disable, recursive=False)
     def _own_logits(self, images: Tensor) -> Tensor:
         """The model's prediction as it would be in evaluation; leaves its batch statistics alone."""
-        training = [module for module in self.trainable_module.modules() if module.training]
-        self.trainable_module.eval()
-        try:
+        with undisturbed(self.trainable_module, images.device):
             return self._unwrapped.logits(images)
-        finally:
-            for module in training:
-                module.training = True
 
     @torch.compiler.disable
     def _ema_model(self) -> nn.Module:

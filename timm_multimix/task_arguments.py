@@ -6,21 +6,18 @@ from numbers import Integral
 from torch import nn
 
 from .errors import UsageError
-from .functional import HardPairs
-from .functional.losses import Criterion
-from .functional.tuple_loss import KINDS
+from .functional.criteria import AnyCriterion, find_criterion
 from .mixers import Mixture
 from .mixers.arguments import fraction, whole
 from .schedule import MixSchedule
 
 
-def check_objective(criterion: Criterion, smoothing: float, distill: float) -> None:
+def check_objective(criterion: AnyCriterion, smoothing: float, distill: float) -> None:
     """A criterion that there is, and parts of targets from 0 to 1."""
-    if not callable(criterion) and criterion not in KINDS:
-        raise UsageError(f"criterion={criterion!r} given, allowed are {', '.join(KINDS)} or a callable")
+    found = find_criterion(criterion)
     for name, value in (("smoothing", smoothing), ("distill", distill)):
-        if value and isinstance(criterion, HardPairs):
-            raise UsageError(f"{name}={value!r} given with HardPairs, which takes hard labels; allowed is 0")
+        if value and found.hard:
+            raise UsageError(f"{name} must be 0 with {found.name}, which takes hard labels, got {value!r}")
         fraction(name, value)
 
 

@@ -10,10 +10,12 @@ from timm_multimix import functional as F
 from timm_multimix import list_mixers
 from timm_multimix.errors import UsageError
 from timm_multimix.evaluation.classifier import Classifier
-from timm_multimix.mixers import Mixer, create_mixer
+from timm_multimix.mixers import Mixer, Step, create_mixer
 from timm_multimix.preview.density import Density, densities
 from timm_multimix.preview.draws import (
+    Sample,
     effective_number,
+    make_draws,
     make_sample,
     most_in,
     needs_model,
@@ -21,15 +23,31 @@ from timm_multimix.preview.draws import (
     sorted_weights,
 )
 from timm_multimix.preview.examples import Examples
-from timm_multimix.preview.panels import make_panel, make_panels
+from timm_multimix.preview.panels import Panel, make_panels
+from timm_multimix.randomness import choice_generator, draw_generator
+from timm_multimix.sites.student import Student
 
-B, CLASSES = 6, 4
+B, CLASSES, CPU = 6, 4, torch.device("cpu")
+
+
+def only_step(spec: str) -> Step:
+    ((_, step),) = create_mixer(spec).branches
+    return step
 
 
 def only(spec: str) -> Mixer:
-    ((_, step),) = create_mixer(spec).branches
-    mixer = step.mixer
-    return mixer
+    return only_step(spec).mixer
+
+
+def sample_of(spec: str, examples: Examples, step: int = 0) -> tuple[Sample, F.Draw]:
+    """The row of a step that is shown among four, and the draw that it is of."""
+    (draw,) = make_draws(only_step(spec), examples, 0, step)
+    return make_sample(only(spec), draw, examples, step, 4), draw
+
+
+def panel_of(spec: str, examples: Examples, count: int) -> Panel:
+    (panel,) = make_panels(create_mixer(spec).branches, examples, count, 0)
+    return panel
 
 
 def make_examples(model: str | None = None, side: int = 32, b: int = B) -> Examples:
@@ -70,8 +88,7 @@ AT_THE_INPUT = [
 @pytest.mark.parametrize("step", [0, 3])
 def test_weights_found_in_a_draw_are_those_it_mixes_by(spec, step, examples) -> None:
     """Where nothing is moved, the pictures weighted by what is found at every pixel are the mix itself."""
-    mixer = create_mixer(spec).branches[0][1].mixer
-    sample = make_sample(mixer, examples, 0, step, 4)
+    sample, draw = sample_of(spec, examples, step)
     assert sample.weights.sum().item() == pytest.approx(1, abs=1e-4)
     assert sample.share.shape == (32, 32)
     assert torch.allclose(sample.share.mean(), sample.weights[sample.sources[0]])
@@ -80,18 +97,9 @@ def test_weights_found_in_a_draw_are_those_it_mixes_by(spec, step, examples) -> 
         assert torch.allclose(draw_of_targets, sample.weights, atol=2e-3)
     if spec in ("resizemix",):
         return
-    weights = shares(mixer, examples, step)
+    weights = pixel_weights(draw, examples.pixels, step * len(draw.targets(torch.eye(B))) // 4)
     literal = (weights.unsqueeze(1) * examples.pixels).sum(0)
     assert torch.allclose(sample.image, literal, atol=1e-5)
-
-
-def shares(mixer: Mixer, examples: Examples, step: int) -> torch.Tensor:
-    """The weights [b, h, w] of the row that `make_sample` shows at this step of four."""
-    from timm_multimix.preview.draws import make_draw
-    from timm_multimix.randomness import choice_generator
-
-    draw = make_draw(mixer.choose(choice_generator(0, step)), examples, 0, step)
-    return pixel_weights(draw, examples.pixels, step * len(draw.targets(torch.eye(B))) // 4)
 
 
 def test_pixel_weights_of_a_mask_and_of_a_pair() -> None:
@@ -107,7 +115,7 @@ def test_pixel_weights_of_a_mask_and_of_a_pair() -> None:
 
 
 def test_resized_partners_are_found_in_their_box(examples) -> None:
-    sample = make_sample(only("resizemix"), examples, 0, 0, 1)
+    sample = sample_of("resizemix", examples)[0]
     inside = sample.share < 0.5
     assert torch.equal(sample.image[:, ~inside], examples.pixels[sample.sources[0]][:, ~inside])
     assert inside.float().mean().item() == pytest.approx(
@@ -138,7 +146,7 @@ def test_weights_are_sorted_within_tuples_and_by_their_effective_number() -> Non
 
 def test_effective_numbers_of_dirichlet_weights_are_as_theory_has_them(examples) -> None:
     """E sum w^2 = (alpha + 1) / (b alpha + 1)."""
-    panel = make_panel(1.0, only("multimix(n=4000, alpha=1.0, p=1)"), examples, 2, 0)
+    panel = panel_of("multimix(n=4000, alpha=1.0, p=1)", examples, 2)
     assert [drawn.title for drawn in panel.weights] == ["step 1", "step 2"]
     for drawn in panel.weights:
         assert drawn.weights.shape == (4000, B)
@@ -151,7 +159,7 @@ def test_effective_numbers_of_dirichlet_weights_are_as_theory_has_them(examples)
 
 
 def test_dense_weights_are_shown_by_position(seen) -> None:
-    panel = make_panel(0.5, only("dense_multimix(n=50, p=1)"), seen, 3, 0)
+    panel = panel_of("dense_multimix(n=50, p=1)", seen, 3)
     positions = int(panel.weights[0].title.split(" of ")[1])
     assert positions > 3
     assert [drawn.title for drawn in panel.weights] == [
@@ -218,3 +226,51 @@ def test_no_density_where_lambda_is_zero_or_one() -> None:
     assert Density(0, 0, 4).points
     assert Density(2, 2, 1).points
     assert not Density(0, 1, 4).points
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "mixup",
+        "puzzlemix",
+        "tokenmix",
+        "dense_multimix(n=9, p=1)",
+        "mixup >> multimix(m=4, n=9, p=1)",
+        "cutmix >> dense_multimix(n=9, p=1)",
+        "attentivemix + (cutmix >> multimix(n=9, p=1)) + none",
+    ],
+)
+def test_draws_are_those_that_training_makes(spec, number, seen) -> None:
+    """What the student mixes by in that step, term by term, guides and completion with it."""
+    step = only_step(spec).choose(choice_generator(0, number))
+    student = Student(seen.model.model, step.mixers)
+    with torch.no_grad():
+        mixed = student(seen.inputs, step, draw_generator(0, number, CPU), seen.model_labels)
+    drawn = dict(zip(map(id, step.mixers), make_draws(step, seen, 0, number), strict=True))
+    for term, each in zip(step.terms, mixed, strict=True):
+        targets = expected = torch.eye(B)
+        for mixer in term.chain:
+            targets = drawn[id(mixer)].targets(targets)
+        torch.testing.assert_close(targets, each.draw.targets(each.seen.targets(expected)))
+
+
+def test_a_panel_for_each_mixer_of_a_chain_and_a_sum(examples, seen) -> None:
+    chain = make_panels(create_mixer("mixup >> multimix(m=4, n=30, p=1)").branches, examples, 2, 0)
+    assert [panel.title.split(",")[0] for panel in chain] == ["mixup", "multimix"]
+    assert [(len(panel.samples), len(panel.weights)) for panel in chain] == [(2, 0), (0, 2)]
+    assert all((drawn.weights > 0).sum(1).max() <= 4 for drawn in chain[1].weights)
+    panels = make_panels(create_mixer("(alignmixup >> multimix(n=9, p=1)) + cutmix").branches, seen, 1, 0)
+    shown = [(panel.title.split(",")[0], len(panel.samples), len(panel.weights)) for panel in panels]
+    others = [("multimix", 0, 1), ("cutmix", 1, 0)]
+    assert shown == [("alignmixup", 0, 0), *others, ("mixup", 1, 0), *others]  # it is mixup half of the time
+
+
+def test_a_step_that_draws_together_is_drawn_once_for_all_of_its_panels(monkeypatch, examples) -> None:
+    made: list[torch.Generator] = []
+    monkeypatch.setattr(
+        "timm_multimix.preview.draws.draw_generator",
+        lambda *args: made.append(draw_generator(*args)) or made[-1],
+    )
+    make_panels(create_mixer("mixup >> multimix(n=9, p=1)").branches, examples, 3, 0)
+    assert len(made) == 3

@@ -11,7 +11,8 @@ from tests.networks import SmallNet, small_vit
 from timm_multimix import MixTask
 from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
-from timm_multimix.sites.guides import compute_guide, undisturbed
+from timm_multimix.sites.eval_mode import undisturbed
+from timm_multimix.sites.guides import compute_guide
 from timm_multimix.sites.positions import dense_forward
 
 LABELS = torch.tensor([0, 1, 2, 3, 1])
@@ -126,9 +127,9 @@ def test_a_guide_leaves_no_trace(guide):
 
 def test_modes_return_after_an_error():
     model = normed()
-    with undisturbed(model, "cpu"):
+    with undisturbed(model, torch.device("cpu")):
         assert not any(m.training for m in model.modules())
-    with pytest.raises(UsageError, match="takes timm's classifiers"), undisturbed(model, "cpu"):
+    with pytest.raises(UsageError, match="takes timm's classifiers"), undisturbed(model, torch.device("cpu")):
         compute_guide("features", nn.Linear(2, 2), images(), LABELS)
     assert all(m.training for m in model.modules())
 

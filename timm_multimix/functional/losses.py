@@ -1,18 +1,12 @@
 """Soft targets, the losses they are scored with, and the loss of what a draw has mixed."""
 
-from collections.abc import Callable
-
 import torch
-import torch.nn.functional as nnf
 from torch import Tensor
 
+from .criteria import AnyCriterion, Criterion, find_criterion
 from .draws import Draw, Tuples
 from .labels import check_labels
-from .pairs import HardPairs
-from .precision import without_autocast
-from .tuple_loss import KINDS, multimix_loss
-
-Criterion = str | Callable[[Tensor, Tensor], Tensor]
+from .tuple_loss import multimix_loss
 
 
 def soft_targets(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Tensor:
@@ -35,7 +29,7 @@ def soft_targets(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Te
     return targets * (1 - smoothing) + smoothing / num_classes if smoothing else targets
 
 
-def soft_loss(logits: Tensor, targets: Tensor, criterion: Criterion = "softmax") -> Tensor:
+def soft_loss(logits: Tensor, targets: Tensor, criterion: AnyCriterion = "softmax") -> Tensor:
     """Mean loss of logits [..., c] against soft targets of that shape, in float32 outside autocast.
 
     softmax: cross-entropy; sigmoid: binary cross-entropy; mse: squared error; the last two averaged over
@@ -44,47 +38,35 @@ def soft_loss(logits: Tensor, targets: Tensor, criterion: Criterion = "softmax")
     Raises:
         ValueError: an unknown criterion.
     """
-    if callable(criterion):
-        return criterion(logits.flatten(0, -2), targets.flatten(0, -2))
-    if criterion not in KINDS:
-        raise ValueError(f"criterion={criterion!r} given, allowed are {', '.join(KINDS)} or a callable")
-    with without_autocast(logits.device):
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        targets = targets.to(logits.dtype)
-        if criterion == "softmax":
-            return -(targets * logits.log_softmax(-1)).sum(-1).mean()
-        if criterion == "sigmoid":
-            return nnf.binary_cross_entropy_with_logits(logits, targets)
-        return nnf.mse_loss(logits, targets)
+    return find_criterion(criterion).loss(logits, targets)
 
 
-def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: Criterion = "softmax") -> Tensor:
+def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: AnyCriterion = "softmax") -> Tensor:
     """Loss of draw(logits) against draw.targets(targets), for draws made after the classifier.
 
     logits [b, c] or [r, b, c]; targets of that shape, or [b, c] for all positions, or indices [b] where they
-    are allowed. Tuples take the exact form that never makes the mixed targets; all else, and a callable
-    criterion, is computed as it reads.
+    are allowed. Tuples take the exact form that never makes the mixed targets; all else, and a criterion that
+    has no such form, as a callable, is computed as it reads.
     """
-    if isinstance(draw, Tuples) and isinstance(criterion, str):
-        return multimix_loss(logits, targets, draw.weights, kind=criterion)
+    criterion = find_criterion(criterion)
+    if isinstance(draw, Tuples) and criterion.sums is not None:
+        return multimix_loss(logits, targets, draw.weights, kind=criterion.name)
     positions_first = isinstance(draw, Tuples) and draw.weights.dim() == 3
     if logits.dim() == 3 and not positions_first:
         targets = targets.expand_as(logits).transpose(0, 1)
         logits = logits.transpose(0, 1)
-    return loss_of_mixed(draw, draw(logits), targets, criterion)
+    return criterion.loss_of_mixed(draw, draw(logits), targets)
 
 
 def allows_indices(draw: Draw, logits: Tensor, labels: Tensor, criterion: Criterion) -> bool:
     """Whether mixed_loss takes the labels [b] as class indices, which saves a product with the targets."""
     indices = labels.dim() == 1 and not labels.is_floating_point() and logits.shape[-1] > 1
-    return indices and isinstance(draw, Tuples) and criterion in ("softmax", "sigmoid")
+    return indices and isinstance(draw, Tuples) and criterion.indices
 
 
-def loss_of_mixed(draw: Draw, output: Tensor, targets: Tensor, criterion: Criterion = "softmax") -> Tensor:
+def loss_of_mixed(draw: Draw, output: Tensor, targets: Tensor, criterion: AnyCriterion = "softmax") -> Tensor:
     """Loss of the logits [n, ..., c] of what a draw has mixed against draw.targets(targets).
 
     HardPairs takes the labels of both partners instead of a mixture of them.
     """
-    if isinstance(criterion, HardPairs):
-        return criterion.mixed(draw, output, targets)
-    return soft_loss(output, draw.targets(targets), criterion)
+    return find_criterion(criterion).loss_of_mixed(draw, output, targets)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from .choose import Chosen
+from .criteria import Criterion
 from .draws import Draw, Identity, KeepTargets, Masks, Pairs
 from .many import ManyPairs
 from .resize import Resized
@@ -69,12 +70,15 @@ def _(draw: Chosen, b: int, device: torch.device) -> PairForm:
     return PairForm(lam[draw.index, row], own[draw.index, row], partner[draw.index, row])
 
 
-class HardPairs:
+class HardPairs(Criterion):
     """A criterion for hard labels, made one for pairs: lam crit(z, y) + (1 - lam) crit(z, y[partner]).
 
     criterion: takes logits [n, c] and class indices [n] and gives the losses [n], as torch's do with
     `reduction='none'`. As the criterion of a MixTask it stands in the place of one for soft targets.
     """
+
+    name = "HardPairs"
+    hard = True
 
     def __init__(self, criterion: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.criterion = criterion
@@ -82,6 +86,12 @@ class HardPairs:
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean loss of unmixed logits [n, c] against class indices [n] or one-hot targets [n, c]."""
         return self._losses(logits, _labels(targets)).mean()
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return self(logits.flatten(0, -2), targets.flatten(0, -2))
+
+    def loss_of_mixed(self, draw: Draw, output: Tensor, targets: Tensor) -> Tensor:
+        return self.mixed(draw, output, targets)
 
     def mixed(self, draw: Draw, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean loss of the mixed rows' logits [n, c], or [n, r, c] at r positions.

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .._compat import standard_gamma
+
 # Stands for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.
 _SMALLEST_ALPHA = 1e-20
 # Below this number of variates torch's sampler is faster than the calls that avoid it.
@@ -32,7 +34,7 @@ def log_gamma_variates(
 
 
 def _by_torchs_sampler(alpha: Tensor, generator: torch.Generator | None) -> Tensor:
-    log_gamma = torch._standard_gamma(alpha + 1, generator=generator).log_()
+    log_gamma = standard_gamma(alpha + 1, generator=generator).log_()
     uniform = torch.empty_like(log_gamma).uniform_(generator=generator)
     return log_gamma.add_(uniform.neg_().log1p_().div_(alpha))
 
@@ -70,7 +72,7 @@ def beta_variates(
     if alpha == 1:  # uniform, and the default of many mixers
         return torch.rand(count, generator=generator, device=device)
     # As for log_gamma_variates, in fewer calls, which are what a draw for one batch costs.
-    log_gamma = torch._standard_gamma(torch.full((count, 2), alpha + 1, device=device), generator).log_()
+    log_gamma = standard_gamma(torch.full((count, 2), alpha + 1, device=device), generator).log_()
     uniform = torch.empty_like(log_gamma).uniform_(generator=generator)
     return log_gamma.add_(uniform.neg_().log1p_().div_(alpha)).softmax(dim=-1)[:, 0]
 

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import UsageError
+from .criteria import CRITERIA, Criterion, find_criterion
 from .precision import without_autocast
 from .tuple_sums import TupleSums
-
-KINDS = ("softmax", "sigmoid", "mse")
 
 
 def multimix_loss(
@@ -49,8 +49,7 @@ def multimix_loss(
         ValueError: an unknown kind, shapes that do not fit, or no tuples at all.
         RuntimeError: in the backward pass, where a second derivative is asked for; there is none.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind={kind!r} given, allowed are {', '.join(KINDS)}")
+    criterion = _summed(kind)
     if logits.dim() < 2 or logits.numel() == 0:
         raise ValueError(
             f"logits {list(logits.shape)} given, allowed are [..., b, c] with at least one of each"
@@ -58,7 +57,7 @@ def multimix_loss(
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
     with without_autocast(logits.device):
         flat = (logits if logits.dim() == 3 else logits.reshape(-1, *logits.shape[-2:])).to(dtype)
-        targets = _targets_like(flat, target, kind)
+        targets = _targets_like(flat, target, criterion)
         fit: Callable[[Tensor], Tensor] = partial(_tuples_like, flat)
         if bias is not None:
             flat, targets, fit = *_with_bias(flat, targets, bias.to(dtype)), _completed(fit)
@@ -72,20 +71,34 @@ def multimix_loss(
         return _GivenGradients.apply(flat, tuples, *parts)
 
 
-def _targets_like(logits: Tensor, target: Tensor, kind: str) -> Tensor:
+def _summed(kind: str) -> Criterion:
+    """The criterion of that name, which must have sums over tuples."""
+    summed = [name for name, criterion in CRITERIA.items() if criterion.sums is not None]
+    if kind not in summed:
+        raise UsageError(f"kind must be one of {', '.join(summed)}, got {kind!r}")
+    return find_criterion(kind)
+
+
+def _create_sums(logits: Tensor, targets: Tensor, kind: str) -> TupleSums:
+    sums = CRITERIA[kind].sums
+    assert sums is not None
+    return sums(logits, targets)
+
+
+def _targets_like(logits: Tensor, target: Tensor, criterion: Criterion) -> Tensor:
     """Targets as [b, c] or [r, b, c] in the logits' dtype, or class indices [b]."""
     r, b, c = logits.shape
     if target.dim() == 1 and len(target) == b:
-        if c == 1 and kind != "softmax":
+        if c == 1 and criterion.values:
             return target.to(logits.dtype).unsqueeze(1)
-        if kind != "mse" and not target.is_floating_point():
+        if criterion.indices and not target.is_floating_point():
             return target.long()
     if target.shape == (b, c):
         return target.to(logits.dtype)
     if target.dim() > 2 and target.shape[-2:] == (b, c) and target.numel() == logits.numel():
         return target.reshape(r, b, c).to(logits.dtype)
     given = f"target {list(target.shape)} of {target.dtype}"
-    raise ValueError(f"{given} does not fit logits [{r}, {b}, {c}] with kind={kind!r}")
+    raise ValueError(f"{given} does not fit logits [{r}, {b}, {c}] with kind={criterion.name!r}")
 
 
 def _tuples_like(logits: Tensor, weights: Tensor) -> Tensor:
@@ -123,7 +136,7 @@ def _sum_over_tuples(
     logits: Tensor, targets: Tensor, weights: Tensor, kind: str, weights_gradient: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss, its gradient with respect to logits [r, b, c], and to weights (empty if not asked for)."""
-    sums = TupleSums(logits, targets, kind)
+    sums = _create_sums(logits, targets, kind)
     gradients = []
     for start in range(0, weights.shape[1], sums.rows):
         gradient = sums.add(weights[:, start : start + sums.rows], weights_gradient)
@@ -145,7 +158,7 @@ def _(logits, targets, weights, kind, weights_gradient):  # type: ignore[no-unty
 
 def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], kind: str) -> Tensor:
     with torch.no_grad():
-        sums = TupleSums(logits, targets, kind)
+        sums = _create_sums(logits, targets, kind)
         for chunk in chunks:
             sums.add(chunk, weights_gradient=False)
         loss, by_logits, _ = sums.finish()

@@ -1,6 +1,6 @@
 """The sums over tuples that a loss of mixed logits is made of, chunk by chunk in memory of one block."""
 
-import math
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 import torch
@@ -12,30 +12,20 @@ _DEVICE_BLOCK_ELEMENTS = 1 << 25
 _SMALLEST_CHUNK = 128
 
 
-class TupleSums:
-    """What is summed over tuples: the loss and R, its negative gradient by the logits L, chunk by chunk.
+class TupleSums(ABC):
+    """A loss over tuples and its gradient by the logits L, summed chunk by chunk; `rows` make a good chunk.
 
-    softmax: R = W^T (W T - s P), the loss is sum_k s_k H(P_k) - <L, R>; P = softmax(W L), H is its entropy.
-    sigmoid: likewise. Where the classes are many, W T is not made: then R = S T - W^T s P, and the loss is
-    sum_k s_k lse((W L)_k) - <L, S T>, with S = W^T W. For mse S is all there is.
+    logits [r, b, c]; targets [b] (class indices), [b, c] or [r, b, c].
     """
 
-    def __init__(self, logits: Tensor, targets: Tensor, kind: str) -> None:
-        self.kind, self.tuples, self.given = kind, 0, targets
-        r, b, c = logits.shape
-        # For W^T W T: n b c more with targets mixed by chunks (n b by labels), n b b with S first.
-        self.by_chunks = c <= b and kind != "mse"
-        self.second_moment = None if self.by_chunks else logits.new_zeros(())
-        # A constant added to all logits of an example does not change the softmax loss; powers of two are
-        # quicker than those of e.
-        self.unit = math.log(2) if kind == "softmax" else 1.0
-        self.logits = logits.log_softmax(-1).div_(self.unit) if kind == "softmax" else logits
-        self.residual = logits.new_empty(r, b, c)
-        self.value: Tensor | None = None
-        budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
-        self.budget = budget // 2 if self.by_chunks else budget
-        self.rows = max(_SMALLEST_CHUNK, self.budget // c)
-        self.blocks: dict[str, Tensor] = {}
+    def __init__(self, logits: Tensor, targets: Tensor) -> None:
+        self.logits, self.given, self.tuples = logits, targets, 0
+        self.budget = _BLOCK_ELEMENTS.get(logits.device.type, _DEVICE_BLOCK_ELEMENTS)
+
+    @property
+    def rows(self) -> int:
+        """Tuples of which a chunk fills the block."""
+        return max(_SMALLEST_CHUNK, self.budget // self.logits.shape[2])
 
     @cached_property
     def targets(self) -> Tensor:
@@ -45,62 +35,128 @@ class TupleSums:
         rows = self.logits.new_zeros(1, *self.logits.shape[1:])
         return rows.scatter_(2, self.given.view(1, -1, 1), 1.0)
 
+    @abstractmethod
+    def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
+        """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
+
+    def finish(self) -> tuple[Tensor, Tensor, float]:
+        """The mean loss, its gradient by the logits, and the scale of both: one over all that is averaged."""
+        if self.tuples == 0:
+            raise ValueError("no tuples given: the iterable of weights is empty")
+        return self._means()
+
+    @abstractmethod
+    def _means(self) -> tuple[Tensor, Tensor, float]:
+        """As `finish`, of some tuples."""
+
+
+class SquaredSums(TupleSums):
+    """Of mse, for which S = W^T W is all there is."""
+
+    def __init__(self, logits: Tensor, targets: Tensor) -> None:
+        super().__init__(logits, targets)
+        self.second_moment = logits.new_zeros(())
+
+    @cached_property
+    def difference(self) -> Tensor:
+        """How far the logits are from the targets."""
+        return self.logits - self.targets
+
+    def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
+        self.second_moment = self.second_moment + weights.mT @ weights
+        self.tuples += weights.shape[1]
+        return 2 * weights @ (self.difference @ self.difference.mT) if weights_gradient else weights
+
+    def _means(self) -> tuple[Tensor, Tensor, float]:
+        r, _, c = self.logits.shape
+        scale = 1 / (r * self.tuples * c)
+        gradient = self.second_moment @ self.difference
+        return dot(self.difference, gradient) * scale, gradient.mul_(2 * scale), scale
+
+
+class EntropySums(TupleSums):
+    """Of a loss phi(z) - <z, t> of mixed logits z = W L and targets t = W T, with P the gradient of phi.
+
+    Sums R = W^T (W T - P), the negative gradient by the logits; with <z, P> taken off phi and added to R, no
+    large numbers cancel: the loss is sum_k (phi - <z, P>)_k - <L, R>. Where the classes are many, W T is not
+    made: then R = S T - W^T P, with S = W^T W, and the loss is sum_k phi_k - <L, S T>.
+    """
+
+    unit = 1.0
+    """What the logits are multiples of, once `_scaled` has made them such."""
+    per_class = True
+    """Whether the loss is averaged over the classes."""
+
+    def __init__(self, logits: Tensor, targets: Tensor) -> None:
+        super().__init__(self._scaled(logits), targets)
+        r, b, c = logits.shape
+        # For W^T W T: n b c more with targets mixed by chunks (n b by labels), n b b with S first.
+        self.by_chunks = c <= b
+        self.second_moment = None if self.by_chunks else logits.new_zeros(())
+        self.residual = logits.new_empty(r, b, c)
+        self.value: Tensor | None = None
+        self.budget = self.budget // 2 if self.by_chunks else self.budget
+        self.blocks: dict[str, Tensor] = {}
+
+    def _scaled(self, logits: Tensor) -> Tensor:
+        """The logits in a form that costs less and loses less, of the same loss."""
+        return logits
+
+    @abstractmethod
+    def _predict(
+        self, mixed: Tensor, predicted: Tensor, weights: Tensor, positions: slice
+    ) -> tuple[Tensor, Tensor]:
+        """The sum of phi over mixed [r, k, c], and factors [] or [r, k, 1].
+
+        Fills in `predicted`, which is P when multiplied by the factors; both may be in one piece of memory.
+        `mixed` may be shifted, if with `by_chunks` the sum is that of the shifted one.
+        """
+
+    @abstractmethod
+    def _weights_gradient(self, weights: Tensor, logits: Tensor) -> Tensor:
+        """The gradient of the sum of phi by the weights, with the logits in units of one."""
+
     @cached_property
     def mass(self) -> Tensor:
         """What the examples' targets add up to: [1 or r, b, 1]."""
         return self.targets.sum(-1, keepdim=True)
 
     def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
-        """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
         rows, c = weights.shape[1], self.logits.shape[2]
         if self.second_moment is not None:
             self.second_moment = self.second_moment + weights.mT @ weights
-        if self.kind != "mse":
-            positions = max(1, self.budget // (rows * c))
-            for start in range(0, self.logits.shape[0], positions):
-                self._add_block(slice(start, start + positions), weights)
+        positions = max(1, self.budget // (rows * c))
+        for start in range(0, self.logits.shape[0], positions):
+            self._add_block(slice(start, start + positions), weights)
         self.tuples += rows
-        return self._weights_gradient(weights) if weights_gradient else weights
+        if not weights_gradient:
+            return weights
+        logits = self.logits * self.unit
+        cross = logits @ self.targets.mT
+        return self._weights_gradient(weights, logits) - weights @ (cross + cross.mT)
 
     def _add_block(self, positions: slice, weights: Tensor) -> None:
-        logits, weights = _at(self.logits, positions), _at(weights, positions)
+        logits, weights = at(self.logits, positions), at(weights, positions)
         r, rows, c = logits.shape[0], weights.shape[1], logits.shape[2]
         if weights.shape[0] < r:
             weights = weights.expand(r, -1, -1)
         mixed = torch.bmm(weights, logits, out=self._block("mixed", r, rows, c))
         predicted = self._block("predicted", r, rows, c) if self.by_chunks else mixed
-        squash = self._softmax if self.kind == "softmax" else self._sigmoid
-        factors = squash(mixed, predicted, weights, positions).neg_()
+        value, factors = self._predict(mixed, predicted, weights, positions)
+        self._add_value(value)
+        factors = factors.neg_()
         if self.by_chunks:
-            self._add_value(_dot(mixed, predicted.mul_(factors)))
+            self._add_value(dot(mixed, predicted.mul_(factors)))
             self._add_targets(predicted, weights, positions)
         else:  # the weights are fewer than the mixed logits
             weights = weights * factors
-        _at(self.residual, positions).baddbmm_(weights.mT, predicted, beta=1 if self.tuples else 0)
+        at(self.residual, positions).baddbmm_(weights.mT, predicted, beta=1 if self.tuples else 0)
 
     def _block(self, name: str, *shape: int) -> Tensor:
         """Memory that all chunks share: fresh pages for each would cost as much as the arithmetic on them."""
         if name not in self.blocks:
             self.blocks[name] = self.residual.new_empty(shape)
         return self.blocks[name].resize_(shape)
-
-    def _softmax(self, mixed: Tensor, predicted: Tensor, weights: Tensor, positions: slice) -> Tensor:
-        """Fills in what is s P when multiplied by the factors given; adds to the value.
-
-        That is s lse, or its part of s H(P) once <mixed, s P> is subtracted, for which mixed is shifted.
-        """
-        mass = weights.sum(-1, keepdim=True) if self.given.dim() == 1 else weights @ _at(self.mass, positions)
-        highest = mixed.amax(-1, keepdim=True)
-        total = torch.exp2(mixed.sub_(highest), out=predicted).sum(-1, keepdim=True)
-        log_total = total.log2()
-        self._add_value(_dot(mass, log_total if self.by_chunks else log_total.add_(highest)))
-        return mass.div_(total)
-
-    def _sigmoid(self, mixed: Tensor, predicted: Tensor, weights: Tensor, positions: slice) -> Tensor:
-        """Fills in P; adds softplus(mixed) to the value."""
-        self._add_value(torch.nn.functional.softplus(mixed).sum())
-        torch.sigmoid(mixed, out=predicted)
-        return mixed.new_ones(())
 
     def _add_value(self, value: Tensor) -> None:
         self.value = value if self.value is None else self.value.add_(value)
@@ -111,45 +167,25 @@ class TupleSums:
         if self.given.dim() == 1 and predicted.device.type == "cpu":
             predicted.scatter_add_(2, self.given.expand_as(weights), weights)
         else:
-            predicted.baddbmm_(weights, _at(self.targets, positions).expand(len(weights), -1, -1))
+            predicted.baddbmm_(weights, at(self.targets, positions).expand(len(weights), -1, -1))
 
-    def _weights_gradient(self, weights: Tensor) -> Tensor:
-        if self.kind == "mse":
-            difference = self.logits - self.targets
-            return 2 * weights @ (difference @ difference.mT)
-        logits = self.logits * self.unit
-        mixed = weights @ logits
-        cross = logits @ self.targets.mT
-        by_targets = weights @ (cross + cross.mT)
-        if self.kind == "sigmoid":
-            return mixed.sigmoid() @ logits.mT - by_targets
-        by_mass = mixed.logsumexp(-1, keepdim=True) * self.mass.mT
-        return (weights @ self.mass) * mixed.softmax(-1) @ logits.mT + by_mass - by_targets
-
-    def finish(self) -> tuple[Tensor, Tensor, float]:
-        """The mean loss, its gradient by the logits, and the scale of both: one over all that is averaged."""
-        if self.tuples == 0:
-            raise ValueError("no tuples given: the iterable of weights is empty")
+    def _means(self) -> tuple[Tensor, Tensor, float]:
         r, _, c = self.logits.shape
-        scale = 1 / (r * self.tuples * (1 if self.kind == "softmax" else c))
+        scale = 1 / (r * self.tuples * (c if self.per_class else 1))
         by_targets = self.residual
         if self.second_moment is not None:
-            if self.kind == "mse":
-                difference = self.logits - self.targets
-                gradient = self.second_moment @ difference
-                return _dot(difference, gradient) * scale, gradient.mul_(2 * scale), scale
             by_targets = (self.second_moment @ self.targets).expand_as(self.logits)
             self.residual += by_targets
         assert self.value is not None
-        value = self.value.sub_(_dot(self.logits, by_targets))
+        value = self.value.sub_(dot(self.logits, by_targets))
         return value.mul_(self.unit * scale), self.residual.mul_(-scale), scale
 
 
-def _dot(x: Tensor, y: Tensor) -> Tensor:
+def dot(x: Tensor, y: Tensor) -> Tensor:
     """The sum of the products of two tensors of one shape."""
     return x.flatten().dot(y.flatten())
 
 
-def _at(x: Tensor, positions: slice) -> Tensor:
+def at(x: Tensor, positions: slice) -> Tensor:
     """The given positions of [r, ...]; of [1, ...] what holds for all of them."""
     return x[positions] if x.shape[0] > 1 else x

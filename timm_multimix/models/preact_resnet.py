@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from timm.layers import ClassifierHead, DropPath
 from timm.models import build_model_with_cfg, checkpoint, generate_default_cfgs, register_model
-from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .._compat import feature_take_indices
 from .cifar_cfg import cifar_cfg
 
 

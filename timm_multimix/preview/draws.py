@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..functional import Draw
-from ..mixers import Context, Mixer
+from ..mixers import Mixer, Step, Term
 from ..randomness import choice_generator, draw_generator
-from ..sites.attention import WatchedAttention
-from ..sites.guides import compute_guide
-from ..sites.positions import dense_forward
+from ..sites.student import Student
 from .examples import Examples
 
 _LEAST = 1e-6
@@ -43,37 +41,29 @@ def needs_model(mixer: Mixer) -> bool:
     return mixer.guided or mixer.place == "positions"
 
 
-def make_draw(mixer: Mixer, examples: Examples, seed: int, step: int) -> Draw:
-    """The draw of one step, as training would make it on these examples.
+def pictured(step: Step) -> Step:
+    """The step without mixers of the last features, of which there is no picture."""
+    terms = (Term(tuple(mixer for mixer in term.chain if mixer.place != "features")) for term in step.terms)
+    return Step(tuple(terms))
+
+
+def make_draws(step: Step, examples: Examples, seed: int, number: int) -> tuple[Draw, ...]:
+    """The draw of each of `step.mixers`, as training would make them on these examples in step `number`.
 
     Raises:
-        UsageError: the mixer needs a model and there is none, or it does not work with this one.
+        UsageError: a mixer needs a model and there is none, or it does not work with this one.
     """
+    asking = [mixer.name for mixer in step.mixers if needs_model(mixer)]
+    if asking and examples.model is None:
+        raise UsageError(f"{asking[0]} draws by what a model computes; give one with --model")
     images = examples.inputs
-    context = Context(draw_generator(seed, step, images.device))
-    if not needs_model(mixer):
-        return mixer.sample(images, context)
-    if examples.model is None:
-        raise UsageError(f"{mixer.name} draws by what a model computes; give one with --model")
-    model = examples.model.model
-    for guide in mixer.guides:
-        setattr(context, guide, compute_guide(guide, model, images, examples.model_labels))
-    if mixer.place == "positions":
-        dense = dense_forward(model, images)
-        context.attention = dense.attended(mixer.attention)
-        return mixer.sample(dense.positions.transpose(0, 1), context)
-    draw = mixer.sample(images, context)
-    if mixer.complete is None:
-        return draw
-    mixed = draw(images)
-    with torch.no_grad(), WatchedAttention(model, mixed) as watched:
-        model(mixed)
-    return mixer.complete(draw, watched.class_attention())
+    student = Student(nn.Identity() if examples.model is None else examples.model.model, ())
+    chosen = step.choose(choice_generator(seed, number))
+    return student.draws(images, chosen, draw_generator(seed, number, images.device), examples.model_labels)
 
 
-def make_sample(mixer: Mixer, examples: Examples, seed: int, step: int, of: int) -> Sample:
+def make_sample(mixer: Mixer, draw: Draw, examples: Examples, step: int, of: int) -> Sample:
     """One row of the draw of this step: over the first `of` steps they are evenly spaced in the batch."""
-    draw = make_draw(mixer.choose(choice_generator(seed, step)), examples, seed, step)
     target = draw.targets(torch.eye(len(examples.pixels)))
     row = step * len(target) // of
     shares = pixel_weights(draw, examples.pixels, row)

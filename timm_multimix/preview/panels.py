@@ -1,15 +1,16 @@
 """One panel for each mixer of a spec: what is drawn in it, before any of it is drawn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 from torch import Tensor
 
 from ..functional import Draw
-from ..mixers import Mixer
+from ..mixers import Mixer, Step
 from ..mixers.step import Branches
-from ..randomness import choice_generator
 from .density import Density, arguments_of, densities
-from .draws import Sample, effective_number, make_draw, make_sample, sorted_weights, tuple_weights
+from .draws import Sample, effective_number, make_draws, make_sample, pictured, sorted_weights, tuple_weights
 from .examples import Examples
 
 _WHERE = {
@@ -43,41 +44,49 @@ class Panel:
 
 
 def make_panels(branches: Branches, examples: Examples, count: int, seed: int) -> list[Panel]:
-    """A panel for each mixer, of `count` steps each.
+    """A panel for each mixer of each step, also of sums and chains, of `count` steps each.
 
     Raises:
         UsageError: a mixer needs a model that is not there, or does not take these pictures.
     """
-    return [
-        make_panel(weight, mixer, examples, count, seed) for weight, step in branches for mixer in step.mixers
-    ]
+    return [panel for share, step in branches for panel in _panels_of(share, step, examples, count, seed)]
 
 
-def make_panel(share: float, mixer: Mixer, examples: Examples, count: int, seed: int) -> Panel:
-    """The panel of one mixer."""
+def _panels_of(share: float, step: Step, examples: Examples, count: int, seed: int) -> list[Panel]:
+    drawn = pictured(step)
+    # A step's mixers draw together: once for all of their panels, and no more than those show.
+    draws = cache(partial(make_draws, drawn, examples, seed))
+    made = {id(mixer): _drawn_by(place, draws) for place, mixer in enumerate(drawn.mixers)}
+    return [make_panel(share, mixer, made.get(id(mixer)), examples, count) for mixer in step.mixers]
+
+
+def _drawn_by(place: int, draws: Callable[[int], tuple[Draw, ...]]) -> Callable[[int], Draw]:
+    return lambda number: draws(number)[place]
+
+
+def make_panel(
+    share: float, mixer: Mixer, draw: Callable[[int], Draw] | None, examples: Examples, count: int
+) -> Panel:
+    """The panel of one mixer, whose draw in a step `draw` gives by its number; None has no picture."""
     title = f"{mixer.name}, {_WHERE[mixer.place]}" + (f" ({share:.0%} of the steps)" if share < 1 else "")
     samples, weights = [], []
-    if mixer.place in ("embedding", "classifier", "positions"):
-        weights = make_weights(mixer, examples, count, seed)
-    elif mixer.place != "features":
-        samples = [make_sample(mixer, examples, seed, step, count) for step in range(count)]
+    if draw is not None and mixer.place in ("embedding", "classifier", "positions"):
+        weights = make_weights(draw, examples, count)
+    elif draw is not None:
+        samples = [make_sample(mixer, draw(step), examples, step, count) for step in range(count)]
     arguments = ", ".join(f"{name} = {value}" for name, value in arguments_of(mixer).items())
     return Panel(title, arguments, samples, weights, densities(mixer, len(examples.pixels)))
 
 
-def make_weights(mixer: Mixer, examples: Examples, count: int, seed: int) -> list[Weights]:
+def make_weights(draw: Callable[[int], Draw], examples: Examples, count: int) -> list[Weights]:
     """The weights of the first steps; of a dense mixer those of the first step at evenly spaced positions."""
     b = len(examples.pixels)
-    first = tuple_weights(_draw(mixer, examples, seed, 0), b)
+    first = tuple_weights(draw(0), b)
     if first.dim() == 2:
-        others = (tuple_weights(_draw(mixer, examples, seed, step), b) for step in range(1, count))
+        others = (tuple_weights(draw(step), b) for step in range(1, count))
         return [_weights(f"step {step}", drawn) for step, drawn in enumerate([first, *others], 1)]
     chosen = [place * len(first) // count for place in range(min(count, len(first)))]
     return [_weights(f"position {place + 1} of {len(first)}", first[place]) for place in chosen]
-
-
-def _draw(mixer: Mixer, examples: Examples, seed: int, step: int) -> Draw:
-    return make_draw(mixer.choose(choice_generator(seed, step)), examples, seed, step)
 
 
 def _weights(title: str, drawn: Tensor) -> Weights:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Tuples
+from .eval_mode import undisturbed
 from .frozen_norm import uses_batch_statistics
-from .guides import undisturbed
 from .literal import ClassifierPoint
 from .outputs import as_logits
 from .probe import classifiers
@@ -50,16 +50,10 @@ def affine_error(model: nn.Module, images: Tensor) -> float | None:
         return None
     images = images[:_EXAMPLES].detach()
     point, outputs = ClassifierPoint(), list[Tensor]()
-    devices = [images.device] if images.device.type == "cuda" else []
     handles = point.attach(found)
     handles += [module.register_forward_hook(lambda m, args, out: outputs.append(out)) for module in found]
     try:
-        with (
-            torch.no_grad(),
-            torch.random.fork_rng(devices),
-            undisturbed(model, images.device.type),
-            torch.autocast(images.device.type, enabled=False),
-        ):
+        with undisturbed(model, images.device, autocast=False, keep_random=True):
             return _error(model, images, point, outputs)
     finally:
         for handle in handles:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import UsageError
+from .eval_mode import undisturbed
 from .grid import Grid, find_grid, last_features
-from .guides import undisturbed
 
 _SOFTMAX = (torch.softmax, torch.Tensor.softmax, nnf.softmax)
 
@@ -123,7 +123,7 @@ def _token_grid(model: Any, images: Tensor) -> Grid:
     if size not in known:
         if not hasattr(model, "forward_features"):
             raise _no_attention(model)
-        with undisturbed(model, images.device.type), torch.no_grad():
+        with undisturbed(model, images.device):
             known[size] = find_grid(model, last_features(model, images[:2]), images)
     return known[size]
 

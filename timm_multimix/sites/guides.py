@@ -4,16 +4,16 @@ A guide is one more pass through the model itself, inside of any distributed wra
 statistics, dropout's random numbers and the parameters' gradients stay as they were without it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from ..functional import soft_loss, soft_targets
-from ..functional.losses import Criterion
+from ..functional import soft_targets
+from ..functional.criteria import AnyCriterion, Criterion, find_criterion
+from .eval_mode import undisturbed
 from .grid import find_grid, last_features, sequence_grid
 from .outputs import as_logits
 from .positions import dense_forward
@@ -21,28 +21,9 @@ from .positions import dense_forward
 Guide = Callable[[Any, Tensor, Tensor, Criterion], Tensor]
 
 
-@contextmanager
-def undisturbed(model: nn.Module, device_type: str) -> Iterator[None]:
-    """Every module in eval mode, as it was before afterwards.
-
-    Autocast stays on without its cache: casts of parameters made here must not serve the training pass,
-    which without gradient on them would not train.
-    """
-    training = [module for module in model.modules() if module.training]
-    enabled, dtype = torch.is_autocast_enabled(device_type), torch.get_autocast_dtype(device_type)
-    try:
-        for module in training:
-            module.training = False
-        with torch.autocast(device_type, dtype, enabled=enabled, cache_enabled=False):
-            yield
-    finally:
-        for module in training:
-            module.training = True
-
-
 @torch.compiler.disable
 def compute_guide(
-    name: str, model: nn.Module, images: Tensor, labels: Tensor | None, criterion: Criterion = "softmax"
+    name: str, model: nn.Module, images: Tensor, labels: Tensor | None, criterion: AnyCriterion = "softmax"
 ) -> Tensor:
     """The guide `gradient`, `features` or `activation` (see Context) of clean images.
 
@@ -53,8 +34,8 @@ def compute_guide(
     """
     if labels is None:
         raise UsageError(f"no labels given, the guide {name!r} needs class indices [b] or targets [b, c]")
-    with undisturbed(model, images.device.type):
-        return GUIDES[name](model, images.detach(), labels, criterion)
+    with undisturbed(model, images.device, grad=True):
+        return GUIDES[name](model, images.detach(), labels, find_criterion(criterion))
 
 
 def input_gradient(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
@@ -63,7 +44,7 @@ def input_gradient(model: Any, images: Tensor, labels: Tensor, criterion: Criter
     with torch.enable_grad():
         logits = as_logits(model(images))
         # The criterion gives the mean over the batch; in eval mode the examples know nothing of each other.
-        loss = len(images) * soft_loss(logits, soft_targets(labels, logits.shape[-1]), criterion)
+        loss = len(images) * criterion.loss(logits, soft_targets(labels, logits.shape[-1]))
         (gradient,) = torch.autograd.grad(loss, images)
     return gradient
 
@@ -90,7 +71,7 @@ def class_activation(model: Any, images: Tensor, labels: Tensor, criterion: Crit
 
     dense = dense_forward(model, images, features=features)
     logits = (dense.positions[:-1] if dense.class_tokens else dense.positions).float()
-    probabilities = logits.sigmoid() if criterion == "sigmoid" else logits.softmax(-1)
+    probabilities = criterion.probabilities(logits)
     targets = soft_targets(labels, logits.shape[-1]).to(probabilities.dtype)
     grid = find_grid(model, seen[0], images) if seen else sequence_grid(model, len(logits), images)
     return grid.as_map((probabilities * targets).sum(-1))

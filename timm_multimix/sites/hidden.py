@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .._compat import in_backward
 from ..errors import UsageError
 from ..functional import Draw
 from .cuts import Cut, find_cut, find_layer
@@ -50,7 +51,8 @@ class MixingPoint:
     def _mix_output(self, output: Any) -> Any:
         if not (self.open or self._runs_again()):
             return output
-        self.calls += not _in_backward()
+        # Of all that happens in a step, only checkpointed blocks run forward code in backward.
+        self.calls += 0 if in_backward() else 1
         floating = [tensor for tensor in _tensors(output) if tensor.is_floating_point()]
         examples = [tensor for tensor in floating if tensor.shape[:1] == (self.batch,)]
         if not examples or not all(map(self._is_of_examples, floating)):
@@ -67,12 +69,12 @@ class MixingPoint:
 
     def _runs_again(self) -> bool:
         """Whether this is a checkpointed block in backward, which has to be mixed as in its forward pass."""
-        if _in_backward() and not self.alone:
+        if in_backward() and not self.alone:
             raise UsageError(
                 f"mixing at layer {self.layer!r} must be in the only pass of a step under gradient "
                 "checkpointing, got a sum with another pass"
             )
-        return _in_backward()
+        return in_backward()
 
     def _is_of_examples(self, tensor: Tensor) -> bool:
         rows = len(tensor) if tensor.dim() else 0
@@ -103,11 +105,6 @@ class MixingPoint:
             return False
         first, last = (tensor.shape[dim] == self.cut.width for dim in (1, 3))
         return last if first != last else self.channels_last
-
-
-def _in_backward() -> bool:
-    # Of all that happens in a step, only the recomputation of checkpointed blocks runs forward code there.
-    return torch._C._current_graph_task_id() != -1
 
 
 def _tensors(output: Any) -> list[Tensor]:

@@ -1,7 +1,7 @@
 """What a timm model's head reads, found by running it on noise without leaving a trace in the model."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from .eval_mode import undisturbed
 from .frozen_norm import recorded_inputs
 
 # Relative change of what the classifier reads: above bfloat16's rounding, below what a token's noise makes.
@@ -32,18 +33,9 @@ def classifiers(model: Any) -> tuple[nn.Module, ...]:
     return tuple(module for module in found if isinstance(module, nn.Module))
 
 
-@contextmanager
-def _at_rest(model: nn.Module, device_type: str) -> Iterator[None]:
-    """Every module in eval mode, without gradients and autocast; the modes return afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        for module, _ in modes:
-            module.training = False
-        with torch.no_grad(), torch.autocast(device_type, enabled=False):
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
+def _at_rest(model: nn.Module, like: Features) -> AbstractContextManager[None]:
+    """The model in eval mode, without gradients and autocast, where the features are."""
+    return undisturbed(model, tensors(like)[0].device, autocast=False)
 
 
 def _noise(like: Features, seed: int, dtype: torch.dtype) -> Features:
@@ -63,7 +55,7 @@ def _each(function: Callable[..., Tensor], *features: Features) -> Features:
 def head_norms(model: Any, like: Features) -> tuple[_BatchNorm, ...]:
     """The BatchNorms that forward_head runs through on features `like` [b, ...]."""
     norms: list[_BatchNorm] = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    with _at_rest(model, tensors(like)[0].device.type), recorded_inputs(norms) as calls:
+    with _at_rest(model, like), recorded_inputs(norms) as calls:
         model.forward_head(_noise(like, 0, _head_dtype(model, like)))
     return tuple(dict.fromkeys(norm for norm, _ in calls))
 
@@ -72,7 +64,7 @@ def probe_tokens(model: nn.Module, like: Features) -> tuple[int, bool]:
     """Number of tokens in front of the positions in `like` [b, t, d], and whether the head reads them."""
     dtype = _head_dtype(model, like)
     noise, other = _noise(like, 0, dtype), _noise(like, 1, dtype)
-    with _at_rest(model, tensors(like)[0].device.type):
+    with _at_rest(model, like):
         before = _read(model, noise)
         prefix = getattr(model, "num_prefix_tokens", None)
         if prefix is None:

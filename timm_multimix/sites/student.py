@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Composed, Draw, Identity
-from ..functional.losses import Criterion
+from ..functional.criteria import AnyCriterion
 from ..mixers import Context, Mixer, Step, Term
 from .affine_probe import warn_if_not_affine
 from .attention import WatchedAttention
+from .eval_mode import undisturbed
 from .features import mix_features
 from .gather import gather_rows
 from .guides import compute_guide
@@ -53,7 +54,9 @@ class Student(nn.Module):
     criterion: what the input gradient, for mixers that are guided by it, is the gradient of.
     """
 
-    def __init__(self, model: nn.Module, mixers: Iterable[Mixer], criterion: Criterion = "softmax") -> None:
+    def __init__(
+        self, model: nn.Module, mixers: Iterable[Mixer], criterion: AnyCriterion = "softmax"
+    ) -> None:
         super().__init__()
         self.criterion, mixers = criterion, tuple(mixers)
         original = getattr(model, "_orig_mod", None)
@@ -91,9 +94,7 @@ class Student(nn.Module):
         """
         self.points.release()
         self._probe(images, step)
-        context = Context(generator)
-        for guide in dict.fromkeys(guide for mixer in step.mixers for guide in mixer.guides):
-            setattr(context, guide, compute_guide(guide, self.model, images, labels, self.criterion))
+        context = self._context(images, step, generator, labels)
         keys = [tuple(map(id, term.network)) for term in step.terms]
         dense = {key for key, term in zip(keys, step.terms, strict=True) if _is_dense(term)}
         self.points.alone = len(set(keys)) == 1
@@ -104,6 +105,51 @@ class Student(nn.Module):
                 passes[key] = self._run(images, term.network, key in dense, context)
             mixed.append(_mix_logits(passes[key], term.logits, context))
         return tuple(mixed)
+
+    def draws(
+        self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None = None
+    ) -> tuple[Draw, ...]:
+        """The draw of each of `step.mixers`, as `forward` makes it, without a trace in the model.
+
+        The model is run only for mixers that ask for it. So the draws of hidden layers are made for the
+        images, as are those of embeddings, which depend on their number alone.
+        """
+        with undisturbed(self.model, images.device):
+            context = self._context(images, step, generator, labels)
+            made: dict[int, Draw] = {}
+            for term in step.terms:
+                self._draw_chain(images, term.chain, context, made)
+        return tuple(made[id(mixer)] for mixer in step.mixers)
+
+    def _draw_chain(
+        self, images: Tensor, chain: tuple[Mixer, ...], context: Context, made: dict[int, Draw]
+    ) -> None:
+        """Adds the draws of mixers that there are none of yet, each for what those before it have mixed."""
+        for mixer in chain:
+            if id(mixer) not in made:
+                made[id(mixer)] = self._draw(images, mixer, context)
+            if mixer is not chain[-1]:
+                images = made[id(mixer)](images)
+
+    def _draw(self, images: Tensor, mixer: Mixer, context: Context) -> Draw:
+        if mixer.place == "positions":
+            return _draw_at_positions(mixer, self.dense(images), context)
+        if mixer.place == "features":
+            return self._mixed_features(images, mixer, context)[1]
+        draw = mixer.sample(images, context)
+        if mixer.complete is None:
+            return draw
+        _, attention = self._watched(draw(images), dense=False)
+        return mixer.complete(draw, attention)
+
+    def _context(
+        self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None
+    ) -> Context:
+        """What the step's mixers draw with: the guides that they need, of clean images."""
+        context = Context(generator)
+        for guide in dict.fromkeys(guide for mixer in step.mixers for guide in mixer.guides):
+            setattr(context, guide, compute_guide(guide, self.model, images, labels, self.criterion))
+        return context
 
     @torch.compiler.disable
     def _probe(self, images: Tensor, step: Step) -> None:
@@ -190,14 +236,18 @@ def _is_dense(term: Term) -> bool:
     return term.logits is not None and term.logits.place == "positions"
 
 
+def _draw_at_positions(mixer: Mixer, dense: Dense, context: Context) -> Draw:
+    context.attention = dense.attended(mixer.attention)
+    return mixer.sample(dense.positions.transpose(0, 1), context)
+
+
 def _mix_logits(run: Pass, mixer: Mixer | None, context: Context) -> Mixed:
     """What is still to be mixed of a pass, and the draw for it."""
     if mixer is None:
         return Mixed(run.logits, run.seen, run.logits, Identity())
     if mixer.place == "positions":
         assert run.dense is not None
-        context.attention = run.dense.attended(mixer.attention)
-        positions = run.dense.positions
-        return Mixed(run.logits, run.seen, positions, mixer.sample(positions.transpose(0, 1), context))
+        draw = _draw_at_positions(mixer, run.dense, context)
+        return Mixed(run.logits, run.seen, run.dense.positions, draw)
     logits = gather_rows(run.logits) if mixer.gather else run.logits
     return Mixed(run.logits, run.seen, logits, mixer.sample(logits, context), mixer.gather)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
+from ..sites.eval_mode import eval_mode
 from ..sites.student import as_logits
 from .ranks import share_buffers
 from .sums import exact
@@ -52,15 +53,12 @@ def add_up(
     """The sum, on the CPU, of `count(logits, labels, valid)` over the batches of all processes."""
     predict = predict or (lambda images, labels: as_logits(model(images)))
     share_buffers(model)
-    training = model.training
-    model.eval()
     counts = torch.zeros((), dtype=exact(accelerator.device), device=accelerator.device)
-    with torch.no_grad(), accelerator.autocast():
+    with eval_mode(model), torch.no_grad(), accelerator.autocast():
         for images, labels, valid in batches:
             images = images.to(accelerator.device, memory_format=layout, non_blocking=True)
             labels, valid = (x.to(accelerator.device, non_blocking=True) for x in (labels, valid))
             counts = counts + count(predict(images, labels).float(), labels, valid)
-    model.train(training)
     return accelerator.reduce(counts.clone(), "sum").cpu()
 
 

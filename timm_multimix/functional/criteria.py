@@ -1,0 +1,180 @@
+"""Criteria: all that is asked of a loss of logits against soft targets, one class for each.
+
+To add one, write its class here and register it: it is then a word wherever a criterion is given.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+from ..errors import UsageError
+from .draws import Draw
+from .precision import without_autocast
+from .tuple_sums import EntropySums, SquaredSums, TupleSums, at, dot
+
+
+class Criterion(ABC):
+    """A loss of logits [..., c] against soft targets of that shape."""
+
+    name: str
+    """The word for it, in errors as well."""
+    sums: type[TupleSums] | None = None
+    """How its loss of many tuples is summed without their logits; None: it is computed as it reads."""
+    linear = False
+    """Whether it is linear in the target, so that the loss of blended targets is the blend of losses."""
+    indices = False
+    """Whether `sums` take class indices [b] for the targets, which is faster."""
+    values = True
+    """Whether labels [b] are values where there is one output, instead of indices of the only class."""
+    hard = False
+    """Whether its targets are class indices alone, neither smoothed nor blended."""
+
+    @abstractmethod
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss."""
+
+    def loss_of_mixed(self, draw: Draw, output: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of the logits [n, ..., c] of what a draw has mixed, from the examples' targets."""
+        return self.loss(output, draw.targets(targets))
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """How probable the classes are by the logits."""
+        return logits.softmax(-1)
+
+    def prediction(self, logits: Tensor) -> Tensor:
+        """The targets that the logits stand for."""
+        return self.probabilities(logits)
+
+
+class Formula(Criterion):
+    """A criterion that computes in float32 (float64 if the logits are), outside autocast."""
+
+    @abstractmethod
+    def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of logits and targets of one type."""
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        with without_autocast(logits.device):
+            logits = logits if logits.dtype == torch.float64 else logits.float()
+            return self.formula(logits, targets.to(logits.dtype))
+
+
+class SoftmaxSums(EntropySums):
+    """phi is s lse(z), s the mass of the target; so P is s times the softmax."""
+
+    # Powers of two are quicker than those of e.
+    unit = math.log(2)
+    per_class = False
+
+    def _scaled(self, logits: Tensor) -> Tensor:
+        # A constant added to all logits of an example does not change the loss.
+        return logits.log_softmax(-1).div_(self.unit)
+
+    def _predict(
+        self, mixed: Tensor, predicted: Tensor, weights: Tensor, positions: slice
+    ) -> tuple[Tensor, Tensor]:
+        mass = weights.sum(-1, keepdim=True) if self.given.dim() == 1 else weights @ at(self.mass, positions)
+        highest = mixed.amax(-1, keepdim=True)
+        total = torch.exp2(mixed.sub_(highest), out=predicted).sum(-1, keepdim=True)
+        log_total = total.log2()
+        value = dot(mass, log_total if self.by_chunks else log_total.add_(highest))
+        return value, mass.div_(total)
+
+    def _weights_gradient(self, weights: Tensor, logits: Tensor) -> Tensor:
+        mixed = weights @ logits
+        by_mass = mixed.logsumexp(-1, keepdim=True) * self.mass.mT
+        return (weights @ self.mass) * mixed.softmax(-1) @ logits.mT + by_mass
+
+
+class SigmoidSums(EntropySums):
+    """phi is softplus, so P is the sigmoid."""
+
+    def _predict(
+        self, mixed: Tensor, predicted: Tensor, weights: Tensor, positions: slice
+    ) -> tuple[Tensor, Tensor]:
+        value = nnf.softplus(mixed).sum()
+        torch.sigmoid(mixed, out=predicted)
+        return value, mixed.new_ones(())
+
+    def _weights_gradient(self, weights: Tensor, logits: Tensor) -> Tensor:
+        return (weights @ logits).sigmoid() @ logits.mT
+
+
+class Softmax(Formula):
+    """Cross-entropy of one distribution over the classes."""
+
+    name = "softmax"
+    sums, linear, indices, values = SoftmaxSums, True, True, False
+
+    def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return -(targets * logits.log_softmax(-1)).sum(-1).mean()
+
+
+class Sigmoid(Formula):
+    """Binary cross-entropy of every class by itself, averaged over the classes."""
+
+    name = "sigmoid"
+    sums, linear, indices = SigmoidSums, True, True
+
+    def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return nnf.binary_cross_entropy_with_logits(logits, targets)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()
+
+
+class SquaredError(Formula):
+    """Squared error, averaged over the outputs."""
+
+    name = "mse"
+    sums = SquaredSums
+
+    def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return nnf.mse_loss(logits, targets)
+
+    def prediction(self, logits: Tensor) -> Tensor:
+        return logits
+
+
+class Function(Criterion):
+    """A callable of (logits [rows, c], targets [rows, c]) that gives their mean loss."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self.function, self.name = function, getattr(function, "__name__", type(function).__name__)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return self.function(logits.flatten(0, -2), targets.flatten(0, -2))
+
+
+AnyCriterion = str | Criterion | Callable[[Tensor, Tensor], Tensor]
+
+CRITERIA: dict[str, Criterion] = {}
+"""Those that have a word of their own."""
+
+
+def register_criterion(criterion: Criterion) -> None:
+    """Make a criterion known by its name."""
+    CRITERIA[criterion.name] = criterion
+
+
+for _each in (Softmax(), Sigmoid(), SquaredError()):
+    register_criterion(_each)
+
+
+def find_criterion(given: object) -> Criterion:
+    """The criterion that a word, a callable or a criterion stands for.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if isinstance(given, Criterion):
+        return given
+    if isinstance(given, str) and given in CRITERIA:
+        return CRITERIA[given]
+    if callable(given):
+        return Function(given)
+    raise UsageError(f"criterion must be {', '.join(CRITERIA)} or a callable, got {given!r}")
