@@ -9,7 +9,7 @@ from timm_multimix.mixers import Mixer
 from timm_multimix.mixers.step import Branches
 from timm_multimix.randomness import choice_generator
 
-from .density import Density, arguments_of, densities
+from .density import Density, densities
 from .draws import Sample, effective_number, make_draw, make_sample, sorted_weights, tuple_weights
 from .examples import Examples
 
@@ -62,7 +62,7 @@ def make_panel(share: float, mixer: Mixer, examples: Examples, count: int, seed:
         weights = make_weights(mixer, examples, count, seed)
     elif mixer.place != "features":
         samples = [make_sample(mixer, examples, seed, step, count) for step in range(count)]
-    arguments = ", ".join(f"{name} = {value}" for name, value in arguments_of(mixer).items())
+    arguments = ", ".join(f"{name} = {value}" for name, value in mixer.arguments.items())
     return Panel(title, arguments, samples, weights, densities(mixer, len(examples.pixels)))
 
 
