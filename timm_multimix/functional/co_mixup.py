@@ -75,9 +75,10 @@ def co_mixup(
     part in the other mixes is above `threshold`) + eta (prior of Dirichlet(alpha) shares of the images). One
     mix after the other is labeled anew with the others as they are, `iterations` times from random labels;
     from the second on a cell may average two images (`halves`), before the last mixes of the same images are
-    made to part (`resolve`). All numbers but alpha are those of the authors' CIFAR-100 runs, and so is the
-    hard threshold. Their alpha is 2, with the loss of the clean images added in the same step: `none +
-    co_mixup(alpha=2)`. Without it they advise less but give no number: 1, as for mixup, is a choice of ours.
+    made to part (`resolve`). All numbers but alpha are those of the authors' CIFAR-100 runs
+    (arXiv:2102.03065), and so is the hard threshold. Their alpha is 2, with the loss of the clean images
+    added in the same step: `none + co_mixup(alpha=2)`. Without it they advise less but give no number: 1, as
+    for mixup, is a choice of ours.
 
     Ours: a mix is labeled exactly (they swap labels, as we do on grids too fine for that), iterations do not
     stop early, salient places are of windows of a quarter of the side, and the gradient is taken in eval

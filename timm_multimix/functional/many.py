@@ -41,10 +41,10 @@ def multi_mixup(
     """multi-mix: mixup with k interpolations of every pair, for less noisy gradients.
 
     Each example of x [b, ...] meets one partner and is interpolated with it k times, each lambda ~
-    Beta(alpha, alpha) a draw of its own, one for the batch or one `per_sample`; the loss is the mean over all
-    k b rows. k = 5 was the paper's best. At the input and at a hidden layer the network sees k times as many
-    examples from there on, and costs k times as much time and memory; at place='embedding' the extra
-    interpolations are nearly free.
+    Beta(alpha, alpha) a draw of its own (arXiv:2406.01417, equation 3), one for the batch or one
+    `per_sample`; the loss is the mean over all k b rows. k = 5 was the paper's best. At the input and at a
+    hidden layer the network sees k times as many examples from there on, and costs k times as much time and
+    memory; at place='embedding' the extra interpolations are nearly free.
     """
     columns = len(x) if per_sample else 1
     lam = beta_variates(k * columns, alpha, generator=generator, device=x.device)
@@ -56,10 +56,10 @@ def zeta_mixup(x: Tensor, gamma: Concentration = 2.8, generator: Generator | Non
     """zeta-mixup: interpolate the whole batch by the terms of a p-series.
 
     Each example of x [b, ...] has the largest weight in a row of its own, 1^-gamma, and all the others the
-    terms 2^-gamma to b^-gamma in an order of the row's own, divided by their sum. With the paper's gamma =
-    2.8 the largest weight is 0.8 and outweighs all others together; towards gamma = 0 the rows become the
-    batch's mean, which trains nothing. The product of b x b weights with the batch costs b multiplications
-    for every value of it.
+    terms 2^-gamma to b^-gamma in an order of the row's own, divided by their sum (arXiv:2204.03323, equation
+    2). With the paper's gamma = 2.8 the largest weight is 0.8 and outweighs all others together; towards
+    gamma = 0 the rows become the batch's mean, which trains nothing. The product of b x b weights with the
+    batch costs b multiplications for every value of it.
     """
     b = len(x)
     # float64: beyond gamma = 20 float32 has no room for the small terms' ratios.

@@ -21,11 +21,11 @@ def fmix(
 ) -> Draw:
     """FMix: paste blobs of any shape, cut from low-frequency noise; labels by area.
 
-    Complex normal noise in Fourier space is divided by frequency^decay; in the picture that it makes, the
-    highest share lambda ~ Beta(alpha, alpha) of the pixels keeps x [b, ch, h, w]; alpha = 1 and decay = 3 are
-    the paper's. lambda h w is rounded at random, to the next integer below or above, such that the area is
-    lambda on average; the label is by the area really kept. Each mask costs a Fourier transform and a sort of
-    the image's size: one for the batch, or one per sample with `per_sample`.
+    Complex normal noise in Fourier space is divided by frequency^decay (arXiv:2002.12047, section 3); in the
+    picture that it makes, the highest share lambda ~ Beta(alpha, alpha) of the pixels keeps x [b, ch, h, w];
+    alpha = 1 and decay = 3 are the paper's. lambda h w is rounded at random, to the next integer below or
+    above, such that the area is lambda on average; the label is by the area really kept. Each mask costs a
+    Fourier transform and a sort of the image's size: one for the batch, or one per sample with `per_sample`.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
@@ -48,11 +48,11 @@ def gridmix(
 ) -> Draw:
     """GridMix: take random cells of a grid from the partner; labels by area.
 
-    Of a grid of cells x cells, a random share lambda ~ Beta(alpha, alpha), rounded at random to a whole
-    number, keeps x [b, ch, h, w] and the rest is the partner's. Sides that `cells` does not divide have cells
-    of unequal size. The paper adds a loss on the label of every cell, which is not part of this mixer, and
-    its text is not public: alpha = 1 (OpenMixup's) and four cells a side are choices of ours. It costs as
-    much as CutMix.
+    (Pattern Recognition 109, 2021, 107594.) Of a grid of cells x cells, a random share lambda ~ Beta(alpha,
+    alpha), rounded at random to a whole number, keeps x [b, ch, h, w] and the rest is the partner's. Sides
+    that `cells` does not divide have cells of unequal size. The paper adds a loss on the label of every cell,
+    which is not part of this mixer, and its text is not public: alpha = 1 (OpenMixup's) and four cells a side
+    are choices of ours. It costs as much as CutMix.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
@@ -76,10 +76,11 @@ def smoothmix(
 ) -> Draw:
     """SmoothMix: blend in the partner about a point, with soft edges; labels by the mask's mean.
 
-    The partner's weight in x [b, ch, h, w] is exp(-d^2 / 2 s^2), d the distance from a uniform point and s
-    uniform in `sigma`, in units of the shorter side, (0.25, 0.5) as in OpenMixup. There is no lambda to draw:
-    the label is by the mean weight. shape: 'circle', or 'square', where d is the larger of the distances
-    along the two axes, which gives square contours. It costs as much as CutMix.
+    The partner's weight in x [b, ch, h, w] is exp(-d^2 / 2 s^2) (CVPR workshops 2020, Lee et al.), d the
+    distance from a uniform point and s uniform in `sigma`, in units of the shorter side, (0.25, 0.5) as in
+    OpenMixup. There is no lambda to draw: the label is by the mean weight. shape: 'circle', or 'square',
+    where d is the larger of the distances along the two axes, which gives square contours. It costs as much
+    as CutMix.
 
     Raises:
         ValueError: x is not [b, ch, h, w].

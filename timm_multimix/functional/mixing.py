@@ -66,7 +66,10 @@ def none(x: Tensor, generator: Generator | None = None) -> Draw:
 
 @mixing
 def sample_pairing(x: Tensor, generator: Generator | None = None) -> Draw:
-    """SamplePairing: average two images, keep the first one's label."""
+    """SamplePairing: average two images, keep the first one's label.
+
+    Any x [b, ...] is averaged with a random partner (arXiv:1801.02929).
+    """
     return KeepTargets(Pairs(torch.full((1,), 0.5, device=x.device), _partners(x, generator)))
 
 
@@ -76,8 +79,8 @@ def mixup(
 ) -> Draw:
     """mixup: interpolate two images and their labels.
 
-    Any x [b, ...] is mixed with a partner by lambda ~ Beta(alpha, alpha), one for the batch or one
-    `per_sample`; alpha = 0 is the limit, empirical risk minimisation.
+    Any x [b, ...] is mixed with a partner by lambda ~ Beta(alpha, alpha) (arXiv:1710.09412, equation 1), one
+    for the batch or one `per_sample`; alpha = 0 is the limit, empirical risk minimisation.
     """
     lam = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
     return Pairs(lam, _partners(x, generator))
@@ -94,8 +97,8 @@ def cutmix(
     """CutMix: paste a box of another image, labels by area.
 
     The box in x [b, ch, h, w] has the area 1 - lambda, lambda ~ Beta(alpha, alpha), one for the batch or one
-    `per_sample`, and a uniform centre; it is clipped at the border. `correct`: the label is by the area
-    really kept, else by the lambda that was drawn.
+    `per_sample`, and a uniform centre; it is clipped at the border (arXiv:1905.04899, equations 1 and 2).
+    `correct`: the label is by the area really kept, else by the lambda that was drawn.
 
     Raises:
         ValueError: x is not [b, ch, h, w].

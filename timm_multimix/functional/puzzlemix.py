@@ -65,10 +65,10 @@ def puzzlemix(
     `transport_cost` times the squared distance; see `best_transport`. Patches are those of a grid of
     `transport_grid` along a side where they are whole parts of the mask's cells (else, and with None: the
     cells themselves); 8 is their 4 pixels of 32. The label is by the mask's mean. All numbers are those of
-    the authors' CIFAR runs. The mask is found exactly by a minimum cut (they swap labels), the transport
-    exactly by an assignment (they iterate), both SciPy's, on the CPU: the device waits for them, the longer
-    the finer the grids are. Pixels are compared after each channel is stretched to 0 .. 1. Costs a forward
-    and a backward besides.
+    the authors' CIFAR runs (arXiv:2009.06962). The mask is found exactly by a minimum cut (they swap labels),
+    the transport exactly by an assignment (they iterate), both SciPy's, on the CPU: the device waits for
+    them, the longer the finer the grids are. Pixels are compared after each channel is stretched to 0 .. 1.
+    Costs a forward and a backward besides.
 
     Raises:
         ValueError: x is not [b, ch, h, w], or the grid does not divide its sides.

@@ -57,11 +57,11 @@ def resizemix(
 ) -> Draw:
     """ResizeMix: paste the whole partner, made smaller, at a random place; labels by area.
 
-    The partner is scaled by a factor drawn uniformly from `tau`, the paper's (0.1, 0.8), to sides of at least
-    a pixel, and replaces a box of that size anywhere inside x [b, ch, h, w]: no object is cut, and what is
-    pasted is always the partner's subject. Resizing is bilinear with antialiasing, as two matrix products: h
-    + w multiplications for every value of the batch, which is little beside a network and more than CutMix,
-    which only copies.
+    The partner is scaled by a factor drawn uniformly from `tau`, the paper's (0.1, 0.8) (arXiv:2012.11101,
+    section 3.2), to sides of at least a pixel, and replaces a box of that size anywhere inside x [b, ch, h,
+    w]: no object is cut, and what is pasted is always the partner's subject. Resizing is bilinear with
+    antialiasing, as two matrix products: h + w multiplications for every value of the batch, which is little
+    beside a network and more than CutMix, which only copies.
 
     Raises:
         ValueError: x is not [b, ch, h, w].

@@ -23,7 +23,8 @@ def saliencymix(
 
     The box in x [b, ch, h, w] has the area 1 - lambda, lambda ~ Beta(alpha, alpha) with the paper's alpha =
     1, one for the batch or one `per_sample`, is clipped at the border and stays at its place; every partner
-    has its own point, by saliency [b, h, w]; the label is by the area really kept. The paper's saliency is a
+    has its own point, by saliency [b, h, w]; the label is by the area really kept
+    (arXiv:2006.01791, section 3). The paper's saliency is a
     static one of the image, OpenCV's fine-grained; ours is of the same kind, the spectral residual (Hou and
     Zhang 2007), a Fourier transform of 64 x 64 pixels an image: no pass through the model, so it also works
     in the place of timm.data.Mixup. saliency='gradient' takes the gradient of the loss with respect to the
@@ -53,9 +54,10 @@ def attentivemix(
 
     Of a grid over x [b, ch, h, w], 7 x 7, the 6 cells with the highest attention [b, h', w'], interpolated to
     that grid, are pasted, equal ones in random order, so that lambda is 43 / 49 for sides that the grid
-    divides: both numbers are the paper's. The paper takes the attention from a second, pretrained network;
-    ours is the model's own, from its last feature map z, as relu(z . GAP(z)): no class and no further weights
-    needed, at the cost of a forward. Wants images that leave more than one position in that map.
+    divides: both numbers are the paper's (arXiv:2003.13048). The paper takes the attention from a second,
+    pretrained network; ours is the model's own, from its last feature map z, as relu(z . GAP(z)): no class
+    and no further weights needed, at the cost of a forward. Wants images that leave more than one position in
+    that map.
 
     Raises:
         ValueError: x is not [b, ch, h, w]; the grid has fewer cells than top_k, or is finer than x.

@@ -61,14 +61,14 @@ def tokenmix(
 ) -> Draw:
     """TokenMix: replace several blocks of tokens, labels by where the class is seen.
 
-    One mask for the batch x [b, ch, h, w], on the grid of the activation maps [b, h', w']: blocks of at least
-    `min_tokens` tokens (see `block_mask`), until the share `ratio` of the grid is replaced. The authors' code
-    replaces half of its 14 x 14 tokens and 14 more, 4/7, by blocks of any size, and so does the default;
-    `tokenmix(0.5, 14)` reads these 14 as the least size of a block instead. A label's score is the share of
-    its image's class activation that is in the mix; the two scores of a mix add up to one only on average, as
-    in the paper, unless `normalize`. The paper takes the activation from a pretrained teacher; ours is the
-    model's own probability of the class at every position, of the clean images, at the cost of a forward:
-    labels are rough where training begins.
+    One mask (arXiv:2207.08409, section 3) for the batch x [b, ch, h, w], on the grid of the activation maps
+    [b, h', w']: blocks of at least `min_tokens` tokens (see `block_mask`), until the share `ratio` of the
+    grid is replaced. The authors' code replaces half of its 14 x 14 tokens and 14 more, 4/7, by blocks of any
+    size, and so does the default; `tokenmix(0.5, 14)` reads these 14 as the least size of a block instead. A
+    label's score is the share of its image's class activation that is in the mix; the two scores of a mix add
+    up to one only on average, as in the paper, unless `normalize`. The paper takes the activation from a
+    pretrained teacher; ours is the model's own probability of the class at every position, of the clean
+    images, at the cost of a forward: labels are rough where training begins.
 
     Raises:
         ValueError: x is not [b, ch, h, w].

@@ -36,9 +36,9 @@ COMBINATIONS = {
 class Card:
     """A mixer on a page.
 
-    place: its own, not that of the mixers it is alternated with. paper: a link, or the venue. reference: first
-    author, title, where and when. cost: what a step takes beside an ordinary one, by what the mixer asks for.
-    text: the docstring, without errors. arguments: name to default, as it is written in a spec.
+    place: its own, not that of the mixers it is alternated with. paper: a link, or the venue. reference:
+    first author, title, where and when. cost: what a step takes beside an ordinary one, by what the mixer
+    asks for. text: the docstring, without errors. arguments: name to default, as it is written in a spec.
     """
 
     name: str
