@@ -77,5 +77,5 @@ def test_alone_it_is_multimix():
 
 
 def test_only_at_the_embedding():
-    with pytest.raises(UsageError, match="allowed is place='embedding'"):
+    with pytest.raises(UsageError, match="must be given with place='embedding'"):
         create_mixer("multimix(gather=True, place='positions')")

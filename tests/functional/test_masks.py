@@ -213,7 +213,7 @@ def test_smoothmix_label_has_the_mean_of_its_formula(size):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda x: F.fmix(x, decay=-1), "decay=-1"),
+        (lambda x: F.fmix(x, decay=-1), "decay must be .* got -1"),
         (lambda x: F.fmix(x, alpha=-1), "alpha=-1"),
         (lambda x: F.gridmix(x, cells=0), "cells=0"),
         (lambda x: F.smoothmix(x, sigma=(0, 1)), "0 < low"),

@@ -1,6 +1,10 @@
 """Draws of the pure functions against slow loops written from the papers' formulas."""
 
+import inspect
 import math
+import pickle
+import pydoc
+import typing
 
 import pytest
 import torch
@@ -125,7 +129,7 @@ def test_clean_tuples_are_single_examples_in_turn():
     assert torch.equal(weights[4:], plain[4:])
     assert torch.equal(F.multimix.draw(x, 3, clean=1.0).weights, torch.eye(3))
     for share in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match=r"clean=.* given, allowed is a number from 0 to 1"):
+        with pytest.raises(ValueError, match=r"clean must be a number from 0 to 1, got"):
             F.multimix(x, clean=share)
 
 
@@ -233,3 +237,38 @@ def test_tuples_keep_the_memory_format_of_images(m):
     assert mixed.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(mixed, draw(images))
     assert draw(images).is_contiguous()
+
+
+@pytest.mark.parametrize("name", [name for name in F.__all__ if hasattr(getattr(F, name), "draw")])
+def test_a_mixing_function_is_a_function_with_its_real_signature(name):
+    """As help() and editors show it; it is pickled by its name, as functions are."""
+    function = getattr(F, name)
+    signature, drawn = inspect.signature(function), inspect.signature(function.draw)
+    assert (
+        signature.return_annotation
+        == typing.get_type_hints(function)["return"]
+        == tuple[torch.Tensor, F.Draw]
+    )
+    assert drawn.return_annotation is F.Draw
+    assert list(signature.parameters.values()) == list(drawn.parameters.values())
+    assert pickle.loads(pickle.dumps(function)) is function
+    text = pydoc.plain(pydoc.render_doc(function))
+    assert f"{name}(x: torch.Tensor" in text.replace("\n    ", "").replace("\n", "")
+    assert function.__doc__.partition("\n")[0] in text
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda x: F.mixup(x, -1), "alpha must be a finite number of at least 0, got -1"),
+        (lambda x: F.mixup(x, per_sample=1), "per_sample must be True or False, got 1"),
+        (lambda x: F.multimix(x, 2.5), "n must be an integer of at least 1, got 2.5"),
+        (lambda x: F.multimix(x, m=0), "m must be an integer of at least 1 or None, got 0"),
+        (lambda x: F.multimix(x, alpha=(2, 1)), r"alpha must be .* low <= high, got \(2, 1\)"),
+        (lambda x: F.puzzlemix(x, x[:, 0], labels=1), "labels must be an integer of at least 2, got 1"),
+        (lambda x: F.alignmixup(x.flatten(2), epsilon=0), "epsilon must be a positive number, got 0"),
+    ],
+)
+def test_checks_in_types_hold_in_plain_calls(call, said):
+    with pytest.raises(ValueError, match=said):
+        call(torch.rand(4, 3, 8, 8))

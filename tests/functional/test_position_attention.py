@@ -8,7 +8,7 @@ from timm_multimix import MixTask, create_mixer
 from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
 from timm_multimix.mixers import Mixture
-from timm_multimix.mixers.methods import dense_multimix
+from timm_multimix.mixers.tuples import dense_multimix
 from timm_multimix.sites.positions import dense_forward
 
 

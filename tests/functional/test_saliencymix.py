@@ -184,7 +184,7 @@ def test_cells_of_equal_attention_are_all_taken_as_often():
 
 def test_wrong_grids_say_what_is_allowed():
     x, attention = torch.rand(2, 3, 6, 6), torch.rand(2, 3, 3)
-    with pytest.raises(ValueError, match=r"top_k=50 given, allowed is 1 to 49"):
+    with pytest.raises(ValueError, match=r"top_k must be 1 to 49 for a grid of 7, got 50"):
         F.attentivemix(x, attention, 50)
     with pytest.raises(ValueError, match="grid=7 given"):
         F.attentivemix(x, attention)

@@ -9,7 +9,7 @@ from tests.families import members
 from tests.networks import SmallNet
 from timm_multimix import MixTask
 from timm_multimix.errors import UsageError
-from timm_multimix.mixers.building import FIRST_LAYERS
+from timm_multimix.mixers.mixer import FIRST_LAYERS
 from timm_multimix.sites.cuts import find_layer, find_stages, stage_names
 
 # The entries that come before the first stage, in all families that name such; the others begin with a stage.

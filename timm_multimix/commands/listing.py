@@ -44,6 +44,12 @@ def show_table(rows: list[tuple[str, ...]]) -> str:
 
 def show_card(card: "Card") -> str:
     """The docstring, and below it what else is known."""
-    facts = {"place": card.place, "cost": card.cost, "paper": card.paper, "spec": card.spec}
+    facts = {
+        "place": card.place,
+        "cost": card.cost,
+        "paper": card.reference,
+        "": card.paper if card.paper.startswith("https") else "",
+        "spec": card.spec,
+    }
     lines = [f"{name:6} {value}" for name, value in facts.items() if value]
     return "\n".join([card.name, "", card.text, "", *lines])

@@ -10,7 +10,7 @@ from .graphcut import quadratic_labeling
 from .losses import loss_of_mixed, mixed_loss, soft_loss, soft_targets
 from .many import ManyPairs, multi_mixup, zeta_mixup
 from .masks import fmix, gridmix, smoothmix
-from .mixing import cutmix, mixing, mixup, none, sample_pairing
+from .mixing import Mixing, cutmix, mixing, mixup, none, sample_pairing
 from .pairs import HardPairs, PairForm, pair_form
 from .puzzlemix import Puzzle, puzzlemix
 from .resize import Resized, resizemix
@@ -32,6 +32,7 @@ __all__ = [
     "KeepTargets",
     "ManyPairs",
     "Masks",
+    "Mixing",
     "Mosaic",
     "PairForm",
     "Pairs",

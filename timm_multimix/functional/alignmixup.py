@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from .checks import Concentration, Count, Positive
 from .draws import Draw, Pairs
 from .mixing import _partners, mixing
 from .precision import without_autocast
@@ -38,9 +39,9 @@ class Aligned(Pairs):
 @mixing
 def alignmixup(
     x: Tensor,
-    alpha: float = 2.0,
-    epsilon: float = 0.1,
-    iterations: int = 100,
+    alpha: Concentration = 2.0,
+    epsilon: Positive = 0.1,
+    iterations: Count = 100,
     generator: Generator | None = None,
 ) -> Draw:
     """Interpolate features x [b, r, d], of r positions, with a partner's aligned ones (arXiv:2103.15375).

@@ -1,57 +1,86 @@
 """The methods as pure functions: each draws for a tensor and gives the mixed tensor with its draw.
 
-Every function is written as its draw alone; `mixing` adds the application, and keeps the draw reachable:
-`mixup(x)` is `(mixed, draw)`, `mixup.draw(x)` is the draw.
+Every function is written as its draw alone; `mixing` adds the checks that its types say and the application,
+and keeps the draw reachable: `mixup(x)` is `(mixed, draw)`, `mixup.draw(x)` is the draw.
 """
 
+import inspect
 from collections.abc import Callable
-from functools import update_wrapper
-from typing import Concatenate, Generic, ParamSpec
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, cast
 
 import torch
 from torch import Generator, Tensor
 
+from .checks import Concentration, Flag, check_all, checks_of
 from .draws import Draw, Identity, KeepTargets, Masks, Pairs
 from .sampling import beta_variates
 
 P = ParamSpec("P")
 
 
-class mixing(Generic[P]):
-    """Makes of `sample(x, ...) -> draw` the function `(x, ...) -> (mixed, draw)`."""
+class Mixing(Protocol[P]):
+    """The function `(x, ...) -> (mixed, draw)` of a `draw(x, ...) -> draw`."""
 
-    def __init__(self, sample: Callable[Concatenate[Tensor, P], Draw]) -> None:
-        self.draw = sample
-        update_wrapper(self, sample)
+    __name__: str
+    draw: Callable[Concatenate[Tensor, P], Draw]
 
     def __call__(self, x: Tensor, *args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, Draw]:
-        draw = self.draw(x, *args, **kwargs)
-        return draw(x), draw
+        """Mix x, and give the draw by which that was done."""
 
-    def __reduce__(self) -> str:
-        # Pickled by its name, as functions are: under that name the module holds this, not the draw alone.
-        return self.draw.__name__
+
+def mixing(draw: Callable[Concatenate[Tensor, P], Draw]) -> Mixing[P]:
+    """Make of `draw(x, ...) -> draw` the function `(x, ...) -> (mixed, draw)`.
+
+    Args:
+        draw: takes all randomness from a parameter `generator`. Parameters whose types hold a check, such as
+            `alpha: Concentration`, are checked in every call.
+
+    Returns:
+        The function, with the draw alone as its attribute `draw`.
+    """
+    signature, checks = inspect.signature(draw), checks_of(draw)
+    names = tuple(signature.parameters)[1:]
+
+    @wraps(draw)
+    def mix(x: Tensor, *args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, Draw]:
+        # a compiler sees constants here, and cannot look into the checks
+        if not torch.compiler.is_compiling():
+            # too many positional arguments are left for the call itself to say
+            check_all(checks, {**dict(zip(names, args, strict=False)), **kwargs})
+        drawn = draw(x, *args, **kwargs)
+        return drawn(x), drawn
+
+    function: Any = mix
+    function.draw = draw
+    function.__signature__ = signature.replace(return_annotation=tuple[Tensor, Draw])
+    function.__annotations__ = {**draw.__annotations__, "return": tuple[Tensor, Draw]}
+    return cast("Mixing[P]", function)
 
 
 @mixing
 def none(x: Tensor, generator: Generator | None = None) -> Draw:
-    """No mixing: x [b, ...] as it is."""
+    """No mixing: empirical risk minimisation."""
     return Identity()
 
 
 @mixing
 def sample_pairing(x: Tensor, generator: Generator | None = None) -> Draw:
-    """Average x [b, ...] with a random partner and keep the first one's target (arXiv:1801.02929)."""
+    """SamplePairing: average two images, keep the first one's label.
+
+    Any x [b, ...] is averaged with a random partner (arXiv:1801.02929).
+    """
     return KeepTargets(Pairs(torch.full((1,), 0.5, device=x.device), _partners(x, generator)))
 
 
 @mixing
 def mixup(
-    x: Tensor, alpha: float = 1.0, per_sample: bool = False, generator: Generator | None = None
+    x: Tensor, alpha: Concentration = 1.0, per_sample: Flag = False, generator: Generator | None = None
 ) -> Draw:
-    """Interpolate x [b, ...] with a partner by lambda ~ Beta(alpha, alpha) (arXiv:1710.09412, equation 1).
+    """mixup: interpolate two images and their labels.
 
-    One lambda for the batch, or one per sample; alpha = 0 is the limit, empirical risk minimisation.
+    Any x [b, ...] is mixed with a partner by lambda ~ Beta(alpha, alpha) (arXiv:1710.09412, equation 1), one
+    for the batch or one `per_sample`; alpha = 0 is the limit, empirical risk minimisation.
     """
     lam = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
     return Pairs(lam, _partners(x, generator))
@@ -60,15 +89,16 @@ def mixup(
 @mixing
 def cutmix(
     x: Tensor,
-    alpha: float = 1.0,
-    per_sample: bool = False,
-    correct: bool = True,
+    alpha: Concentration = 1.0,
+    per_sample: Flag = False,
+    correct: Flag = True,
     generator: Generator | None = None,
 ) -> Draw:
-    """Paste a box of a partner into x [b, ch, h, w] (arXiv:1905.04899, equations 1 and 2).
+    """CutMix: paste a box of another image, labels by area.
 
-    The box has the area 1 - lambda, lambda ~ Beta(alpha, alpha), and a uniform centre; it is clipped at the
-    border. `correct`: the target weight is the area really kept, else the lambda that was drawn.
+    The box in x [b, ch, h, w] has the area 1 - lambda, lambda ~ Beta(alpha, alpha), one for the batch or one
+    `per_sample`, and a uniform centre; it is clipped at the border (arXiv:1905.04899, equations 1 and 2).
+    `correct`: the label is by the area really kept, else by the lambda that was drawn.
 
     Raises:
         ValueError: x is not [b, ch, h, w].

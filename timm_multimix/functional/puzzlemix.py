@@ -5,11 +5,13 @@ Notation: g the cells of the grid along a side, z the mask, 1 where the example 
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
+from .checks import Concentration, Count, Flag, at_least
 from .draws import Draw, Masks, Pairs
 from .graphcut import quadratic_labeling
 from .masks import check_maps
@@ -43,24 +45,30 @@ class Puzzle(Masks):
 def puzzlemix(
     x: Tensor,
     saliency: Tensor,
-    alpha: float = 1.0,
-    labels: int = 3,
-    beta: float = 1.2,
-    gamma: float = 0.5,
-    eta: float = 0.2,
-    transport: bool = True,
-    transport_cost: float = 0.8,
-    grid: int | None = None,
-    transport_grid: int | None = 8,
+    alpha: Concentration = 1.0,
+    labels: Annotated[int, at_least(2)] = 3,
+    beta: Concentration = 1.2,
+    gamma: Concentration = 0.5,
+    eta: Concentration = 0.2,
+    transport: Flag = True,
+    transport_cost: Concentration = 0.8,
+    grid: Count | None = None,
+    transport_grid: Count | None = 8,
     generator: Generator | None = None,
 ) -> Draw:
-    """Mix x [b, ch, h, w] by the mask and the transport that keep most of saliency [b, h, w] (2009.06962).
+    """Puzzle Mix: an optimal mask and moved patches, by input gradients; labels by area.
 
-    The mask's energy is `mask_energy`, minimised exactly by minimum cuts; then each image's patches are
-    permuted by `best_transport`, an exact assignment. Both run on the CPU. lambda ~ Beta(alpha, alpha) is the
-    prior's; the label is by the mask's mean. grid: cells along a side; None draws 2, 4, 8 or 16, of those
-    that divide both sides. transport_grid: patches along a side that are moved, where they are whole parts of
-    the mask's cells; else, and with None, the cells themselves are moved.
+    The mask z, of `labels` values from 0 to 1 on a grid of `grid` cells along a side (None draws 2, 4, 8 or
+    16, of those that divide both sides of x [b, ch, h, w]), minimises the saliency [b, h, w] it hides + beta
+    (label smoothness) + beta gamma (smoothness of the pixels at its edges) + eta (prior of lambda ~
+    Beta(alpha, alpha)); see `mask_energy`. Then patches of each image move to where they are seen, at
+    `transport_cost` times the squared distance; see `best_transport`. Patches are those of a grid of
+    `transport_grid` along a side where they are whole parts of the mask's cells (else, and with None: the
+    cells themselves); 8 is their 4 pixels of 32. The label is by the mask's mean. All numbers are those of
+    the authors' CIFAR runs (arXiv:2009.06962). The mask is found exactly by a minimum cut (they swap labels),
+    the transport exactly by an assignment (they iterate), both SciPy's, on the CPU: the device waits for
+    them, the longer the finer the grids are. Pixels are compared after each channel is stretched to 0 .. 1.
+    Costs a forward and a backward besides.
 
     Raises:
         ValueError: x is not [b, ch, h, w], or the grid does not divide its sides.

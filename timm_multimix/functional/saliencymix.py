@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
+from .checks import Concentration, Count, Flag
 from .draws import Draw, Masks
 from .masks import check_maps
 from .mixing import _partners, mixing
@@ -14,14 +15,20 @@ from .sampling import beta_variates
 def saliencymix(
     x: Tensor,
     saliency: Tensor,
-    alpha: float = 1.0,
-    per_sample: bool = False,
+    alpha: Concentration = 1.0,
+    per_sample: Flag = False,
     generator: Generator | None = None,
 ) -> Draw:
-    """Paste a box about the partner's most salient point into x [b, ch, h, w] (arXiv:2006.01791, section 3).
+    """SaliencyMix: paste a box about the partner's most salient point, labels by area.
 
-    saliency [b, h, w]. The box has the area 1 - lambda, lambda ~ Beta(alpha, alpha), is clipped at the border
-    and pasted where it was; the label is by the area really kept.
+    The box in x [b, ch, h, w] has the area 1 - lambda, lambda ~ Beta(alpha, alpha) with the paper's alpha =
+    1, one for the batch or one `per_sample`, is clipped at the border and stays at its place; every partner
+    has its own point, by saliency [b, h, w]; the label is by the area really kept
+    (arXiv:2006.01791, section 3). The paper's saliency is a
+    static one of the image, OpenCV's fine-grained; ours is of the same kind, the spectral residual (Hou and
+    Zhang 2007), a Fourier transform of 64 x 64 pixels an image: no pass through the model, so it also works
+    in the place of timm.data.Mixup. saliency='gradient' takes the gradient of the loss with respect to the
+    image, which costs a forward and a backward.
 
     Raises:
         ValueError: x is not [b, ch, h, w], or saliency is not of its size.
@@ -41,19 +48,22 @@ def saliencymix(
 
 @mixing
 def attentivemix(
-    x: Tensor, attention: Tensor, top_k: int = 6, grid: int = 7, generator: Generator | None = None
+    x: Tensor, attention: Tensor, top_k: Count = 6, grid: Count = 7, generator: Generator | None = None
 ) -> Draw:
-    """Paste the partner's `top_k` most attended cells of a grid into x [b, ch, h, w] (arXiv:2003.13048).
+    """Attentive CutMix: paste the partner's most attended cells, labels by area.
 
-    attention [b, h', w'] is interpolated to grid x grid; equal cells come in random order. The label is by
-    area: for sides that `grid` divides, 1 - top_k / grid^2.
+    Of a grid over x [b, ch, h, w], 7 x 7, the 6 cells with the highest attention [b, h', w'], interpolated to
+    that grid, are pasted, equal ones in random order, so that lambda is 43 / 49 for sides that the grid
+    divides: both numbers are the paper's (arXiv:2003.13048). The paper takes the attention from a second,
+    pretrained network; ours is the model's own, from its last feature map z, as relu(z . GAP(z)): no class
+    and no further weights needed, at the cost of a forward. Wants images that leave more than one position in
+    that map.
 
     Raises:
-        ValueError: x is not [b, ch, h, w]; top_k is not within 1 and grid^2, or the grid finer than x.
+        ValueError: x is not [b, ch, h, w]; the grid has fewer cells than top_k, or is finer than x.
     """
     height, width = check_maps("attentivemix", x)
-    if not 1 <= top_k <= grid * grid:
-        raise ValueError(f"top_k={top_k} given, allowed is 1 to {grid * grid} for a grid of {grid}")
+    check_cells(top_k, grid)
     if grid > min(height, width):
         raise ValueError(f"grid={grid} given, images of {height} x {width} have too few pixels for that")
     partner = _partners(x, generator)
@@ -64,6 +74,16 @@ def attentivemix(
     taken = torch.zeros_like(cells, dtype=torch.bool).scatter_(1, best, True).view(-1, 1, grid, grid)
     keep = ~resize_mask(taken, height, width)
     return Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), partner)
+
+
+def check_cells(top_k: int, grid: int) -> None:
+    """Check that a grid has so many cells.
+
+    Raises:
+        ValueError: it has fewer.
+    """
+    if top_k > grid * grid:
+        raise ValueError(f"top_k must be 1 to {grid * grid} for a grid of {grid}, got {top_k}")
 
 
 def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:

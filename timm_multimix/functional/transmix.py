@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor
 
+from .checks import Count, Flag, Share
 from .draws import Draw, Masks, Pairs
 from .masks import check_maps
 from .mixing import _partners, mixing
@@ -53,19 +54,24 @@ class Scored(Draw):
 def tokenmix(
     x: Tensor,
     activation: Tensor,
-    ratio: float = 0.5714,
-    min_tokens: int = 1,
-    normalize: bool = False,
+    ratio: Share = 0.5714,
+    min_tokens: Count = 1,
+    normalize: Flag = False,
     generator: Generator | None = None,
 ) -> Draw:
-    """Replace blocks of tokens of x [b, ch, h, w] by a partner's (arXiv:2207.08409, section 3).
+    """TokenMix: replace several blocks of tokens, labels by where the class is seen.
 
-    One mask for the batch, on the grid of the activation maps [b, h', w']: blocks (see `block_mask`) until
-    the share `ratio` of the tokens is replaced. An example's label has as its score the share of its
-    activation that stayed, the partner's that of its own that came; `normalize`: brought to a sum of one.
+    One mask (arXiv:2207.08409, section 3) for the batch x [b, ch, h, w], on the grid of the activation maps
+    [b, h', w']: blocks of at least `min_tokens` tokens (see `block_mask`), until the share `ratio` of the
+    grid is replaced. The authors' code replaces half of its 14 x 14 tokens and 14 more, 4/7, by blocks of any
+    size, and so does the default; `tokenmix(0.5, 14)` reads these 14 as the least size of a block instead. A
+    label's score is the share of its image's class activation that is in the mix; the two scores of a mix add
+    up to one only on average, as in the paper, unless `normalize`. The paper takes the activation from a
+    pretrained teacher; ours is the model's own probability of the class at every position, of the clean
+    images, at the cost of a forward: labels are rough where training begins.
 
     Raises:
-        ValueError: x is not [b, ch, h, w], ratio is not within 0 and 1, or min_tokens is below one.
+        ValueError: x is not [b, ch, h, w].
     """
     height, width = check_maps("tokenmix", x)
     rows, columns = activation.shape[-2:]

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from .checks import Concentration, ConcentrationRange, Count, Flag, Share
+from .checks import share as check_share
 from .draws import Draw, Tuples
 from .mixing import mixing
 from .sampling import anisotropic_weights, check_alpha, dirichlet_weights
@@ -17,13 +19,13 @@ _NO_ATTENTION = 1e-30
 @mixing
 def multimix(
     x: Tensor,
-    n: int = 1000,
-    m: int | None = None,
-    alpha: float | tuple[float, float] = (0.5, 2.0),
-    alpha_per_example: bool = False,
-    clean: float = 0.0,
-    target: float | None = None,
-    rest: float = 0.1,
+    n: Count = 1000,
+    m: Count | None = None,
+    alpha: ConcentrationRange = (0.5, 2.0),
+    alpha_per_example: Flag = False,
+    clean: Share = 0.0,
+    target: Concentration | None = None,
+    rest: Concentration = 0.1,
     generator: Generator | None = None,
 ) -> Draw:
     """n interpolations of m examples of x [b, ...], lambda ~ Dirichlet(alpha) (arXiv:2311.05538, sec. 3.2).
@@ -63,14 +65,14 @@ def dense_multimix(x: Tensor, attention: Tensor, **options: Any) -> tuple[Tensor
 
 def dense_weights(
     attention: Tensor,
-    n: int = 1000,
-    m: int | None = None,
-    alpha: float | tuple[float, float] = (0.5, 2.0),
-    alpha_per_example: bool = False,
-    clean: float = 0.0,
-    shared: bool = False,
-    target: float | None = None,
-    rest: float = 0.1,
+    n: Count = 1000,
+    m: Count | None = None,
+    alpha: ConcentrationRange = (0.5, 2.0),
+    alpha_per_example: Flag = False,
+    clean: Share = 0.0,
+    shared: Flag = False,
+    target: Concentration | None = None,
+    rest: Concentration = 0.1,
     generator: Generator | None = None,
 ) -> Tensor:
     """Weights [r, n, b] of Dense MultiMix from attention [r, b] (arXiv:2311.05538, section 3.3).
@@ -96,8 +98,7 @@ def dense_weights(
 
 def _with_single_examples(weights: Tensor, share: float) -> Tensor:
     """Fresh weights [..., n, b] whose first `share` of tuples, rounded, are made single examples in turn."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"clean={share} given, allowed is a number from 0 to 1")
+    check_share("clean", share)
     n, b = weights.shape[-2:]
     single = round(share * n)
     if single:

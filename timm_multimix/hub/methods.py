@@ -1,41 +1,24 @@
 """What a mixer spec names, and the papers behind it."""
 
-import re
 import warnings
 from typing import NamedTuple
 
 from ..errors import UsageError
-from ..mixers import create_mixer
-from ..mixers.registry import describe
-
-_ARXIV = re.compile(r"\s*\(arXiv:(\d{4}\.\d{4,5})\)")
-
-MULTIMIX = """@inproceedings{venkataramanan2023embedding,
-  title     = {Embedding Space Interpolation Beyond Mini-Batch, Beyond Pairs and Beyond Examples},
-  author    = {Venkataramanan, Shashanka and Kijak, Ewa and Amsaleg, Laurent and Avrithis, Yannis},
-  booktitle = {Advances in Neural Information Processing Systems},
-  year      = {2023}
-}"""
+from ..mixers import Paper, create_mixer
+from ..mixers.registry import describe, find_entry_point
 
 
 class Method(NamedTuple):
-    """A mixer's name, what it does, and its paper's number on arXiv."""
+    """A mixer's name, what it does, and where it is from."""
 
     name: str
     description: str
-    arxiv: str | None
+    paper: Paper | None
 
     @property
-    def citation(self) -> str | None:
-        """A BibTeX entry."""
-        if self.arxiv == "2311.05538":
-            return MULTIMIX
-        if self.arxiv is None:
-            return None
-        title = self.description.partition(":")[0]
-        entries = {"title": title, "eprint": self.arxiv, "archivePrefix": "arXiv"}
-        body = ",\n".join(f"  {name:13} = {{{value}}}" for name, value in entries.items())
-        return f"@misc{{{self.name},\n{body}\n}}"
+    def arxiv(self) -> str | None:
+        """The paper's number on arXiv."""
+        return self.paper.arxiv if self.paper else None
 
 
 def methods(spec: str) -> list[Method]:
@@ -51,11 +34,9 @@ def methods(spec: str) -> list[Method]:
 
 
 def _method(name: str) -> Method:
-    text = describe(name)
-    found = _ARXIV.search(text)
-    return Method(name, _ARXIV.sub("", text).strip().rstrip("."), found[1] if found else None)
+    return Method(name, describe(name).rstrip("."), find_entry_point(name).paper)
 
 
 def unique_citations(found: list[Method]) -> list[str]:
     """One BibTeX entry a paper."""
-    return list(dict.fromkeys(method.citation for method in found if method.citation))
+    return list(dict.fromkeys(method.paper.bibtex for method in found if method.paper))

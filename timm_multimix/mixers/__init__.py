@@ -1,9 +1,10 @@
 """The registry of mixers and the strings that name them."""
 
 # registers the mixers, in the order in which they are listed
-from . import methods, images, guided  # noqa: F401  # isort: skip
+from . import pairs, masks, tuples, guided  # noqa: F401  # isort: skip
 from .mixer import Context, Mixer
 from .mixture import Mixture, create_mixer
+from .paper import Paper
 from .registry import describe, list_mixers, register_mixer
 from .step import Step, Term
 
@@ -11,6 +12,7 @@ __all__ = [
     "Context",
     "Mixer",
     "Mixture",
+    "Paper",
     "Step",
     "Term",
     "create_mixer",

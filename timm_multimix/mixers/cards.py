@@ -1,20 +1,16 @@
-"""What there is to know about a mixer: from its docstring, its signature, and what it asks for."""
+"""What there is to know about a mixer: from its docstring, its signature, its paper and what it asks for."""
 
 import fnmatch
 import inspect
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from .choice import PER_SAMPLE, per_sample
 from .mixer import Context, Mixer
+from .paper import Paper
 from .registry import build, find_entry_point, list_mixers
 
-_SOURCE = re.compile(r"\s*\(([^()]*\d{4}[^()]*)\)\.?$")
-_ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 _PASSES = {
     "gradient": "one forward and backward",
     "features": "one forward",
@@ -40,15 +36,16 @@ COMBINATIONS = {
 class Card:
     """A mixer on a page.
 
-    place: its own, not that of the mixers it is alternated with. paper: a link, or where there is none the
-    journal, or nothing. cost: what a step takes beside an ordinary one, by what the mixer asks for. text:
-    the docstring, without errors. arguments: name to default, as it is written in a spec.
+    place: its own, not that of the mixers it is alternated with. paper: a link, or the venue. reference:
+    first author, title, where and when. cost: what a step takes beside an ordinary one, by what the mixer
+    asks for. text: the docstring, without errors. arguments: name to default, as it is written in a spec.
     """
 
     name: str
     title: str
     place: str
     paper: str
+    reference: str
     cost: str
     text: str
     arguments: dict[str, str]
@@ -73,13 +70,12 @@ def read_card(name: str) -> Card:
         UsageError: no such mixer.
     """
     if name == PER_SAMPLE:
-        return _card(name, per_sample, "theirs", "the draws of all its mixers", {})
-    function = find_entry_point(name)
-    parameters = inspect.signature(function).parameters.values()
+        return _card(name, inspect.getdoc(per_sample), None, "theirs", "the draws of all its mixers", {})
+    entry = find_entry_point(name)
     # a mixer's own place is its first branch's, the others are what it is alternated with
     mixer = build(name)[0][1].mixer
-    defaults = {parameter.name: repr(parameter.default) for parameter in parameters}
-    return _card(name, function, mixer.place, extra_cost(mixer), defaults)
+    defaults = {each.name: repr(each.default) for each in entry.__signature__.parameters.values()}
+    return _card(name, entry.__doc__, entry.paper, mixer.place, extra_cost(mixer), defaults)
 
 
 def extra_cost(mixer: Mixer) -> str:
@@ -104,15 +100,10 @@ def rows_per_example(mixer: Mixer) -> float:
     return len(draw.targets(torch.eye(4))) / 4
 
 
-def _card(name: str, function: Callable[..., Any], place: str, cost: str, arguments: dict[str, str]) -> Card:
-    text = (inspect.getdoc(function) or "").partition("\n\nRaises:")[0]
-    line = text.partition("\n")[0]
-    source = _SOURCE.search(line)
-    title = _SOURCE.sub("", line).rstrip(".")
-    return Card(name, title, place, link(source[1]) if source else "", cost, text, arguments)
-
-
-def link(source: str) -> str:
-    """The address of a paper on arXiv; other sources as they are."""
-    number = _ARXIV.search(source)
-    return f"https://arxiv.org/abs/{number[1]}" if number else source
+def _card(
+    name: str, docstring: str | None, paper: Paper | None, place: str, cost: str, arguments: dict[str, str]
+) -> Card:
+    text = (docstring or "").partition("\n\nRaises:")[0]
+    title = text.partition("\n")[0].rstrip(".")
+    link, reference = (paper.link, paper.reference) if paper else ("", "")
+    return Card(name, title, place, link, reference, cost, text, arguments)

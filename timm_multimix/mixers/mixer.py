@@ -1,15 +1,41 @@
 """What a mixer is: how to draw, and the place in the network where the draw is made."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from ..functional import Draw
 from ..functional.attention import AttentionScore
+from ..functional.checks import Check, one_of
 
 PLACES = ("input", "hidden", "embedding", "positions")
+
+MAP_PLACES = ("input", "hidden")
+"""Where there are images or feature maps, for masks and boxes."""
+
+# The input and the first two stages behind the stem, as in the Manifold mixup paper's networks for CIFAR.
+FIRST_LAYERS = (0, "stage 1", "stage 2")
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+
+
+layer_list = Check(
+    "a stage number (0: the input), 'stage k', a module's name, or a tuple of at least one of them",
+    lambda value: _as_tuple(value) != () and all(map(_is_layer, _as_tuple(value))),
+    _as_tuple,
+)
+
+Place = Annotated[str, one_of(*PLACES)]
+Layers = Annotated[tuple[int | str, ...], layer_list]
 
 
 @dataclass
@@ -41,7 +67,8 @@ class Mixer:
     guides, fields of Context, that `sample` reads; each costs a pass through the model. complete (place
     `input`): gives the draw in its final form from the draw and the class attention [b, h, w] of the
     training pass, the one on the mixed images. solver: whether drawing waits for a solver on the CPU.
-    attention (place `positions`): what the positions' attention is made of.
+    attention (place `positions`): what the positions' attention is made of. arguments: what `sample` draws
+    with, by name, to be shown.
     """
 
     name: str
@@ -56,6 +83,7 @@ class Mixer:
     solver: bool = False
     attention: AttentionScore = "product"
     classifiers: tuple[str, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def guides(self) -> tuple[str, ...]:

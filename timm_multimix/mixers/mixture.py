@@ -11,8 +11,7 @@ from ..functional import soft_targets
 from ..functional.labels import check_range, check_rows
 from ..randomness import choice_generator, draw_generator
 from ..seeding import derive_seed
-from .arguments import count, fraction, whole
-from .building import as_usage_error
+from .arguments import as_usage_error, count, fraction, whole
 from .mixer import Context, Mixer
 from .spec import parse_spec
 from .step import Branches, Step, choose_branch

@@ -1,31 +1,74 @@
-"""The mixers by name. An entry point is a function whose arguments are the mixer's, in their defaults."""
+"""The mixers by name, each of one declaration: a function under `register_mixer`."""
 
 import difflib
 import fnmatch
 import inspect
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, overload
 
 from ..errors import UsageError
-from .mixer import Mixer
+from .entries import Entry, drawing_entry, making_entry
+from .paper import Paper
 from .step import Branches, as_branches
 
-EntryPoint = Callable[..., "Mixer | Branches"]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
-_entry_points: dict[str, EntryPoint] = {}
+_entry_points: dict[str, Entry] = {}
 
 
-def register_mixer(entry_point: EntryPoint) -> EntryPoint:
-    """Make a function that gives a mixer available under the function's name.
+@overload
+def register_mixer(function: Function, /) -> Function: ...
+
+
+@overload
+def register_mixer(*, paper: Paper | None = None, **declared: Any) -> Callable[[Function], Function]: ...
+
+
+def register_mixer(
+    function: Callable[..., Any] | None = None, /, *, paper: Paper | None = None, **declared: Any
+) -> Any:
+    """Make a mixer available in specs, under the function's name.
+
+    Most mixers are a function that draws: its first parameter is the tensor to mix, the others have defaults
+    and are the mixer's arguments, `generator` is what all randomness is taken from, and it gives a `Draw`. A
+    check in the type of a parameter (`alpha: Concentration = 1.0`, see `functional.checks`) is applied when
+    the spec is read. Functions of `functional` are registered likewise.
+
+    A function without the tensor, all of whose parameters have defaults, makes the mixer itself: it gives a
+    `Mixer`, or `Branches` where there is more than one. Its parameters may have checks, too.
+
+    Args:
+        function: it; `@register_mixer` without parentheses is enough where nothing is to be said.
+        paper: where the method is from.
+        **declared: for functions that draw, what `drawing_entry` takes: place, guide, row_per_example,
+            solver, check.
+
+    Returns:
+        The function as it was given.
 
     Raises:
-        ValueError: the name is taken.
+        ValueError: the name is taken, or a parameter has no default.
+        TypeError: a fact about drawing is declared of a function that does not draw.
     """
-    name = entry_point.__name__
-    if name in _entry_points:
-        raise ValueError(f"a mixer named {name!r} is registered already")
-    _entry_points[name] = entry_point
-    return entry_point
+    if function is None:
+        return partial(_register, paper=paper, **declared)
+    return _register(function, paper=paper, **declared)
+
+
+def _register(function: Function, paper: Paper | None, **declared: Any) -> Function:
+    make_entry: Callable[..., Entry] = drawing_entry if _draws(function) else making_entry
+    entry = make_entry(function, paper, **declared)
+    if entry.name in _entry_points:
+        raise ValueError(f"a mixer named {entry.name!r} is registered already")
+    _entry_points[entry.name] = entry
+    return function
+
+
+def _draws(function: Callable[..., Any]) -> bool:
+    """Whether its first parameter is a tensor to mix, and so has no default."""
+    first = next(iter(inspect.signature(function).parameters.values()), None)
+    return first is not None and first.default is first.empty
 
 
 def list_mixers(pattern: str = "*") -> list[str]:
@@ -34,8 +77,8 @@ def list_mixers(pattern: str = "*") -> list[str]:
 
 
 def describe(name: str) -> str:
-    """The first line of the entry point's docstring."""
-    return (inspect.getdoc(find_entry_point(name)) or "").partition("\n")[0]
+    """The first line of the docstring of a mixer's function."""
+    return (find_entry_point(name).__doc__ or "").partition("\n")[0]
 
 
 def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Branches:
@@ -44,22 +87,21 @@ def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None =
     Raises:
         UsageError: no such mixer, no such argument, or a value that is not allowed.
     """
-    entry_point = find_entry_point(name)
-    signature = inspect.signature(entry_point)
+    entry = find_entry_point(name)
     try:
-        signature.bind(*args, **(kwargs or {}))
+        entry.__signature__.bind(*args, **(kwargs or {}))
     except TypeError as error:
-        allowed = ", ".join(signature.parameters) or "none"
+        allowed = ", ".join(entry.__signature__.parameters) or "none"
         raise UsageError(f"mixer {name}: {error}; its arguments are: {allowed}") from None
     try:
-        mixer = entry_point(*args, **(kwargs or {}))
+        mixer = entry(*args, **(kwargs or {}))
     except ValueError as error:
         raise UsageError(f"mixer {name}: {error}") from None
     return as_branches(mixer)
 
 
-def find_entry_point(name: str) -> EntryPoint:
-    """The function registered under a name. Raises: UsageError, which lists the names, if there is none."""
+def find_entry_point(name: str) -> Entry:
+    """What is registered under a name. Raises: UsageError, which lists the names, if there is nothing."""
     if name not in _entry_points:
         near = difflib.get_close_matches(name, _entry_points, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""

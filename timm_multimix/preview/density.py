@@ -1,8 +1,6 @@
 """The density of lambda: Beta for pairs, and the marginals of Dirichlet for tuples."""
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 from scipy.stats import beta
@@ -54,17 +52,9 @@ def densities(mixer: Mixer, b: int) -> list[Density]:
     """Those of a mixer's lambdas for batches of b, each once; none where it draws no lambda from alpha."""
     found = []
     for part in mixer.parts or (mixer,):
-        arguments = arguments_of(part)
+        arguments = part.arguments
         if (alpha := arguments.get("alpha")) is not None:
             low, high = alpha if isinstance(alpha, tuple) else (alpha, alpha)
             m = min(arguments["m"] or b, b) if "m" in arguments else 2
             found.append(Density(low, high, m))
     return list(dict.fromkeys(found))
-
-
-def arguments_of(mixer: Mixer) -> dict[str, Any]:
-    """The arguments that a mixer draws with: those which its entry point has bound to `sample`."""
-    if not isinstance(mixer.sample, partial):
-        return {}
-    bound = (*mixer.sample.args, *mixer.sample.keywords.values())
-    return {name: value for part in bound if isinstance(part, dict) for name, value in part.items()}

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..functional import Draw
 from ..mixers import Mixer, Step
 from ..mixers.step import Branches
-from .density import Density, arguments_of, densities
+from .density import Density, densities
 from .draws import Sample, effective_number, make_draws, make_sample, pictured, sorted_weights, tuple_weights
 from .examples import Examples
 
@@ -74,7 +74,7 @@ def make_panel(
         weights = make_weights(draw, examples, count)
     elif draw is not None:
         samples = [make_sample(mixer, draw(step), examples, step, count) for step in range(count)]
-    arguments = ", ".join(f"{name} = {value}" for name, value in arguments_of(mixer).items())
+    arguments = ", ".join(f"{name} = {value}" for name, value in mixer.arguments.items())
     return Panel(title, arguments, samples, weights, densities(mixer, len(examples.pixels)))
 
 

@@ -1,0 +1,130 @@
+"""What `register_mixer` makes of a function: arguments, checks, places and papers, each stated once."""
+
+import inspect
+import pickle
+
+import pytest
+import torch
+
+from timm_multimix import create_mixer, list_mixers, register_mixer
+from timm_multimix import functional as F
+from timm_multimix.errors import UsageError
+from timm_multimix.functional.checks import Concentration, Count
+from timm_multimix.mixers import Context, Mixer, Paper, registry
+from timm_multimix.mixers.tuples import MULTIMIX
+
+# those that make their mixers themselves, from arguments of a function of another name
+OWN = {"multimix_short": "multimix", "dense_multimix": "dense_weights", "transmix": "cutmix"}
+
+
+@pytest.fixture(autouse=True)
+def scratch(monkeypatch):
+    monkeypatch.setattr(registry, "_entry_points", dict(registry._entry_points))
+
+
+def mixer(spec):
+    return create_mixer(spec).branches[0][1].mixer
+
+
+@pytest.mark.parametrize("name", [name for name in list_mixers() if name != "manifold_mixup"])
+def test_arguments_and_defaults_are_those_of_the_function(name):
+    """All of them, but for what an entry leaves out or states of its own."""
+    ours = inspect.signature(registry._entry_points[name]).parameters
+    function = getattr(F, OWN.get(name, name))
+    theirs = inspect.signature(getattr(function, "draw", function)).parameters
+    shared = [key for key in theirs if key in ours and theirs[key].default is not inspect.Parameter.empty]
+    own = {"multimix_short": {"m"}}.get(name, set())
+    assert [key for key in ours if key in shared] == shared
+    assert [key for key in shared if ours[key].default != theirs[key].default] == sorted(own)
+    if name not in OWN:
+        wanted = [key for key, each in theirs.items() if each.default is not inspect.Parameter.empty]
+        assert shared == [key for key in wanted if key != "generator"]
+
+
+def test_the_arguments_that_a_mixer_draws_with_are_its_field():
+    assert mixer("cutmix(0.5, place='hidden')").arguments == {
+        "alpha": 0.5,
+        "per_sample": False,
+        "correct": True,
+    }
+    assert mixer("saliencymix(saliency='gradient')").arguments == {"alpha": 1.0, "per_sample": False}
+    assert mixer("dense_multimix(n=7)").arguments["n"] == 7
+    assert mixer("none").arguments == {}
+
+
+def test_a_function_that_draws_needs_no_parentheses_and_gives_itself():
+    @register_mixer
+    def reversal(x, weight: Concentration = 0.5, generator=None) -> F.Draw:
+        """Reversal."""
+        return F.Pairs(torch.tensor([weight]), torch.arange(len(x) - 1, -1, -1))
+
+    x = torch.rand(4, 3)
+    expected = 0.25 * x + 0.75 * x.flip(0)
+    torch.testing.assert_close(mixer("reversal(0.25)").sample(x, Context(torch.Generator()))(x), expected)
+    assert isinstance(reversal(x), F.Pairs)
+    with pytest.raises(
+        UsageError, match="mixer reversal: weight must be a finite number of at least 0, got -1"
+    ):
+        create_mixer("reversal(weight=-1)")
+    with pytest.raises(UsageError, match=r"its arguments are: weight$"):
+        create_mixer("reversal(place='hidden')")
+
+
+def test_a_function_that_makes_a_mixer_may_be_unchecked_or_checked_and_have_a_paper():
+    paper = Paper("Twice", arxiv="0000.00000")
+
+    @register_mixer(paper=paper)
+    def twice(alpha: float = 1.0, k: "Count | None" = None) -> Mixer:
+        """Twice."""
+        return mixer(f"mixup({alpha})")
+
+    assert registry.find_entry_point("twice").paper is paper
+    assert mixer("twice(alpha=3)").arguments["alpha"] == 3
+    assert twice(2.0).name == "mixup"
+    with pytest.raises(UsageError, match="k must be an integer of at least 1 or None, got 0"):
+        create_mixer("twice(k=0)")
+
+
+def test_what_cannot_be_declared():
+    def no_default(x, alpha, generator=None):
+        return F.Identity()
+
+    def makes(alpha=1.0):
+        return mixer("none")
+
+    with pytest.raises(ValueError, match=r"arguments of mixer no_default must have defaults, got none for"):
+        register_mixer(no_default)
+    with pytest.raises(TypeError, match="place"):
+        register_mixer(place="hidden")(makes)
+    assert not {"no_default", "makes"} & {*list_mixers()}
+
+
+def test_mixers_travel_to_other_processes():
+    for name in list_mixers():
+        if name != "none":
+            assert pickle.loads(pickle.dumps(create_mixer(name))).branches[0][0] > 0
+
+
+def test_papers_as_bibtex():
+    assert MULTIMIX.bibtex == (
+        "@inproceedings{venkataramanan2023embedding,\n"
+        "  title     = {Embedding Space Interpolation Beyond Mini-Batch, Beyond Pairs and Beyond Examples},\n"
+        "  author    = {Venkataramanan, Shashanka and Kijak, Ewa and Amsaleg, Laurent and "
+        "Avrithis, Yannis},\n"
+        "  booktitle = {Advances in Neural Information Processing Systems},\n"
+        "  year      = {2023}\n"
+        "}"
+    )
+    assert Paper("A B", arxiv="1234.56789").bibtex == (
+        "@misc{a,\n  title         = {A B},\n  eprint        = {1234.56789},\n  archivePrefix = {arXiv}\n}"
+    )
+
+
+def test_every_mixer_but_none_has_its_paper_with_authors_and_year():
+    papers = {name: registry.find_entry_point(name).paper for name in list_mixers()}
+    assert [name for name, paper in papers.items() if paper is None] == ["none"]
+    found = {paper for paper in papers.values() if paper}
+    assert all(paper.authors and paper.year and paper.link for paper in found)
+    assert all(", " in author for paper in found for author in paper.authors)
+    keys = [paper.bibtex.partition(",")[0] for paper in found]
+    assert len(keys) == len({*keys}) == len(papers) - 3  # MultiMix's is that of three

@@ -1,0 +1,73 @@
+"""How a mixer draws: by a function, its arguments, the step's generator and, where it has one, a guide.
+
+A guide is what the images, or the model's passes over them, say of each position.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from .. import functional as F
+from ..functional import Draw
+from .arguments import as_usage_error
+from .mixer import Context
+
+
+def draw_with(
+    function: Callable[..., Any], arguments: Mapping[str, Any], x: Tensor, context: Context
+) -> Draw:
+    """The draw for x of a function that is not guided.
+
+    Raises:
+        UsageError: the function cannot mix such tensors.
+    """
+    with as_usage_error():
+        drawn: Draw = draw_of(function)(x, **arguments, generator=context.generator)
+    return drawn
+
+
+def draw_by(
+    function: Callable[..., Any], guide: str, arguments: Mapping[str, Any], x: Tensor, context: Context
+) -> Draw:
+    """The draw for x of a function that takes what a guide says as its second parameter.
+
+    Raises:
+        UsageError: the function cannot mix such tensors.
+    """
+    with as_usage_error():
+        drawn: Draw = draw_of(function)(
+            x, GUIDES[guide](x, context), **arguments, generator=context.generator
+        )
+    return drawn
+
+
+def draw_of(function: Callable[..., Any]) -> Callable[..., Draw]:
+    """The draw alone of a function of `functional`; another function as it is."""
+    draw: Callable[..., Draw] = getattr(function, "draw", function)
+    return draw
+
+
+def _spectral(x: Tensor, context: Context) -> Tensor:
+    return F.spectral_residual(x)
+
+
+def _gradient(x: Tensor, context: Context) -> Tensor:
+    assert context.gradient is not None
+    return F.gradient_saliency(context.gradient)
+
+
+def _features(x: Tensor, context: Context) -> Tensor:
+    assert context.features is not None
+    return F.feature_attention(context.features)
+
+
+def _activation(x: Tensor, context: Context) -> Tensor:
+    assert context.activation is not None
+    return context.activation
+
+
+GUIDES = {"spectral": _spectral, "gradient": _gradient, "features": _features, "activation": _activation}
+
+OF_THE_IMAGES = ("spectral",)
+"""The guides that images alone give; the others are passes through the model."""

@@ -1,0 +1,168 @@
+"""What is registered: a function that makes a mixer, or one that draws, of which a mixer is made."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial, wraps
+from inspect import Parameter
+from typing import Any
+
+from ..functional.checks import Check, check_all, checks_of, one_of
+from .drawing import OF_THE_IMAGES, draw_by, draw_with
+from .mixer import FIRST_LAYERS, Mixer, layer_list
+from .paper import Paper
+from .step import Branches
+
+
+class Entry:
+    """A mixer by name: what makes it, with which arguments, and where it is from.
+
+    Args:
+        function: whose name and docstring the mixer has.
+        make: makes it of the arguments by name, once they have been checked.
+        parameters: the arguments.
+        checks: of the arguments, by name.
+        paper: where the method is from.
+
+    Raises:
+        ValueError: a parameter has no default.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        make: Callable[..., "Mixer | Branches"],
+        parameters: list[Parameter],
+        checks: dict[str, Check],
+        paper: Paper | None,
+    ) -> None:
+        self.name, self.paper = function.__name__, paper
+        self.__doc__ = inspect.getdoc(function)
+        self.__signature__ = inspect.Signature(parameters)
+        self._make, self._checks = make, checks
+        if missing := [each.name for each in parameters if each.default is Parameter.empty]:
+            raise ValueError(f"arguments of mixer {self.name} must have defaults, got none for {missing}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> "Mixer | Branches":
+        return self._make(**_checked(self.__signature__, self._checks, args, kwargs))
+
+
+def making_entry(function: Callable[..., "Mixer | Branches"], paper: Paper | None) -> Entry:
+    """The entry of a function that makes a mixer, or several.
+
+    Args:
+        function: all its parameters have defaults.
+        paper: where the method is from.
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    return Entry(function, function, parameters, checks_of(function), paper)
+
+
+def drawing_entry(
+    function: Callable[..., Any],
+    paper: Paper | None,
+    place: str | tuple[str, ...] = "input",
+    guide: str | tuple[str, ...] = (),
+    row_per_example: bool = True,
+    solver: bool = False,
+    check: Callable[..., None] | None = None,
+) -> Entry:
+    """The entry of a function that draws: its arguments, and those that choose place, layers and guide.
+
+    Args:
+        function: `(x, ..., generator) -> Draw`, or one of `functional`.
+        paper: where the method is from.
+        place: where it can be mixed; of several, the argument `place` chooses, and the first is its default.
+        guide: what the function's second parameter is made of, one of `drawing.GUIDES`; of several, the
+            argument of that parameter's name chooses, and the first is its default.
+        row_per_example: whether row i of what is mixed belongs to example i.
+        solver: whether drawing waits for a solver on the CPU.
+        check: called with the arguments by name; raises ValueError where they do not go together.
+    """
+    places, guides = _as_tuple(place), _as_tuple(guide)
+    _, *parameters = inspect.signature(function).parameters.values()
+    guided = parameters.pop(0).name if guides else ""
+    parameters = [each for each in parameters if each.name != "generator"]
+    checks = checks_of(function)
+    for name, choices in ((guided, guides), ("place", places)):
+        if len(choices) > 1:
+            parameters.append(_parameter(name, choices[0]))
+            checks[name] = one_of(*choices)
+    if "hidden" in places:
+        parameters.append(_parameter("layers", FIRST_LAYERS))
+        checks["layers"] = layer_list
+
+    def make(**arguments: Any) -> Mixer:
+        chosen = arguments.pop("place", places[0])
+        layers = arguments.pop("layers", ())
+        by = arguments.pop(guided, guides[0]) if guides else ""
+        if check is not None:
+            check(**arguments)
+        sample = partial(draw_by, function, by, arguments) if by else partial(draw_with, function, arguments)
+        needs = (by,) if by and by not in OF_THE_IMAGES else ()
+        return Mixer(
+            function.__name__,
+            sample,
+            chosen,
+            layers,
+            row_per_example=row_per_example,
+            needs=needs,
+            solver=solver,
+            arguments=arguments,
+        )
+
+    return Entry(function, make, parameters, checks, paper)
+
+
+def extending(
+    draw: Callable[..., Any], after: str | None = None, without: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a function that makes mixers the arguments of one that draws, with their defaults and checks.
+
+    Args:
+        draw: whose parameters with defaults are taken over.
+        after: the one of them behind which the function's own stand; None: behind all.
+        without: those that are not taken over.
+
+    Returns:
+        A decorator. The decorated function gets the arguments for `draw` as a dictionary, then its own.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        taken = [
+            each
+            for each in inspect.signature(draw).parameters.values()
+            if each.default is not Parameter.empty and each.name not in ("generator", *without)
+        ]
+        names = [each.name for each in taken]
+        _, *own = inspect.signature(function).parameters.values()
+        cut = len(names) if after is None else names.index(after) + 1
+        signature = inspect.Signature([*taken[:cut], *own, *taken[cut:]])
+        checks = checks_of(draw) | checks_of(function)
+
+        @wraps(function)
+        def make(*args: Any, **kwargs: Any) -> Any:
+            values = _checked(signature, checks, args, kwargs)
+            return function({name: values.pop(name) for name in names}, **values)
+
+        described: Any = make
+        described.__signature__, described.__annotations__ = signature, {}
+        return make
+
+    return decorate
+
+
+def _checked(
+    signature: inspect.Signature, checks: dict[str, Check], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a call by name, with their defaults, checked and converted."""
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return check_all(checks, bound.arguments)
+
+
+def _parameter(name: str, default: Any) -> Parameter:
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default)
+
+
+def _as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
