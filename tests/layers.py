@@ -43,6 +43,7 @@ LAYERS = {
     "schedule": "when mixing is on",
     "randomness": "generators as functions of (seed, rank, step)",
     "seeding": "seeds derived from seeds",
+    "_compat": "what other libraries keep private and we need",
     "errors": "the two ways in which a command ends early",
 }
 
