@@ -93,7 +93,7 @@ def test_mistakes(tmp_path: Path) -> None:
     for name, said in {
         "test_resnt": "unknown model 'test_resnt'.*test_resnet",
         tmp_path / "model": f"is a model's folder, not a run's; give local-dir:{tmp_path}/model",
-        tmp_path / "empty": "is no run's folder: it has no config.yaml",
+        tmp_path / "empty": "is not a run's directory: it has no config.yaml",
         f"local-dir:{tmp_path}/empty": "there is no config.json",
     }.items():
         with pytest.raises(UsageError, match=said):

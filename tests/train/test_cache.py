@@ -46,7 +46,7 @@ def test_augmented_images_train(train: Train, quick: list[str], tmp_path: Path) 
     ("options", "message"),
     [
         (["--cache", "ram", "--reprob", 0.5], "RandomErasing is done"),
-        (["--cache", "ram", "--streaming"], "none of them"),
+        (["--cache", "ram", "--streaming"], "--cache cannot be used with --streaming"),
     ],
 )
 def test_what_does_not_go_together(
