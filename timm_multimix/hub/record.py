@@ -1,6 +1,7 @@
 """The record of a run that its card is made from, as JSON, fit to be published."""
 
 import json
+import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -157,4 +158,4 @@ def finite(value: Any) -> Any:
         return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list):
         return [finite(item) for item in value]
-    return None if isinstance(value, float) and value - value != 0 else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
