@@ -1,6 +1,7 @@
 """The tables of an evaluation, for the terminal and for the card, and what of it may be published."""
 
 import json
+import math
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,12 +163,12 @@ def data_name(data: dict[str, Any]) -> str:
 
 def percent(value: float | None) -> str:
     """A number of per cents; a dash where there is none."""
-    return "-" if value is None or value - value != 0 else f"{value:.2f} %"
+    return "-" if value is None or not math.isfinite(value) else f"{value:.2f} %"
 
 
 def number(value: float | None) -> str:
     """A number; a dash where there is none."""
-    return "-" if value is None or value - value != 0 else f"{value:.4f}"
+    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
 
 
 def attack_name(method: str, steps: int) -> str:
