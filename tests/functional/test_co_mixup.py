@@ -283,7 +283,7 @@ def test_both_salient_halves_are_shown():
 def test_a_favoured_input_takes_everything_by_the_prior():
     x, saliency = torch.rand(3, 1, 8, 8), torch.ones(3, 8, 8)
     for seed in range(5):
-        _, draw = F.co_mixup(x, saliency, gamma=0.0, eta=1.0, generator=generator(seed))
+        _, draw = F.co_mixup(x, saliency, alpha=2.0, gamma=0.0, eta=1.0, generator=generator(seed))
         prior = F.dirichlet_weights(1, 3, 2.0, None, generator(seed))[0]
         assert (draw.first == prior.argmax()).all()
 

@@ -108,8 +108,8 @@ def test_the_gradient_of_multi_mixup_varies_less_than_that_of_mixup():
     [
         (lambda x: F.zeta_mixup(x, -1.0), "gamma must be .* got -1.0"),
         (lambda x: F.zeta_mixup(x, math.inf), "gamma must be .* got inf"),
-        (lambda x: F.multi_mixup(x, 0), "k=0"),
-        (lambda x: F.multi_mixup(x, 2, -1.0), "alpha=-1.0"),
+        (lambda x: F.multi_mixup(x, 0), "k must be an integer of at least 1, got 0"),
+        (lambda x: F.multi_mixup(x, 2, -1.0), "alpha must be .* got -1.0"),
     ],
 )
 def test_what_is_said_of_mistakes(call, said):

@@ -214,8 +214,8 @@ def test_smoothmix_label_has_the_mean_of_its_formula(size):
     ("call", "said"),
     [
         (lambda x: F.fmix(x, decay=-1), "decay must be .* got -1"),
-        (lambda x: F.fmix(x, alpha=-1), "alpha=-1"),
-        (lambda x: F.gridmix(x, cells=0), "cells=0"),
+        (lambda x: F.fmix(x, alpha=-1), "alpha must be .* got -1"),
+        (lambda x: F.gridmix(x, cells=0), "cells must be .* got 0"),
         (lambda x: F.smoothmix(x, sigma=(0, 1)), "0 < low"),
         (lambda x: F.smoothmix(x, shape="star"), "circle, square"),
     ],

@@ -132,5 +132,5 @@ def test_gradient_reaches_both_examples():
 
 @pytest.mark.parametrize("tau", [(-0.1, 0.5), (0.5, 1.1), (0.6, 0.5)])
 def test_what_is_said_of_mistakes(tau):
-    with pytest.raises(ValueError, match="0 <= low <= high <= 1"):
+    with pytest.raises(ValueError, match=r"tau must be a pair \(low, high\) with 0 <= low <= high <= 1, got"):
         F.resizemix(torch.rand(2, 1, 4, 4), tau)

@@ -71,9 +71,9 @@ def test_each_has_a_card_of_a_line_and_a_paragraph(name):
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("resizemix(tau=0.5)", r"tau must be a pair \(low, high\) with 0 < low <= high <= 1, got 0.5"),
+        ("resizemix(tau=0.5)", r"tau must be a pair \(low, high\) with 0 <= low <= high <= 1, got 0.5"),
         ("resizemix(tau=(0.5, 1.5))", r"got \(0.5, 1.5\)"),
-        ("resizemix(tau=(0, 0.5))", "0 < low"),
+        ("resizemix(tau=(-0.1, 0.5))", "0 <= low"),
         ("resizemix(tau=('a', 'b'))", "must be a pair"),
         ("resizemix(place='embedding')", "one of input, hidden, got"),
         ("fmix(alpha=-1)", "alpha must be .* got -1"),

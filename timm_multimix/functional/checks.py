@@ -83,18 +83,20 @@ def one_of(*words: str) -> Check:
     return Check(f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in words)
 
 
-def interval(largest: float = math.inf) -> Check:
-    """The check for pairs (low, high) of positive numbers up to `largest`, which may be infinite."""
+def interval(largest: float = math.inf, zero: bool = False) -> Check:
+    """The check for pairs (low, high) of positive numbers, or with `zero` of those of at least 0.
+
+    Args:
+        largest: the highest that they may be; the default allows any finite number.
+        zero: whether they may be 0.
+    """
     limit = "" if largest == math.inf else f" <= {largest:g}"
+    wanted = f"a pair (low, high) with 0 {'<=' if zero else '<'} low <= high{limit}"
 
     def within(value: Any) -> bool:
-        return _is_concentration(value) and 0 < value <= largest
+        return _is_concentration(value) and value <= largest and (zero or value > 0)
 
-    return Check(
-        f"a pair (low, high) with 0 < low <= high{limit}",
-        lambda value: _is_ordered(value, within),
-        _as_floats,
-    )
+    return Check(wanted, lambda value: _is_ordered(value, within), _as_floats)
 
 
 Count = Annotated[int, at_least(1)]

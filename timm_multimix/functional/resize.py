@@ -51,7 +51,7 @@ class Resized(Draw):
 @mixing
 def resizemix(
     x: Tensor,
-    tau: Annotated[tuple[float, float], interval(1)] = (0.1, 0.8),
+    tau: Annotated[tuple[float, float], interval(1, zero=True)] = (0.1, 0.8),
     per_sample: Flag = False,
     generator: Generator | None = None,
 ) -> Draw:

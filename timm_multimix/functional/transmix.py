@@ -94,12 +94,7 @@ def block_mask(
     log-uniform within (0.3, 1 / 0.3); one that would cover too much, or nothing new, is left out, of 24
     proposals in all. What they leave to be covered is filled by single cells at random, so that the count
     is exact. Nothing waits for the device.
-
-    Raises:
-        ValueError: ratio is not within 0 and 1, or min_tokens is below one.
     """
-    if not 0 <= ratio <= 1 or min_tokens < 1:
-        raise ValueError(f"ratio={ratio}, min_tokens={min_tokens} given, allowed are 0 to 1 and at least 1")
     goal = round(ratio * rows * columns)
     share, stretch, down, right = torch.rand(4, _PROPOSALS, generator=generator, device=device)
     stretch = ((stretch - 0.5) * _LONGEST).exp()
