@@ -188,7 +188,7 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run} {data} --transfer-from test_resnet": "--transfer-from has no effect without --attacks",
         f"{run} {data} --attacks --transfer-from test_resnt": "unknown model 'test_resnt'",
         f"{run} {data} --attacks --transfer-from local-dir:{tmp_path}/four": "3x32x32 images of 4 classes",
-        f"{run} {data} --consistency multimix": "allowed here is 'input'",
+        f"{run} {data} --consistency multimix": "must mix at 'input', got place 'embedding'",
         f"{run} {data} --consistency nonsense": "unknown mixer 'nonsense'",
         f"{run} {data} --embedding-plot out.txt": "ends in .png",
         f"{run} {data} --embedding-plot {tmp_path}/nowhere/out.png": "a directory that exists",

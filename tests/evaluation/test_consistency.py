@@ -78,7 +78,7 @@ def test_the_seed_decides_the_draws() -> None:
 
 @pytest.mark.parametrize("spec", ["multimix", "manifold_mixup", "mixup | manifold_mixup"])
 def test_only_mixers_of_the_input_can_be_asked_for(spec: str) -> None:
-    with pytest.raises(UsageError, match=r"--consistency .* mixes at place .*; allowed is 'input'"):
+    with pytest.raises(UsageError, match=r"--consistency .* must mix at 'input', got place .*"):
         create_input_mixer(spec)
 
 

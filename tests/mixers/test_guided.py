@@ -58,7 +58,7 @@ def test_as_a_drop_in_they_say_what_to_use(spec):
 
 
 def test_alignmixup_as_a_drop_in_says_what_to_use():
-    with pytest.raises(UsageError, match="alignmixup mixes at place 'features': use MixTask"):
+    with pytest.raises(UsageError, match="alignmixup must mix at 'input', got place 'features': use MixTask"):
         create_mixer("alignmixup")(*batch())
 
 

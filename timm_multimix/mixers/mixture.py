@@ -12,7 +12,7 @@ from ..functional.labels import check_range, check_rows
 from ..randomness import choice_generator, draw_generator
 from ..seeding import derive_seed
 from .arguments import as_usage_error, count, fraction, whole
-from .mixer import Context, Mixer
+from .mixer import Context
 from .spec import parse_spec
 from .step import Branches, Step, choose_branch
 
@@ -52,7 +52,7 @@ class Mixture:
             UsageError: a mixer of the spec does not work at the input, or the labels are of no class. What
                 labels of an accelerator are is looked at in the first call only.
         """
-        self.check_input_only()
+        self.check_input_only(": use MixTask")
         targets = self._targets(images, labels)
         if not self.mixup_enabled:
             return images, targets
@@ -63,16 +63,21 @@ class Mixture:
         self.step += 1
         return draw(images), draw.targets(targets)
 
-    def check_input_only(self) -> None:
-        """Check that images alone are mixed, by themselves.
+    def check_input_only(self, advice: str = "") -> None:
+        """Check that images alone are mixed, by themselves; `advice` follows what is wrong.
 
         Raises:
             UsageError: a step is left out, a sum or a chain, is not at the input, or is guided by the model.
         """
         for _, step in self.branches:
             if not step.is_plain:
-                raise UsageError(f"a call must mix the images by one mixer, got {step.name}: use MixTask")
-            _check_input(step.mixer)
+                raise UsageError(f"{step.name} is not one mixer of images{advice}")
+            if step.mixer.place != "input":
+                raise UsageError(f"{step.name} must mix at 'input', got place {step.mixer.place!r}{advice}")
+            if step.mixer.guided:
+                raise UsageError(
+                    f"{step.name} is guided by the model{advice}; it must be a mixer that is not"
+                )
 
     def _targets(self, images: Tensor, labels: Tensor) -> Tensor:
         with as_usage_error():
@@ -94,15 +99,6 @@ class Mixture:
             message = f"num_classes not given: taken as {self._inferred} from the first batch's labels"
             warnings.warn(message, stacklevel=4)
         return self._inferred
-
-
-def _check_input(mixer: Mixer) -> None:
-    if mixer.place != "input":
-        raise UsageError(f"{mixer.name} mixes at place {mixer.place!r}: use MixTask; allowed here is 'input'")
-    if mixer.guided:
-        raise UsageError(
-            f"{mixer.name} is guided by the model: use MixTask; allowed here are unguided mixers"
-        )
 
 
 def create_mixer(
