@@ -126,6 +126,7 @@ def test_the_body_of_an_ordinary_run(record: Record) -> None:
         "red, green, blue",
         "no licence was chosen",
         "@inproceedings{venkataramanan2023embedding",
+        "@inproceedings{zhang2018mixup,\n  title     = {mixup: Beyond Empirical Risk Minimization},\n",
     ):
         assert said in text
     for unsaid in ("import timm_multimix", "Training goes on", "optimistic", "fine-tuned", "/data"):
