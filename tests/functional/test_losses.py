@@ -37,7 +37,7 @@ def test_losses_equal_torchs():
     torch.testing.assert_close(
         F.soft_loss(logits, targets, nnf.cross_entropy), nnf.cross_entropy(logits, targets)
     )
-    with pytest.raises(ValueError, match="allowed are softmax, sigmoid, mse"):
+    with pytest.raises(ValueError, match="criterion must be softmax, sigmoid, mse or a callable"):
         F.soft_loss(logits, targets, "hinge")
 
 
