@@ -51,8 +51,8 @@ def test_nothing_is_read_from_a_simulated_device(spec, criterion, monkeypatch):
         with torch.device("cuda"):
             task = MixTask(timm.create_model("test_resnet", num_classes=5), spec, criterion=criterion).train()
             images, labels = torch.rand(48, 3, 96, 96), torch.randint(5, (48,))
-        task.student._probed = True  # what is looked up once, such as what follows the embedding, may wait
-        task._labels_checked = True
+        # What is looked up once, such as what follows the embedding and what the labels are, may wait.
+        task.student._probed = task._labels_checked = True
         out = task(images, labels)
     assert out["loss"].device.type == "cuda"
     assert out["output"].shape == out["target"].shape
@@ -66,7 +66,7 @@ def test_nothing_is_read_in_the_place_of_timms_mixup(spec, monkeypatch):
     monkeypatch.setattr(Mixture, "choose", lambda self, generator: mixer)
     with FakeTensorMode(), torch.device("cuda"):
         mixture = create_mixer(spec, num_classes=10)
-        mixture.step = 1  # the first call looks at the labels
+        mixture.step = 1  # the first call alone looks at what the labels are
         mixed, soft = mixture(torch.rand(6, 3, 8, 8), torch.randint(10, (6,)))
     assert mixed.device.type == soft.device.type == "cuda"
     assert len(mixed) == len(soft)
