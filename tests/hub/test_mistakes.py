@@ -16,7 +16,7 @@ from tests.hub.runs import make_model, make_run, run_command
 from tests.hub.server import OTHER_TOKEN, TOKEN, HubServer
 from tests.hub.store import HubError
 from timm_multimix.connection.names import parse_repo_id
-from timm_multimix.data.hub import load_from_hub
+from timm_multimix.data.hub import HubName, load_from_hub
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.target import open_repo
 from timm_multimix.modeling.pretrained import check_pretrained
@@ -108,7 +108,7 @@ def test_addresses_of_something_else(text: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("push nowhere me/x", "nowhere is no run's folder"),
+        ("push nowhere me/x", "nowhere is not a run's directory"),
         ("push unfinished me/x", "not finished"),
         ("push run me", "must be USER/NAME"),
         ("push run https://huggingface.co/datasets/me/x", "must be USER/NAME"),
@@ -179,7 +179,7 @@ def test_refusals(
     for action in (
         lambda: open_repo(NAME),
         lambda: check_pretrained(f"hf-hub:{NAME}"),
-        lambda: load_from_hub("tester/data"),
+        lambda: load_from_hub(HubName("tester/data")),
     ):
         with pytest.raises(UsageError, match=said) as caught:
             action()

@@ -24,7 +24,7 @@ from tests.hub.silence import MANNERS, UnhelpfulServer, dripping_body, stalling
 from timm_multimix import deadlines
 from timm_multimix.connection import retry
 from timm_multimix.connection.client import VARIABLE, bound_requests, patience, silence, unreachable
-from timm_multimix.data.hub import load_from_hub
+from timm_multimix.data.hub import HubName, load_from_hub
 from timm_multimix.deadlines import left_behind, within
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.target import open_repo
@@ -98,7 +98,7 @@ def test_a_model_and_a_dataset(server: UnhelpfulServer, in_time: None) -> None:
     with pytest.raises(UsageError, match=r"config\.json cannot be had from the Hub"):
         check_pretrained(f"hf-hub:{NAME}")
     with pytest.raises(UsageError, match="cannot be had from the Hub"):
-        load_from_hub("tester/data")
+        load_from_hub(HubName("tester/data"))
 
 
 def test_the_end_of_a_training(

@@ -39,9 +39,9 @@ def check(options: PushOptions) -> None:
     Raises: UsageError for no finished run, a directory to write that exists, or a missing token.
     """
     from ..connection.client import check_token
-    from ..records import read_run
+    from ..records import check_finished
 
-    read_run(options.run)
+    check_finished(options.run)
     if options.dry_run and options.dry_run.exists():
         raise UsageError(f"--dry-run {options.dry_run} exists; choose a new directory")
     if not options.dry_run:

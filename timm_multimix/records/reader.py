@@ -35,12 +35,8 @@ class FinishedRun:
         return self.folder / "model"
 
 
-def read_run(folder: Path) -> FinishedRun:
-    """The record of a finished run.
-
-    Raises:
-        UsageError: the directory holds no finished run, or a file in it is damaged.
-    """
+def check_finished(folder: Path) -> None:
+    """Raises: UsageError if a directory holds no finished run, by the names of its files."""
     if not (folder / "config.yaml").is_file():
         reason = "it has no config.yaml" if folder.is_dir() else "there is no such directory"
         raise UsageError(f"{folder} is not a run's directory: {reason}")
@@ -49,6 +45,15 @@ def read_run(folder: Path) -> FinishedRun:
             f"the run in {folder} is not finished: it has no summary.json; "
             f"go on with `train --output {folder} --resume auto`"
         )
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """The record of a finished run.
+
+    Raises:
+        UsageError: the directory holds no finished run, or a file in it is damaged.
+    """
+    check_finished(folder)
     run = FinishedRun(folder, read_summary(folder), read_options(folder), read_metrics(folder))
     _check_agreement(run)
     return run
