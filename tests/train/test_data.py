@@ -29,7 +29,7 @@ def test_left_out_images_are_told_and_recorded(
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(b"broken" if file.name == "0.png" else file.read_bytes())
     options = [*quick[2:], "--dataset", data, "--epochs", 1]
-    with pytest.raises(UsageError, match=r"broken image, .*0\.png: .*; --skip-broken leaves such images out"):
+    with pytest.raises(UsageError, match=r"broken image, .*0\.png: .*; `skip_broken` leaves such images out"):
         train(*options)
     capsys.readouterr()
     summary = train(*options, "--skip-broken", "--output", "run")
@@ -49,7 +49,7 @@ def test_evaluation_on_the_training_images(
     train: Train, quick: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(
-        UsageError, match=r"split 'train' of .* would be both trained .* give --eval-on-train as well"
+        UsageError, match=r"split 'train' of .* would be both trained .* give `eval_on_train` as well"
     ):
         train(*quick, "--val-split", "train", "--output", "run")
     assert not Path("run").exists()
