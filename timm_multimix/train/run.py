@@ -125,10 +125,12 @@ class Training:
         with self.progress.show(position):
             train_epoch(setup, position, self.sums, self.progress, self.watch, self.save)
         totals = self.sums.read(setup.accelerator)
-        position.epoch, position.batch = position.epoch + 1, 0
-        evaluated = position.epoch % setup.options.run.val_interval == 0 or position.epoch == setup.epochs
+        # The epoch is over after evaluation only: a run that is stopped in it evaluates again.
+        ended = position.epoch + 1
+        evaluated = ended % setup.options.run.val_interval == 0 or ended == setup.epochs
         self.results = evaluate_all(setup, self.watch) if evaluated else {}
         memory = measure_memory(setup, self.watch) if evaluated else {}
+        position.epoch, position.batch = ended, 0
         row = epoch_row(setup, position, totals, self.results, memory)
         self.record(row)
         so_far = partial(summarize, setup, position, self.results, exported_kind(setup), {})
