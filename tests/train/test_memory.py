@@ -102,7 +102,7 @@ def test_mistakes(train: Train, quick: list[str], tmp_path: Path) -> None:
         "--label-noise 1.5": "from 0 to 1",
         "--label-noise 0.4 --label-noise-kind odd": "odd",
         "--label-noise-kind pair": "no effect without --label-noise",
-        "--label-noise 0.4 --streaming": "--streaming cannot",
+        "--label-noise 0.4 --streaming": "--label-noise cannot be used with --streaming",
         "--label-noise 0.001": "at least one image",
     }.items():
         with pytest.raises(UsageError, match=said):

@@ -19,7 +19,7 @@ MISTAKES = {
     "--model vgg11 --img-size 16": "16x16",
     "--opt adamm": "unknown optimizer 'adamm'.*adam",
     "--mix mixupp": "mixupp",
-    "--mix multimix(n=-1)": "n=-1",
+    "--mix multimix(n=-1)": "n must be an integer of at least 1, got -1",
     "--mix mixup --mix-schedule 0.8-0.1": "0.8-0.1",
     "--dataset nowhere/at/all": "nowhere/at/all",
     "--num-classes 2": "--num-classes 2.*0 to 9",

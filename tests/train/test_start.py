@@ -179,9 +179,9 @@ def test_epochs_are_whole_numbers(
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     try:
         scheduler, found = create_scheduler(options.schedule, epochs, optimizer, updates)
-    except UsageError:  # wsd needs a whole update of decay
+    except UsageError:  # wsd needs a whole update of decay, rsqrt one of warm-up
         assert sched in ("wsd", "rsqrt")
-        assert updates * epochs < 10
+        assert updates * epochs < 10 or (sched == "rsqrt" and warmup == "0")
         return
     assert isinstance(found, int)
     assert found == epochs + (cooldown if hasattr(scheduler, "get_cycle_length") else 0)
