@@ -13,6 +13,7 @@ from timm_multimix import MixTask
 from timm_multimix.errors import UsageError
 from timm_multimix.functional import Pairs, Tuples
 from timm_multimix.mixers import Mixer, Mixture
+from timm_multimix.mixers.step import as_branches
 from timm_multimix.sites.cuts import stage_names
 from timm_multimix.sites.hidden import MixingPoints
 from timm_multimix.sites.layout import Layout, find_layout
@@ -184,7 +185,7 @@ def unmixed(place: str) -> Mixture:
         eye = torch.eye(len(x))
         return Tuples(eye.expand(x.shape[1], -1, -1) if place == "positions" else eye)
 
-    return Mixture(((1.0, Mixer("unmixed", sample, place)),), "unmixed")
+    return Mixture(as_branches(Mixer("unmixed", sample, place)), "unmixed")
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
