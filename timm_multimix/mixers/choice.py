@@ -45,13 +45,13 @@ def per_sample(branches: Branches) -> Mixer:
         given = ", ".join(f"{mixer.name} at {_place_of(mixer)}" for mixer in mixing)
         raise UsageError(f"{PER_SAMPLE} given {given}; allowed are mixers at the input or at the same layers")
     name = " | ".join(f"{weight:g}*{step.name}" for weight, step in branches)
-    sample = partial(_sample, branches)
+    sample = partial(_sample, mixers, [weight for weight, _ in branches])
     return Mixer(f"{PER_SAMPLE}({name})", sample, mixing[0].place, mixing[0].layers, parts=mixers)
 
 
-def _sample(branches: Branches, x: Tensor, context: Context) -> Draw:
-    draws = [step.mixer.sample(x, context) for _, step in branches]
-    return choose_per_sample(draws, [weight for weight, _ in branches], len(x), x.device, context.generator)
+def _sample(mixers: tuple[Mixer, ...], weights: list[float], x: Tensor, context: Context) -> Draw:
+    draws = [mixer.sample(x, context) for mixer in mixers]
+    return choose_per_sample(draws, weights, len(x), x.device, context.generator)
 
 
 def _place_of(mixer: Mixer) -> str:
