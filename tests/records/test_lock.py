@@ -16,10 +16,15 @@ from pathlib import Path
 from timm_multimix.records.lock import RunLock
 with RunLock() as lock:
     lock.take(Path(sys.argv[1]))
-    child = os.fork() if sys.argv[2:] else None
-    if child == 0:
-        time.sleep(100)
-        os._exit(0)
+    child = None
+    if sys.argv[2:]:
+        ready, begun = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(begun, b".")
+            time.sleep(100)
+            os._exit(0)
+        os.read(ready, 1)  # the child has let go of what it was not to keep
     print("taken", child, flush=True)
     sys.stdin.read()
 """
