@@ -27,8 +27,9 @@ families-record:  ## the same, written down: the record, and the page made from 
 architectures:  ## docs/architectures.md, from the record
 	$(PYTHON) -m tests.families.page > docs/architectures.md
 
-docs:  ## docs/guide.md and benchmarks/README.md, from the registry, the benchmarks' results and the README
+docs:  ## docs/guide.md, docs/agreement.md and benchmarks/README.md, from the registry, the benchmarks' results and the README
 	$(PYTHON) -m benchmarks.guide
+	$(PYTHON) -m benchmarks.agreement
 	$(PYTHON) -m benchmarks.aims
 	$(PYTHON) -m tests.layers
 

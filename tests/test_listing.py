@@ -126,6 +126,15 @@ def test_json_holds_all_of_it(cards, capsys):
             "place": "'input'",
             "layers": "(0, 'stage 1', 'stage 2')",
         },
+        "agreement": {
+            "reference": "arXiv:1710.09412, equation 1",
+            "tested": "a loop over the examples; moments of lambda",
+            "tests": [
+                "functional/test_mixing.py::test_mixup_is_the_formula",
+                "functional/test_mixing.py::test_lambda_has_the_moments_of_beta",
+            ],
+            "departures": "",
+        },
     }
 
 

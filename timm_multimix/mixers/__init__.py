@@ -2,6 +2,7 @@
 
 # registers the mixers, in the order in which they are listed
 from . import pairs, masks, tuples, guided  # noqa: F401  # isort: skip
+from .agreement import Agreement
 from .mixer import Context, Mixer
 from .mixture import Mixture, create_mixer
 from .paper import Paper
@@ -9,6 +10,7 @@ from .registry import describe, list_mixers, register_mixer
 from .step import Step, Term
 
 __all__ = [
+    "Agreement",
     "Context",
     "Mixer",
     "Mixture",

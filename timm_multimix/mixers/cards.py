@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from .choice import PER_SAMPLE, per_sample
+from .agreement import Agreement
+from .choice import AGREEMENT, PER_SAMPLE, per_sample
 from .mixer import Context, Mixer
 from .paper import Paper
 from .registry import build, find_entry_point, list_mixers
@@ -39,6 +40,7 @@ class Card:
     place: its own, not that of the mixers it is alternated with. paper: a link, or the venue. reference:
     first author, title, where and when. cost: what a step takes beside an ordinary one, by what the mixer
     asks for. text: the docstring, without errors. arguments: name to default, as it is written in a spec.
+    agreement: how far it is the method of the paper.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Card:
     cost: str
     text: str
     arguments: dict[str, str]
+    agreement: Agreement | None
 
     @property
     def spec(self) -> str:
@@ -70,12 +73,14 @@ def read_card(name: str) -> Card:
         UsageError: no such mixer.
     """
     if name == PER_SAMPLE:
-        return _card(name, inspect.getdoc(per_sample), None, "theirs", "the draws of all its mixers", {})
+        return _card(
+            name, inspect.getdoc(per_sample), None, "theirs", "the draws of all its mixers", {}, AGREEMENT
+        )
     entry = find_entry_point(name)
     # a mixer's own place is its first branch's, the others are what it is alternated with
     mixer = build(name)[0][1].mixer
     defaults = {each.name: repr(each.default) for each in entry.__signature__.parameters.values()}
-    return _card(name, entry.__doc__, entry.paper, mixer.place, extra_cost(mixer), defaults)
+    return _card(name, entry.__doc__, entry.paper, mixer.place, extra_cost(mixer), defaults, entry.agreement)
 
 
 def extra_cost(mixer: Mixer) -> str:
@@ -101,9 +106,15 @@ def rows_per_example(mixer: Mixer) -> float:
 
 
 def _card(
-    name: str, docstring: str | None, paper: Paper | None, place: str, cost: str, arguments: dict[str, str]
+    name: str,
+    docstring: str | None,
+    paper: Paper | None,
+    place: str,
+    cost: str,
+    arguments: dict[str, str],
+    agreement: Agreement | None,
 ) -> Card:
     text = (docstring or "").partition("\n\nRaises:")[0]
     title = text.partition("\n")[0].rstrip(".")
     link, reference = (paper.link, paper.reference) if paper else ("", "")
-    return Card(name, title, place, link, reference, cost, text, arguments)
+    return Card(name, title, place, link, reference, cost, text, arguments, agreement)

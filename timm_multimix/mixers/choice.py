@@ -6,11 +6,22 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..functional import Draw, choose_per_sample
+from .agreement import Agreement
 from .mixer import Context, Mixer
 from .step import Branches
 
 PER_SAMPLE = "per_sample"
 _PLACES = ("input", "hidden")
+
+AGREEMENT = Agreement(
+    reference="timm.data.Mixup(mode='elem'), generalised",
+    tested="every row against those of the mixers it chooses from; shares of the choice",
+    tests=(
+        "mixers/test_per_sample.py::test_every_row_is_that_of_one_of_the_mixers",
+        "mixers/test_per_sample.py::test_a_share_of_the_samples_is_mixed",
+    ),
+    departures="timm's partner is the example at the mirrored place of the batch; here it is random.",
+)
 
 
 def per_sample(branches: Branches) -> Mixer:

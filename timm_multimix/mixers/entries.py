@@ -7,6 +7,7 @@ from inspect import Parameter
 from typing import Any
 
 from ..functional.checks import Check, check_all, checks_of, one_of
+from .agreement import Agreement
 from .drawing import OF_THE_IMAGES, draw_by, draw_with
 from .mixer import FIRST_LAYERS, Mixer, layer_list
 from .paper import Paper
@@ -22,6 +23,7 @@ class Entry:
         parameters: the arguments.
         checks: of the arguments, by name.
         paper: where the method is from.
+        agreement: how far it is that method.
 
     Raises:
         ValueError: a parameter has no default.
@@ -34,8 +36,9 @@ class Entry:
         parameters: list[Parameter],
         checks: dict[str, Check],
         paper: Paper | None,
+        agreement: Agreement | None,
     ) -> None:
-        self.name, self.paper = function.__name__, paper
+        self.name, self.paper, self.agreement = function.__name__, paper, agreement
         self.__doc__ = inspect.getdoc(function)
         self.__signature__ = inspect.Signature(parameters)
         self._make, self._checks = make, checks
@@ -46,20 +49,24 @@ class Entry:
         return self._make(**_checked(self.__signature__, self._checks, args, kwargs))
 
 
-def making_entry(function: Callable[..., "Mixer | Branches"], paper: Paper | None) -> Entry:
+def making_entry(
+    function: Callable[..., "Mixer | Branches"], paper: Paper | None, agreement: Agreement | None
+) -> Entry:
     """The entry of a function that makes a mixer, or several.
 
     Args:
         function: all its parameters have defaults.
         paper: where the method is from.
+        agreement: how far it is that method.
     """
     parameters = list(inspect.signature(function).parameters.values())
-    return Entry(function, function, parameters, checks_of(function), paper)
+    return Entry(function, function, parameters, checks_of(function), paper, agreement)
 
 
 def drawing_entry(
     function: Callable[..., Any],
     paper: Paper | None,
+    agreement: Agreement | None,
     place: str | tuple[str, ...] = "input",
     guide: str | tuple[str, ...] = (),
     row_per_example: bool = True,
@@ -71,6 +78,7 @@ def drawing_entry(
     Args:
         function: `(x, ..., generator) -> Draw`, or one of `functional`.
         paper: where the method is from.
+        agreement: how far it is that method.
         place: where it can be mixed; of several, the argument `place` chooses, and the first is its default.
         guide: what the function's second parameter is made of, one of `drawing.GUIDES`; of several, the
             argument of that parameter's name chooses, and the first is its default.
@@ -110,7 +118,7 @@ def drawing_entry(
             arguments=arguments,
         )
 
-    return Entry(function, make, parameters, checks, paper)
+    return Entry(function, make, parameters, checks, paper, agreement)
 
 
 def extending(

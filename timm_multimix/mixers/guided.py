@@ -9,6 +9,7 @@ from .. import functional as F
 from ..functional import Draw
 from ..functional.checks import Share
 from ..functional.saliencymix import check_cells
+from .agreement import Agreement
 from .drawing import draw_with
 from .entries import extending
 from .mixer import Mixer
@@ -31,6 +32,19 @@ register_mixer(
         arxiv="2006.01791",
         booktitle="International Conference on Learning Representations",
     ),
+    agreement=Agreement(
+        reference="arXiv:2006.01791, section 3; spectral residual: Hou and Zhang 2007, equations 3 to 5",
+        tested="box and label, pixel by pixel; saliency by the sums of its Fourier transform, and "
+        "on crops of photographs",
+        tests=(
+            "functional/test_saliencymix.py::test_saliencymix_pastes_a_box_about_the_partners_peak",
+            "functional/test_saliencymix.py::test_spectral_residual_is_the_formula",
+            "functional/test_saliencymix.py::test_the_border_of_photographs_is_not_salient_as_such",
+        ),
+        departures="The saliency is the spectral residual, not OpenCV's fine-grained one. The peak is "
+        "each partner's own. The authors' CIFAR runs mix half of the batches, `0.5*none | "
+        "0.5*saliencymix`.",
+    ),
 )(F.saliencymix)
 
 register_mixer(
@@ -44,6 +58,16 @@ register_mixer(
         arxiv="2003.13048",
         booktitle="IEEE International Conference on Acoustics, Speech and Signal Processing",
     ),
+    agreement=Agreement(
+        reference="arXiv:2003.13048",
+        tested="cells and label, pixel by pixel",
+        tests=(
+            "functional/test_saliencymix.py::test_attentivemix_pastes_the_partners_best_cells",
+            "sites/test_guides.py::test_feature_map_is_the_last_features_on_their_grid",
+        ),
+        departures="The attention is the model's own, relu(z . GAP(z)) of its last feature map; the "
+        "paper's is that of a second, pretrained network.",
+    ),
 )(F.attentivemix)
 
 register_mixer(
@@ -55,6 +79,18 @@ register_mixer(
         year=2020,
         arxiv="2009.06962",
         booktitle="International Conference on Machine Learning",
+    ),
+    agreement=Agreement(
+        reference="arXiv:2009.06962, equations 4 and 6; settings of the authors' CIFAR runs",
+        tested="all labelings and all permutations of small grids; the energy from pixels",
+        tests=(
+            "functional/test_puzzlemix.py::test_minimum_cuts_find_the_best_of_all_labelings",
+            "functional/test_puzzlemix.py::test_the_masks_energy_is_the_equation",
+            "functional/test_puzzlemix.py::test_transport_is_the_best_of_all_permutations",
+            "functional/test_puzzlemix.py::test_the_mix_is_the_mask_over_moved_images",
+        ),
+        departures="Mask and transport are solved exactly; the authors swap labels and iterate. Their "
+        "adversarial noise, an option, is left out.",
     ),
 )(F.puzzlemix)
 
@@ -69,6 +105,20 @@ register_mixer(
         arxiv="2102.03065",
         booktitle="International Conference on Learning Representations",
     ),
+    agreement=Agreement(
+        reference="arXiv:2102.03065; settings of the authors' CIFAR-100 runs",
+        tested="the objective cell by cell; all labelings of small grids",
+        tests=(
+            "functional/test_co_mixup.py::test_the_last_output_is_the_best_of_all_labelings",
+            "functional/test_co_mixup.py::test_with_halves_the_last_output_is_the_best_of_all_mixed_labelings",
+            "functional/test_co_mixup.py::test_costs_are_the_saliency_and_the_prior",
+            "functional/test_co_mixup.py::test_mosaics_show_their_cells_and_weigh_their_labels",
+        ),
+        departures="alpha is 1; theirs is 2, with the clean loss in the same step, `none + "
+        "co_mixup(alpha=2)`. Each mix is labeled exactly, iterations do not stop early, the "
+        "gradient is taken in eval mode, and salient places are of windows of a quarter of "
+        "the side.",
+    ),
 )(F.co_mixup)
 
 
@@ -79,7 +129,18 @@ register_mixer(
         year=2022,
         arxiv="2103.15375",
         booktitle="IEEE/CVF Conference on Computer Vision and Pattern Recognition",
-    )
+    ),
+    agreement=Agreement(
+        reference="arXiv:2103.15375, sections 3.2 and 3.3, the form without an autoencoder",
+        tested="transport by scaling in turn, position by position; the assignment of least cost",
+        tests=(
+            "functional/test_alignmixup.py::test_alignmixup_is_the_formula_both_ways",
+            "functional/test_alignmixup.py::test_sinkhorn_is_scaling_in_turn",
+            "functional/test_alignmixup.py::test_sinkhorn_tends_to_the_best_assignment_and_stays_finite",
+        ),
+        departures="What comes to a position is brought to a sum of one; in the authors' code the plan "
+        "is used as it is after 100 iterations, converged or not.",
+    ),
 )
 @extending(F.alignmixup)
 def alignmixup(arguments: dict[str, Any], p: Share = 0.5) -> Branches:
@@ -111,7 +172,20 @@ def alignmixup(arguments: dict[str, Any], p: Share = 0.5) -> Branches:
         year=2022,
         arxiv="2111.09833",
         booktitle="IEEE/CVF Conference on Computer Vision and Pattern Recognition",
-    )
+    ),
+    agreement=Agreement(
+        reference="arXiv:2111.09833, equation 4; the authors' code for `area`",
+        tested="attention on what was kept, token by token; the last block's class token; the pass "
+        "on mixed images",
+        tests=(
+            "functional/test_transmix.py::test_attended_is_the_attention_on_what_was_kept",
+            "sites/test_attention.py::test_it_is_the_class_tokens_row_of_the_last_block",
+            "sites/test_attention.py::test_transmix_labels_by_the_attention_on_the_mixed_images",
+            "mixers/test_guided.py::test_by_default_transmix_averages_with_the_area_as_its_authors_code_does",
+        ),
+        departures="area = 0.5 as in the authors' code; area = 0 is the equation. Models whose head "
+        "reads no class token are labeled by the attention of all positions.",
+    ),
 )
 @extending(F.cutmix, without=("correct",))
 def transmix(arguments: dict[str, Any], area: Share = 0.5) -> Mixer:
@@ -136,6 +210,18 @@ register_mixer(
         year=2022,
         arxiv="2207.08409",
         booktitle="European Conference on Computer Vision",
+    ),
+    agreement=Agreement(
+        reference="arXiv:2207.08409, section 3; the authors' code for the blocks",
+        tested="scores token by token; number, parts and borders of the blocks against a loop as in "
+        "the authors' code",
+        tests=(
+            "functional/test_transmix.py::test_tokenmix_scores_by_the_activation_in_the_mix",
+            "functional/test_transmix.py::test_by_default_tokenmix_replaces_what_the_authors_code_does",
+            "sites/test_guides.py::test_class_activation_is_the_probability_of_the_own_class_at_every_position",
+        ),
+        departures="The activation is the model's own probability of the class at every position; the "
+        "paper's is that of a pretrained teacher.",
     ),
 )(F.tokenmix)
 

@@ -1,6 +1,7 @@
 """Mixers that take some pixels from a partner, at places where there are maps."""
 
 from .. import functional as F
+from .agreement import Agreement
 from .mixer import MAP_PLACES
 from .paper import Paper
 from .registry import register_mixer
@@ -21,6 +22,16 @@ register_mixer(
         arxiv="1905.04899",
         booktitle="IEEE/CVF International Conference on Computer Vision",
     ),
+    agreement=Agreement(
+        reference="arXiv:1905.04899, equations 1 and 2",
+        tested="box and label, pixel by pixel; area of the boxes",
+        tests=(
+            "functional/test_mixing.py::test_cutmix_pastes_one_box_and_weighs_by_area",
+            "functional/test_mixing.py::test_cutmix_boxes_have_the_area_of_the_drawn_lambda",
+        ),
+        departures="The authors' code rounds the sides of a box down to even numbers. Their CIFAR runs "
+        "mix half of the batches, `0.5*none | 0.5*cutmix`; cutmix alone mixes all.",
+    ),
 )(F.cutmix)
 
 register_mixer(
@@ -37,6 +48,17 @@ register_mixer(
         ),
         year=2020,
         arxiv="2012.11101",
+    ),
+    agreement=Agreement(
+        reference="arXiv:2012.11101, section 3.2",
+        tested="a slow resizing, Pillow's and torch's; places and areas by their distribution",
+        tests=(
+            "functional/test_resize.py::test_resizemix_pastes_the_resized_partner",
+            "functional/test_resize.py::test_resizing_is_torchs",
+            "functional/test_resize.py::test_every_place_inside_is_equally_likely",
+        ),
+        departures="OpenMixup clips boxes at the border and resizes by nearest neighbour; here they lie "
+        "inside, resized with antialiasing.",
     ),
 )(F.resizemix)
 
@@ -55,6 +77,16 @@ register_mixer(
         year=2020,
         arxiv="2002.12047",
     ),
+    agreement=Agreement(
+        reference="arXiv:2002.12047, section 3",
+        tested="a Fourier transform by its sums, pixel by pixel; moments of the area; spectrum of the noise",
+        tests=(
+            "functional/test_masks.py::test_fmix_is_the_formula",
+            "functional/test_masks.py::test_area_has_the_moments_of_beta",
+            "functional/test_masks.py::test_fmix_spectrum_falls_with_the_power_of_the_frequency",
+        ),
+        departures="The label is by the area really kept; the authors' code takes the lambda drawn.",
+    ),
 )(F.fmix)
 
 register_mixer(
@@ -66,6 +98,17 @@ register_mixer(
         journal="Pattern Recognition",
         url="https://www.sciencedirect.com/science/article/pii/S0031320320303976",
     ),
+    agreement=Agreement(
+        reference="Pattern Recognition 109, 2021, 107594 (abstract; the text is not public)",
+        tested="a loop over cells and pixels; distribution of the number of cells",
+        tests=(
+            "functional/test_masks.py::test_gridmix_is_the_formula",
+            "functional/test_masks.py::test_gridmix_keeps_every_number_of_cells_as_often_as_it_should",
+        ),
+        departures="Without the paper's loss on the label of every cell. alpha = 1 and four cells a "
+        "side are choices of this package. OpenMixup's GridMix, a lattice of holes, is "
+        "another method.",
+    ),
 )(F.gridmix)
 
 register_mixer(
@@ -75,5 +118,14 @@ register_mixer(
         authors=("Lee, Jin-Ha", "Zaheer, Muhammad Zaigham", "Astrid, Marcella", "Lee, Seung-Ik"),
         year=2020,
         booktitle="IEEE/CVF Conference on Computer Vision and Pattern Recognition Workshops",
+    ),
+    agreement=Agreement(
+        reference="SmoothMix, CVPR workshops 2020; OpenMixup's range of sigma",
+        tested="a loop over pixels; mean of the label by quadrature",
+        tests=(
+            "functional/test_masks.py::test_smoothmix_is_the_formula",
+            "functional/test_masks.py::test_smoothmix_label_has_the_mean_of_its_formula",
+        ),
+        departures="OpenMixup weighs the two labels the other way round.",
     ),
 )(F.smoothmix)

@@ -5,11 +5,18 @@ from torch import Generator, Tensor
 from .. import functional as F
 from ..functional import Draw
 from ..functional.checks import Concentration, Flag
+from .agreement import Agreement
 from .mixer import PLACES
 from .paper import Paper
 from .registry import register_mixer
 
-register_mixer(F.none)
+register_mixer(
+    agreement=Agreement(
+        reference="empirical risk minimisation",
+        tested="the draw changes nothing, and without smoothing the loss is torch's cross-entropy",
+        tests=("mixers/test_agreement.py::test_none_is_the_plain_loss",),
+    ),
+)(F.none)
 
 register_mixer(
     place=PLACES,
@@ -18,6 +25,13 @@ register_mixer(
         authors=("Inoue, Hiroshi",),
         year=2018,
         arxiv="1801.02929",
+    ),
+    agreement=Agreement(
+        reference="arXiv:1801.02929",
+        tested="average and kept label, by the formula",
+        tests=("functional/test_mixing.py::test_sample_pairing_averages_and_keeps_the_first_label",),
+        departures="The paper's phases, without mixing at first and at the end, are a schedule "
+        "(--mix-schedule), not part of the mixer.",
     ),
 )(F.sample_pairing)
 
@@ -29,6 +43,14 @@ register_mixer(
         year=2018,
         arxiv="1710.09412",
         booktitle="International Conference on Learning Representations",
+    ),
+    agreement=Agreement(
+        reference="arXiv:1710.09412, equation 1",
+        tested="a loop over the examples; moments of lambda",
+        tests=(
+            "functional/test_mixing.py::test_mixup_is_the_formula",
+            "functional/test_mixing.py::test_lambda_has_the_moments_of_beta",
+        ),
     ),
 )(F.mixup)
 
@@ -49,6 +71,14 @@ register_mixer(
         year=2019,
         arxiv="1806.05236",
         booktitle="International Conference on Machine Learning",
+    ),
+    agreement=Agreement(
+        reference="arXiv:1806.05236; the layers of its authors' ResNets",
+        tested="the two halves of the network run by hand; which stages change; stems of timm's families",
+        tests=(
+            "sites/test_hidden.py::test_mixing_at_a_layer_is_running_the_two_halves",
+            "sites/test_stems.py::test_by_default_the_stages_of_the_paper_are_mixed",
+        ),
     ),
 )
 def manifold_mixup(
@@ -71,5 +101,15 @@ register_mixer(
         authors=("Shen, Lifeng", "Yu, Jincheng", "Yang, Hansi", "Kwok, James T."),
         year=2024,
         arxiv="2406.01417",
+    ),
+    agreement=Agreement(
+        reference="arXiv:2406.01417, equation 3",
+        tested="a loop over the examples; independence of the lambdas; variance of the gradient "
+        "below mixup's",
+        tests=(
+            "functional/test_many.py::test_multi_mixup_is_the_formula",
+            "functional/test_many.py::test_multi_mixups_lambdas_are_independent_beta_variates",
+            "functional/test_many.py::test_the_gradient_of_multi_mixup_varies_less_than_that_of_mixup",
+        ),
     ),
 )(F.multi_mixup)

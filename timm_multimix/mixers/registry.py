@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar, overload
 
 from ..errors import UsageError
+from .agreement import Agreement
 from .entries import Entry, drawing_entry, making_entry
 from .paper import Paper
 from .step import Branches, as_branches
@@ -22,11 +23,18 @@ def register_mixer(function: Function, /) -> Function: ...
 
 
 @overload
-def register_mixer(*, paper: Paper | None = None, **declared: Any) -> Callable[[Function], Function]: ...
+def register_mixer(
+    *, paper: Paper | None = None, agreement: Agreement | None = None, **declared: Any
+) -> Callable[[Function], Function]: ...
 
 
 def register_mixer(
-    function: Callable[..., Any] | None = None, /, *, paper: Paper | None = None, **declared: Any
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    paper: Paper | None = None,
+    agreement: Agreement | None = None,
+    **declared: Any,
 ) -> Any:
     """Make a mixer available in specs, under the function's name.
 
@@ -41,6 +49,7 @@ def register_mixer(
     Args:
         function: it; `@register_mixer` without parentheses is enough where nothing is to be said.
         paper: where the method is from.
+        agreement: how far it is that method; every mixer of this package says so.
         **declared: for functions that draw, what `drawing_entry` takes: place, guide, row_per_example,
             solver, check.
 
@@ -52,13 +61,15 @@ def register_mixer(
         TypeError: a fact about drawing is declared of a function that does not draw.
     """
     if function is None:
-        return partial(_register, paper=paper, **declared)
-    return _register(function, paper=paper, **declared)
+        return partial(_register, paper=paper, agreement=agreement, **declared)
+    return _register(function, paper, agreement, **declared)
 
 
-def _register(function: Function, paper: Paper | None, **declared: Any) -> Function:
+def _register(
+    function: Function, paper: Paper | None, agreement: Agreement | None, **declared: Any
+) -> Function:
     make_entry: Callable[..., Entry] = drawing_entry if _draws(function) else making_entry
-    entry = make_entry(function, paper, **declared)
+    entry = make_entry(function, paper, agreement, **declared)
     if entry.name in _entry_points:
         raise ValueError(f"a mixer named {entry.name!r} is registered already")
     _entry_points[entry.name] = entry

@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..functional import Draw
 from ..functional.attention import AttentionScore, find_score
 from ..functional.checks import ConcentrationRange, Count, Flag, Share
+from .agreement import Agreement
 from .arguments import as_usage_error
 from .drawing import draw_with
 from .entries import extending
@@ -39,7 +40,25 @@ _COLLAPSE = (
 _DEFAULTS = {name: each.default for name, each in inspect.signature(F.multimix).parameters.items()}
 
 
-@register_mixer(paper=MULTIMIX)
+@register_mixer(
+    paper=MULTIMIX,
+    agreement=Agreement(
+        reference="arXiv:2311.05538, section 3.2; the authors publish no code",
+        tested="interpolations and loss written out; mixing the embeddings of a timm model by hand; "
+        "moments of the weights",
+        tests=(
+            "functional/test_mixing.py::test_multimix_is_the_formula",
+            "functional/test_tuple_loss.py::test_equals_the_literal_computation",
+            "functional/test_tuple_loss.py::test_equals_mixing_the_embeddings",
+            "test_task.py::test_embedding_loss_is_the_paper_on_the_penultimate_layer",
+            "functional/test_sampling.py::test_dirichlet_has_its_mean_and_variance",
+        ),
+        departures="Logits are mixed in place of embeddings: the same where the last map is affine, "
+        "else a warning, or `literal=True`. The alpha of the mixup half is 1, not given in "
+        "the paper. One alpha for all examples; the one public replica has one for each "
+        "(`alpha_per_example=True`).",
+    ),
+)
 @extending(F.multimix, after="alpha")
 def multimix(
     arguments: dict[str, Any],
@@ -85,7 +104,15 @@ def multimix(
     return _with_probability(p, pure, other)
 
 
-@register_mixer(paper=MULTIMIX)
+@register_mixer(
+    paper=MULTIMIX,
+    agreement=Agreement(
+        reference="a recipe of this package",
+        tested="its draws are those of multimix(m=4, p=1)",
+        tests=("mixers/test_spec.py::test_the_short_form_is_multimix_over_tuples_of_four",),
+        departures="Not in the paper, whose tuples are of the whole batch.",
+    ),
+)
 def multimix_short(
     n: Count = 1000, m: Count | None = 4, alpha: ConcentrationRange = (0.5, 2.0), gather: Flag = False
 ) -> Branches:
@@ -98,7 +125,23 @@ def multimix_short(
     return multimix(n, m, alpha, p=1.0, gather=gather)
 
 
-@register_mixer(paper=MULTIMIX)
+@register_mixer(
+    paper=MULTIMIX,
+    agreement=Agreement(
+        reference="arXiv:2311.05538, section 3.3; the authors publish no code",
+        tested="weights and mix, position by position; the loss of a timm model written out; "
+        "positions against a loop through the head",
+        tests=(
+            "functional/test_mixing.py::test_dense_weights_are_the_formula",
+            "functional/test_position_attention.py::test_attention_is_the_score_normalised_over_the_positions",
+            "test_task.py::test_dense_loss_is_the_paper_at_every_position",
+            "test_positions.py::test_agrees_with_a_loop_over_positions",
+        ),
+        departures="In a vision transformer the patch tokens go through the class token's head, and the "
+        "class token is one more position with attention 1: choices of this package, as the "
+        "paper's are not public.",
+    ),
+)
 @extending(F.dense_weights, after="alpha")
 def dense_multimix(
     arguments: dict[str, Any],
@@ -130,6 +173,14 @@ register_mixer(
         year=2024,
         arxiv="2204.03323",
         journal="Journal of Big Data",
+    ),
+    agreement=Agreement(
+        reference="arXiv:2204.03323, equation 2",
+        tested="a loop over rows; distribution of the ranks",
+        tests=(
+            "functional/test_many.py::test_zeta_mixup_is_the_formula",
+            "functional/test_many.py::test_zeta_mixup_gives_the_others_every_rank_equally_often",
+        ),
     ),
 )(F.zeta_mixup)
 
