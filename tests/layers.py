@@ -44,6 +44,7 @@ LAYERS = {
     "randomness": "generators as functions of (seed, rank, step)",
     "seeding": "seeds derived from seeds",
     "_compat": "what other libraries keep private and we need",
+    "notebook": "HTML of tables and figures, for notebooks",
     "errors": "the two ways in which a command ends early",
 }
 

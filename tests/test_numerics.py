@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from timm_multimix import MixTask, create_mixer
 from timm_multimix import functional as F
+from timm_multimix.functional.choose import Chosen
 from timm_multimix.functional.criteria import CRITERIA
+from timm_multimix.functional.many import ManyPairs
+from timm_multimix.functional.resize import Resized
 from timm_multimix.mixers import Context
 
 B, R, C = 4, 3, 5
@@ -32,8 +35,8 @@ def draws():
     lam, partner = torch.rand(B, dtype=torch.float64), torch.randperm(B)
     pairs, tuples = F.Pairs(lam, partner), F.Tuples(F.dirichlet_weights(7, B, 1.0).double())
     dense = F.Tuples(F.dense_weights(torch.rand(R, B), n=7).double())
-    many = F.ManyPairs(torch.rand(2, B, dtype=torch.float64), partner)
-    chosen = F.Chosen((pairs, F.Identity()), torch.tensor([0, 1, 1, 0]))
+    many = ManyPairs(torch.rand(2, B, dtype=torch.float64), partner)
+    chosen = Chosen((pairs, F.Identity()), torch.tensor([0, 1, 1, 0]))
     plain = {"identity": F.Identity(), "pairs": pairs, "keep": F.KeepTargets(pairs), "tuples": tuples}
     plain |= {"many": many, "chosen": chosen}
     found = {name: (draw, (B, C)) for name, draw in plain.items()}
@@ -186,15 +189,15 @@ def _(draw: F.Masks, order):
 
 
 @permuted.register
-def _(draw: F.Resized, order):
+def _(draw: Resized, order):
     places = {name: _rows(getattr(draw, name), order) for name in ("top", "left", "height", "width", "lam")}
     return replace(draw, **places, partner=_partner(draw.partner, order))
 
 
 @permuted.register
-def _(draw: F.ManyPairs, order):
+def _(draw: ManyPairs, order):
     lam = draw.lam[:, order] if draw.lam.dim() > 1 and draw.lam.shape[1] == len(order) else draw.lam
-    return F.ManyPairs(lam, _partner(draw.partner, order))
+    return ManyPairs(lam, _partner(draw.partner, order))
 
 
 @permuted.register
@@ -221,7 +224,7 @@ def test_the_order_of_the_batch_does_not_matter(spec, kind):
     def losses(draw, x, t):
         after = F.soft_loss(draw(x).flatten(1) @ matrix, draw.targets(t), kind)
         # masks and their like mix maps only, so not logits
-        maps_only = isinstance(draw, F.Masks | F.Resized)
+        maps_only = isinstance(draw, F.Masks | Resized)
         return [after] if maps_only else [after, F.mixed_loss(draw, x[:, 0, 0, :C], t, kind)]
 
     torch.testing.assert_close(losses(other, images[order], soft[order]), losses(draw, images, soft))
@@ -231,7 +234,7 @@ def permuted_rows(draw: F.Draw, order: Tensor) -> Tensor:
     """Which mixed row of a draw is at each place of the permuted draw's."""
     if isinstance(draw, F.Tuples):
         return torch.arange(len(draw.weights))
-    k = len(draw.lam) if isinstance(draw, F.ManyPairs) else 1
+    k = len(draw.lam) if isinstance(draw, ManyPairs) else 1
     return torch.cat([order + i * len(order) for i in range(k)])
 
 

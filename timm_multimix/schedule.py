@@ -22,6 +22,10 @@ class Window:
     on: float = 1.0
     off: float = 0.0
 
+    def __str__(self) -> str:
+        cycle = f":{self.on:g}/{self.off:g}" if self.off else ""
+        return f"{self.start:g}-{self.stop:g}{cycle}"
+
     def active(self, progress: float) -> bool:
         if not self.start <= progress < self.stop:
             return False
@@ -35,6 +39,9 @@ class MixSchedule:
     """Mixing is on inside any of the windows."""
 
     windows: tuple[Window, ...]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.windows))
 
     def active(self, progress: float) -> bool:
         """Whether to mix at `progress`, from 0 (first step) to below 1."""

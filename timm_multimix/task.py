@@ -17,6 +17,7 @@ from .functional import Identity, soft_targets
 from .functional.criteria import AnyCriterion, Criterion, find_criterion
 from .functional.labels import check_range, check_rows
 from .mixers import Mixture, Step, create_mixer
+from .notebook import facts_html
 from .objective import objective, sum_of_losses
 from .randomness import choice_generator, draw_generator
 from .schedule import MixSchedule, parse_schedule
@@ -80,6 +81,29 @@ class MixTask(TrainingTask):
             self.setup_ema(decay=0.999, use_warmup=True)
         elif distill and self.teacher_kind == "model":
             self.teacher = create_teacher(teacher, self.trainable_module)
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self._settings().items())
+        return f"MixTask({self._model_in_words()}, {told})"
+
+    def _repr_html_(self) -> str:
+        """The same as a table, for notebooks."""
+        return facts_html("MixTask", {"model": self._model_in_words(), **self._settings()})
+
+    def _settings(self) -> dict[str, Any]:
+        """What the task does, by the names of its arguments; what is off is left out."""
+        targets = {"smoothing": self.smoothing, "distill": self.distill}
+        taught = {"teacher": self.teacher_kind, "distill_warmup": self.distill_warmup} if self.distill else {}
+        when = {"schedule": self.schedule and str(self.schedule), "seed": self.seed}
+        chosen = {**targets, **taught, **when}
+        return {"mix": self.mixture.spec, "criterion": self._criterion.name} | {
+            name: value for name, value in chosen.items() if value
+        }
+
+    def _model_in_words(self) -> str:
+        model = self.trainable_module
+        millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+        return f"<{type(model).__name__} of {millions:.3g} M parameters>"
 
     @property
     def _criterion(self) -> Criterion:

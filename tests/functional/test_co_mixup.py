@@ -8,7 +8,7 @@ import torch
 
 from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
-from timm_multimix.functional.co_mixup import compatibility, input_costs
+from timm_multimix.functional.co_mixup import Mosaic, compatibility, input_costs
 from timm_multimix.functional.joint_labeling import _parting, joint_labeling
 
 BONUS = 5e-4
@@ -236,7 +236,7 @@ def test_mosaics_show_their_cells_and_weigh_their_labels():
     x, targets, g = torch.rand(5, 3, 8, 12), torch.rand(5, 4), 4
     first = torch.randint(5, (5, g, g), generator=generator())
     second = torch.where(torch.rand(5, g, g) < 0.5, first, torch.randint(5, (5, g, g)))
-    draw = F.Mosaic(first, second)
+    draw = Mosaic(first, second)
     mixed, soft = draw(x), draw.targets(targets)
     for k, i, j in itertools.product(range(5), range(8), range(12)):
         one, other = first[k, i // 2, j // 3], second[k, i // 2, j // 3]
@@ -246,7 +246,7 @@ def test_mosaics_show_their_cells_and_weigh_their_labels():
         expected = sum((targets[a] + targets[b]) / 2 for a, b in pairs) / g**2
         torch.testing.assert_close(soft[k], expected)
     torch.testing.assert_close(draw.shares(5).sum(1), torch.ones(5))
-    whole = F.Mosaic(first, first)(x)
+    whole = Mosaic(first, first)(x)
     assert torch.equal(whole[2, :, :2, :3], x[first[2, 0, 0], :, :2, :3])
 
 
@@ -306,4 +306,4 @@ def test_wrong_shapes_and_pairs_say_what_is_needed():
     with pytest.raises(ValueError, match=r"\[2, 9, 9\] is needed"):
         F.co_mixup(x, saliency[:, :8])
     with pytest.raises(UsageError, match="Mosaic"):
-        F.pair_form(F.Mosaic(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2)), 1, x.device)
+        F.pair_form(Mosaic(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2)), 1, x.device)

@@ -250,7 +250,9 @@ def test_a_mixing_function_is_a_function_with_its_real_signature(name):
         == tuple[torch.Tensor, F.Draw]
     )
     assert drawn.return_annotation is F.Draw
-    assert list(signature.parameters.values()) == list(drawn.parameters.values())
+    assert [(each.name, each.kind, each.default) for each in signature.parameters.values()] == [
+        (each.name, each.kind, each.default) for each in drawn.parameters.values()
+    ]
     assert pickle.loads(pickle.dumps(function)) is function
     text = pydoc.plain(pydoc.render_doc(function))
     assert f"{name}(x: torch.Tensor" in text.replace("\n    ", "").replace("\n", "")

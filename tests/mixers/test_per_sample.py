@@ -8,8 +8,8 @@ from scipy import stats
 
 from tests.networks import SmallNet
 from timm_multimix import MixTask, create_mixer
-from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
+from timm_multimix.functional.choose import Chosen
 from timm_multimix.hub.methods import methods
 from timm_multimix.mixers import Context
 
@@ -175,4 +175,4 @@ def test_chosen_is_what_a_spec_gives():
         .branches[0][1]
         .mixer.sample(torch.rand(3, 2), Context(generator()))
     )
-    assert isinstance(draw, F.Chosen)
+    assert isinstance(draw, Chosen)

@@ -20,6 +20,9 @@ class Check:
     convert: Callable[[Any], Any] = lambda value: value
     optional: bool = False
 
+    def __repr__(self) -> str:
+        return f"Check({self.wanted!r})"  # as signatures show it
+
     def __call__(self, name: str, value: Any) -> Any:
         """The value, converted.
 

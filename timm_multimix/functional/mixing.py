@@ -6,8 +6,20 @@ and keeps the draw reachable: `mixup(x)` is `(mixed, draw)`, `mixup.draw(x)` is 
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, cast
+from functools import reduce, wraps
+from operator import or_
+from types import UnionType
+from typing import (
+    Annotated,
+    Any,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 import torch
 from torch import Generator, Tensor
@@ -53,9 +65,37 @@ def mixing(draw: Callable[Concatenate[Tensor, P], Draw]) -> Mixing[P]:
 
     function: Any = mix
     function.draw = draw
-    function.__signature__ = signature.replace(return_annotation=tuple[Tensor, Draw])
+    function.__signature__ = _shown_signature(signature)
+    function.__doc__ = _with_returns(inspect.getdoc(draw) or "")
     function.__annotations__ = {**draw.__annotations__, "return": tuple[Tensor, Draw]}
     return cast("Mixing[P]", function)
+
+
+def _shown_signature(signature: inspect.Signature) -> inspect.Signature:
+    """The signature that `help` shows: what is returned, and types without their checks."""
+    plain = [
+        each.replace(annotation=_without_checks(each.annotation)) for each in signature.parameters.values()
+    ]
+    return signature.replace(parameters=plain, return_annotation=tuple[Tensor, Draw])
+
+
+def _without_checks(hint: Any) -> Any:
+    if get_origin(hint) is Annotated:
+        return get_args(hint)[0]
+    if get_origin(hint) in (Union, UnionType):
+        return reduce(or_, map(_without_checks, get_args(hint)))
+    return hint
+
+
+_RETURNS = """Returns:
+    (mixed, draw): the mixed tensor, and the draw that mixed it; `draw.targets(t)` are the targets of `mixed`
+    from the targets t [b, c] of x."""
+
+
+def _with_returns(doc: str) -> str:
+    """The docstring with what the function returns, which its draw alone does not say."""
+    text, raises, errors = doc.partition("\n\nRaises:")
+    return doc if "\nReturns:" in text else f"{text}\n\n{_RETURNS}{raises}{errors}"
 
 
 @mixing

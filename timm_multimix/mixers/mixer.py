@@ -85,6 +85,11 @@ class Mixer:
     classifiers: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
+    def __repr__(self) -> str:
+        layers = [f"layers={self.layers}"] if self.place == "hidden" else []
+        arguments = [f"{name}={value!r}" for name, value in self.arguments.items()]
+        return f"Mixer({', '.join([repr(self.name), f'place={self.place!r}', *layers, *arguments])})"
+
     @property
     def guides(self) -> tuple[str, ...]:
         """The guides that it or one of its parts needs."""

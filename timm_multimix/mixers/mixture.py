@@ -9,6 +9,7 @@ from torch.utils.data import get_worker_info
 from ..errors import UsageError
 from ..functional import soft_targets
 from ..functional.labels import check_range, check_rows
+from ..notebook import table_html
 from ..randomness import choice_generator, draw_generator
 from ..seeding import derive_seed
 from .arguments import as_usage_error, count, fraction, whole
@@ -39,7 +40,13 @@ class Mixture:
         self._inferred: int | None = None  # the number of classes, where none was given
 
     def __repr__(self) -> str:
-        return f"Mixture({self.spec!r})"
+        chosen = {"num_classes": self.num_classes, "smoothing": self.smoothing, "seed": self.seed}
+        return f"Mixture({', '.join([repr(self.spec), *(f'{k}={v}' for k, v in chosen.items() if v)])})"
+
+    def _repr_html_(self) -> str:
+        """A row for each step that is chosen from, for notebooks."""
+        rows = [[f"{share:.0%}", step.name, _settings(step)] for share, step in self.branches]
+        return table_html(self.spec, ["share of the steps", "step", "arguments"], rows)
 
     def choose(self, generator: torch.Generator) -> Step:
         """The step for one batch, each of its mixers with its layer if it has several to choose from."""
@@ -99,6 +106,14 @@ class Mixture:
             message = f"num_classes not given: taken as {self._inferred} from the first batch's labels"
             warnings.warn(message, stacklevel=4)
         return self._inferred
+
+
+def _settings(step: Step) -> str:
+    """The places and arguments of a step's mixers."""
+    return "; ".join(
+        ", ".join([f"at {mixer.place}", *(f"{name}={value}" for name, value in mixer.arguments.items())])
+        for mixer in step.mixers
+    )
 
 
 def create_mixer(

@@ -40,6 +40,9 @@ class Step:
 
     terms: tuple[Term, ...]
 
+    def __repr__(self) -> str:
+        return f"Step({self.name!r})"
+
     @property
     def mixers(self) -> tuple[Mixer, ...]:
         """All mixers in it, each once."""

@@ -1,0 +1,38 @@
+"""HTML for notebooks: tables of a few facts, and figures as images inside the page."""
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+
+def facts_html(title: str, facts: Mapping[str, Any]) -> str:
+    """A heading and a row for each fact; facts that are None are left out."""
+    rows = [(name, str(value)) for name, value in facts.items() if value is not None]
+    return table_html(title, [], rows)
+
+
+def table_html(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A heading and a table; all text is escaped."""
+    head = f"<thead>{_row(header, 'th')}</thead>" if header else ""
+    body = "".join(_row(row, "td") for row in rows)
+    return f"<div><strong>{escape(title)}</strong><table>{head}<tbody>{body}</tbody></table></div>"
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    inner = "".join(f'<{tag} style="text-align: left">{escape(cell)}</{tag}>' for cell in cells)
+    return f"<tr>{inner}</tr>"
+
+
+def figure_html(figure: Any, alt: str) -> str:
+    """A matplotlib figure as an image inside the page."""
+    text = base64.b64encode(png(figure)).decode("ascii")
+    return f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{text}">'
+
+
+def png(figure: Any, dpi: int = 100) -> bytes:
+    """A matplotlib figure as the bytes of a PNG."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi)
+    return stream.getvalue()
