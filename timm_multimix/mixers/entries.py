@@ -8,7 +8,7 @@ from typing import Any
 
 from ..functional.checks import Check, check_all, checks_of, one_of
 from .agreement import Agreement
-from .drawing import OF_THE_IMAGES, draw_by, draw_with
+from .drawing import OF_THE_IMAGES, draw_by, draw_of, draw_with
 from .mixer import FIRST_LAYERS, Mixer, layer_list
 from .paper import Paper
 from .step import Branches
@@ -39,7 +39,7 @@ class Entry:
         agreement: Agreement | None,
     ) -> None:
         self.name, self.paper, self.agreement = function.__name__, paper, agreement
-        self.__doc__ = inspect.getdoc(function)
+        self.__doc__ = inspect.getdoc(draw_of(function))
         self.__signature__ = inspect.Signature(parameters)
         self._make, self._checks = make, checks
         if missing := [each.name for each in parameters if each.default is Parameter.empty]:
