@@ -86,7 +86,7 @@ def test_validation_comes_before_test_and_can_be_chosen(class_folders: Path) -> 
 
 
 def test_class_folders_without_splits_say_what_is_expected(class_folders: Path) -> None:
-    assert_usage_error("expected parquet files .* or folders train/ and val/", class_folders / "train")
+    assert_usage_error("has no validation split; it has all: .*`val_split` 0.1", class_folders / "train")
 
 
 def test_class_folders_of_different_classes_are_an_error(class_folders: Path) -> None:

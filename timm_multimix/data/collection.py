@@ -11,8 +11,9 @@ from ..errors import UsageError
 from .columns import find_image_column, find_label_column
 from .folders import directories, pictures_below
 from .labels import read_labels
-from .shards import Shards
+from .shards import Shards, is_class_directories
 from .sources import ArraySource, FileSource, Source, TableSource
+from .split_names import WHOLE
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -71,19 +72,24 @@ class Digits:
 
 
 class ClassFolders:
-    """Directories by split of class directories of image files; classes are sorted by name."""
+    """Class directories of image files, by split or not; classes are sorted by name, as in torchvision."""
 
     def __init__(self, root: Path, notes: list[str] | None = None) -> None:
-        self.root, self.name, self.defaults = root, str(root), dict[str, Any]()
-        self.split_names = [name for name in directories(root) if directories(root / name)]
+        self.name, self.defaults = str(root), dict[str, Any]()
+        self.folders = (
+            {WHOLE: root}
+            if is_class_directories(root)
+            else {name: root / name for name in directories(root) if directories(root / name)}
+        )
+        self.split_names = list(self.folders)
         self.contents, self.notes = dict[str, str](), notes or []
 
     def origin(self, split: str) -> object:
-        return os.path.realpath(self.root / split)
+        return os.path.realpath(self.folders[split])
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         """A split; `class_names` are its classes if it has images of no other, and may lack some."""
-        folder = self.root / split
+        folder = self.folders[split]
         files = {name: pictures_below(folder, name) for name in directories(folder)}
         if not any(files.values()):
             raise UsageError(f"no image files in the class directories of {folder}")

@@ -1,7 +1,7 @@
 """What a run makes of its data, in words for whoever started it and as values for its record."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import quoted
 from .columns import shown
 from .dataset import ImageDataset
+from .held_out import HeldOut
 from .hub import HubName
 from .splits import Splits
 
@@ -34,6 +35,7 @@ class Description:
     train: Part
     evaluation: Part
     notes: list[str]
+    held_out: HeldOut | None = None
 
     @property
     def text(self) -> str:
@@ -65,6 +67,7 @@ class Description:
         return {
             **(self.hub._asdict() if self.hub else {}),
             **dict(zip(("image_column", "label_column"), self.columns or (), strict=False)),
+            **({"held_out": asdict(self.held_out)} if self.held_out else {}),
             "skipped": {name: len(part.broken) for name, part in parts.items()},
             "classes_without_images": {
                 name: None if part.empty is None else len(part.empty) for name, part in parts.items()
@@ -111,6 +114,7 @@ def describe_data(dataset: str, splits: Splits, train: ImageDataset, evaluation:
             _empty(splits.evaluation, evaluation, names),
         ),
         splits.notes,
+        splits.held_out,
     )
 
 

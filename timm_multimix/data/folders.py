@@ -61,15 +61,18 @@ def holds_class_directories(folder: Path) -> bool:
     return any(_holds_image(folder / name) for name in directories(folder))
 
 
-def _holds_image(folder: Path) -> bool:
-    """Whether there is an image file, as cheaply as that can be told: mostly by the first file."""
+def holds_images_itself(folder: Path) -> bool:
+    """Whether there is an image file directly in a directory."""
     try:
         with os.scandir(folder) as entries:
-            if any(_is_picture(entry.name) and entry.is_file() for entry in entries):
-                return True
+            return any(_is_picture(entry.name) and entry.is_file() for entry in entries)
     except OSError as error:
         raise _unreadable(error) from error
-    return bool(pictures_below(folder, "."))
+
+
+def _holds_image(folder: Path) -> bool:
+    """Whether there is an image file, as cheaply as that can be told: mostly by the first file."""
+    return holds_images_itself(folder) or bool(pictures_below(folder, "."))
 
 
 def _is_picture(file: str) -> bool:

@@ -12,8 +12,9 @@ from ..errors import UsageError
 from .collection import ClassFolders, Collection, Tables
 from .columns import find_image_column
 from .folders import pictures_below
+from .held_out import HeldOut
 from .sources import FileSource, Source, TableSource
-from .split_names import EVALUATION_NAMES, TRAIN_NAMES, choose_split
+from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
 from .splits import open_collection
 
 
@@ -31,12 +32,16 @@ class Split:
 def load_split(
     dataset: str,
     *,
+    train_split: str | None = None,
     val_split: str | None = None,
+    val_split_seed: int | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
     class_names: list[str] | None = None,
 ) -> Split:
     """The evaluation split of what `load_splits` takes, without a training split where there is none.
+
+    Data without splits are taken whole, and a fraction for `val_split` is a part of the training split.
 
     class_names: the classes of labels that the split does not name itself; by default the training split's.
 
@@ -44,10 +49,19 @@ def load_split(
         UsageError: as `load_splits`.
     """
     collection = open_collection(dataset, image_column, label_column)
-    name = choose_split(collection, val_split, EVALUATION_NAMES, "val_split")
+    if held_out := HeldOut.parse(val_split, val_split_seed):
+        train_name = choose_split(collection, train_split, (*TRAIN_NAMES, WHOLE), "train_split")
+        own = None if isinstance(collection, ClassFolders) else class_names
+        source, found = collection.open(train_name, own)
+        part = held_out.divide(source, f"split '{train_name}' of {dataset}")[1]
+        return Split(
+            part, held_out.name(train_name), found, dict(collection.defaults), list(collection.notes)
+        )
+    name = choose_split(collection, val_split, (*EVALUATION_NAMES, WHOLE), "val_split")
     train = [split for split in collection.split_names if split.lower() in TRAIN_NAMES]
-    if class_names is None and train:
-        class_names = collection.open(choose_split(collection, None, TRAIN_NAMES, "train_split"), None)[1]
+    if class_names is None and (train or train_split):
+        train_name = choose_split(collection, train_split, TRAIN_NAMES, "train_split")
+        class_names = collection.open(train_name, None)[1]
     elif isinstance(collection, ClassFolders):
         class_names = None  # they name their classes themselves, and may be fewer
     source, found = collection.open(name, class_names)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from .columns import shown
-from .folders import directories, holds_class_directories
+from .folders import directories, holds_class_directories, holds_images_itself
 from .hub import quiet
 from .images import one_line
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, name_splits
@@ -20,6 +20,7 @@ BUILDERS = {".parquet": "parquet", ".tar": "webdataset"}
 """By the ending of a file's name, the format as `datasets` calls it."""
 
 _ROLES = (frozenset(TRAIN_NAMES), frozenset(EVALUATION_NAMES))
+_SPLITS = frozenset().union(*_ROLES)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def look_into(root: Path) -> Contents:
     Raises: UsageError if either could be meant.
     """
     groups = find_shards(root)
-    by_class = [name for name in directories(root) if holds_class_directories(root / name)] if groups else []
+    by_class = (is_class_directories(root) or _split_directories(root)) if groups else []
     if by_class:
         for group in groups:
             _check_covered(by_class, group, root)
@@ -76,6 +77,22 @@ def look_into(root: Path) -> Contents:
     kept = f"the splits {shown(list(complete[0].splits))}"
     rest = [group for group in groups if group is not complete[0]]
     return Contents(complete[0], [_left_out(root, kept, group) for group in rest])
+
+
+def is_class_directories(root: Path) -> list[str]:
+    """The class directories of data without splits; none where directories are splits or hold no images.
+
+    Directories called like splits are classes only beside others, and if they have no class directories.
+    """
+    holding = [name for name in directories(root) if holds_images_itself(root / name)]
+    if all(name.lower() in _SPLITS for name in holding):
+        return []
+    return [] if any(name.lower() in _SPLITS for name in _split_directories(root)) else holding
+
+
+def _split_directories(root: Path) -> list[str]:
+    """The directories of class directories in another."""
+    return [name for name in directories(root) if holds_class_directories(root / name)]
 
 
 def _check_covered(by_class: list[str], group: Shards, root: Path) -> None:

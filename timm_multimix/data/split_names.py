@@ -8,7 +8,9 @@ from ..errors import UsageError
 from .columns import shown
 
 TRAIN_NAMES = ("train", "training")
-EVALUATION_NAMES = ("validation", "val", "valid", "dev", "test", "testing")
+EVALUATION_NAMES = ("validation", "val", "valid", "dev", "eval", "evaluation", "test", "testing")
+WHOLE = "all"
+"""The only split of data that come without splits."""
 
 _SPLIT_WORDS = frozenset({*TRAIN_NAMES, *EVALUATION_NAMES})
 _NUMBERS = re.compile(r"([-_.]?\d+)?([-_.]of[-_.]?\d+)?([-_.][0-9a-f]{16})?$")
@@ -45,7 +47,7 @@ def _without_number(stem: str) -> str:
     unseparated = re.fullmatch(r".*[^-_.\d]\d+", stem)  # in `cifar10` the number is part of the name
     if unseparated and _split_word(whole) is None:
         return stem
-    return whole.rstrip("-_.") or "all"
+    return whole.rstrip("-_.") or WHOLE
 
 
 def _split_word(text: str) -> str | None:
@@ -63,22 +65,29 @@ def choose_split(data: HasSplits, wanted: str | None, usual: tuple[str, ...], op
     if not names:
         raise UsageError(
             f"'{data.name}' holds no data: expected parquet files (train-*.parquet, validation-*.parquet or "
-            "test-*.parquet), WebDataset's tar files, or folders train/ and val/ (or test/) of one folder of "
-            "images per class"
+            "test-*.parquet), WebDataset's tar files, or class directories of images, by split (train/ and "
+            "val/) or not"
         )
     if wanted is not None:
-        if wanted not in names:
-            raise UsageError(f"`{option}` {wanted}: no such split in '{data.name}'; it has {described(data)}")
-        return wanted
+        return _named(data, wanted, option)
     found = sorted(
         (name for name in names if name.lower() in usual),
         key=lambda name: (usual.index(name.lower()), name not in usual),
     )
     if not found:
-        raise UsageError(
-            f"'{data.name}' has no {usual[0]} split; it has {described(data)}: choose with `{option}`"
-        )
+        advice = f"choose with `{option}`"
+        if usual[0] not in TRAIN_NAMES:
+            advice += f", or hold out a part of the training images, as `{option}` 0.1 does"
+        raise UsageError(f"'{data.name}' has no {usual[0]} split; it has {described(data)}: {advice}")
     return found[0]
+
+
+def _named(data: HasSplits, wanted: str, option: str) -> str:
+    """The split of this name, or the only one that differs in capitals alone."""
+    alike = [name for name in data.split_names if name.casefold() == wanted.casefold()]
+    if wanted in alike or len(alike) == 1:
+        return wanted if wanted in alike else alike[0]
+    raise UsageError(f"`{option}` {wanted}: no such split in '{data.name}'; it has {described(data)}")
 
 
 def described(data: HasSplits) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 from ..errors import UsageError
 from .collection import ClassFolders, Collection, Digits, Tables
 from .columns import shown
+from .held_out import HeldOut
 from .hub import HubName, load_from_hub
 from .shards import Shards, load_shards, look_into
 from .sources import Source
-from .split_names import EVALUATION_NAMES, TRAIN_NAMES, choose_split
-from .streaming import StreamedTables, stream_hub, stream_shards
+from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
+from .streaming import StreamedTables, StreamSource, stream_hub, stream_shards
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Splits:
     """What to train on and what to evaluate on.
 
     defaults: option values that suit the images; notes: what a person should know of what was left out; hub:
-    the name of a dataset of the Hub.
+    the name of a dataset of the Hub; held_out: how evaluation is a part of the training split.
     """
 
     train: Source
@@ -32,6 +33,7 @@ class Splits:
     defaults: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     hub: HubName | None = None
+    held_out: HeldOut | None = None
 
 
 def load_splits(
@@ -39,14 +41,16 @@ def load_splits(
     *,
     train_split: str | None = None,
     val_split: str | None = None,
+    val_split_seed: int | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
     streaming: bool = False,
     eval_on_train: bool = False,
 ) -> Splits:
-    """Opens `digits`, a folder of class folders by split, one of parquet or tar files, or a Hub dataset.
+    """Opens `digits`, a directory of class directories, one of parquet or tar files, or a Hub dataset.
 
-    Without `val_split`, evaluation is on the validation split, else on the test split. On the training images
+    Without `val_split`, evaluation is on the validation split, else on the test split; with a fraction for
+    it, on a part of the training split, chosen by `val_split_seed`. On the training images
     it is only with `eval_on_train`. With `streaming`, the training split is a `StreamSource`, whose classes
     are those of evaluation if it declares none.
 
@@ -54,21 +58,34 @@ def load_splits(
         classes of evaluation that training does not have, or one split for both.
     """
     collection = open_collection(dataset, image_column, label_column, streaming)
-    train_name = choose_split(collection, train_split, TRAIN_NAMES, "train_split")
-    evaluation_name = choose_split(collection, val_split, EVALUATION_NAMES, "val_split")
-    _check_apart(collection, train_name, evaluation_name, eval_on_train)
-    train: Source
-    if isinstance(collection, StreamedTables):
-        train = stream = collection.stream(train_name)
-        evaluation, evaluation_names = collection.open(evaluation_name, stream.class_names or None)
-        class_names = stream.class_names = stream.class_names or evaluation_names
-    else:
-        train, class_names = collection.open(train_name, None)
-        evaluation, evaluation_names = collection.open(evaluation_name, class_names)
-    _check_classes(class_names, evaluation_names, train_name, evaluation_name, dataset)
+    train_name = choose_split(collection, train_split, (*TRAIN_NAMES, WHOLE), "train_split")
     defaults, notes = dict(collection.defaults), list(collection.notes)
     hub = HubName.parse(dataset) if isinstance(collection, Tables) and collection.shards is None else None
-    return Splits(train, evaluation, train_name, evaluation_name, class_names, defaults, notes, hub)
+    if held_out := HeldOut.parse(val_split, val_split_seed):
+        if eval_on_train:
+            raise UsageError(
+                f"`eval_on_train` has no effect with `val_split` {val_split}; remove one of them"
+            )
+        whole, class_names = _open_train(collection, train_name)
+        rest, part = held_out.divide(whole, f"split '{train_name}' of {dataset}")
+        name = held_out.name(train_name)
+        return Splits(rest, part, train_name, name, class_names, defaults, notes, hub, held_out)
+    evaluation_name = choose_split(collection, val_split, EVALUATION_NAMES, "val_split")
+    _check_apart(collection, train_name, evaluation_name, eval_on_train)
+    whole, class_names = _open_train(collection, train_name)
+    evaluation, evaluation_names = collection.open(evaluation_name, class_names or None)
+    if isinstance(whole, StreamSource):
+        class_names = whole.class_names = class_names or evaluation_names
+    _check_classes(class_names, evaluation_names, train_name, evaluation_name, dataset)
+    return Splits(whole, evaluation, train_name, evaluation_name, class_names, defaults, notes, hub)
+
+
+def _open_train(collection: Collection, split: str) -> tuple[Source, list[str]]:
+    """The training split, streamed where the collection is; a stream may not know its classes yet."""
+    if not isinstance(collection, StreamedTables):
+        return collection.open(split, None)
+    stream = collection.stream(split)
+    return stream, stream.class_names
 
 
 def open_collection(

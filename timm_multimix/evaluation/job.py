@@ -101,12 +101,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def find_data(data: EvaluatedDataOptions, run: Path | None) -> tuple[str, ColumnOptions]:
-    """The dataset to measure on and its columns: those given, else the run's own, else digits."""
-    if data.dataset is not None:
-        return data.dataset, data.columns
+    """The dataset to measure on, its splits and columns: those given, else the run's own, else digits."""
     if run is None:
-        return "digits", data.columns
+        return data.dataset or "digits", data.columns
     own = read_options(run).data
+    if data.dataset not in (None, own.dataset):
+        return str(data.dataset), data.columns
     given = {name: value for name, value in flat(data.columns).items() if value is not None}
     return own.dataset, own.columns.but(**given)
 

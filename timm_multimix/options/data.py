@@ -16,12 +16,12 @@ class DataOptions(Part, title="data"):
     dataset: str = option(
         "digits",
         "digits, a Hub dataset as ID, ID:CONFIGURATION or ID@REVISION, a directory of train/ and val/ with "
-        "class directories, or one of parquet files or tar files",
+        "class directories, one of class directories alone (with --val-split 0.1), or one of parquet files "
+        "or tar files",
         "NAME",
         path_prefix="",
         headline=True,
     )
-    train_split: str | None = option(None, "split to train on (default: train)", "NAME")
     eval_on_train: bool = option(
         False, "let --val-split name the images trained on, for a look at fitting (default: an error)"
     )

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeVar
 
 from ..errors import UsageError
 from .declaration import Options, Part, flat, option
-from .values import Count, Natural
+from .values import Count, Natural, Seed
 
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -13,9 +13,18 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions(Part):
-    """The split to evaluate on and the columns of a table."""
+    """The splits and the columns of a table."""
 
-    val_split: str | None = option(None, "split to evaluate on (default: validation, else test)", "NAME")
+    train_split: str | None = option(None, "split for training (default: train, else all)", "NAME")
+    val_split: str | None = option(
+        None,
+        "split to evaluate on, or the fraction of the training split to hold out for that, stratified by "
+        "class, such as 0.1 (default: validation, else test)",
+        "NAME",
+    )
+    val_split_seed: Seed | None = option(
+        None, "of the images held out (default: 0 for any --seed)", "N", needs=("val_split",)
+    )
     image_column: str | None = option(
         None, "column of the images (default: by the usual names, then types)", "NAME"
     )

@@ -107,7 +107,6 @@ def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
     data, seed = options.data, options.run.seed
     splits = load_splits(
         data.dataset,
-        train_split=data.train_split,
         streaming=data.streaming,
         eval_on_train=data.eval_on_train,
         **flat(data.columns),
