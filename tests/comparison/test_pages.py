@@ -231,7 +231,11 @@ def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
     mixup = folders[2] / "evaluation.json"
     mixup.write_text(mixup.read_text().replace('"steps": 5', '"steps": 6'))
     comparison = compared(folders)
-    one, none, how = "12.50 (1 of 2 seeds)", "\u2013", "top-1 under pgd of {} steps, ε = {}, 10 images, %"
+    one, none, how = (
+        "12.50 (1 of 2 seeds)",
+        "\u2013",
+        "top-1 accuracy under pgd of {} steps, ε = {}, 10 images, %",
+    )
     expected = [
         ["negative log likelihood", "1.500 \u00b1 0.707", one],
         ["expected calibration error, 15 bins", "0.0125 \u00b1 0.0000", "0.0125 (1 of 2 seeds)"],
@@ -291,7 +295,7 @@ def test_one_seed_says_so(tmp_path: Path) -> None:
     comparison = compared(make_grid(tmp_path, {"none": [90], "mixup": [91]}))
     assert cells(comparison.rows[1])[3:7] == ["\u2013", "91.50", "+1.00", "none: one seed"]
     assert "Every arm has one seed" in "\n".join(comparison.notes)
-    assert verdict(comparison.rows[1], "none") == "+1.00 points against none with one seed: no interval"
+    assert verdict(comparison.rows[1], comparison) == "+1.00 points against none with one seed: no interval"
 
 
 def test_what_the_notes_say(tmp_path: Path) -> None:
@@ -312,8 +316,8 @@ def test_what_the_notes_say(tmp_path: Path) -> None:
     assert "the interval has no width: mixup." in notes
     assert "optimistic" in notes
     assert comparison.notes[0] == "Missing: fmix, seed 0 (ended)."
-    assert verdict(comparison.rows[3], "none") == "has no seed in common with none"
-    assert verdict(comparison.rows[1], "none") == "+1.00 points against none in each of 2 seeds"
+    assert verdict(comparison.rows[3], comparison) == "has no seed in common with none"
+    assert verdict(comparison.rows[1], comparison) == "+1.00 points against none in each of 2 seeds"
 
 
 def test_no_note_without_a_reason(three: Comparison) -> None:
@@ -331,7 +335,7 @@ def test_no_note_without_a_reason(three: Comparison) -> None:
 )
 def test_the_verdict_is_that_of_the_interval(values: list[float], words: str, tmp_path: Path) -> None:
     comparison = compared(make_grid(tmp_path, {"none": [90, 90, 90], "mixup": values}))
-    assert verdict(comparison.rows[1], "none") == words
+    assert verdict(comparison.rows[1], comparison) == words
 
 
 def test_memory_and_speed(tmp_path: Path) -> None:

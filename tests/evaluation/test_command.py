@@ -16,10 +16,10 @@ from tests.hub.runs import make_model, make_run, run_record
 from timm_multimix import cli
 from timm_multimix.data import load_splits
 from timm_multimix.data.transforms import create_evaluation_transform
+from timm_multimix.evaluation.sections import make_tables
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.record import read_run
 from timm_multimix.options.evaluation import parse_evaluation_options
-from timm_multimix.records.evaluation_tables import make_tables
 
 Evaluate = Callable[..., dict[str, Any]]
 

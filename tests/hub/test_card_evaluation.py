@@ -10,11 +10,12 @@ import pytest
 from tests.hub.cards import check_card
 from tests.hub.runs import make_run
 from tests.hub.test_card import NAME, NASTY, metadata, shown, structure, tokens
+from timm_multimix.evaluation.sections import budget, make_tables
 from timm_multimix.files import digest
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.merge import BEGIN, END
 from timm_multimix.hub.record import Record, dump, make_record
-from timm_multimix.records.evaluation_tables import budget, make_tables, public_evaluation
+from timm_multimix.records.evaluations import public_evaluation
 
 SCORES = {"auroc": 91.5, "aupr_in": 80.25, "aupr_out": 70.125, "fpr95": 20.0, "detection_accuracy": 85.0}
 METHODS = {"fgsm": [70.0, 40.0], "pgd": [60.0, 30.0]}

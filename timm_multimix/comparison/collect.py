@@ -14,7 +14,8 @@ from ..options.declaration import declared
 from ..options.relations import is_idle
 from ..records import RunRecord
 from ..records import read_run as read_finished
-from ..records.evaluation_tables import Evaluation, read_evaluation
+from ..records.evaluations import Evaluation, read_evaluation
+from ..records.metrics import METRICS, Metric
 from ..redaction import last_part
 from .labels import make_labels
 
@@ -52,9 +53,15 @@ class Run:
         """The record as plain values by name."""
         return self.record.to_dict()
 
+    @property
+    def metric(self) -> Metric:
+        """What its result is measured by."""
+        return METRICS[self.record.metric]
+
     def curve(self) -> dict[int, float]:
-        """Evaluation top-1 in per cent by epoch, of the weights that are the run's result."""
-        column = "ema_top1" if self.record.exported_weights == "ema" else "eval_top1"
+        """The metric of the evaluation by epoch, of the weights that are the run's result."""
+        weights = "ema" if self.record.exported_weights == "ema" else "eval"
+        column = f"{weights}_{self.record.metric}"
         return {int(row["epoch"]): row[column] for row in self.rows if column in row}
 
 
@@ -65,6 +72,16 @@ class Arm:
     label: str
     mix: str
     runs: dict[int, Run] = field(default_factory=dict)  # by seed
+
+    @property
+    def results(self) -> dict[int, float]:
+        """The metric of the last epoch by seed."""
+        return {seed: run.summary[run.record.metric] for seed, run in sorted(self.runs.items())}
+
+    @property
+    def best_results(self) -> dict[int, float]:
+        """The metric of the best epoch by seed."""
+        return {seed: run.summary[f"{run.record.metric}_best"] for seed, run in sorted(self.runs.items())}
 
     def values(self, name: str) -> dict[int, float]:
         """A number of summary.json by seed, of the runs that have it."""

@@ -11,6 +11,7 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 from ..markdown import Markup, block, escape
 from ..redaction import public
 from . import wording
+from .evaluated import lower_is_better
 from .table import Comparison
 
 CAPTIONS = {
@@ -24,21 +25,22 @@ CAPTIONS = {
 
 def describe(comparison: Comparison) -> dict[str, Any]:
     """The variables of both templates."""
-    base = comparison.baseline.label
+    base, metric = comparison.baseline.label, comparison.metric
     return {
         "title": comparison.title,
         "subtitle": wording.subtitle(comparison),
         "baseline": base,
-        "header": wording.HEADER,
+        "header": wording.header(metric),
         "rows": [wording.cells(row) for row in comparison.rows],
         "better": [bool(row.difference and row.difference.excludes_zero) for row in comparison.rows],
-        "verdicts": [(r.label, wording.verdict(r, base)) for r in comparison.rows if not r.is_baseline],
+        "verdicts": [(r.label, wording.verdict(r, comparison)) for r in comparison.rows if not r.is_baseline],
         "notes": comparison.notes,
         "memorised_header": wording.MEMORISED_HEADER,
         "memorised": wording.memorised_cells(comparison),
         "evaluated_header": ["", *(arm.label for arm in comparison.arms)],
         "evaluated": wording.evaluated_cells(comparison),
-        "run_header": wording.RUN_HEADER,
+        "lower_is_better": lower_is_better(comparison.arms),
+        "run_header": wording.run_header(metric),
         "runs": wording.run_cells(comparison),
         "shared": [(flag, public(value)) for flag, value in wording.key_facts(comparison)],
         "hardware": comparison.facts.get("hardware"),

@@ -53,7 +53,8 @@ def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str)
         high = [mean + spread for mean, spread in zip(means, spreads, strict=True)]
         panel.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
     _title(panel, title, theme)
-    panel.set(xlabel="epoch", ylabel=f"top-1 on {_plain(str(comparison.facts['evaluation_split']))}, %")
+    split = _plain(str(comparison.facts["evaluation_split"]))
+    panel.set(xlabel="epoch", ylabel=comparison.metric.in_unit(f"{comparison.metric.label} on {split}"))
     if start:
         panel.set_ylim(bottom=max(panel.get_ylim()[0], _floor([row.last.mean for row in comparison.rows])))
     panel.xaxis.get_major_locator().set_params(integer=True)
@@ -76,12 +77,12 @@ def draw_accuracies(comparison: Comparison, theme: Theme) -> bytes:
         spread = row.last.deviation or 0.0
         panel.barh(place, 2 * spread, left=row.last.mean - spread, height=0.5, color=colour, alpha=0.25)
         panel.plot([row.last.mean] * 2, [place - 0.3, place + 0.3], color=colour, linewidth=2.5)
-        values = list(arm.values("top1").values())
+        values = list(arm.results.values())
         panel.plot(
             values, [place] * len(values), "o", color=colour, markersize=5, markeredgecolor=theme["paper"]
         )
     _title(panel, "Last epoch, every seed", theme)
-    panel.set_xlabel("top-1, %")
+    panel.set_xlabel(comparison.metric.in_unit(comparison.metric.label))
     return _finish_bars(figure, panel, comparison, theme)
 
 
@@ -98,7 +99,8 @@ def draw_differences(comparison: Comparison, theme: Theme) -> bytes:
             panel.errorbar(found.mean, place, xerr=ends, color=theme["ink"], capsize=4, linewidth=1.4)
     panel.axvline(0, color=theme["ink"], linewidth=0.9)
     _title(panel, f"Difference to {_plain(comparison.baseline.label, 40)}", theme)
-    panel.set_xlabel("points of top-1, 95 % interval")
+    metric = comparison.metric
+    panel.set_xlabel(f"{metric.difference_unit or 'difference'} of {metric.label}, 95 % interval")
     return _finish_bars(figure, panel, comparison, theme)
 
 

@@ -105,11 +105,12 @@ def choose_baseline(options: CompareOptions, arms: Sequence[Arm]) -> Arm:
 
 def tell(comparison: Comparison, folder: Path) -> None:
     """Print a line for each arm and where the pages are."""
+    metric = comparison.metric
     width = max(len(row.label) for row in comparison.rows)
     for row in comparison.rows:
-        words = verdict(row, comparison.baseline.label)
+        words = verdict(row, comparison)
         print(f"{row.label:{width}}  {with_deviation(row.last):14}  {words}")
     print(
-        "top-1 of the last epoch, %, with the standard deviation over seeds; "
+        f"{metric.in_unit(metric.label + ' of the last epoch')}, with the standard deviation over seeds; "
         f"the page is {folder / 'comparison.html'}"
     )

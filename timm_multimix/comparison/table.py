@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..records.metrics import Metric
 from ..redaction import public
 from .collect import Arm, Run
 from .evaluated import evaluated
@@ -15,7 +16,7 @@ from .statistics import Difference, Spread, compare_paired, summarize
 
 @dataclass(frozen=True)
 class Row:
-    """An arm in numbers: accuracies in per cent, their difference in points, memory in bytes."""
+    """An arm in numbers: its results in the unit of the comparison's metric, memory in bytes."""
 
     label: str
     mix: str
@@ -34,6 +35,7 @@ class Comparison:
     """All that is told of a comparison."""
 
     title: str
+    metric: Metric
     rows: list[Row]
     arms: list[Arm]
     baseline: Arm
@@ -53,6 +55,7 @@ def compare(
     facts = runs[0].summary
     return Comparison(
         title=" and ".join(dict.fromkeys(str(run.summary["model"]) for run in runs)),
+        metric=runs[0].metric,
         rows=rows,
         arms=arms,
         baseline=baseline,
@@ -76,8 +79,6 @@ FACTS = (
 
 
 RUN_FACTS = (
-    "top1",
-    "top1_best",
     "best_epoch",
     "images_per_second",
     "train_seconds",
@@ -93,9 +94,9 @@ def make_row(arm: Arm, baseline: Arm) -> Row:
         label=arm.label,
         mix=arm.mix,
         seeds=sorted(arm.runs),
-        last=summarize(list(arm.values("top1").values())),
-        best=summarize(list(arm.values("top1_best").values())),
-        difference=None if arm is baseline else compare_paired(arm.values("top1"), baseline.values("top1")),
+        last=summarize(list(arm.results.values())),
+        best=summarize(list(arm.best_results.values())),
+        difference=None if arm is baseline else compare_paired(arm.results, baseline.results),
         is_baseline=arm is baseline,
         images_per_second=speed,
         speed=speed.mean / usual.mean if speed and usual and usual.mean else None,
@@ -120,7 +121,8 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "command": comparison.command,
         "baseline": comparison.baseline.label,
         "spread": "sample standard deviation over seeds",
-        "difference": "mean of paired differences of last-epoch top-1, 95 % interval by Student's t",
+        "difference": f"mean of paired differences of last-epoch {comparison.metric.label}, "
+        "95 % interval by Student's t",
         "facts": comparison.facts,
         "shared_options": public(comparison.shared),
         "rows": [asdict(row) for row in comparison.rows],
@@ -131,6 +133,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
 
 def run_record(run: Run) -> dict[str, Any]:
     """A run in comparison.json and in the table of runs."""
-    facts = {name: run.summary.get(name) for name in RUN_FACTS}
+    names = (run.record.metric, f"{run.record.metric}_best", *RUN_FACTS)
+    facts = {name: run.summary.get(name) for name in names}
     more = {"memorised": memorised(run), "evaluated": evaluated(run)}
     return {"run": run.folder.name, **facts} | {name: numbers for name, numbers in more.items() if numbers}

@@ -6,25 +6,38 @@ from typing import Any
 
 from ..options import TrainOptions
 from ..options.relations import names_of
-from .collect import Arm, default_options
+from ..records.metrics import Metric
+from .collect import Arm, Run, default_options
 from .evaluated import summarize_evaluated
 from .memorised import COLUMNS, summarize_memorised
 from .statistics import Difference, Spread
 from .table import Comparison, Row
 
-HEADER = (
-    "arm",
-    "seeds",
-    "top-1 last epoch, %",
-    "spread",
-    "top-1 best epoch, %",
-    "difference, points",
-    "95 % interval",
-    "images/s",
-    "memory",
-)
 
-RUN_HEADER = ("arm", "seed", "top-1 last epoch, %", "top-1 best epoch, %", "best epoch", "images/s", "run")
+def header(metric: Metric) -> list[str]:
+    """The columns of `cells`."""
+    return [
+        "arm",
+        "seeds",
+        _of_epoch(metric, "last"),
+        "spread",
+        _of_epoch(metric, "best"),
+        f"difference, {metric.difference_unit}".rstrip(", "),
+        "95 % interval",
+        "images/s",
+        "memory",
+    ]
+
+
+def run_header(metric: Metric) -> list[str]:
+    """The columns of `run_cells`."""
+    results = [_of_epoch(metric, "last"), _of_epoch(metric, "best")]
+    return ["arm", "seed", *results, "best epoch", "images/s", "run"]
+
+
+def _of_epoch(metric: Metric, which: str) -> str:
+    return metric.in_unit(f"{metric.label} {which} epoch")
+
 
 MEMORISED_HEADER = ("arm", *COLUMNS.values())
 
@@ -73,7 +86,7 @@ def memory(spread: Spread | None) -> str:
 
 
 def cells(row: Row) -> list[str]:
-    """A row of the table, by HEADER."""
+    """A row of the table, by `header`."""
     no_difference = "baseline" if row.is_baseline else NONE
     return [
         row.label,
@@ -89,9 +102,9 @@ def cells(row: Row) -> list[str]:
 
 
 def run_cells(comparison: Comparison) -> list[list[str]]:
-    """A row for every run, by RUN_HEADER."""
+    """A row for every run, by `run_header`."""
     return [
-        [arm.label, str(seed), *_run(run.summary), _place(run.folder)]
+        [arm.label, str(seed), *_run(run), _place(run.folder)]
         for arm in comparison.arms
         for seed, run in sorted(arm.runs.items())
     ]
@@ -102,24 +115,25 @@ def _place(folder: Path) -> str:
     return "/".join(folder.parts[-2:]) if re.fullmatch(r"seed\d+", folder.name) else folder.name
 
 
-def _run(summary: dict[str, Any]) -> list[str]:
+def _run(run: Run) -> list[str]:
+    name, summary = run.record.metric, run.summary
     rate = summary.get("images_per_second")
     return [
-        f"{summary['top1']:.2f}",
-        f"{summary['top1_best']:.2f}",
+        f"{summary[name]:.2f}",
+        f"{summary[f'{name}_best']:.2f}",
         str(summary.get("best_epoch", NONE)),
         NONE if rate is None else f"{rate:,.0f}",
     ]
 
 
-def verdict(row: Row, baseline: str) -> str:
+def verdict(row: Row, comparison: Comparison) -> str:
     """What a row says, in words."""
-    found = row.difference
+    found, baseline, metric = row.difference, comparison.baseline.label, comparison.metric
     if row.is_baseline:
         return "the baseline"
     if found is None:
         return f"has no seed in common with {baseline}"
-    points = f"{signed(found.mean)} points"
+    points = f"{signed(found.mean)} {metric.difference_unit}".rstrip()
     if found.low is None:
         return f"{points} against {baseline} with one seed: no interval"
     seeds = f"{found.count} seeds"
@@ -127,8 +141,8 @@ def verdict(row: Row, baseline: str) -> str:
         return f"{points} against {baseline} in each of {seeds}"
     if not found.excludes_zero:
         return f"{points} against {baseline}: {seeds} do not tell them apart"
-    word = "better" if found.mean > 0 else "worse"
-    return f"{word} than {baseline} over {seeds}: {signed(found.mean)} points, {interval(found)}"
+    word = "better" if metric.improves(found.mean) else "worse"
+    return f"{word} than {baseline} over {seeds}: {points}, {interval(found)}"
 
 
 def subtitle(comparison: Comparison) -> str:

@@ -1,11 +1,10 @@
-"""The parts of an evaluation, one function each, as the record has them."""
+"""The parts of an evaluation, one function each, as the record has them; None for what is not asked for."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
 from tqdm import tqdm
 
 from ..records.evaluation_tables import short_name
@@ -17,32 +16,34 @@ from .detection import compare_logits
 from .drawing import draw_embedding
 from .embedding import summarize_embedding
 from .job import Job, describe_data
-from .outputs import Outputs, accuracy, accuracy_under_attack, collect
+from .outputs import Outputs, accuracy_under_attack, collect
+from .outputs import accuracy as top1_accuracy
 
 Part = dict[str, Any]
 
 
-def measure(job: Job) -> Part:
-    """All parts that are asked for."""
-    measures = job.options.measures
-    outputs = collect(job.classifier, progress(job.pictures.batches(), "clean"))
-    parts: Part = {
-        "accuracy": summarize_accuracy(outputs.logits, outputs.labels),
-        "calibration": summarize_calibration(outputs.logits, outputs.labels),
-    }
-    if outputs.embedding is not None:
-        parts["embedding"] = summarize_embedding(outputs.embedding, outputs.labels)
-    if measures.embedding_plot:
-        draw(job, outputs, measures.embedding_plot)
-    if measures.ood:
-        parts["ood"] = unknown_pictures(job, outputs.logits)
-    if measures.attacks is not None:
-        parts["attacks"] = attacks(job)
-    if measures.corruptions:
-        parts["corruptions"] = corruptions(job)
-    if measures.consistency:
-        parts["consistency"] = consistency(job)
-    return parts
+def predict(job: Job) -> Outputs:
+    """Logits, labels and embedding of all images, on which most parts are measured."""
+    return collect(job.classifier, progress(job.pictures.batches(), "clean"))
+
+
+def accuracy(job: Job, outputs: Outputs) -> Part:
+    """How often the predictions are right."""
+    return summarize_accuracy(outputs.logits, outputs.labels)
+
+
+def calibration(job: Job, outputs: Outputs) -> Part:
+    """What the confidence is worth."""
+    return summarize_calibration(outputs.logits, outputs.labels)
+
+
+def embedding(job: Job, outputs: Outputs) -> Part | None:
+    """The geometry of the embedding, where the model has one; it is drawn if that is asked for."""
+    if job.options.measures.embedding_plot:
+        draw(job, outputs, job.options.measures.embedding_plot)
+    if outputs.embedding is None:
+        return None
+    return summarize_embedding(outputs.embedding, outputs.labels)
 
 
 def progress(batches: Iterator[Any], label: str) -> Iterator[Any]:
@@ -59,19 +60,21 @@ def draw(job: Job, outputs: Outputs, file: Path) -> None:
     draw_embedding(outputs.embedding, outputs.labels, names, title, file, job.options.report.seed)
 
 
-def unknown_pictures(job: Job, known: Tensor) -> list[Part]:
-    """How each dataset of --ood is told from the known pictures."""
+def unknown_images(job: Job, outputs: Outputs) -> list[Part] | None:
+    """How each dataset of --ood is told from the known images."""
     parts = []
     for name, pictures in job.unknown.items():
         logits = collect(job.classifier, progress(pictures.batches(), name)).logits
-        scores = compare_logits(known, logits)
+        scores = compare_logits(outputs.logits, logits)
         parts.append(describe_data(name) | {"samples": len(logits), "scores": scores})
-    return parts
+    return parts or None
 
 
-def attacks(job: Job) -> Part:
+def attacks(job: Job, outputs: Outputs) -> Part | None:
     """Top-1 under every attack and budget, through the model itself and through --transfer-from."""
     measures, seed = job.options.measures, job.options.report.seed
+    if measures.attacks is None:
+        return None
     indices = job.pictures.spaced(measures.attack_samples)
 
     def under(source: Any, what: str) -> dict[str, list[float]]:
@@ -95,7 +98,7 @@ def attacks(job: Job) -> Part:
         "samples": len(indices),
         "steps": measures.attack_steps,
         "epsilons": list(measures.epsilons),
-        "clean_top1": accuracy(job.classifier, job.pictures.batches(indices)),
+        "clean_top1": top1_accuracy(job.classifier, job.pictures.batches(indices)),
         "white_box": under(job.classifier, "white box"),
     }
     if job.surrogate is not None:
@@ -103,11 +106,13 @@ def attacks(job: Job) -> Part:
     return part
 
 
-def corruptions(job: Job) -> Part:
+def corruptions(job: Job, outputs: Outputs) -> Part | None:
     """Top-1 for every corruption by strength, and the mean of all."""
+    if not job.options.measures.corruptions:
+        return None
     top1 = {
         kind: [
-            accuracy(
+            top1_accuracy(
                 job.classifier,
                 progress(job.pictures.batches(corruption=Corrupt(kind, strength)), f"{kind} {strength}"),
             )
@@ -119,7 +124,7 @@ def corruptions(job: Job) -> Part:
     return {"top1": top1, "mean_top1": mean, "seed": job.options.report.seed}
 
 
-def consistency(job: Job) -> list[Part]:
+def consistency(job: Job, outputs: Outputs) -> list[Part] | None:
     """The gap between f(mix) and mix(f) for every mixer."""
     return [
         {"mix": spec}
@@ -130,4 +135,4 @@ def consistency(job: Job) -> list[Part]:
             job.options.report.seed,
         )
         for spec, mixture in job.mixtures.items()
-    ]
+    ] or None

@@ -6,9 +6,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..files import digest, finite, write_text
-from ..records.evaluation_tables import FILE, Evaluation, Table, make_tables
+from ..records.evaluation_tables import Table
+from ..records.evaluations import FILE, Evaluation
 from ..records.provenance import command, describe_hardware, versions
 from .job import Job, describe_data
+from .sections import footnote, make_tables
 
 _SAME = ("model", "data", "input_size")
 
@@ -69,7 +71,7 @@ def render(record: Evaluation) -> str:
     data = record["data"]
     head = f"{record['model']['name']} on {data['dataset']}, split {data['split']}, {data['samples']} images"
     head += f" ({data['skipped']} broken ones left out)" if data.get("skipped") else ""
-    return "\n\n".join([head, *map(render_table, make_tables(record))])
+    return "\n\n".join([head, *map(render_table, make_tables(record)), footnote(record)])
 
 
 def render_table(table: Table) -> str:

@@ -4,8 +4,8 @@ from typing import Any
 
 from ..options.evaluation import EvaluateOptions
 from .job import prepare
-from .measure import measure
 from .report import finish
+from .sections import measure_all
 
 
 def run(options: EvaluateOptions) -> dict[str, Any]:
@@ -15,4 +15,4 @@ def run(options: EvaluateOptions) -> dict[str, Any]:
         UsageError: for a mistake in the options, before anything is measured.
     """
     job = prepare(options)
-    return finish(job, measure(job))
+    return finish(job, measure_all(job))

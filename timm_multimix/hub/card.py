@@ -8,8 +8,10 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
 from ..data.hub import HubName, is_hub_id
 from ..errors import printable
+from ..evaluation.sections import footnote, make_tables
 from ..markdown import Markup, block, code, escape
-from ..records.evaluation_tables import make_tables, number, percent
+from ..records.evaluation_tables import Table
+from ..records.metrics import METRICS
 from .merge import Parts, join, without_marks
 from .metadata import is_own, make_metadata
 from .methods import methods, unique_citations
@@ -43,8 +45,6 @@ def load_template() -> Template:
     )
     environment.filters |= {
         "code": code,
-        "percent": percent,
-        "number": number,
         "cells": cells,
         "arxiv": arxiv,
         "hub_link": hub_link,
@@ -90,11 +90,12 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
         "classes": model["label_names"][:SHOWN_CLASSES],
         "more_classes": max(0, len(model["label_names"]) - SHOWN_CLASSES),
         "results": results(record),
-        "top5": model["num_classes"] > 5,  # else always right
+        "metric": METRICS["top1"],
         "finished": len(record["metrics"]) >= summary["epochs"],
         "command": block(summary["command"], "shell"),
         "label_noise": record["options"].get("label_noise"),
         "tables": make_tables(evaluation) if evaluation else [],
+        "footnote": footnote(evaluation) if evaluation else "",
         "evaluation": evaluation,
         "evaluation_commands": block("\n".join(evaluation["commands"]), "shell") if evaluation else None,
         "evaluation_data": data_name(evaluation["data"]) if evaluation else None,
@@ -121,14 +122,17 @@ def start(base: str | None, options: dict[str, Any]) -> Markup:
     return Markup("fine-tuned from local weights on" if options.get("pretrained") else "trained on")
 
 
-def results(record: Record) -> list[dict[str, Any]]:
+def results(record: Record) -> Table:
     """A row for the raw and the averaged weights each: last and best epoch of the run so far."""
     rows, summary = record["metrics"], record["summary"]
-    table = []
+    few = record["model"]["num_classes"] <= 5  # top-5 is always right
+    shown = {key: METRICS[key] for key in ("top1", "top5", "loss") if not (few and key == "top5")}
+    main, table = METRICS["top1"], []
     for kind, last in summary["results"].items():
         column = {"raw": "eval_top1", "ema": "ema_top1"}[kind]
         best = max((row for row in rows if column in row), key=lambda row: row[column])
         told = {"raw": "raw", "ema": "moving average"}[kind]
-        best_epoch = int(best["epoch"])
-        table.append(last | {"weights": told, "best": best[column], "best_epoch": best_epoch})
-    return table
+        cells = [metric.format(last[key]) for key, metric in shown.items()]
+        table.append([told, *cells, f"{main.format(best[column])} (epoch {int(best['epoch'])})"])
+    header = ["weights", *(f"{metric.label}, last epoch" for metric in shown.values())]
+    return Table("Results", [*header, f"{main.label}, best epoch"], table)

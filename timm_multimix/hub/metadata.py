@@ -1,6 +1,5 @@
 """The metadata that heads a card, as the Hub reads it."""
 
-import math
 from typing import Any
 
 import timm
@@ -9,7 +8,10 @@ from huggingface_hub import EvalResult, ModelCardData
 import timm_multimix.models  # noqa: F401  so that its networks are known as its own
 
 from ..data.hub import HubName, is_hub_id
+from ..evaluation.sections import all_numbers
 from ..markdown import one_line
+from ..records.evaluation_tables import is_number
+from ..records.metrics import METRICS, Metric
 from .methods import methods
 from .record import Record
 
@@ -27,7 +29,7 @@ def make_metadata(record: Record, repo_id: str) -> ModelCardData:
         datasets=[hub.repo_id] if hub else None,
         base_model=base if base and is_hub_id(base) else None,
         license=record["model"]["license"],
-        metrics=["accuracy"],
+        metrics=[str(METRICS["top1"].hub)],
         model_name=repo_id.split("/")[1],
         eval_results=make_results(record) or None,
     )
@@ -53,28 +55,25 @@ def is_own(architecture: str) -> bool:
 
 
 def make_results(record: Record) -> list[EvalResult]:
-    """The accuracy of the published weights and what an evaluation found, from 0 to 1, as plain numbers.
+    """The accuracy of the published weights and what an evaluation found, as plain numbers.
 
-    What is not finite is left out.
+    What is not finite is left out, and so are metrics that the Hub has no name for.
     """
-    summary, top1 = record["summary"], record["published"]["top1"]
+    summary = record["summary"]
     mine = summary["dataset"], summary["dataset_kind"], summary["evaluation_split"]
-    found = [(ACCURACY, *mine, top1, 100)]
-    evaluation = record.get("evaluation")
-    if evaluation:
+    found = {(METRICS["top1"], mine): record["published"]["top1"]}
+    if evaluation := record.get("evaluation"):
         data = evaluation["data"]["dataset"], evaluation["data"]["kind"], evaluation["data"]["split"]
-        if data != mine:
-            found.append((ACCURACY, *data, evaluation["accuracy"]["top1"], 100))
-        found.append((CALIBRATION, *data, evaluation["calibration"]["ece"], 1))
+        found = found | {
+            (number.metric, data): number.value
+            for number in all_numbers(evaluation)
+            if number.is_overall and (number.metric, data) not in found
+        }
     return [
-        make_result(metric, describe_dataset(dataset, kind), one_line(split), float(value) / scale)
-        for metric, dataset, kind, split, value, scale in found
-        if value is not None and math.isfinite(value)
+        make_result(metric, describe_dataset(dataset, kind), one_line(split), value)
+        for (metric, (dataset, kind, split)), value in found.items()
+        if metric.hub and is_number(value)
     ]
-
-
-ACCURACY = ("accuracy", "Top-1 accuracy")
-CALIBRATION = ("expected_calibration_error", "Expected calibration error")
 
 
 def describe_dataset(dataset: str, kind: str) -> dict[str, str]:
@@ -87,9 +86,9 @@ def describe_dataset(dataset: str, kind: str) -> dict[str, str]:
     return about | {name: value for name, value in named.items() if value is not None}
 
 
-def make_result(metric: tuple[str, str], dataset: dict[str, str], split: str, value: float) -> EvalResult:
+def make_result(metric: Metric, dataset: dict[str, str], split: str, value: float) -> EvalResult:
     """One number as the Hub reads it."""
     about: dict[str, Any] = {"task_type": "image-classification", "task_name": "Image Classification"}
     about |= dataset | {"dataset_split": split}
-    about |= {"metric_type": metric[0], "metric_name": metric[1], "metric_value": round(value, 6)}
-    return EvalResult(**about)
+    about |= {"metric_type": metric.hub, "metric_name": metric.full_name.capitalize()}
+    return EvalResult(**about, metric_value=round(metric.fraction(float(value)), 6))

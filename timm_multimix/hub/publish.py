@@ -11,6 +11,7 @@ from ..connection.retry import describe
 from ..deadlines import within
 from ..errors import UsageError
 from ..options.publishing import HUB_TIMEOUT
+from ..records.metrics import METRICS
 from .push import push_files, tag_commit
 from .record import make_record, read_run
 from .stage import (
@@ -68,7 +69,9 @@ def _push(repo_id: str, folder: Path, overwrite: bool) -> str:
     record, api = read_record(folder), HfApi()
     published, epochs = record["published"], record["summary"]["epochs"]
     what = "Result, epoch" if is_result(folder) else "Epoch"
-    message = f"{what} {published['epoch']} of {epochs}: top-1 {published['top1']:.2f} %"
+    metric = METRICS["top1"]
+    result = f"{metric.label} {metric.format(published['top1'])}"
+    message = f"{what} {published['epoch']} of {epochs}: {result}"
     commit = push_files(api, repo_id, lambda there: contents(folder, there, overwrite), message)
     if wants_tag(folder):
         tag_commit(api, repo_id, f"epoch-{published['epoch']}", commit, overwrite)

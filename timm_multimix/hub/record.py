@@ -10,7 +10,7 @@ from ..files import finite, read_json
 from ..options import options_to_dict
 from ..records import read_metrics, read_options
 from ..records import read_run as read_finished
-from ..records.evaluation_tables import public_evaluation, read_evaluation
+from ..records.evaluations import public_evaluation, read_evaluation
 from ..records.provenance import path_prefixes, public_options
 from ..redaction import public, redact
 

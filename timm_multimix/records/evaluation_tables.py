@@ -1,19 +1,58 @@
-"""The tables of an evaluation, for the terminal and for the card, and what of it may be published."""
+"""Measured numbers in long form, and the tables of them for the terminal and for the card."""
 
-import json
 import math
-import shlex
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..files import digest
-from ..redaction import last_part, public, redact
+from ..redaction import last_part
+from .metrics import METRICS, PERCENT, Metric
 
-Evaluation = dict[str, Any]
+ALL = "all images"
+"""The row of what is measured of all images, where a table has others."""
 
-FILE = "evaluation.json"
-"""In a run's folder, written by `timm-multimix evaluate`."""
+
+@dataclass(frozen=True)
+class Number:
+    """A measured number.
+
+    Attributes:
+        metric: what was measured.
+        value: the number; None where there is none.
+        row: the row of a table that it stands in; "" where the table is of these metrics only.
+        column: its column; by default the metric's.
+        how: the settings it depends on, as they follow its name in a comparison; None: it has no row there.
+    """
+
+    metric: Metric
+    value: float | None
+    row: str = ""
+    column: str | None = None
+    how: str | None = ""
+
+    @property
+    def name(self) -> str:
+        """The metric, how it was measured, and its unit where that is per cent."""
+        unit = f", {PERCENT}" if self.metric.unit == PERCENT else ""
+        return f"{self.metric.full_name}{self.how or ''}{unit}"
+
+    @property
+    def is_overall(self) -> bool:
+        """Whether it is the metric itself, of all images, and not under some condition."""
+        return self.row in ("", ALL)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether a comparison has a row for it."""
+        return self.metric.compared and self.how is not None
+
+
+class Block(NamedTuple):
+    """A part of an evaluation as it is shown: a title, numbers, and what stands in the table's corner."""
+
+    title: str
+    numbers: list[Number]
+    corner: str = ""
 
 
 class Table(NamedTuple):
@@ -24,130 +63,54 @@ class Table(NamedTuple):
     rows: list[list[str]]
 
 
-def read_evaluation(run: Path, model: Path) -> Evaluation | None:
-    """The evaluation in a run's folder, if it is of the weights in the folder `model`."""
-    try:
-        found = json.loads((run / FILE).read_text(encoding="utf-8"))
-        return found if found["model"]["sha256"] == digest(model / "model.safetensors") else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+def numbers_of(
+    values: Mapping[str, Any],
+    row: str = "",
+    how: Mapping[str, str | None] | str | None = "",
+) -> Iterator[Number]:
+    """The numbers among plain values whose names are those of metrics, in the order of `METRICS`.
+
+    Args:
+        values: a part of a record.
+        row: the row of the table that they make.
+        how: the settings that they depend on, the same for all, or by the metric's name.
+    """
+    for key, metric in METRICS.items():
+        if key in values:
+            told = how.get(key, "") if isinstance(how, Mapping) else how
+            yield Number(metric, values[key], row, how=told)
 
 
-def public_evaluation(evaluation: Evaluation) -> Evaluation:
-    """An evaluation as others may see it: folders by their names."""
-    folders = {evaluation["model"]["name"], *_folders(evaluation)}
-    names = {folder: last_part(folder) for folder in folders}
-    told = public(_renamed({k: v for k, v in evaluation.items() if k != "commands"}, names))
-    words = [shlex.split(command) for command in evaluation["commands"]]
-    return told | {
-        "commands": [
-            shlex.join(redact(names[word]) if word in names else public(word) for word in line)
-            for line in words
-        ]
-    }
+def make_table(block: Block) -> Table:
+    """Rows and columns in the order of the numbers; one row of several metrics becomes a column."""
+    numbers = block.numbers
+    if {number.row for number in numbers} == {""}:
+        rows = [[number.metric.heading, number.metric.format(number.value)] for number in numbers]
+        return Table(block.title, [block.corner, "value"], rows)
+    cells: dict[str, dict[str, str]] = {}
+    for number in numbers:
+        column = number.metric.heading if number.column is None else number.column
+        cells.setdefault(number.row, {})[column] = number.metric.format(number.value)
+    columns = list(dict.fromkeys(column for row in cells.values() for column in row))
+    rows = [[name, *(row.get(column, "") for column in columns)] for name, row in cells.items()]
+    return Table(block.title, [block.corner, *columns], rows)
 
 
-def _folders(evaluation: Evaluation) -> Iterator[str]:
-    for data in (evaluation["data"], *evaluation.get("ood", [])):
-        if data["kind"] == "folder":
-            yield data["dataset"]
-    transfer = evaluation.get("attacks", {}).get("transfer")
-    if transfer and not transfer["from"].startswith("hf-hub:"):
-        yield transfer["from"]
-
-
-def _renamed(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, str):
-        return names.get(value, value)
-    if isinstance(value, dict):
-        return {name: _renamed(item, names) for name, item in value.items()}
-    return [_renamed(item, names) for item in value] if isinstance(value, list) else value
-
-
-def make_tables(evaluation: Evaluation) -> list[Table]:
-    """A table for each part that was measured."""
-    parts: dict[str, Callable[[Any], Table]] = {
-        "accuracy": _accuracy,
-        "calibration": _calibration,
-        "embedding": _embedding,
-        "attacks": _attacks,
-        "ood": _ood,
-        "corruptions": _corruptions,
-        "consistency": _consistency,
-    }
-    return [make(evaluation[name]) for name, make in parts.items() if evaluation.get(name)]
-
-
-def _accuracy(part: dict[str, Any]) -> Table:
-    names = {"top1": "top-1", "top5": "top-5"}
-    return Table("Accuracy", ["", "right"], [[names[name], percent(value)] for name, value in part.items()])
-
-
-def _calibration(part: dict[str, Any]) -> Table:
-    header = ["", "NLL", f"ECE, {part['bins']} bins", "Brier"]
-    rows = [["all images", *_scores(part)]]
-    scaled = part.get("temperature_scaling")
-    if scaled:
-        rows += [
-            ["half of them, as they are", *_scores(scaled["before"])],
-            [f"the same half, temperature {number(scaled['temperature'])}", *_scores(scaled["after"])],
-        ]
-    return Table("Calibration", header, rows)
-
-
-def _scores(part: dict[str, Any]) -> list[str]:
-    return [number(part["nll"]), number(part["ece"]), number(part["brier"])]
-
-
-def _embedding(part: dict[str, Any]) -> Table:
-    spread = part["class_spread"]
-    rows = [
-        ["alignment (same class, low is good)", number(part["alignment"])],
-        ["uniformity (all pairs, low is good)", number(part["uniformity"])],
-        ["variance within classes", number(spread["within"])],
-        ["variance between classes", number(spread["between"])],
-        ["within / between", number(spread["ratio"])],
+def glossary(numbers: Iterable[Number]) -> str:
+    """The abbreviations among the labels of numbers in full, with their units, in a sentence."""
+    metrics = dict.fromkeys(number.metric for number in numbers)
+    told = [
+        f"{metric.label}: {metric.name}" + (f" in {metric.unit}" if metric.unit not in ("", PERCENT) else "")
+        for metric in metrics
+        if metric.name and metric.name != metric.label and not metric.name.startswith(metric.label)
     ]
-    return Table("Embedding", [f"of {part['dimensions']} numbers, on the unit sphere", ""], rows)
+    lower = any(metric.better == "lower" for metric in metrics)
+    return "; ".join([*(["\u2193: lower is better"] if lower else []), *told])
 
 
-def _attacks(part: dict[str, Any]) -> Table:
-    budgets = [f"\u03b5 = {budget(value)}" for value in part["epsilons"]]
-    sources = {"white box": part["white_box"]}
-    if transfer := part.get("transfer"):
-        sources[f"black box from {short_name(transfer['from'])}"] = transfer["top1"]
-    rows = [
-        [f"{source}, {attack_name(method, part['steps'])}", percent(part["clean_top1"]), *map(percent, row)]
-        for source, found in sources.items()
-        for method, row in found.items()
-    ]
-    return Table(f"Top-1 under attack ({part['samples']} images)", ["", "clean", *budgets], rows)
-
-
-def _ood(part: list[dict[str, Any]]) -> Table:
-    header = ["", "AUROC", "AUPR in", "AUPR out", "FPR at 95 % TPR", "detection"]
-    names = ("auroc", "aupr_in", "aupr_out", "fpr95", "detection_accuracy")
-    rows = [
-        [
-            f"{data_name(data)} ({data['samples']}), {score.replace('_', ' ')}",
-            *(percent(row[n]) for n in names),
-        ]
-        for data in part
-        for score, row in data["scores"].items()
-    ]
-    return Table("Telling unknown pictures from known ones", header, rows)
-
-
-def _corruptions(part: dict[str, Any]) -> Table:
-    header = ["", *(f"strength {n}" for n in range(1, 6)), "mean"]
-    rows = [[name, *map(percent, row), percent(sum(row) / len(row))] for name, row in part["top1"].items()]
-    blank = [""] * 5
-    return Table("Top-1 under corruption", header, [*rows, ["mean", *blank, percent(part["mean_top1"])]])
-
-
-def _consistency(part: list[dict[str, Any]]) -> Table:
-    rows = [[row["mix"], number(row["kl"]), number(row["total_variation"])] for row in part]
-    return Table("Mixing consistency: f(mix) against mix(f)", ["", "KL", "total variation"], rows)
+def is_number(value: Any) -> bool:
+    """Whether a value of a record is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def short_name(name: str) -> str:
@@ -155,29 +118,7 @@ def short_name(name: str) -> str:
     return last_part(name) if name.startswith(("/", "~", ".")) or "\\" in name else name
 
 
-def data_name(data: dict[str, Any]) -> str:
+def data_name(data: Mapping[str, Any]) -> str:
     """What a dataset in an evaluation is called: a folder by its last part, however its path was given."""
     name = str(data["dataset"])
     return last_part(name) if data.get("kind") == "folder" else short_name(name)
-
-
-def percent(value: float | None) -> str:
-    """A number of per cents; a dash where there is none."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.2f} %"
-
-
-def number(value: float | None) -> str:
-    """A number; a dash where there is none."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
-
-
-def attack_name(method: str, steps: int) -> str:
-    """A method with the number of its steps, where it makes more than one."""
-    return method if method == "fgsm" else f"{method} of {steps} steps"
-
-
-def budget(value: float) -> str:
-    """A budget in steps of 8-bit pixels where it is a few of them, or halves."""
-    halves = value * 510
-    few = abs(halves - round(halves)) < 1e-9 and 0 < halves <= 64
-    return f"{round(halves) / 2:g}/255" if few else f"{value:g}"

@@ -85,6 +85,11 @@ class RunRecord:
     command: str
     versions: dict[str, str]
 
+    @property
+    def metric(self) -> str:
+        """The name, in `METRICS`, of the metric that tells which epoch is the best."""
+        return "top1"
+
     def to_dict(self) -> dict[str, Any]:
         """The plain values that summary.json holds, all of them fit for UTF-8."""
         return _plain(self)

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from ..logs import warn
 from ..options import TrainOptions
 from ..records.lock import RunLock
+from ..records.metrics import METRICS
 from .checkpoint import load_checkpoint, save_checkpoint
 from .engine import adopt_accumulation, start_accelerator, start_trackers
 from .evaluate import Evaluation, evaluate
@@ -61,7 +62,8 @@ def prepare_and_train(
         on_main(accelerator, lambda: check_publishing(options.hub))
     if place.summary is not None:
         on_main(accelerator, lambda: publish_finished(place.folder, options.hub, lock))
-        accelerator.print(f"{place.folder} is finished: top-1 {place.summary['top1']:.2f} %")
+        result = METRICS["top1"].format(place.summary["top1"])
+        accelerator.print(f"{place.folder} is finished: {METRICS['top1'].label} {result}")
         return place.summary
 
     setup = build(place.options, accelerator)
@@ -209,8 +211,9 @@ def finish(setup: Setup, position: Position, results: dict[str, Evaluation], fol
         draw_curves(folder, position.rows)
         write_summary(folder, record)
     accelerator.end_training()
+    result = f"{METRICS['top1'].label} {METRICS['top1'].format(record.top1)}"
     accelerator.print(
-        f"top-1 {record.top1:.2f} % of {record.samples_evaluated} images; the run is in {folder}\n"
+        f"{result} of {record.samples_evaluated} images; the run is in {folder}\n"
         f'load it with timm.create_model("local-dir:{folder}/model", pretrained=True)'
     )
     return record.to_dict()

@@ -1,0 +1,183 @@
+"""The parts of an evaluation: how each is measured, and how its record is shown.
+
+A part is a line in `SECTIONS`, the function that measures it and the one that gives its numbers.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..records.evaluation_tables import (
+    ALL,
+    Block,
+    Number,
+    Table,
+    data_name,
+    glossary,
+    make_table,
+    numbers_of,
+    short_name,
+)
+from ..records.evaluations import Evaluation
+from ..records.metrics import METRICS
+from . import measure
+from .job import Job
+from .outputs import Outputs
+
+TOP1 = METRICS["top1"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of an evaluation.
+
+    Attributes:
+        measure: gives its record, of plain values; None where it is not asked for or cannot be measured.
+        show: gives title and numbers of such a record.
+        note: what a reader of the numbers must know besides.
+    """
+
+    measure: Callable[[Job, Outputs], Any]
+    show: Callable[[Any], Block]
+    note: str = ""
+
+
+def show_accuracy(part: dict[str, Any]) -> Block:
+    """The metrics of the predictions."""
+    return Block("Accuracy", list(numbers_of(part)))
+
+
+def show_calibration(part: dict[str, Any]) -> Block:
+    """Of all images, and before and after temperature scaling of one half of them."""
+    numbers = list(numbers_of(part, ALL, {"ece": f", {part['bins']} bins"}))
+    if scaled := part.get("temperature_scaling"):
+        after = f"the same half, temperature {scaled['temperature']:.4f}"
+        numbers += numbers_of(scaled["before"], "half of them, as they are", None)
+        numbers += numbers_of(scaled["after"], after, None)
+    return Block("Calibration", numbers, f"ECE of {part['bins']} bins")
+
+
+def show_embedding(part: dict[str, Any]) -> Block:
+    """Geometry on the unit sphere."""
+    numbers = [*numbers_of(part), *numbers_of(part["class_spread"])]
+    return Block("Embedding", numbers, f"of {part.get('dimensions')} numbers, on the unit sphere")
+
+
+def show_attacks(part: dict[str, Any]) -> Block:
+    """Top-1 by attack and budget, through the model's own gradients and another's."""
+    sources = {"white box": part["white_box"]}
+    if transfer := part.get("transfer"):
+        sources[f"black box from {short_name(transfer['from'])}"] = transfer["top1"]
+    return Block(f"Top-1 under attack ({part['samples']} images)", list(_attacked(part, sources)))
+
+
+def _attacked(part: dict[str, Any], sources: dict[str, dict[str, list[float]]]) -> Iterator[Number]:
+    for source, found in sources.items():
+        for method, values in found.items():
+            name = attack_name(method, part["steps"])
+            row, by = f"{source}, {name}", "" if source == "white box" else f", {source}"
+            yield Number(TOP1, part.get("clean_top1"), row, "clean", how=None)
+            for epsilon, value in zip(part["epsilons"], values, strict=True):
+                size = f"\u03b5 = {budget(epsilon)}"
+                how = f" under {name}{by}, {size}, {part['samples']} images"
+                yield Number(TOP1, value, row, size, how)
+
+
+def show_ood(part: list[dict[str, Any]]) -> Block:
+    """How each unknown dataset is told from the known images, by each score."""
+    return Block("Telling unknown images from known ones", list(_told_apart(part)))
+
+
+def _told_apart(part: list[dict[str, Any]]) -> Iterator[Number]:
+    seen: list[tuple[str, int]] = []
+    for data in part:
+        name = data_name(data), data["samples"]
+        number = f", no. {len(seen) + 1}" if name in seen else ""
+        seen.append(name)
+        for score, values in data["scores"].items():
+            told = score.replace("_", " ")
+            row = f"{name[0]} ({name[1]}{number}), {told}"
+            yield from numbers_of(values, row, f" against {name[0]}, {name[1]} images{number}, {told}")
+
+
+def show_corruptions(part: dict[str, Any]) -> Block:
+    """Top-1 by kind and strength; comparisons have the mean of all."""
+    numbers = []
+    for kind, values in part.get("top1", {}).items():
+        strengths = [(f"strength {strength}", value) for strength, value in enumerate(values, 1)]
+        numbers += [
+            Number(TOP1, value, kind, column, how=None)
+            for column, value in [*strengths, ("mean", sum(values) / len(values))]
+        ]
+    mean = Number(TOP1, part["mean_top1"], "mean", "mean", " under corruptions, mean")
+    return Block("Top-1 under corruption", [*numbers, mean])
+
+
+def show_consistency(part: list[dict[str, Any]]) -> Block:
+    """The gap between f(mix) and mix(f), by mixer."""
+    numbers = [
+        number
+        for row in part
+        for number in numbers_of(row, row["mix"], f" of f(mix) and mix(f), {row['mix']}")
+    ]
+    return Block("Mixing consistency: f(mix) against mix(f)", numbers)
+
+
+SECTIONS = {
+    "accuracy": Section(measure.accuracy, show_accuracy),
+    "calibration": Section(
+        measure.calibration,
+        show_calibration,
+        note="temperature: fitted on every second image, measured on the others",
+    ),
+    "embedding": Section(measure.embedding, show_embedding),
+    "attacks": Section(
+        measure.attacks,
+        show_attacks,
+        note="attacks change each pixel value, from 0 to 1, by at most \u03b5; the labels are the true ones",
+    ),
+    "ood": Section(measure.unknown_images, show_ood),
+    "corruptions": Section(measure.corruptions, show_corruptions),
+    "consistency": Section(measure.consistency, show_consistency),
+}
+"""By their names in the record, in the order in which they are measured and shown."""
+
+
+def measure_all(job: Job) -> Evaluation:
+    """The records of all parts that are asked for, by name."""
+    outputs = measure.predict(job)
+    parts = {name: section.measure(job, outputs) for name, section in SECTIONS.items()}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def blocks(evaluation: Evaluation) -> list[Block]:
+    """What is shown of each part of a record."""
+    return [section.show(evaluation[name]) for name, section in SECTIONS.items() if evaluation.get(name)]
+
+
+def make_tables(evaluation: Evaluation) -> list[Table]:
+    """A table for each part of a record."""
+    return [make_table(block) for block in blocks(evaluation)]
+
+
+def all_numbers(evaluation: Evaluation) -> list[Number]:
+    """The numbers of all parts of a record."""
+    return [number for block in blocks(evaluation) for number in block.numbers]
+
+
+def footnote(evaluation: Evaluation) -> str:
+    """What the labels of the tables mean, and what else a reader must know of them."""
+    notes = [section.note for name, section in SECTIONS.items() if section.note and evaluation.get(name)]
+    return "; ".join(filter(None, [glossary(all_numbers(evaluation)), *notes]))
+
+
+def attack_name(method: str, steps: int) -> str:
+    """A method with the number of its steps, where it makes more than one."""
+    return method if method == "fgsm" else f"{method} of {steps} steps"
+
+
+def budget(value: float) -> str:
+    """A budget in steps of 8-bit pixels where it is a few of them, or halves."""
+    halves = value * 510
+    few = abs(halves - round(halves)) < 1e-9 and 0 < halves <= 64
+    return f"{round(halves) / 2:g}/255" if few else f"{value:g}"
