@@ -1,0 +1,83 @@
+"""Hooks of the documentation site: a page for each mixer, pages from the top of the repository, links out of docs/."""
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+from timm_multimix.mixers.cards import Card, read_cards
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made from the registry and from files outside of docs/."""
+    cards = read_cards()
+    pages = {f"mixers/{card.name}.md": mixer_page(card) for card in cards}
+    pages["mixers/index.md"] = mixers_index(cards)
+    for source, target in COPIED.items():
+        pages[target] = _moved((ROOT / source).read_text(encoding="utf-8"))
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Turn links to files outside of docs/ into links to the repository, or into plain text where none is known."""
+
+    def rewritten(match: re.Match[str]) -> str:
+        image, text, target, anchor = match.groups()
+        if image or "://" in target or target.startswith("mailto:"):
+            return match[0]
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), target))
+        if not path.startswith("../") and files.get_file_from_path(path):
+            return match[0]
+        inside = path.removeprefix("../") if path.startswith("../") else f"docs/{path}"
+        if not (ROOT / inside).exists():
+            raise FileNotFoundError(f"{page.file.src_uri} links to {target}, which does not exist")
+        if not config.repo_url:
+            return text if text.startswith("`") else f"`{inside}`" if text == inside else f"{text} (`{inside}`)"
+        return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{inside}{anchor or ''})"
+
+    return LINK.sub(rewritten, markdown)
+
+
+def mixer_page(card: Card) -> str:
+    """A mixer: what it does, its arguments, cost and source."""
+    parts = [f"# {card.name}", f"{card.title}.", f"```\ntimm-multimix train --mix {example(card)}\n```"]
+    body = card.text.partition("\n\n")[2]
+    parts += [body] if body else []
+    if card.arguments:
+        rows = [f"| `{name}` | `{default}` |" for name, default in card.arguments.items()]
+        parts.append("\n".join(["## Arguments", "", "| argument | default |", "|---|---|", *rows]))
+    facts = [("Mixed at", card.place), ("Extra cost of a step", card.cost), ("Paper", source(card))]
+    parts.append("\n".join(["## Facts", "", "| | |", "|---|---|", *(f"| {a} | {b} |" for a, b in facts if b)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def mixers_index(cards: list[Card]) -> str:
+    """All mixers, by the place where they mix."""
+    parts = ["# Mixers", "Each page has what the mixer does, its arguments, what a step costs, and its paper."]
+    for place in dict.fromkeys(card.place for card in cards):
+        rows = [f"| [`{c.name}`]({c.name}.md) | {c.title} | {c.cost} |" for c in cards if c.place == place]
+        parts.append("\n".join([f"## Mixed at: {place}", "", "| mixer | | extra cost |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def example(card: Card) -> str:
+    """A spec that can be typed into a shell."""
+    return '"per_sample(mixup | cutmix)"' if card.name == "per_sample" else card.name
+
+
+def source(card: Card) -> str:
+    """The paper, as a link where there is one."""
+    return f"[{card.reference}]({card.paper})" if card.paper.startswith("http") else card.reference
+
+
+def _moved(text: str) -> str:
+    """The text of a file at the top of the repository, its links as seen from docs/."""
+    return LINK.sub(lambda m: m[0] if "://" in m[3] else f"{m[1]}[{m[2]}](../{m[3]}{m[4] or ''})", text)
