@@ -1,6 +1,8 @@
 PYTHON ?= python
 
-.PHONY: format check test test-slow soak families families-record architectures docs ci
+DOCS_ENV = NO_MKDOCS_2_WARNING=1
+
+.PHONY: docs-site dist format check test test-slow soak families families-record architectures docs ci
 
 format:  ## rewrite in the house style
 	$(PYTHON) -m ruff check --fix .
@@ -32,6 +34,14 @@ docs:  ## docs/guide.md, docs/agreement.md and benchmarks/README.md, from the re
 	$(PYTHON) -m benchmarks.agreement
 	$(PYTHON) -m benchmarks.aims
 	$(PYTHON) -m tests.layers
+
+docs-site:  ## the documentation site, in build/site, with every warning an error
+	$(DOCS_ENV) $(PYTHON) -m mkdocs build --strict --quiet
+
+dist:  ## a source archive and a wheel, in dist/, as an index would take them
+	rm -rf dist
+	$(PYTHON) -m build --quiet
+	$(PYTHON) -m twine check --strict dist/*
 
 soak:  ## kill training 30 times, at random moments, and resume it (kept in docs/soak.json); 200,000 hostile inputs
 	$(PYTHON) -m tests.train.soak --kills 30 --output docs/soak.json

@@ -1,4 +1,4 @@
-"""Hooks of the documentation site: a page for each mixer, pages from the top of the repository, links out of docs/."""
+"""Hooks of the documentation site: a page for each mixer, copied pages, links out of docs/."""
 
 import posixpath
 import re
@@ -27,7 +27,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Turn links to files outside of docs/ into links to the repository, or into plain text where none is known."""
+    """Point links to files outside of docs/ to the repository, or make them text if it has no address."""
 
     def rewritten(match: re.Match[str]) -> str:
         image, text, target, anchor = match.groups()
@@ -40,7 +40,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         if not (ROOT / inside).exists():
             raise FileNotFoundError(f"{page.file.src_uri} links to {target}, which does not exist")
         if not config.repo_url:
-            return text if text.startswith("`") else f"`{inside}`" if text == inside else f"{text} (`{inside}`)"
+            return (
+                text if text.startswith("`") else f"`{inside}`" if text == inside else f"{text} (`{inside}`)"
+            )
         return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{inside}{anchor or ''})"
 
     return LINK.sub(rewritten, markdown)
@@ -51,20 +53,40 @@ def mixer_page(card: Card) -> str:
     parts = [f"# {card.name}", f"{card.title}.", f"```\ntimm-multimix train --mix {example(card)}\n```"]
     body = card.text.partition("\n\n")[2]
     parts += [body] if body else []
+    facts = [
+        ("Mixed at", card.place),
+        ("Extra cost of a step", card.cost),
+        ("Paper", source(card)),
+        *agreement_facts(card),
+    ]
+    rows = [f"| **{name}** | {value} |" for name, value in facts if value]
+    parts.append("\n".join(["| | |\n|---|---|", *rows]))
     if card.arguments:
         rows = [f"| `{name}` | `{default}` |" for name, default in card.arguments.items()]
         parts.append("\n".join(["## Arguments", "", "| argument | default |", "|---|---|", *rows]))
-    facts = [("Mixed at", card.place), ("Extra cost of a step", card.cost), ("Paper", source(card))]
-    parts.append("\n".join(["## Facts", "", "| | |", "|---|---|", *(f"| {a} | {b} |" for a, b in facts if b)]))
     return "\n\n".join(parts) + "\n"
+
+
+def agreement_facts(card: Card) -> list[tuple[str, str]]:
+    """What the mixer was tested against."""
+    found = card.agreement
+    if found is None:
+        return []
+    departures = found.departures or "none known"
+    return [("Agrees with", found.reference), ("Tested by", found.tested), ("Departures", departures)]
 
 
 def mixers_index(cards: list[Card]) -> str:
     """All mixers, by the place where they mix."""
-    parts = ["# Mixers", "Each page has what the mixer does, its arguments, what a step costs, and its paper."]
+    parts = [
+        "# Mixers",
+        "A page for each: what it does, its arguments, what a step costs, and its paper.",
+    ]
     for place in dict.fromkeys(card.place for card in cards):
         rows = [f"| [`{c.name}`]({c.name}.md) | {c.title} | {c.cost} |" for c in cards if c.place == place]
-        parts.append("\n".join([f"## Mixed at: {place}", "", "| mixer | | extra cost |", "|---|---|---|", *rows]))
+        parts.append(
+            "\n".join([f"## Mixed at: {place}", "", "| mixer | | extra cost |", "|---|---|---|", *rows])
+        )
     return "\n\n".join(parts) + "\n"
 
 
