@@ -6,6 +6,8 @@ from zlib import crc32
 
 import pytest
 
+pytest_plugins = ["tests.fakehub.fixtures"]
+
 
 def in_share(name: str, share: str) -> bool:
     """Whether a test belongs to a share such as 1/2."""

@@ -14,8 +14,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 # From the top: a part may import those below its own line only.
 LAYERS = {
     "__main__": "`python -m timm_multimix`",
-    "cli": "the command line: finds the command, prints errors in one line",
-    "commands": "one module for each command",
+    "cli": "the command line: a module for each command; errors in one line",
     "comparison": "`compare`: trials, statistics, pictures, pages",
     "train": "the trainer: a run from its options to a model that timm loads",
     "preview": "`preview`: what a spec does, as a picture",
@@ -41,8 +40,7 @@ LAYERS = {
     "models": "networks of the paper's experiments for CIFAR",
     "functional": "draws, losses and samplers as functions of tensors, on torch alone",
     "schedule": "when mixing is on",
-    "randomness": "generators as functions of (seed, rank, step)",
-    "seeding": "seeds derived from seeds",
+    "randomness": "seeds and generators as functions of (seed, rank, step)",
     "_compat": "what other libraries keep private and we need",
     "notebook": "HTML of tables and figures, for notebooks",
     "errors": "the two ways in which a command ends early",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.hub.cards import check_card, front_matter
-from tests.hub.runs import make_run
+from tests.fakehub.cards import check_card, front_matter
+from tests.finished_runs import make_run
 from timm_multimix import cli
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.metadata import make_metadata

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from timm_multimix.comparison.arm_names import make_arm_names, shared_options
 from timm_multimix.comparison.collect import find_baseline, group, read_run, read_runs
-from timm_multimix.comparison.labels import make_labels, shared_options
 from timm_multimix.errors import UsageError
 
 from .runs import make_grid, make_run
@@ -83,17 +83,17 @@ def test_a_run_of_a_version_without_an_option_had_its_default(tmp_path: Path) ->
 def test_different_options_get_different_labels() -> None:
     """Where what is off is not told, and that leaves two alike, everything is told."""
     groups = [{"mix": "a", "x": 0}, {"mix": "a", "x": None}, {"mix": "a", "x": False, "y": 1}]
-    assert len(set(make_labels(groups))) == 3
-    assert make_labels([{"mix": "a", "x": 0.0}, {"mix": "a", "x": 0.5}]) == ["a", "a, x 0.5"]
+    assert len(set(make_arm_names(groups))) == 3
+    assert make_arm_names([{"mix": "a", "x": 0.0}, {"mix": "a", "x": 0.5}]) == ["a", "a, x 0.5"]
 
 
 def test_options_that_only_shape_one_that_is_off_are_not_told() -> None:
     off, own = {"distill": 0.0, "distill_teacher": "ema"}, {"distill": 0.5, "distill_teacher": "self"}
-    labels = make_labels(
+    labels = make_arm_names(
         [{"mix": "a", **off}, {"mix": "b", **own}, {"mix": "b", **own, **off, "distill": 0.5}]
     )
     assert labels == ["a", "b, distill 0.5, distill-teacher self", "b, distill 0.5, distill-teacher ema"]
-    assert make_labels([{"mix": "a", **off}, {"mix": "a", **own, "distill": 0.0}]) == [
+    assert make_arm_names([{"mix": "a", **off}, {"mix": "a", **own, "distill": 0.0}]) == [
         "a, distill-teacher ema",
         "a, distill-teacher self",
     ]

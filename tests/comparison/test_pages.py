@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from timm_multimix.comparison.collect import find_baseline, group, read_runs
+from timm_multimix.comparison.formatting import cells, signed, verdict
 from timm_multimix.comparison.pages import make_html, make_markdown
 from timm_multimix.comparison.pictures import PICTURES, THEMES, draw_all
 from timm_multimix.comparison.table import Comparison, as_record, compare
-from timm_multimix.comparison.wording import cells, signed, verdict
 from timm_multimix.files import digest
 
 from .runs import VERSIONS, make_grid, make_run
@@ -294,7 +294,7 @@ def test_no_path_of_the_machine_is_told(tmp_path: Path) -> None:
 def test_one_seed_says_so(tmp_path: Path) -> None:
     comparison = compared(make_grid(tmp_path, {"none": [90], "mixup": [91]}))
     assert cells(comparison.rows[1])[3:7] == ["\u2013", "91.50", "+1.00", "none: one seed"]
-    assert "Every arm has one seed" in "\n".join(comparison.notes)
+    assert "Every arm has one seed" in "\n".join(comparison.caveats)
     assert verdict(comparison.rows[1], comparison) == "+1.00 points against none with one seed: no interval"
 
 
@@ -308,21 +308,21 @@ def test_what_the_notes_say(tmp_path: Path) -> None:
         make_run(tmp_path / "f", "fmix", 2, 93, best_chosen_on_test_split=False),
     ]
     comparison = compared(folders, missing=["fmix, seed 0 (ended)"])
-    notes = "\n".join(comparison.notes)
+    notes = "\n".join(comparison.caveats)
     assert f"commit: {'a' * 12} (5 runs), {'b' * 12} (1 runs); torch: unknown (5 runs), 9 (1 runs)" in notes
     assert "The hardware differs" in notes
     assert "cutmix; fmix has one seed" in notes
     assert "not those of the baseline, none, in: cutmix; fmix." in notes
     assert "the interval has no width: mixup." in notes
     assert "optimistic" in notes
-    assert comparison.notes[0] == "Missing: fmix, seed 0 (ended)."
+    assert comparison.caveats[0] == "Missing: fmix, seed 0 (ended)."
     assert verdict(comparison.rows[3], comparison) == "has no seed in common with none"
     assert verdict(comparison.rows[1], comparison) == "+1.00 points against none in each of 2 seeds"
 
 
 def test_no_note_without_a_reason(three: Comparison) -> None:
-    assert not re.search("versions|hardware|one seed|no width|Missing|Memory", "\n".join(three.notes))
-    assert "Each of the 2 intervals" in "\n".join(three.notes)
+    assert not re.search("versions|hardware|one seed|no width|Missing|Memory", "\n".join(three.caveats))
+    assert "Each of the 2 intervals" in "\n".join(three.caveats)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_memory_and_speed(tmp_path: Path) -> None:
         ["80 (\u00d7 0.80)", "100 MiB"],
         ["\u2013", "\u2013"],
     ]
-    assert any(note.startswith("Memory is the peak") for note in comparison.notes)
+    assert any(note.startswith("Memory is the peak") for note in comparison.caveats)
 
 
 def test_a_sign_is_never_one_of_zero() -> None:

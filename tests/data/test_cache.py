@@ -14,7 +14,7 @@ from timm_multimix.data.augment import Augmentation, BatchAugmentation
 from timm_multimix.data.cache import CachedLoader
 from timm_multimix.data.sample_random import sample_uniforms
 from timm_multimix.errors import UsageError
-from timm_multimix.seeding import _splitmix, derive_seed
+from timm_multimix.randomness import _splitmix, derive_seed
 
 from .conftest import CONFIG, picture, train_options
 

@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 
-from tests.hub.runs import make_model, make_run
+from tests.finished_runs import make_model, make_run
 from timm_multimix.data import ImageDataset, SampleKey
 from timm_multimix.data.measured import load_split
 from timm_multimix.data.transforms import create_evaluation_transform

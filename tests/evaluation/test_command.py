@@ -12,7 +12,7 @@ import timm
 import torch
 from PIL import Image
 
-from tests.hub.runs import make_model, make_run, run_record
+from tests.finished_runs import make_model, make_run, run_record
 from timm_multimix import cli
 from timm_multimix.data import load_splits
 from timm_multimix.data.transforms import create_evaluation_transform

@@ -8,7 +8,7 @@ import timm
 import torch
 from PIL import Image
 
-from tests.hub.runs import COLOURS, make_model, make_run
+from tests.finished_runs import COLOURS, make_model, make_run
 from timm_multimix import cli
 from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.evaluation.classifier import Classifier

@@ -9,7 +9,7 @@ import torch
 from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
 from timm_multimix.functional.co_mixup import Mosaic, compatibility, input_costs
-from timm_multimix.functional.joint_labeling import _parting, joint_labeling
+from timm_multimix.functional.labeling.joint import _parting, joint_labeling
 
 BONUS = 5e-4
 

@@ -17,10 +17,10 @@ import atheris
 import psutil
 
 with atheris.instrument_imports(include=["timm_multimix"]):
+    from tests.fakehub.cards import check_card
+    from tests.finished_runs import make_run, run_record
     from tests.fuzz import test_cards, test_configs, test_specs
     from tests.fuzz.effort import value_or_refusal
-    from tests.hub.cards import check_card
-    from tests.hub.runs import make_run, run_record
     from tests.hub.test_card import NAME, change
     from timm_multimix.comparison.collect import read_run as read_compared
     from timm_multimix.hub.card import make_card

@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tests.hub.cards import check_card
-from tests.hub.runs import make_run, run_record
+from tests.fakehub.cards import check_card
+from tests.finished_runs import make_run, run_record
 from tests.hub.test_card import NAME, NASTY, change, metadata, structure, tokens
 from timm_multimix.comparison.collect import read_run as read_compared
 from timm_multimix.data.hub import is_hub_id

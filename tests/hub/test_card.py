@@ -13,8 +13,8 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.hub.cards import check_card, front_matter
-from tests.hub.runs import COLOURS, MIX, run_record
+from tests.fakehub.cards import check_card, front_matter
+from tests.finished_runs import COLOURS, MIX, run_record
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.merge import BEGIN, END
 from timm_multimix.hub.record import Record, dump, missing_entries

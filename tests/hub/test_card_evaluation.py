@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.hub.cards import check_card
-from tests.hub.runs import make_run
+from tests.fakehub.cards import check_card
+from tests.finished_runs import make_run
 from tests.hub.test_card import NAME, NASTY, metadata, shown, structure, tokens
 from timm_multimix.evaluation.sections import budget, make_tables
 from timm_multimix.files import digest

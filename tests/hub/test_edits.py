@@ -9,12 +9,12 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.hub.cards import check_card, front_matter
-from tests.hub.faults import somebody_commits
-from tests.hub.helpers import NAME
-from tests.hub.runs import make_model, make_run
-from tests.hub.server import HubServer
-from tests.hub.store import Repo
+from tests.fakehub.cards import check_card, front_matter
+from tests.fakehub.faults import somebody_commits
+from tests.fakehub.helpers import NAME
+from tests.fakehub.server import HubServer
+from tests.fakehub.store import Repo
+from tests.finished_runs import make_model, make_run
 from timm_multimix import cli
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.merge import BEGIN, END, Conflict, Parts, fingerprint, join, merge, split

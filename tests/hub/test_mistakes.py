@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.hub.environment import hub_environment
-from tests.hub.faults import Effect
-from tests.hub.helpers import NAME
-from tests.hub.messages import Proceed, Request, Response, refuse
-from tests.hub.runs import make_model, make_run, run_command
-from tests.hub.server import OTHER_TOKEN, TOKEN, HubServer
-from tests.hub.store import HubError
+from tests.fakehub.environment import hub_environment
+from tests.fakehub.faults import Effect
+from tests.fakehub.helpers import NAME
+from tests.fakehub.messages import Proceed, Request, Response, refuse
+from tests.fakehub.server import OTHER_TOKEN, TOKEN, HubServer
+from tests.fakehub.store import HubError
+from tests.finished_runs import make_model, make_run, run_command
 from timm_multimix.connection.names import parse_repo_id
 from timm_multimix.data.hub import HubName, load_from_hub
 from timm_multimix.errors import UsageError

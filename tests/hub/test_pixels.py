@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import ExifTags, Image
 
-from tests.hub.runs import COLOURS, run_record
+from tests.finished_runs import COLOURS, run_record
 from timm_multimix.data import ImageDataset, SampleKey, load_splits
 from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.evaluation.classifier import load_classifier

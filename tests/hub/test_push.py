@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi, constants
 
-from tests.hub import faults
-from tests.hub.faults import drop, drop_after, rate_limited, somebody_commits, unavailable
-from tests.hub.helpers import NAME, WEIGHTS
-from tests.hub.runs import make_run
-from tests.hub.server import OTHER_TOKEN, TOKEN, HubServer
+from tests.fakehub import faults
+from tests.fakehub.faults import drop, drop_after, rate_limited, somebody_commits, unavailable
+from tests.fakehub.helpers import NAME, WEIGHTS
+from tests.fakehub.server import OTHER_TOKEN, TOKEN, HubServer
+from tests.finished_runs import make_run
 from timm_multimix import cli
 from timm_multimix.connection import retry
 from timm_multimix.connection.client import check_token

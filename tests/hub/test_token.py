@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub.environment import hub_environment
-from tests.hub.helpers import NAME
-from tests.hub.server import TOKEN, HubServer
+from tests.fakehub.environment import hub_environment
+from tests.fakehub.helpers import NAME
+from tests.fakehub.server import TOKEN, HubServer
 
 AGAIN = "tester/again"
 LOUD = {

@@ -8,12 +8,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.hub.cards import check_card, front_matter
-from tests.hub.environment import run_python
-from tests.hub.faults import drop, drop_after, rate_limited, somebody_commits, unavailable
-from tests.hub.helpers import NAME
-from tests.hub.runs import make_pictures, make_run, run_command
-from tests.hub.server import TOKEN, HubServer
+from tests.fakehub.cards import check_card, front_matter
+from tests.fakehub.environment import run_python
+from tests.fakehub.faults import drop, drop_after, rate_limited, somebody_commits, unavailable
+from tests.fakehub.helpers import NAME
+from tests.fakehub.server import TOKEN, HubServer
+from tests.finished_runs import make_pictures, make_run, run_command
 
 QUICK = ("train", "--workers", 0, "--batch-size", 128)
 PUSH = ("--push-to-hub", "--hub-model-id")
@@ -156,7 +156,7 @@ from timm_multimix.hub.card import make_card
 from timm_multimix.hub.publish import publish_run
 from timm_multimix.hub.target import open_repo
 from pathlib import Path
-from tests.hub.runs import make_run, make_model
+from tests.finished_runs import make_run, make_model
 import shutil
 shutil.rmtree("made/model")
 make_model(Path("made/model"), ["red", "green", "blue"], "wrn16_2_cifar")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as nnf
 
 from benchmarks import agreement
-from tests.tasks import LABELS, images, model
+from tests.task.tasks import LABELS, images, model
 from timm_multimix import MixTask
 from timm_multimix import functional as F
 from timm_multimix.mixers.cards import read_cards

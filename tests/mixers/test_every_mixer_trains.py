@@ -5,7 +5,7 @@ import torch
 
 from tests.networks import SmallNet, small_vit
 from timm_multimix import MixTask, list_mixers
-from timm_multimix.seeding import derive_seed
+from timm_multimix.randomness import derive_seed
 
 NEEDS_ATTENTION = ("transmix",)
 ARGUMENTS = {"multimix": "p=1, n=50", "dense_multimix": "p=1, n=50", "alignmixup": "p=1"}

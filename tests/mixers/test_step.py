@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from tests.tasks import LABELS, images, small_model
+from tests.task.tasks import LABELS, images, small_model
 from timm_multimix import MixTask, create_mixer
 from timm_multimix.errors import UsageError
 from timm_multimix.functional import HardPairs

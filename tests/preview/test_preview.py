@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.hub.runs import make_pictures
+from tests.finished_runs import make_pictures
 from timm_multimix import cli
 from timm_multimix.mixers import create_mixer
 from timm_multimix.options.preview import parse_preview_options
@@ -70,7 +70,7 @@ def test_the_seed_makes_the_picture(tmp_path) -> None:
 
 def test_examples_of_class_folders_with_a_model_of_other_order(tmp_path) -> None:
     """Labels are the data's for the picture, and the model's own for the guide."""
-    from tests.hub.runs import make_model
+    from tests.finished_runs import make_model
 
     make_pictures(tmp_path / "data", 3)
     make_model(tmp_path / "model", ["shade2", "shade0", "shade1"])

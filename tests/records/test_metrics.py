@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.comparison.runs import make_run as make_compared
-from tests.hub.runs import make_run
+from tests.finished_runs import make_run
 from timm_multimix.comparison.collect import find_baseline, group, read_runs
 from timm_multimix.comparison.pages import make_markdown
 from timm_multimix.comparison.table import compare

@@ -7,10 +7,10 @@ import timm
 import torch
 from torch import nn
 
-from tests.heads import LEVIT
 from tests.networks import SmallNet, small_volo
+from tests.sites.heads import LEVIT
 from tests.sites.test_literal import HEADS
-from tests.tasks import LABELS, images, model
+from tests.task.tasks import LABELS, images, model
 from timm_multimix import MixTask
 from timm_multimix.sites.affine_probe import affine_error, warn_if_not_affine
 

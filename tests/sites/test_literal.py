@@ -5,9 +5,9 @@ import timm
 import torch
 from torch import nn
 
-from tests.heads import LEVIT
 from tests.networks import SmallNet, small_volo
-from tests.tasks import LABELS, images, model
+from tests.sites.heads import LEVIT
+from tests.task.tasks import LABELS, images, model
 from timm_multimix import MixTask, create_mixer
 from timm_multimix import functional as F
 from timm_multimix.errors import UsageError

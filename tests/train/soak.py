@@ -22,10 +22,10 @@ from typing import Any
 import psutil
 import torch
 
-from tests.hub.environment import hub_environment
-from tests.hub.faults import slow
-from tests.hub.runs import make_pictures
-from tests.hub.server import HubServer
+from tests.fakehub.environment import hub_environment
+from tests.fakehub.faults import slow
+from tests.fakehub.server import HubServer
+from tests.finished_runs import make_pictures
 from tests.train.helpers import command, outcome, updates_kept
 from tests.train.marked import PHASES, Marks
 

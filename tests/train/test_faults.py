@@ -290,8 +290,8 @@ def test_a_process_that_hangs_ends_the_other(quick: list[str], tmp_path: Path) -
     program.write_text(
         "import sys\n"
         "from datetime import timedelta\n"
-        "from timm_multimix.train import watch\n"
-        "watch.PATIENCE = timedelta(seconds=15)\n"
+        "from timm_multimix.train import consensus\n"
+        "consensus.PATIENCE = timedelta(seconds=15)\n"
         "from timm_multimix.cli import main\n"
         "sys.exit(main(['train', *sys.argv[1:]]))\n"
     )

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from timm_multimix.errors import UsageError
-from timm_multimix.train import place
+from timm_multimix.train import run_folder
 
 from .helpers import Train
 
@@ -66,7 +66,7 @@ def test_a_best_on_a_test_split_is_said_to_be_one(
 def test_runs_of_the_same_second_have_their_own_folders(
     train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place.time, "strftime", lambda form: "20260102-030405")
+    monkeypatch.setattr(run_folder.time, "strftime", lambda form: "20260102-030405")
     for _ in range(2):
         train(*quick, "--epochs", 1, "--mix", "mixup(alpha=0.5) | cutmix")
     names = sorted(path.name for path in (tmp_path / "runs").iterdir())

@@ -17,7 +17,7 @@ from ..records import read_run as read_finished
 from ..records.evaluations import Evaluation, read_evaluation
 from ..records.metrics import METRICS, Metric
 from ..redaction import last_part
-from .labels import make_labels
+from .arm_names import make_arm_names
 
 SAME = (
     "dataset",
@@ -141,7 +141,7 @@ def group(runs: Sequence[Run]) -> list[Arm]:
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(json.dumps(identity(run), sort_keys=True), []).append(run)
-    labels = make_labels([identity(members[0]) for members in groups.values()])
+    labels = make_arm_names([identity(members[0]) for members in groups.values()])
     arms = []
     for label, members in zip(labels, groups.values(), strict=True):
         arm = Arm(label, members[0].record.mix)

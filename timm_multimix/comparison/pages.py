@@ -10,7 +10,7 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
 from ..markdown import Markup, block, escape
 from ..redaction import public
-from . import wording
+from . import formatting
 from .evaluated import lower_is_better
 from .table import Comparison
 
@@ -28,21 +28,23 @@ def describe(comparison: Comparison) -> dict[str, Any]:
     base, metric = comparison.baseline.label, comparison.metric
     return {
         "title": comparison.title,
-        "subtitle": wording.subtitle(comparison),
+        "subtitle": formatting.subtitle(comparison),
         "baseline": base,
-        "header": wording.header(metric),
-        "rows": [wording.cells(row) for row in comparison.rows],
+        "header": formatting.header(metric),
+        "rows": [formatting.cells(row) for row in comparison.rows],
         "better": [bool(row.difference and row.difference.excludes_zero) for row in comparison.rows],
-        "verdicts": [(r.label, wording.verdict(r, comparison)) for r in comparison.rows if not r.is_baseline],
-        "notes": comparison.notes,
-        "memorised_header": wording.MEMORISED_HEADER,
-        "memorised": wording.memorised_cells(comparison),
+        "verdicts": [
+            (r.label, formatting.verdict(r, comparison)) for r in comparison.rows if not r.is_baseline
+        ],
+        "caveats": comparison.caveats,
+        "memorized_header": formatting.MEMORIZED_HEADER,
+        "memorized": formatting.memorized_cells(comparison),
         "evaluated_header": ["", *(arm.label for arm in comparison.arms)],
-        "evaluated": wording.evaluated_cells(comparison),
+        "evaluated": formatting.evaluated_cells(comparison),
         "lower_is_better": lower_is_better(comparison.arms),
-        "run_header": wording.run_header(metric),
-        "runs": wording.run_cells(comparison),
-        "shared": [(flag, public(value)) for flag, value in wording.key_facts(comparison)],
+        "run_header": formatting.run_header(metric),
+        "runs": formatting.run_cells(comparison),
+        "shared": [(flag, public(value)) for flag, value in formatting.key_facts(comparison)],
         "hardware": comparison.facts.get("hardware"),
         "command": comparison.command,
         "captions": CAPTIONS,

@@ -9,10 +9,10 @@ from ..errors import UsageError
 from ..options.comparison import CompareOptions
 from ..redaction import public_text
 from .collect import Arm, find_baseline, group, read_runs
+from .formatting import verdict, with_deviation
 from .processes import Forward, train
 from .table import Comparison, compare
 from .trials import Trial, folder_name, plan
-from .wording import verdict, with_deviation
 from .write import check_output, write_comparison
 
 

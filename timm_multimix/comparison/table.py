@@ -6,11 +6,11 @@ from typing import Any
 
 from ..records.metrics import Metric
 from ..redaction import public
+from .arm_names import shared_options
+from .caveats import make_caveats
 from .collect import Arm, Run
 from .evaluated import evaluated
-from .labels import shared_options
-from .memorised import memorised
-from .notes import make_notes
+from .memorized import memorized
 from .statistics import Difference, Spread, compare_paired, summarize
 
 
@@ -41,7 +41,7 @@ class Comparison:
     baseline: Arm
     shared: dict[str, Any]
     facts: dict[str, Any]
-    notes: list[str]
+    caveats: list[str]
     command: str | None
 
 
@@ -61,7 +61,7 @@ def compare(
         baseline=baseline,
         shared=shared_options([run.options for run in runs]),
         facts={name: facts.get(name) for name in FACTS},
-        notes=make_notes(rows, runs, baseline, missing),
+        caveats=make_caveats(rows, runs, baseline, missing),
         command=command,
     )
 
@@ -126,7 +126,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "facts": comparison.facts,
         "shared_options": public(comparison.shared),
         "rows": [asdict(row) for row in comparison.rows],
-        "notes": comparison.notes,
+        "notes": comparison.caveats,
         "runs": runs,
     }
 
@@ -135,5 +135,5 @@ def run_record(run: Run) -> dict[str, Any]:
     """A run in comparison.json and in the table of runs."""
     names = (run.record.metric, f"{run.record.metric}_best", *RUN_FACTS)
     facts = {name: run.summary.get(name) for name in names}
-    more = {"memorised": memorised(run), "evaluated": evaluated(run)}
+    more = {"memorised": memorized(run), "evaluated": evaluated(run)}
     return {"run": run.folder.name, **facts} | {name: numbers for name, numbers in more.items() if numbers}

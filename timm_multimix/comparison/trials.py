@@ -10,8 +10,8 @@ from pathlib import Path
 from ..errors import UsageError
 from ..options import TrainOptions, options_to_dict, parse_train_options
 from ..options.comparison import CompareOptions
-from ..train.parts import check_names
-from ..train.place import find_place
+from ..train.checks import check_names
+from ..train.run_folder import find_run_folder
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def plan(options: CompareOptions) -> list[Trial]:
         parsed = parse_train_options(trial.argv)
         if trial.seed == 0:
             check_arm(trial, parsed, seen)
-        find_place(parsed)
+        find_run_folder(parsed)
     return trials
 
 

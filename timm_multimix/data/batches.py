@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import Sampler
 
 from ..errors import UsageError
-from ..seeding import derive_seed
+from ..randomness import derive_seed
 
 
 class SampleKey(NamedTuple):

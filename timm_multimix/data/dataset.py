@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.data import Dataset, get_worker_info
 
 from ..errors import UsageError
-from ..seeding import derive_seed
+from ..randomness import derive_seed
 from .batches import SampleKey
 from .images import BrokenImage, check_channels, to_channels
 from .sources import Source

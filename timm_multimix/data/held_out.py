@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ..errors import UsageError
-from ..seeding import derive_seed
+from ..randomness import derive_seed
 from .sources import Source
 
 _ORDER = 0x68656C646F7574

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from ..errors import UsageError
-from ..seeding import derive_seed
+from ..randomness import derive_seed
 from .dataset import ImageDataset
 from .sources import Source
 from .splits import Splits
@@ -28,7 +28,7 @@ class NoisyLabels:
 
     symmetric: the label is replaced by a uniformly random class, the true one included, so that only
     (classes - 1) / classes of the replaced labels are wrong (Zhang et al. 2017, arXiv:1611.03530, which the
-    memorisation test of mixup follows: arXiv:1710.09412, section 3.4). pair: by the next class, the last by
+    memorization test of mixup follows: arXiv:1710.09412, section 3.4). pair: by the next class, the last by
     the first, so that all of them are.
     """
 

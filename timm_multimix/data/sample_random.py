@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..seeding import derive_seed
+from ..randomness import derive_seed
 
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
 _FIRST = 0xBF58476D1CE4E5B9 - (1 << 64)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import UsageError
-from ..seeding import derive_seed
+from ..randomness import derive_seed
 from .batches import SampleKey
 from .collection import Tables
 from .columns import find_image_column, find_label_column, shown

@@ -5,19 +5,17 @@ from .attention import feature_attention, position_attention
 from .choose import choose_per_sample
 from .co_mixup import co_mixup
 from .draws import Composed, Draw, Identity, KeepTargets, Masks, Pairs, Tuples
-from .elimination import grid_labeling
-from .graphcut import quadratic_labeling
+from .hard_pairs import HardPairs, PairForm, pair_form
+from .labeling import grid_labeling, quadratic_labeling, swap_labeling
 from .losses import loss_of_mixed, mixed_loss, soft_loss, soft_targets
 from .many import multi_mixup, zeta_mixup
 from .masks import fmix, gridmix, smoothmix
 from .mixing import Mixing, cutmix, mixing, mixup, none, sample_pairing
-from .pairs import HardPairs, PairForm, pair_form
 from .puzzlemix import puzzlemix
 from .resize import resizemix
 from .saliency import gradient_saliency, spectral_residual
 from .saliencymix import attentivemix, saliencymix
 from .sampling import anisotropic_weights, beta_variates, dirichlet_weights, log_gamma_variates
-from .swap import swap_labeling
 from .transmix import attended, tokenmix
 from .tuple_loss import multimix_loss
 from .tuples import dense_multimix, dense_weights, multimix

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag, Share
 from .draws import Draw, Tuples, _floating
-from .joint_labeling import count_cells, joint_labeling
+from .labeling.joint import count_cells, joint_labeling
 from .masks import check_maps
 from .mixing import mixing
 from .puzzlemix import _shares

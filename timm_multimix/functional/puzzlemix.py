@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag, at_least
 from .draws import Draw, Masks, Pairs
-from .graphcut import quadratic_labeling
+from .labeling import quadratic_labeling
 from .masks import check_maps
 from .mixing import _partners, mixing
 from .sampling import beta_variates

@@ -10,8 +10,7 @@ from ..errors import UsageError
 from ..functional import soft_targets
 from ..functional.labels import check_range, check_rows
 from ..notebook import table_html
-from ..randomness import choice_generator, draw_generator
-from ..seeding import derive_seed
+from ..randomness import choice_generator, derive_seed, draw_generator
 from .arguments import as_usage_error, count, fraction, whole
 from .mixer import Context
 from .spec import parse_spec

@@ -50,7 +50,7 @@ _DEFAULTS = {name: each.default for name, each in inspect.signature(F.multimix).
             "functional/test_mixing.py::test_multimix_is_the_formula",
             "functional/test_tuple_loss.py::test_equals_the_literal_computation",
             "functional/test_tuple_loss.py::test_equals_mixing_the_embeddings",
-            "test_task.py::test_embedding_loss_is_the_paper_on_the_penultimate_layer",
+            "task/test_task.py::test_embedding_loss_is_the_paper_on_the_penultimate_layer",
             "functional/test_sampling.py::test_dirichlet_has_its_mean_and_variance",
         ),
         departures="Logits are mixed in place of embeddings: the same where the last map is affine, "
@@ -119,7 +119,7 @@ def multimix_short(
     """MultiMix over tuples of four at every step, for short training: our recipe.
 
     Every step counts: with alpha between 0.5 and 2 tuples of four tell examples apart with about 40 % of a
-    clean step's strength, those of the whole batch with about 1 %. Where training is long enough to memorise
+    clean step's strength, those of the whole batch with about 1 %. Where training is long enough to memorize
     it was level or worse, and it learns wrong labels. What was measured: docs/results.
     """
     return multimix(n, m, alpha, p=1.0, gather=gather)
@@ -133,9 +133,9 @@ def multimix_short(
         "positions against a loop through the head",
         tests=(
             "functional/test_mixing.py::test_dense_weights_are_the_formula",
-            "functional/test_position_attention.py::test_attention_is_the_score_normalised_over_the_positions",
-            "test_task.py::test_dense_loss_is_the_paper_at_every_position",
-            "test_positions.py::test_agrees_with_a_loop_over_positions",
+            "functional/test_attention.py::test_attention_is_the_score_normalised_over_the_positions",
+            "task/test_task.py::test_dense_loss_is_the_paper_at_every_position",
+            "sites/test_positions.py::test_agrees_with_a_loop_over_positions",
         ),
         departures="In a vision transformer the patch tokens go through the class token's head, and the "
         "class token is one more position with attention 1: choices of this package, as the "

@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from ..errors import UsageError
 from ..files import digest, fresh_folder, publish_folder, read_json, remove_folder
-from .packing import is_sharded, pack, unpack, whole
-from .position import Position
+from .packing import pack, unpack
 from .setup import Setup
-from .sums import Sums
+from .sharding import is_sharded, whole
+from .state import Position, Sums
 
 KEPT = 2
 

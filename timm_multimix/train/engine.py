@@ -16,7 +16,7 @@ from accelerate.utils import DistributedType, DynamoBackend, InitProcessGroupKwa
 from ..errors import UsageError
 from ..modeling.create import attempt
 from ..options import TrainOptions, options_to_dict
-from . import watch
+from . import consensus
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """What a product of matrices is computed in, by the name of the precision."""
@@ -33,7 +33,7 @@ def start_accelerator(trackers: Sequence[str]) -> Accelerator:
     # Without this, processes launched where there is no accelerator do not join, and each trains alone.
     cpu = launched > 1 and not torch.accelerator.is_available()
     # The folder of the logs is known later: see `start_trackers`.
-    group = InitProcessGroupKwargs(timeout=watch.PATIENCE)
+    group = InitProcessGroupKwargs(timeout=consensus.PATIENCE)
     accelerator = attempt(
         "accelerate",
         lambda: Accelerator(

@@ -9,8 +9,8 @@ from accelerate import Accelerator
 
 from ..sites.eval_mode import eval_mode
 from ..sites.student import as_logits
-from .ranks import share_buffers
-from .sums import exact
+from .distributed import share_buffers
+from .state import exact
 
 
 class Evaluation(NamedTuple):

@@ -11,8 +11,8 @@ from timm.models._hub import save_config_for_hf
 from ..files import fresh_folder, publish_folder, write_text
 from ..options import TrainOptions, options_to_dict
 from ..records.provenance import dataset_kind, public_options, versions
-from .packing import whole
 from .setup import Setup
+from .sharding import whole
 
 _FOREIGN = ("license", "description", "origin_url", "paper_name", "paper_ids", "notes")
 

@@ -93,7 +93,7 @@ def create_streams(
     )
 
 
-def create_memory(
+def create_memorization(
     data: DataOptions, accelerator: Accelerator, train: ImageDataset, transform: Transform
 ) -> Stream | None:
     """The training images in order and by the evaluation's transform, labelled by `EncodedLabels`.

@@ -7,15 +7,14 @@ from contextlib import nullcontext
 import torch
 from timm.utils.agc import adaptive_clip_grad
 
-from ..seeding import derive_seed
+from ..randomness import derive_seed
+from .consensus import Stop, Watch
 from .finetune import still_frozen
 from .loaders import Batch
 from .nonfinite import KeptBuffers, poison, zero_nonfinite
-from .position import Position
 from .progress import Progress
 from .setup import Setup
-from .sums import Sums
-from .watch import Stop, Watch
+from .state import Position, Sums
 
 _LAYERS = 0x4C61796572  # apart from the mixers' seeds
 

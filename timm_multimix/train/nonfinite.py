@@ -15,10 +15,9 @@ from ..errors import UsageError
 from ..files import fresh_folder, publish_folder, write_text
 from ..randomness import choice_generator
 from .checkpoint import newest_checkpoint
-from .packing import whole
-from .position import Position
 from .setup import Setup
-from .sums import NonFinite, Sums
+from .sharding import whole
+from .state import NonFinite, Position, Sums
 
 ADVICE = (
     "a smaller --lr, a longer --warmup-epochs or --clip-grad may help,"

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import torch
-from torch.distributed.tensor import DTensor, distribute_tensor
+
+from .sharding import whole
 
 Tensors = dict[str, torch.Tensor]
 
@@ -59,24 +60,3 @@ def _lay_out(tensor: torch.Tensor, stride: list[int] | None) -> torch.Tensor:
     if stride is None:
         return tensor
     return torch.empty_strided(tensor.shape, stride, dtype=tensor.dtype).copy_(tensor)
-
-
-def is_sharded(module: torch.nn.Module) -> bool:
-    """Whether a process holds only parts of a model's parameters."""
-    return any(isinstance(parameter, DTensor) for parameter in module.parameters())
-
-
-def shard_like(value: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """A whole tensor in the way that `reference` lies: on its device, and sharded if it is."""
-    value = value.to(reference.device)
-    if not isinstance(reference, DTensor):
-        return value
-    return distribute_tensor(value, reference.device_mesh, reference.placements)
-
-
-def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy of a tensor on the CPU, gathered where it is sharded over processes."""
-    tensor = tensor.detach()
-    if isinstance(tensor, DTensor):
-        tensor = tensor.full_tensor()
-    return tensor.cpu().clone()

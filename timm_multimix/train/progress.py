@@ -9,9 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .position import Position
 from .setup import Setup
-from .sums import Sums, Totals
+from .state import Position, Sums, Totals
 
 
 class Progress:

@@ -4,20 +4,22 @@ import csv
 import io
 import json
 import os
+import resource
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..files import write_text
 from ..records import RunRecord, Scores
 from ..records.provenance import base_model, command, dataset_kind, describe_hardware, versions
-from .cost import peak_memory
 from .evaluate import Evaluation
 from .in_force import in_force
-from .memory import describe_noise
-from .position import Position
+from .memorization import describe_noise
 from .setup import Setup
-from .sums import Totals
+from .state import Position, Totals
 
 TIMING = ("seconds", "images_per_second")
 """The last columns of metrics.csv: of training only, and alone in differing from run to run."""
@@ -28,7 +30,7 @@ def epoch_row(
     position: Position,
     totals: Totals,
     results: dict[str, Evaluation],
-    memory: dict[str, float],
+    memorization: dict[str, float],
 ) -> dict[str, Any]:
     """A row of metrics.csv. train_top1_weighted: target mass on the predicted class, honest under mixing.
 
@@ -43,7 +45,7 @@ def epoch_row(
     for kind, result in results.items():
         name = {"raw": "eval", "ema": "ema"}[kind]
         row |= {f"{name}_loss": result.loss, f"{name}_top1": result.top1, f"{name}_top5": result.top5}
-    row |= memory
+    row |= memorization
     row |= {"lr": max(group["lr"] for group in setup.optimizer.param_groups), "updates": position.updates}
     row["skipped_updates"] = totals.left_out
     return row | dict(
@@ -123,3 +125,14 @@ def summarize(
 def write_summary(run: Path, record: RunRecord) -> None:
     """Write summary.json, the sign of a finished run, so last of all."""
     write_text(run / "summary.json", json.dumps(record.to_dict(), indent=2) + "\n")
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most memory of this process so far, in bytes: allocated on a GPU, else resident in main memory.
+
+    Of a run that was resumed, only the part since then is counted.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -12,25 +12,31 @@ from ..options import TrainOptions
 from ..records.lock import RunLock
 from ..records.metrics import METRICS
 from .checkpoint import load_checkpoint, save_checkpoint
+from .consensus import Stop, Watch
+from .distributed import compare_ranks, on_main
 from .engine import adopt_accumulation, start_accelerator, start_trackers
 from .evaluate import Evaluation, evaluate
 from .export import export_model
 from .faults import Reporter, writing
 from .interrupt import Interrupt
 from .loop import train_epoch
-from .memory import measure_memory
+from .memorization import measure_memorization
 from .nonfinite import check_weights, keep_state
 from .opening import tell_opening
-from .packing import is_sharded
-from .place import claim, drop_if_worthless, reserve
-from .position import Position
 from .progress import Progress
-from .publish import architecture, check_publishing, offer_best, open_target, publish_finished, start_uploader
-from .ranks import compare_ranks, on_main
+from .publishing import (
+    architecture,
+    check_publishing,
+    offer_best,
+    open_target,
+    publish_finished,
+    start_uploader,
+)
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
+from .run_folder import claim, drop_if_worthless, reserve
 from .setup import Setup, build
-from .sums import NonFinite, Sums
-from .watch import Stop, Watch
+from .sharding import is_sharded
+from .state import NonFinite, Position, Sums
 
 
 def run(options: TrainOptions) -> dict[str, Any]:
@@ -52,32 +58,32 @@ def run(options: TrainOptions) -> dict[str, Any]:
 def prepare_and_train(
     options: TrainOptions, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter, lock: RunLock
 ) -> dict[str, Any]:
-    """Find the run's place, make its parts, train; a folder of which nothing came is deleted."""
-    place = on_main(accelerator, lambda: reserve(options, lock))
+    """Find the run's folder, make its parts, train; a folder of which nothing came is deleted."""
+    found = on_main(accelerator, lambda: reserve(options, lock))
     if accelerator.is_main_process:
-        for line in place.warnings:
+        for line in found.warnings:
             warn(line)
-    new = place.checkpoint is None and place.summary is None
+    new = found.checkpoint is None and found.summary is None
     if new:
         on_main(accelerator, lambda: check_publishing(options.hub))
-    if place.summary is not None:
-        on_main(accelerator, lambda: publish_finished(place.folder, options.hub, lock))
-        result = METRICS["top1"].format(place.summary["top1"])
-        accelerator.print(f"{place.folder} is finished: {METRICS['top1'].label} {result}")
-        return place.summary
+    if found.summary is not None:
+        on_main(accelerator, lambda: publish_finished(found.path, options.hub, lock))
+        result = METRICS["top1"].format(found.summary["top1"])
+        accelerator.print(f"{found.path} is finished: {METRICS['top1'].label} {result}")
+        return found.summary
 
-    setup = build(place.options, accelerator)
-    position, sums = start(setup, place.checkpoint)
+    setup = build(found.options, accelerator)
+    position, sums = start(setup, found.checkpoint)
     if new:  # uploads of a resumed run never keep it from training
         on_main(accelerator, lambda: open_target(options.hub, architecture(setup.model)))
-    folder = reporter.folder = on_main(accelerator, lambda: claim(place, setup.options, lock))
+    folder = reporter.folder = on_main(accelerator, lambda: claim(found, setup.options, lock))
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
         with reporter.told_once():
             return Training(setup, position, sums, folder, interrupt).run()
     except Exception:
         if accelerator.is_main_process:
-            drop_if_worthless(place, folder)
+            drop_if_worthless(found, folder)
         raise
     finally:
         setup.close()
@@ -131,9 +137,9 @@ class Training:
         ended = position.epoch + 1
         evaluated = ended % setup.options.run.val_interval == 0 or ended == setup.epochs
         self.results = evaluate_all(setup, self.watch) if evaluated else {}
-        memory = measure_memory(setup, self.watch) if evaluated else {}
+        memorization = measure_memorization(setup, self.watch) if evaluated else {}
         position.epoch, position.batch = ended, 0
-        row = epoch_row(setup, position, totals, self.results, memory)
+        row = epoch_row(setup, position, totals, self.results, memorization)
         self.record(row)
         so_far = partial(summarize, setup, position, self.results, exported_kind(setup), {})
         offer_best(self.uploader, self.folder, position, setup.epochs, so_far)

@@ -13,17 +13,17 @@ from ..data.cache import CachedLoader
 from ..data.description import Description, describe_data
 from ..data.loader import ImageLoader
 from ..data.noise import add_label_noise
-from ..errors import UsageError
 from ..modeling.create import create_model, describe_input, resolve_data_config, try_out
 from ..options import TrainOptions, fill_defaults
 from ..options.declaration import flat
-from ..options.run import AveragingOptions
 from ..task import MixTask
+from .checks import check_classes, check_names
 from .finetune import fit_head_and_body
-from .loaders import Stream, create_memory, create_streams
+from .loaders import Stream, create_memorization, create_streams
 from .lone_images import check_lone_images
-from .packing import is_sharded, shard_like
-from .parts import check_classes, check_names, create_optimizer, create_scheduler, create_task
+from .optimization import create_optimizer, create_scheduler
+from .sharding import is_sharded, shard_like
+from .task import create_task, fit_average_to_shards
 
 
 @dataclass
@@ -44,11 +44,11 @@ class Setup:
     evaluation: ImageLoader | CachedLoader
     epochs: int
 
-    memory: Stream | None = None  # the training images as in evaluation, with --label-noise
+    memorization: Stream | None = None  # the training images as in evaluation, with --label-noise
 
     def close(self) -> None:
         """End the processes that read images."""
-        for stream in filter(None, (self.train, self.memory)):
+        for stream in filter(None, (self.train, self.memorization)):
             stream.loader.close()
         self.evaluation.close()
 
@@ -137,7 +137,7 @@ def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
         processes=accelerator.num_processes,
     )
     description = describe_data(data.dataset, clean, train.dataset, evaluation.dataset)
-    memory = create_memory(data, accelerator, train.dataset, evaluation.dataset.transform)
+    memorization = create_memorization(data, accelerator, train.dataset, evaluation.dataset.transform)
     optimizer = create_optimizer(optimization, model, scheduled=schedule.sched != "none")
     updates = train.updates(optimization.grad_accum_steps)
     scheduler, epochs = create_scheduler(schedule, optimization.epochs, optimizer, updates)
@@ -167,17 +167,5 @@ def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
         train,
         evaluation.loader,
         epochs,
-        memory,
+        memorization,
     )
-
-
-def fit_average_to_shards(averaging: AveragingOptions, task: MixTask) -> None:
-    """Let a teacher's moving average follow sharded weights.
-
-    Raises:
-        UsageError: with --model-ema, as passes through the average alone cannot bring its parts together.
-    """
-    if averaging.model_ema:
-        raise UsageError("--model-ema under FSDP: the average of sharded weights cannot be evaluated")
-    if task.has_ema():
-        task.trainable_module_ema.foreach = False  # sharded parameters and whole buffers do not mix

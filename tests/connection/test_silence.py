@@ -1,0 +1,278 @@
+"""A Hub that accepts and does not answer is waited for no longer than was said."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+from huggingface_hub import HfApi, constants
+from huggingface_hub.utils import httpx
+
+from tests.fakehub.environment import hub_environment
+from tests.fakehub.faults import rate_limited
+from tests.fakehub.helpers import NAME
+from tests.fakehub.server import TOKEN, HubServer
+from tests.fakehub.silence import MANNERS, UnhelpfulServer, dripping_body, stalling
+from tests.finished_runs import make_pictures, make_run
+from timm_multimix import deadlines
+from timm_multimix.connection import retry
+from timm_multimix.connection.client import VARIABLE, bound_requests, patience, silence, unreachable
+from timm_multimix.data.hub import HubName, load_from_hub
+from timm_multimix.deadlines import left_behind, within
+from timm_multimix.errors import UsageError
+from timm_multimix.hub.target import open_repo
+from timm_multimix.hub.upload import Uploader
+from timm_multimix.modeling.pretrained import check_pretrained
+
+SHORT = "0.4"
+BOUND = 30.0
+"""Seconds in which everything here must be over; without time-outs it never is."""
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Little patience with a Hub."""
+    monkeypatch.setenv(VARIABLE, SHORT)
+    monkeypatch.setattr(deadlines, "_left", [])
+    bound_requests()
+    yield
+    huggingface_hub.close_session()
+
+
+@pytest.fixture(params=MANNERS.values(), ids=list(MANNERS))
+def server(
+    request: pytest.FixtureRequest,
+    short: None,
+    waits: list[float],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[UnhelpfulServer]:
+    """A server of each kind, which this process's client takes for the Hub."""
+    with UnhelpfulServer(request.param) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        path = constants.HUGGINGFACE_CO_URL_TEMPLATE.split("/{repo_id}")[1]
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}" + path)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
+        yield server
+
+
+@pytest.fixture
+def in_time() -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < BOUND
+
+
+REQUESTS: dict[str, Callable[[], object]] = {
+    "whoami": lambda: HfApi().whoami(),
+    "create_repo": lambda: HfApi().create_repo(NAME),
+    "model_info": lambda: HfApi().model_info(NAME),
+    "list_repo_refs": lambda: HfApi().list_repo_refs(NAME),
+    "get_paths_info": lambda: HfApi().get_paths_info(NAME, ["README.md"]),
+}
+
+
+@pytest.mark.parametrize("request_it", REQUESTS.values(), ids=list(REQUESTS))
+def test_a_request(server: UnhelpfulServer, in_time: None, request_it: Callable[[], object]) -> None:
+    with pytest.raises(httpx.TimeoutException):
+        request_it()
+    assert server.connections <= 2  # no retries
+
+
+def test_opening_a_repository(server: UnhelpfulServer, in_time: None) -> None:
+    with pytest.raises(UsageError, match=f"cannot write to {NAME} on the Hub: ") as caught:
+        open_repo(NAME)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_and_a_dataset(server: UnhelpfulServer, in_time: None) -> None:
+    with pytest.raises(UsageError, match=r"config\.json cannot be had from the Hub"):
+        check_pretrained(f"hf-hub:{NAME}")
+    with pytest.raises(UsageError, match="cannot be had from the Hub"):
+        load_from_hub(HubName("tester/data"))
+
+
+def test_the_end_of_a_training(
+    server: UnhelpfulServer, in_time: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "run")
+    began = time.monotonic()
+    uploader = Uploader(tmp_path / "run", NAME, timeout=1.0)
+    uploader.finish()
+    assert time.monotonic() - began < 5
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].endswith(f"finish it with `timm-multimix push {tmp_path / 'run'} {NAME}`")
+    assert all(line.startswith("warning: ") for line in lines)
+
+
+def test_whether_it_is_there(server: UnhelpfulServer, in_time: None) -> None:
+    """Headers, which is all that is asked for, are an answer."""
+    assert (unreachable() is None) == (server.manner in (stalling, dripping_body))
+
+
+# what bounds them
+
+
+def test_a_slow_answer_is_not_given_up(connected: HubServer, short: None, as_tester: None) -> None:
+    connected.store.create(NAME).commit({"big.bin": bytes(3_000_000)}, "big")
+    path = HfApi(endpoint=connected.url).hf_hub_download(NAME, "big.bin")
+    assert Path(path).stat().st_size == 3_000_000
+
+
+def test_time_outs_of_the_caller_stay(short: None) -> None:
+    request = httpx.Request("GET", "http://x", extensions={"timeout": {"connect": 7.0, "read": None}})
+    for hook in huggingface_hub.get_session().event_hooks["request"]:
+        hook(request)
+    assert request.extensions["timeout"]["connect"] == 7.0
+    assert request.extensions["timeout"]["read"] == float(SHORT)
+
+
+def test_bounding_twice_is_bounding_once(short: None) -> None:
+    first = huggingface_hub.get_session()
+    bound_requests()
+    assert huggingface_hub.get_session() is first
+
+
+def test_a_server_cannot_ask_for_an_hour(connected: HubServer, short: None, waits: list[float]) -> None:
+    connected.store.create(NAME).commit({"a.bin": b"1"}, "a")
+    connected.faults.add("GET", "*/resolve/*", rate_limited(3600), times=2)
+    HfApi(endpoint=connected.url).hf_hub_download(NAME, "a.bin")
+    assert waits == [301, 301]
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "soon"])
+def test_a_silence_that_is_no_number(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(VARIABLE, text)
+    with pytest.raises(UsageError, match=f"{VARIABLE} must be a number of seconds > 0, got '{text}'"):
+        silence()
+    monkeypatch.setenv(VARIABLE, "5")
+    assert (silence(), patience()) == (5.0, 10.0)
+
+
+def test_an_action_within_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlines, "_left", [])
+    assert within(BOUND, lambda: 7) == 7
+    with pytest.raises(KeyError, match="mine"):
+        within(BOUND, lambda: {}["mine"])
+    assert not left_behind()
+    over = threading.Event()
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.01 seconds"):
+        within(0.01, over.wait)
+    assert left_behind()
+    over.set()
+
+
+# whole processes
+
+
+def command(
+    url: str, folder: Path, *argv: object, timeout: float = 300.0, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `timm-multimix` in a process of its own with little patience."""
+
+    class _Server:
+        pass
+
+    server = _Server()
+    server.url = url  # type: ignore[attr-defined]
+    environment = hub_environment(server, folder / "home") | {VARIABLE: SHORT} | more  # type: ignore[arg-type]
+    return subprocess.run(
+        [sys.executable, "-m", "timm_multimix", *map(str, argv)],
+        env=environment | {"ACCELERATE_USE_CPU": "true"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("manner", MANNERS.values(), ids=list(MANNERS))
+def test_commands_end(manner: Callable[..., None], tmp_path: Path) -> None:
+    """Push, predict and a new training, each against a server of each kind: one line, exit status 2."""
+    make_run(tmp_path / "run")
+    pictures = make_pictures(tmp_path / "pictures", 3)
+    with UnhelpfulServer(manner) as server:
+        for argv in (
+            ("push", "run", NAME),
+            ("predict", f"hf-hub:{NAME}", pictures),
+            ("train", "--push-to-hub", "--hub-model-id", NAME, "--workers", 0),
+            ("train", "--dataset", "tester/data", "--workers", 0),
+        ):
+            done = command(server.url, tmp_path, *argv)
+            assert done.returncode == 2, done.stderr
+            assert done.stderr.startswith("error: ")
+            assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_nothing_keeps_a_process_alive(tmp_path: Path) -> None:
+    """Thread pools of the client are waited for at the end of a process, unless it is ended."""
+    code = (
+        "import threading, time\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from timm_multimix import cli, deadlines\n"
+        "def work():\n"
+        "    with ThreadPoolExecutor(1) as pool: pool.submit(time.sleep, 600).result()\n"
+        "def main(argv):\n"
+        "    try: deadlines.within(0.1, work)\n"
+        "    except TimeoutError as error: print(error, flush=True)\n"
+        "    return 0\n"
+        "cli.main = main\n"
+        "leave = cli._leave_within\n"
+        "cli._leave_within = lambda seconds, status: leave(seconds / 10, status)\n"
+        "cli.run_process()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "no answer within 0.1 seconds\n"), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("manner", MANNERS.values(), ids=list(MANNERS))
+def test_a_training_ends_though_the_hub_falls_silent(manner: Callable[..., None], tmp_path: Path) -> None:
+    """A run resumed before a Hub that does not answer: warnings, exit 0; `push` finishes its uploads."""
+    quick = ("train", "--workers", 0, "--batch-size", 512, "--output", "run", "--mix", "mixup")
+    target = ("--push-to-hub", "--hub-model-id", NAME, "--hub-timeout", 3)
+    with UnhelpfulServer(manner) as server:
+        first = command(server.url, tmp_path, *quick, "--epochs", 1)
+        assert first.returncode == 0, first.stderr
+        (tmp_path / "run/summary.json").unlink()
+        done = command(server.url, tmp_path, *quick, "--epochs", 1, "--resume", "auto", *target)
+    assert done.returncode == 0, done.stderr
+    assert f"warning: upload to {NAME}" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith(f"finish it with `timm-multimix push run {NAME}`")
+    assert json.loads((tmp_path / "run/summary.json").read_text())["epochs"] == 1
+    with HubServer(tmp_path / "hub") as hub:
+        pushed = command(hub.url, tmp_path, "push", "run", NAME, **{VARIABLE: "30"})
+        assert pushed.returncode == 0, pushed.stderr
+        assert hub.store.repo(NAME).titles()[0].startswith("Result, epoch 1 of 1")
+
+
+@pytest.mark.slow
+def test_an_upload_that_stalls_in_the_middle(tmp_path: Path) -> None:
+    """The weights, which a pool of threads uploads, get no answer; the process ends in time all the same."""
+    make_run(tmp_path / "run")
+    over = threading.Event()
+
+    def never(request: object, proceed: Callable[[], object]) -> object:
+        over.wait()
+        return proceed()
+
+    with HubServer(tmp_path / "hub") as hub:
+        hub.faults.add("PUT", "*", never, times=math.inf)  # type: ignore[arg-type]
+        began = time.monotonic()
+        done = command(hub.url, tmp_path, "push", "run", NAME, "--timeout", 4, **{VARIABLE: "600"})
+        seconds = time.monotonic() - began
+        over.set()
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == f"error: {NAME} on the Hub did not take run: no answer within 4 seconds\n"
+    assert seconds < 60
+    assert os.path.isdir(tmp_path / "run/hub")

@@ -1,0 +1,83 @@
+"""A Hub with nothing in it, and the real client in this process talking to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import huggingface_hub
+import pytest
+from huggingface_hub import HfApi, constants
+
+from tests.fakehub.helpers import WEIGHTS
+from tests.fakehub.server import OTHER_TOKEN, TOKEN, HubServer
+from timm_multimix.connection import retry
+
+
+def pytest_report_header() -> str:
+    return f"huggingface_hub: {huggingface_hub.__version__} from {Path(huggingface_hub.__file__).parent}"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A Hub in an empty folder. What the client has read at import and looks up later is set to suit it."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    huggingface_hub.close_session()
+    with HubServer(tmp_path / "hub") as server:
+        yield server
+    huggingface_hub.close_session()
+
+
+@pytest.fixture
+def connected(hub: HubServer, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> HubServer:
+    """The Hub that this process's own client finds; nobody waits."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
+    path = template.split("/{repo_id}")[1]
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}" + path)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
+    return hub
+
+
+@pytest.fixture
+def as_tester(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process's own client is the user `tester`."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+
+
+@pytest.fixture
+def api(hub: HubServer) -> HfApi:
+    """The client as the user `tester`."""
+    return HfApi(endpoint=hub.url, token=TOKEN)
+
+
+@pytest.fixture
+def other(hub: HubServer) -> HfApi:
+    return HfApi(endpoint=hub.url, token=OTHER_TOKEN)
+
+
+@pytest.fixture
+def anonymous(hub: HubServer) -> HfApi:
+    return HfApi(endpoint=hub.url, token=False)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let the client's retries follow at once; the seconds that it would have waited."""
+    seconds: list[float] = []
+    stub = SimpleNamespace(sleep=seconds.append)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", stub)
+    return seconds
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small model folder: a config, weights that go through LFS, and a file one folder down."""
+    made = tmp_path / "model"
+    (made / "figures").mkdir(parents=True)
+    (made / "config.json").write_text("{}")
+    (made / "model.safetensors").write_bytes(WEIGHTS)
+    (made / "figures" / "curves.svg").write_text("<svg/>")
+    return made

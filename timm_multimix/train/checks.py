@@ -1,0 +1,42 @@
+"""Looked up before anything slow happens: names, and the classes of the data."""
+
+from timm.optim import list_optimizers
+
+from ..data import Splits
+from ..errors import UsageError, printable
+from ..mixers import create_mixer
+from ..modeling.create import attempt, check_model_name, nearest
+from ..options import TrainOptions
+from ..schedule import parse_schedule
+from .finetune import check_weights
+
+
+def check_names(options: TrainOptions) -> None:
+    """Look up what has a name, before anything slow happens.
+
+    Raises:
+        UsageError: for an unknown mixer, schedule, model or optimizer.
+    """
+    network, mixing, optimizer = options.network, options.mixing, options.optimization.opt
+    create_mixer(mixing.mix)
+    if mixing.mix_schedule:
+        parse_schedule(mixing.mix_schedule)
+    check_model_name(network.model)
+    attempt(f"model {network.model}", lambda: check_weights(network, mixing))
+    optimizers = [str(name) for name in list_optimizers()]
+    if optimizer.lower().removeprefix("lookahead_") not in optimizers:
+        raise UsageError(f"unknown optimizer {optimizer!r}; {nearest(optimizer, optimizers)}")
+
+
+def check_classes(wanted: int | None, dataset: str, splits: Splits) -> None:
+    """Compare the classifier asked for with the data, whose class names are to be written in many places.
+
+    Raises:
+        UsageError: if it is too small, or a name is not UTF-8.
+    """
+    for name in splits.class_names:
+        if name != printable(name):
+            raise UsageError(f"{dataset}: the class name {printable(name)!r} is not UTF-8; rename it")
+    classes = len(splits.class_names)
+    if wanted is not None and wanted < classes:
+        raise UsageError(f"--num-classes {wanted}, but {dataset} has labels 0 to {classes - 1}")

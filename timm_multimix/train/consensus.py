@@ -1,0 +1,98 @@
+"""What ends a run before its time, at a step that all processes agree on."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import cast
+
+import torch
+import torch.distributed as dist
+from accelerate import Accelerator
+
+from .evaluate import Batches
+from .interrupt import Interrupt
+from .state import NEVER, NonFinite, Sums
+
+PATIENCE = timedelta(minutes=10)
+"""How long processes wait for one that is alive and does not answer."""
+
+
+class Stop(Exception):
+    """A signal came, here or to another process."""
+
+
+class Watch:
+    """Looked at by all processes at the same points: updates, and batches of the evaluation."""
+
+    def __init__(self, accelerator: Accelerator, interrupt: Interrupt) -> None:
+        self.interrupt, self.consensus = interrupt, Consensus(accelerator)
+        self.readback = Readback(accelerator.device)
+
+    def look(self, sums: Sums | None = None) -> bool:
+        """Whether to stop for a signal.
+
+        Raises:
+            NonFinite: where a loss was not finite, with the number of the training step.
+        """
+        bad = self.readback(sums.bad_step) if sums else NEVER
+        number, minus_bad = self.consensus.largest([self.interrupt.number, -bad])
+        if minus_bad != -NEVER:
+            raise NonFinite(-minus_bad)
+        self.interrupt.number = self.interrupt.number or number
+        return bool(number)
+
+    def over(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """The batches, equally many on all processes. Raises: Stop after one during which a signal came."""
+        for batch in batches:
+            yield batch
+            if self.look():
+                raise Stop
+
+
+class Consensus:
+    """Numbers known to all processes, by an exchange on the host that no device waits for.
+
+    On CPUs, where every step waits for all processes anyway, those of this call; on accelerators, where the
+    host must not wait, those of the call before.
+    """
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.group: dist.ProcessGroup | None = None
+        if accelerator.num_processes > 1:
+            # every process is in it, so this is none of the markers for those that are not
+            self.group = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=PATIENCE))
+        self.at_once = accelerator.device.type == "cpu"
+        self._pending: tuple[torch.Tensor, dist.Work] | None = None
+
+    def largest(self, values: Iterable[int]) -> list[int]:
+        """The largest of every process's values, place by place."""
+        mine = torch.tensor(list(values))
+        if self.group is None:
+            return mine.tolist()
+        work = dist.all_reduce(mine, dist.ReduceOp.MAX, self.group, async_op=True)
+        earlier, self._pending = self._pending, (mine, work)
+        numbers, work = (mine, work) if self.at_once or earlier is None else earlier
+        work.wait()
+        return numbers.tolist()
+
+
+class Readback:
+    """A number of the device as of the last call whose copy has arrived; no call waits for one."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.kind, self._known = device.type, NEVER
+        self._copies: list[tuple[torch.Tensor, torch.cuda.Event]] = []
+
+    def __call__(self, number: torch.Tensor) -> int:
+        if self.kind == "cpu":
+            return int(number)
+        if self.kind == "cuda":  # elsewhere it is read with the other sums, at the next --log-interval
+            self._send(number)
+            while self._copies and self._copies[0][1].query():
+                self._known = int(self._copies.pop(0)[0])
+        return self._known
+
+    def _send(self, number: torch.Tensor) -> None:
+        copy = torch.empty((), dtype=number.dtype, pin_memory=True).copy_(number, non_blocking=True)
+        event = torch.cuda.Event()
+        event.record()
+        self._copies.append((copy, event))

@@ -1,0 +1,68 @@
+"""What the processes of one run do together."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast, broadcast_object_list, gather_object
+
+from ..errors import UsageError
+from ..randomness import choice_generator, draw_generator
+from ..task import MixTask
+from .sharding import whole
+
+Result = TypeVar("Result")
+
+
+def on_main(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
+    """Do something once, on the main process; every process gets its result.
+
+    Raises:
+        UsageError: on every process, where the action raised one.
+    """
+    outcome: list[Any] = [None, None]
+    if accelerator.is_main_process:
+        try:
+            outcome[0] = action()
+        except UsageError as error:
+            outcome[1] = str(error)
+    if accelerator.num_processes > 1:
+        broadcast_object_list(outcome)
+    if outcome[1] is not None:
+        raise UsageError(outcome[1])
+    return outcome[0]
+
+
+@torch.no_grad()
+def share_buffers(module: torch.nn.Module) -> None:
+    """Give every process the main one's buffers (BatchNorm statistics), which DDP's steps leave unequal."""
+    for buffer in module.buffers():
+        buffer.copy_(broadcast(buffer))
+
+
+def compare_ranks(task: MixTask) -> dict[str, bool]:
+    """Whether processes hold equal parameters, chose the same mixers and made draws of their own.
+
+    Choices and draws are functions of (seed, rank, step), so those of the last steps are made once more.
+    """
+    steps = range(max(0, task.step - 100), task.step)
+    chosen_steps = (task.mixture.choose(choice_generator(task.seed, step)) for step in steps)
+    chosen = [[(mixer.name, mixer.place, mixer.layers) for mixer in chosen.mixers] for chosen in chosen_steps]
+    drawn = [draw_generator(task.seed, step, torch.device("cpu")).initial_seed() for step in steps]
+    facts = gather_object([(parameter_digest(task.trainable_module), chosen, tuple(drawn))])
+    parameters, choices, draws = zip(*facts, strict=True)
+    return {
+        "parameters_equal_on_ranks": len(set(parameters)) == 1,
+        "choices_equal_on_ranks": all(choice == choices[0] for choice in choices),
+        "draws_differ_on_ranks": len(set(draws)) == len(draws),
+    }
+
+
+def parameter_digest(module: torch.nn.Module) -> str:
+    """A SHA-256 of this process's parameters."""
+    summary = hashlib.sha256()
+    for parameter in module.parameters():
+        summary.update(whole(parameter).contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return summary.hexdigest()

@@ -1,0 +1,47 @@
+"""Optimizer and learning-rate schedule of timm, from the options."""
+
+from types import SimpleNamespace
+
+import torch
+from timm.optim import create_optimizer_v2, optimizer_kwargs
+from timm.scheduler import create_scheduler_v2, scheduler_kwargs
+from timm.scheduler.scheduler import Scheduler
+
+from ..errors import UsageError
+from ..modeling.create import attempt
+from ..options.declaration import flat
+from ..options.optimization import OptimizationOptions, ScheduleOptions
+from .finetune import group_arguments, scale_rates
+
+
+def create_optimizer(
+    optimization: OptimizationOptions, model: torch.nn.Module, *, scheduled: bool
+) -> torch.optim.Optimizer:
+    """timm's optimizer of the options; a schedule applies the rates of parameter groups by itself.
+
+    Raises:
+        UsageError: if it refuses an argument, or needs second derivatives.
+    """
+    arguments = optimizer_kwargs(optimization) | group_arguments(optimization)
+    optimizer = attempt(f"optimizer {optimization.opt}", lambda: create_optimizer_v2(model, **arguments))
+    if not scheduled:
+        scale_rates(optimizer)
+    if getattr(optimizer, "is_second_order", False):
+        raise UsageError(
+            f"optimizer {optimization.opt} needs second derivatives, which training here does not make"
+        )
+    return optimizer
+
+
+def create_scheduler(
+    schedule: ScheduleOptions, epochs: int, optimizer: torch.optim.Optimizer, updates_per_epoch: int
+) -> tuple[Scheduler | None, int]:
+    """timm's schedule of the learning rate, by updates, and the number of epochs with its cooldown."""
+    read = SimpleNamespace(**flat(schedule), epochs=epochs)  # timm reads attributes
+    arguments = scheduler_kwargs(read) | {"step_on_epochs": False, "updates_per_epoch": updates_per_epoch}
+    scheduler, epochs = attempt(
+        f"schedule {schedule.sched}", lambda: create_scheduler_v2(optimizer, **arguments)
+    )
+    if hasattr(scheduler, "get_cycle_length"):  # in updates; timm rounds the quotient of floats down
+        epochs = scheduler.get_cycle_length() / updates_per_epoch + schedule.cooldown_epochs
+    return scheduler, round(epochs)

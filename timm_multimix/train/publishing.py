@@ -1,0 +1,97 @@
+"""The Hub in a training run: all of it on the main process, none of it able to end the training."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..connection.client import check_token
+from ..errors import UsageError
+from ..hub.publish import publish_run
+from ..hub.target import open_repo
+from ..hub.upload import Uploader
+from ..options.publishing import HubOptions
+from ..records import RunRecord
+from ..records.lock import RunLock
+from .record import draw_curves
+from .setup import Setup
+from .state import Position
+
+
+def check_publishing(options: HubOptions) -> None:
+    """Raises: UsageError where there is no token."""
+    if options.target:
+        check_token()
+
+
+def open_target(options: HubOptions, architecture: str) -> None:
+    """Create the repository of a new run.
+
+    Raises:
+        UsageError: if it cannot be written to, or holds another model that is not to be overwritten.
+    """
+    if options.target:
+        open_repo(
+            options.target,
+            options.hub_private,
+            architecture=architecture,
+            overwrite=options.hub_overwrite,
+        )
+
+
+def start_uploader(setup: Setup, run: Path, resumed: bool) -> Uploader | None:
+    """Uploads in the background, on the main process with --push-to-hub.
+
+    A resumed run's uploader makes the repository itself, since a Hub out of reach is no reason not to train.
+    """
+    options = setup.options.hub
+    if not (options.target and setup.accelerator.is_main_process):
+        return None
+    return Uploader(
+        run,
+        options.target,
+        options.hub_tag_epochs,
+        open_first=partial(open_target, options, architecture(setup.model)) if resumed else None,
+        overwrite=options.hub_overwrite,
+        timeout=options.hub_timeout,
+    )
+
+
+def architecture(model: nn.Module) -> str:
+    """The name under which timm makes a model, as its config.json has it."""
+    config: Any = getattr(model, "pretrained_cfg", {})
+    return str(config["architecture"])
+
+
+def offer_best(
+    uploader: Uploader | None,
+    run: Path,
+    position: Position,
+    epochs: int,
+    record: Callable[[], RunRecord],
+) -> None:
+    """Publish the weights of the epoch just ended if they are the best so far; the last are the result's."""
+    if uploader is not None and position.best_epoch == position.epoch < epochs:
+        draw_curves(run, position.rows)
+        uploader.offer(record().to_dict(), position.epoch, position.best_top1)
+
+
+def publish_finished(run: Path | None, options: HubOptions, lock: RunLock) -> None:
+    """Finish the uploads of a run that had nothing left to train; a failure is a warning."""
+    if not options.target or run is None:
+        return
+    lock.take(run)
+    try:
+        open_repo(options.target, options.hub_private)
+        publish_run(
+            run,
+            options.target,
+            options.hub_tag_epochs,
+            overwrite=options.hub_overwrite,
+            timeout=options.hub_timeout,
+        )
+    except UsageError as error:
+        print(f"warning: upload to {options.target}: {error}", file=sys.stderr, flush=True)

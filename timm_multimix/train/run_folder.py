@@ -1,0 +1,233 @@
+"""Find, check and create the folder of a run, new or resumed. Only `claim` writes."""
+
+import itertools
+import re
+import shutil
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..files import write_text
+from ..options import TrainOptions, options_to_yaml
+from ..options.declaration import flag, flat
+from ..options.relations import names_of
+from ..options.run import RunOptions
+from ..records import read_options, read_summary
+from ..records.lock import NAME as LOCK
+from ..records.lock import RunLock
+from .checkpoint import Found, clean_up, find_checkpoint, find_damage
+
+RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
+WRITTEN = ("config.yaml", "checkpoints", "logs", *RESULTS)
+"""What a run writes, and --overwrite deletes."""
+
+
+@dataclass
+class RunFolder:
+    """A run's folder (None: a new one under runs/), its options, and what there is to go on from."""
+
+    path: Path | None
+    options: TrainOptions
+    checkpoint: Path | None = None
+    summary: dict[str, Any] | None = None  # of a run that is finished
+    made: bool = False  # by this run
+    warnings: list[str] = field(default_factory=list)
+
+
+def reserve(options: TrainOptions, lock: RunLock) -> RunFolder:
+    """`find_run_folder`, after locking the run that is to be changed, so that what is found stays as it is.
+
+    Raises:
+        UsageError: if another process is at work there, and as `find_run_folder`.
+    """
+    run = run_to_change(options.run)
+    if run is not None:
+        lock.take(run)
+    return find_run_folder(options)
+
+
+def run_to_change(options: RunOptions) -> Path | None:
+    """The folder of an earlier run that is to be gone on with or replaced; None if it is finished."""
+    source = Path(options.resume) if options.resume not in (None, "auto") else None
+    run = Path(options.output) if options.output else source and run_of(source)
+    if run is None or not is_run(run) or not (options.resume or options.overwrite):
+        return None
+    named = source is not None and source != run_of(source)
+    is_finished = (run / "summary.json").is_file()
+    return run if options.overwrite or named or not is_finished else None
+
+
+def run_of(source: Path) -> Path:
+    """The run that a folder or a checkpoint in it belongs to."""
+    return source.parent.parent if source.parent.name == "checkpoints" else source
+
+
+def find_run_folder(options: TrainOptions) -> RunFolder:
+    """Look where a run is to start, or to go on with the options it was started with.
+
+    Raises:
+        UsageError: if the output folder is in use, or there is nothing of this run to resume.
+    """
+    run_options = options.run
+    output = Path(run_options.output) if run_options.output else None
+    if run_options.resume == "auto" and output and is_run(output):
+        return find_rest(output, options)
+    if run_options.resume is None or run_options.resume == "auto":
+        if output:
+            check_usable(output, run_options.overwrite)
+        return RunFolder(output, options)
+    source = Path(run_options.resume)
+    run = run_of(source)
+    if not is_run(run):
+        raise UsageError(f"--resume {source}: neither `auto` nor a run's folder nor one of its checkpoints")
+    found = find_checkpoint(run) if run == source else check_named(source)
+    if found.checkpoint is None:
+        reason = found.damage[0] if found.damage else f"{run / 'checkpoints'} holds none"
+        raise UsageError(f"--resume {source}: no complete checkpoint there ({reason})")
+    if output and output.resolve() != run.resolve():
+        check_usable(output, False)
+        return RunFolder(output, adopt(options, run), found.checkpoint, warnings=tell_damage(found))
+    return find_rest(run, options, found)
+
+
+def check_named(checkpoint: Path) -> Found:
+    """A checkpoint that was asked for, if it is intact."""
+    damage = find_damage(checkpoint)
+    return Found(None, [damage]) if damage else Found(checkpoint, [])
+
+
+def tell_damage(found: Found) -> list[str]:
+    """What a person is told of checkpoints that were passed over."""
+    return [f"{damage}; going on from {found.checkpoint}" for damage in found.damage]
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run was started in a folder."""
+    return (folder / "config.yaml").is_file()
+
+
+def check_usable(folder: Path, overwrite: bool) -> None:
+    """Raises: UsageError if a folder holds something, unless that is a run to be overwritten."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--output {folder} is a file")
+    if not folder.is_dir() or all(_is_nobodys(path.name) for path in folder.iterdir()):
+        return
+    if not is_run(folder):
+        raise UsageError(f"--output {folder} holds files that are no run's; choose a new or empty folder")
+    if not overwrite:
+        raise UsageError(
+            f"--output {folder} holds a run; go on with --resume auto or replace it with --overwrite"
+        )
+
+
+def _is_nobodys(name: str) -> bool:
+    """Whether a file of this name is what a killed run may have left in a folder without a run."""
+    return name.startswith(".tmp-") or name == LOCK
+
+
+def find_rest(run: Path, options: TrainOptions, found: Found | None = None) -> RunFolder:
+    """What is left to do of a run in its own folder, from the checkpoint found or else the newest one.
+
+    Raises:
+        UsageError: if there were checkpoints and none is left to go on from.
+    """
+    adopted, done = adopt(options, run), run / "summary.json"
+    named = found is not None and options.run.resume == str(found.checkpoint)
+    if done.is_file() and not named:
+        return RunFolder(run, adopted, summary=read_summary(run).to_dict())
+    found = found or find_checkpoint(run)
+    if found.checkpoint is None:
+        check_is_new(run, found)
+    return RunFolder(run, adopted, found.checkpoint, warnings=tell_damage(found))
+
+
+def check_is_new(run: Path, found: Found) -> None:
+    """Raises: UsageError if a run without an intact checkpoint is one that has trained already."""
+    advice = "start anew with --overwrite in the place of --resume, or with another --output"
+    if found.damage:
+        raise UsageError(f"no checkpoint in {run} is intact ({'; '.join(found.damage)}); {advice}")
+    if (run / "metrics.csv").is_file():
+        raise UsageError(
+            f"{run / 'metrics.csv'} tells of finished epochs, but {run / 'checkpoints'} holds no checkpoint; "
+            f"{advice}"
+        )
+
+
+def adopt(options: TrainOptions, run: Path) -> TrainOptions:
+    """The options a run was started with, and of those now given the ones that leave its result alone.
+
+    Raises:
+        UsageError: which names the first option given that differs and matters.
+    """
+    mine, saved = flat(options), flat(read_options(run))
+    fixed = names_of(TrainOptions, bears_on_result=True)
+    for name in sorted(fixed & options.given):
+        if mine[name] != saved[name]:
+            raise UsageError(
+                f"{flag(name)} {_shown(mine[name])}: the run to resume in {run} has {_shown(saved[name])}, "
+                "which only a new run can change"
+            )
+    adopted = options.but(**{name: saved[name] for name in fixed})
+    return replace(adopted, given=options.given | saved.keys())
+
+
+def _shown(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def claim(found: RunFolder, options: TrainOptions, lock: RunLock) -> Path:
+    """Make a run's folder ready, lock it and write its config.yaml.
+
+    Raises:
+        UsageError: if the folder cannot be written to, or another run has come into it meanwhile.
+    """
+    try:
+        found.made = found.path is None or not found.path.exists()
+        folder = found.path or new_folder(options.network.model, options.mixing.mix)
+        folder.mkdir(parents=True, exist_ok=True)
+        if lock.take(folder):
+            check_usable(folder, False)
+        delete(folder, WRITTEN if options.run.overwrite else ("summary.json",))
+        clean_up(folder)
+        write_text(folder / "config.yaml", options_to_yaml(options))
+        best = found.checkpoint and found.checkpoint.with_name("best")
+        if best and best.is_dir() and not (folder / "checkpoints" / "best").exists():
+            shutil.copytree(best, folder / "checkpoints" / "best")
+    except OSError as error:
+        raise UsageError(f"cannot write the run's folder: {error}") from error
+    return folder
+
+
+def delete(folder: Path, names: Iterable[str]) -> None:
+    """Delete files and folders of a run."""
+    for path in (folder / name for name in names):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def drop_if_worthless(found: RunFolder, folder: Path) -> None:
+    """Delete what a run that failed has left, if nothing came of it that anyone could use."""
+    if any((folder / name).exists() for name in RESULTS) or [*folder.glob("checkpoints/[!.]*")]:
+        return
+    with suppress(OSError):
+        clean_up(folder)
+        delete(folder, (*WRITTEN, LOCK))
+        if found.made:
+            folder.rmdir()
+
+
+def new_folder(model: str, mix: str) -> Path:
+    """A new folder runs/DATE-TIME-MODEL-MIX; runs that start in the same second get numbers."""
+    words = (re.sub(r"[^A-Za-z0-9.-]+", "_", word).strip("_.")[:40] for word in (model, mix))
+    name = "-".join([time.strftime("%Y%m%d-%H%M%S"), *words])
+    for number in itertools.count(1):
+        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        break
+    return folder
