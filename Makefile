@@ -44,7 +44,7 @@ dist:  ## a source archive and a wheel, in dist/, as an index would take them
 	$(PYTHON) -m twine check --strict dist/*
 
 soak:  ## kill training 30 times, at random moments, and resume it (kept in docs/soak.json); 200,000 hostile inputs
-	$(PYTHON) -m tests.train.soak --kills 30 --output docs/soak.json
+	$(PYTHON) -m tests.training.soak --kills 30 --output docs/soak.json
 	MULTIMIX_FUZZ=4 $(PYTHON) -m pytest -m "slow or not slow" tests/fuzz
 
 ci:  ## everything, in fresh environments

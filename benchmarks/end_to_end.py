@@ -31,7 +31,7 @@ import timm_multimix.models  # noqa: F401
 from timm_multimix import MixTask
 from timm_multimix.data import load_splits
 from timm_multimix.options import parse_train_options
-from timm_multimix.train.loaders import create_streams
+from timm_multimix.training.loaders import create_streams
 
 SIZE = 32
 

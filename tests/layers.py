@@ -16,8 +16,8 @@ LAYERS = {
     "__main__": "`python -m timm_multimix`",
     "cli": "the command line: a module for each command; errors in one line",
     "comparison": "`compare`: trials, statistics, pictures, pages",
-    "train": "the trainer: a run from its options to a model that timm loads",
-    "preview": "`preview`: what a spec does, as a picture",
+    "training": "the trainer: a run from its options to a model that timm loads",
+    "previews": "`preview`: what a spec does, as a picture",
     "hub": "cards, records and pushes to the Hub",
     "evaluation": "accuracy, calibration, attacks, out-of-distribution detection, embedding",
     "modeling": "networks of timm: created, with pretrained weights, their heads",
@@ -90,7 +90,7 @@ def make_page() -> str:
 <!-- Made by `make docs` from the imports; tests/layers.py has the order. -->
 
 A part imports from parts further down only; a test holds that. The tensors' way is short: `task` asks `sites`
-for the passes through the network, `mixers` for a draw, `functional` for the loss. Around it, `train` reads
+for the passes through the network, `mixers` for a draw, `functional` for the loss. Around it, `training` reads
 `data` and `options` and leaves `records`, which `hub`, `evaluation` and `comparison` read.
 
 | part | what it is | imports |

@@ -14,11 +14,11 @@ import yaml
 from datasets import ClassLabel, Dataset, Features, Image, Value
 
 import timm_multimix.models  # noqa: F401
-from tests.train.helpers import launch
+from tests.training.helpers import launch
 from timm_multimix.data import load_splits
 from timm_multimix.mixers import create_mixer
 from timm_multimix.options import TrainOptions, fill_defaults, options_to_dict, parse_train_options
-from timm_multimix.train.checks import check_names
+from timm_multimix.training.checks import check_names
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.helpers import updates_kept
+from tests.training.helpers import updates_kept
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.helpers import launch
+from tests.training.helpers import launch
 
 pytestmark = pytest.mark.slow
 

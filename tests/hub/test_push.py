@@ -24,7 +24,7 @@ from timm_multimix.hub.remote import WouldOverwrite
 from timm_multimix.hub.target import open_repo
 from timm_multimix.hub.upload import Uploader
 from timm_multimix.options import parse_train_options
-from timm_multimix.train import run as train
+from timm_multimix.training import run as train
 
 pytestmark = pytest.mark.usefixtures("as_tester")
 FILES = {"README.md": b"# Hello\n", "config.json": b"{}", "model.safetensors": WEIGHTS}

@@ -24,8 +24,8 @@ from timm_multimix.options import parse_train_options
 from timm_multimix.options.mixing import MixingOptions
 from timm_multimix.options.model import ModelOptions
 from timm_multimix.options.optimization import OptimizationOptions
-from timm_multimix.train import run
-from timm_multimix.train.finetune import (
+from timm_multimix.training import run
+from timm_multimix.training.finetune import (
     check_weights,
     fit_head_and_body,
     group_arguments,

@@ -9,7 +9,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError for mistakes in the options, and for a mixer that cannot be shown so.
     """
     options = parse_preview_options(argv)
-    from ..preview.run import run
+    from ..previews.run import run
 
     run(options)
     print(options.file.out)

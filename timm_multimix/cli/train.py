@@ -7,7 +7,7 @@ def main(argv: list[str]) -> int:
     """Train as the options say."""
     options = parse_train_options(argv)
     from ..logs import start_logging
-    from ..train import run
+    from ..training import run
 
     start_logging(options.run.log_level)
     run(options)

@@ -10,8 +10,8 @@ from pathlib import Path
 from ..errors import UsageError
 from ..options import TrainOptions, options_to_dict, parse_train_options
 from ..options.comparison import CompareOptions
-from ..train.checks import check_names
-from ..train.run_folder import find_run_folder
+from ..training.checks import check_names
+from ..training.run_folder import find_run_folder
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from timm_multimix.train.evaluate import count, evaluate
+from timm_multimix.training.evaluate import count, evaluate
 
 
 def test_counts_of_valid_samples() -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from timm_multimix.train.consensus import Consensus, Readback, Stop, Watch
-from timm_multimix.train.interrupt import Interrupt
-from timm_multimix.train.state import NEVER, NonFinite, Sums
+from timm_multimix.training.consensus import Consensus, Readback, Stop, Watch
+from timm_multimix.training.interrupt import Interrupt
+from timm_multimix.training.state import NEVER, NonFinite, Sums
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from timm_multimix.train.checkpoint import newest_checkpoint
+from timm_multimix.training.checkpoint import newest_checkpoint
 
 from .helpers import Train, command, outcome, updates_kept
 from .marked import Marks

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from timm_multimix.errors import UsageError
-from timm_multimix.train import run_folder
+from timm_multimix.training import run_folder
 
 from .helpers import Train
 

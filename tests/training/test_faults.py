@@ -20,11 +20,11 @@ import pytest
 from PIL import Image
 
 from timm_multimix.errors import UsageError
-from timm_multimix.train.checkpoint import complete_checkpoints, is_intact
+from timm_multimix.training.checkpoint import complete_checkpoints, is_intact
 
 from .helpers import TRAIN, Train, command, outcome, updates_kept
 
-RUN = importlib.import_module("timm_multimix.train.run")  # the package's `run` is the function in it
+RUN = importlib.import_module("timm_multimix.training.run")  # the package's `run` is the function in it
 
 
 def at_call(name: str, number: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ def test_a_process_that_hangs_ends_the_other(quick: list[str], tmp_path: Path) -
     program.write_text(
         "import sys\n"
         "from datetime import timedelta\n"
-        "from timm_multimix.train import consensus\n"
+        "from timm_multimix.training import consensus\n"
         "consensus.PATIENCE = timedelta(seconds=15)\n"
         "from timm_multimix.cli import main\n"
         "sys.exit(main(['train', *sys.argv[1:]]))\n"

@@ -15,8 +15,8 @@ from timm_multimix.errors import UsageError
 
 from .helpers import Train
 
-LOOP = importlib.import_module("timm_multimix.train.loop")
-RUN = importlib.import_module("timm_multimix.train.run")  # the package's `run` is the function in it
+LOOP = importlib.import_module("timm_multimix.training.loop")
+RUN = importlib.import_module("timm_multimix.training.run")  # the package's `run` is the function in it
 
 GROWTH = 2**20 * 12
 """Bytes of resident memory that 2,000 steps may add: what is lost at every step, 6 kB of it, would show."""

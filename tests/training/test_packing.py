@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from timm_multimix.train.packing import pack, unpack
+from timm_multimix.training.packing import pack, unpack
 
 
 def test_trees_come_back_as_they_were() -> None:

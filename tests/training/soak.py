@@ -1,6 +1,6 @@
 """Kill a training run -9 at random moments, resume it to its end, and compare it with an undisturbed one.
 
-python -m tests.train.soak --kills 30 --output docs/soak.json
+python -m tests.training.soak --kills 30 --output docs/soak.json
 """
 
 import argparse
@@ -26,8 +26,8 @@ from tests.fakehub.environment import hub_environment
 from tests.fakehub.faults import slow
 from tests.fakehub.server import HubServer
 from tests.finished_runs import make_pictures
-from tests.train.helpers import command, outcome, updates_kept
-from tests.train.marked import PHASES, Marks
+from tests.training.helpers import command, outcome, updates_kept
+from tests.training.marked import PHASES, Marks
 
 PROGRAM = (str(Path(__file__).with_name("marked.py")),)
 KILLED_IN = PHASES[1:]
@@ -185,7 +185,7 @@ def main() -> None:
     configurations = [(p, w) for p in options.processes for w in options.workers]
     before = json.loads(options.output.read_text()) if options.append else {}
     kills, commands = before.get("kills", []), before.get("commands", [])
-    commands.append(f"python -m tests.train.soak {' '.join(sys.argv[1:])}".strip())
+    commands.append(f"python -m tests.training.soak {' '.join(sys.argv[1:])}".strip())
     for index, (processes, workers) in enumerate(configurations):
         share = options.kills // len(configurations) + (index < options.kills % len(configurations))
         kills += soak(processes, workers, share, options.seed + index)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from timm_multimix.errors import UsageError
-from timm_multimix.train import checkpoint
+from timm_multimix.training import checkpoint
 
 from .helpers import Train, outcome
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from timm_multimix.options import parse_train_options
-from timm_multimix.train import run
+from timm_multimix.training import run
 
 from .helpers import Train
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.fakehub.server import HubServer
 from tests.finished_runs import run_command
-from tests.train.helpers import outcome
+from tests.training.helpers import outcome
 
 CARD = """---
 dataset_info:

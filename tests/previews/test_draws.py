@@ -11,8 +11,8 @@ from timm_multimix import list_mixers
 from timm_multimix.errors import UsageError
 from timm_multimix.evaluation.classifier import Classifier
 from timm_multimix.mixers import Mixer, Step, create_mixer
-from timm_multimix.preview.density import Density, densities
-from timm_multimix.preview.draws import (
+from timm_multimix.previews.density import Density, densities
+from timm_multimix.previews.draws import (
     Sample,
     effective_number,
     make_draws,
@@ -22,8 +22,8 @@ from timm_multimix.preview.draws import (
     pixel_weights,
     sorted_weights,
 )
-from timm_multimix.preview.examples import Examples
-from timm_multimix.preview.panels import Panel, make_panels
+from timm_multimix.previews.examples import Examples
+from timm_multimix.previews.panels import Panel, make_panels
 from timm_multimix.randomness import choice_generator, draw_generator
 from timm_multimix.sites.student import Student
 
@@ -269,7 +269,7 @@ def test_a_panel_for_each_mixer_of_a_chain_and_a_sum(examples, seen) -> None:
 def test_a_step_that_draws_together_is_drawn_once_for_all_of_its_panels(monkeypatch, examples) -> None:
     made: list[torch.Generator] = []
     monkeypatch.setattr(
-        "timm_multimix.preview.draws.draw_generator",
+        "timm_multimix.previews.draws.draw_generator",
         lambda *args: made.append(draw_generator(*args)) or made[-1],
     )
     make_panels(create_mixer("mixup >> multimix(n=9, p=1)").branches, examples, 3, 0)

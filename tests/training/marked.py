@@ -61,10 +61,10 @@ class Marks:
 def mark(marks: Marks) -> None:
     """Let the functions that phases are made of tell."""
     for module, name, phase in (
-        ("train.loop", "accumulate", "step"),
-        ("train.loop", "update", "step"),
-        ("train.run", "save_checkpoint", "checkpoint"),
-        ("train.run", "evaluate", "evaluation"),
+        ("training.loop", "accumulate", "step"),
+        ("training.loop", "update", "step"),
+        ("training.run", "save_checkpoint", "checkpoint"),
+        ("training.run", "evaluate", "evaluation"),
         ("hub.upload", "publish", "upload"),
     ):
         place = importlib.import_module(f"timm_multimix.{module}")

@@ -15,8 +15,8 @@ import torch
 
 from timm_multimix.data.workers import leave_signals_to_the_run
 from timm_multimix.errors import Interrupted
-from timm_multimix.train import interrupt as module
-from timm_multimix.train.interrupt import Interrupt
+from timm_multimix.training import interrupt as module
+from timm_multimix.training.interrupt import Interrupt
 
 from .helpers import Train, command, outcome, updates_kept
 
@@ -33,7 +33,7 @@ def interruptible() -> Iterator[None]:
 
 def send_at(phase: str, occurrence: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process get a signal as a function of `run` is called for the n-th time."""
-    place = importlib.import_module("timm_multimix.train.run")  # the package's `run` is the function in it
+    place = importlib.import_module("timm_multimix.training.run")  # the package's `run` is the function in it
     original, calls = getattr(place, phase), []
 
     def sending(*arguments: object, **options: object) -> object:
@@ -109,7 +109,7 @@ def start(code: str) -> subprocess.Popen[str]:
 
 STUCK = """
 import time
-from timm_multimix.train import interrupt
+from timm_multimix.training import interrupt
 interrupt.GRACE = {grace}
 with interrupt.Interrupt() as one, one.deferred():
     one.advice = "go on"

@@ -16,8 +16,8 @@ from torch import nn
 
 from timm_multimix.errors import UsageError
 from timm_multimix.task import MixTask
-from timm_multimix.train import engine
-from timm_multimix.train.nonfinite import KeptBuffers, poison, zero_nonfinite
+from timm_multimix.training import engine
+from timm_multimix.training.nonfinite import KeptBuffers, poison, zero_nonfinite
 
 from .helpers import Train, launch, outcome, updates_kept
 
@@ -264,7 +264,7 @@ def test_a_bad_picture_is_in_the_report(
             for number in range(2):
                 Image.new("RGB", (8, 8)).save(tmp_path / "data" / split / label / f"{number}.png")
     spoil(monkeypatch, {0})
-    importlib.import_module("timm_multimix.train.run")
+    importlib.import_module("timm_multimix.training.run")
     with pytest.raises(UsageError, match="epoch 1, batch 1 of 1"):
         train("--dataset", "data", "--img-size", 32, "--workers", 0, "--output", "run")
     report = json.loads((tmp_path / "run/nonfinite/report.json").read_text())

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from timm_multimix.errors import UsageError
 from timm_multimix.options import fill_defaults, parse_train_options
-from timm_multimix.train.checks import check_classes
-from timm_multimix.train.lone_images import check_lone_images, find_lone_norm
-from timm_multimix.train.opening import unseen_pixels
-from timm_multimix.train.optimization import create_scheduler
+from timm_multimix.training.checks import check_classes
+from timm_multimix.training.lone_images import check_lone_images, find_lone_norm
+from timm_multimix.training.opening import unseen_pixels
+from timm_multimix.training.optimization import create_scheduler
 
 from .helpers import Train, command, launch, outcome, updates_kept
 

@@ -10,10 +10,10 @@ from tests.finished_runs import make_pictures
 from timm_multimix import cli
 from timm_multimix.mixers import create_mixer
 from timm_multimix.options.preview import parse_preview_options
-from timm_multimix.preview.draws import Sample
-from timm_multimix.preview.examples import Examples, choose, load_examples
-from timm_multimix.preview.figure import GREY, OTHER, OWN, label_bars, shorten
-from timm_multimix.preview.panels import Panel, make_panels
+from timm_multimix.previews.draws import Sample
+from timm_multimix.previews.examples import Examples, choose, load_examples
+from timm_multimix.previews.figure import GREY, OTHER, OWN, label_bars, shorten
+from timm_multimix.previews.panels import Panel, make_panels
 
 
 @pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
