@@ -90,8 +90,8 @@ def make_page() -> str:
 <!-- Made by `make docs` from the imports; tests/layers.py has the order. -->
 
 A part imports from parts further down only; a test holds that. The tensors' way is short: `task` asks `sites`
-for the passes through the network, `mixers` for a draw, `functional` for the loss. Around it, `training` reads
-`data` and `options` and leaves `records`, which `hub`, `evaluation` and `comparison` read.
+for the passes through the network, `mixers` for a draw, `functional` for the loss. Around it, `training`
+reads `data` and `options` and leaves `records`, which `hub`, `evaluation` and `comparison` read.
 
 | part | what it is | imports |
 |---|---|---|
