@@ -15,9 +15,9 @@ from tests.finished_runs import make_run
 from timm_multimix import cli
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.metadata import make_metadata
-from timm_multimix.hub.record import missing_entries
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.declaration import flat
+from timm_multimix.records import RunRecord
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path for path in (ROOT / "model_cards").glob("*") if path.is_dir())
@@ -31,14 +31,26 @@ def complaints(folder: Path) -> list[str]:
         return [f"no {name}" for name in missing]
     card, text = ((folder / name).read_text(encoding="utf-8") for name in ("README.md", "record.json"))
     record = json.loads(text)
-    if lacking := missing_entries(record):
-        return [f"the record has no {name}" for name in lacking]
+    if wrong := check_record(record):
+        return wrong
     found = check_command(record) + check_metadata(card, record) + check_numbers(card, record)
     return found + [
         f"{hit} in {name}"
         for name, words in (("card", card), ("record", text))
         for hit in HERE.findall(words)
     ]
+
+
+def check_record(record: dict[str, Any]) -> list[str]:
+    """The record has all parts, and a run's summary."""
+    parts = ("summary", "options", "model", "published", "metrics")
+    if lacking := [f"the record has no {name}" for name in parts if not record.get(name)]:
+        return lacking
+    try:
+        RunRecord.from_dict(record["summary"])
+    except UsageError as error:
+        return [f"the summary {error}"]
+    return []
 
 
 def check_command(record: dict[str, Any]) -> list[str]:
@@ -119,7 +131,7 @@ def replace(path: Path, before: str, after: str) -> None:
     ("spoil", "said"),
     [
         (lambda folder: (folder / "README.md").unlink(), "no README.md"),
-        (in_record('"hardware"', '"hardwear"'), "the record has no summary.hardware"),
+        (in_record('"hardware"', '"hardwear"'), "the summary lacks hardware"),
         (in_record('"metrics"', '"metric"'), "the record has no metrics"),
         (in_record("--epochs 3", "--epoch 3"), "does not parse"),
         (in_record("--epochs 3", "--epochs 4"), "--epochs is 4 in the command, 3 in the record"),

@@ -7,6 +7,10 @@ from huggingface_hub import get_token
 
 from .errors import printable
 
+PUBLIC_KINDS = frozenset({"digits", "hub", "timm"})
+"""Kinds of datasets and models whose names are no place of this machine."""
+
+_LOCAL_MODEL = re.compile(r"(local-dir:)([^'\"\s]+)")
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{8,}|(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 _FOLDERS = re.compile(
     r"""(?:^|(?<=[=:'"(,\s]))(?:(?:~[^/\s]*|\.{1,2})?/(?!/)|[A-Za-z]:[\\/](?![\\/]))(?:[^/\\'"]+[\\/](?=[^/\\'"]))*""",
@@ -21,7 +25,7 @@ def redact(text: str) -> str:
 
 def public_text(text: str) -> str:
     """A word of a command or a value of an option, in which only the last part of a path is left."""
-    text = printable(text)
+    text = _LOCAL_MODEL.sub(lambda found: found[1] + last_part(found[2]), printable(text))
     if not _FOLDERS.search(text):
         return redact(text)
     return redact(_FOLDERS.sub("", text).rstrip("/\\") or "folder")

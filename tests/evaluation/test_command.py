@@ -152,7 +152,7 @@ def test_the_table_is_aligned(run: Path, colours: Path, capsys: pytest.CaptureFi
 
 def test_a_timm_name_without_weights(colours: Path, evaluate: Evaluate) -> None:
     found = evaluate("test_resnet", "--img-size", 32)
-    assert found["model"] == {"name": "test_resnet", "outputs": 3}
+    assert found["model"] == {"name": "test_resnet", "kind": "timm", "outputs": 3}
 
 
 def test_a_test_split_is_enough(

@@ -15,7 +15,7 @@ from timm_multimix.files import digest
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.merge import BEGIN, END
 from timm_multimix.hub.record import Record, dump, make_record
-from timm_multimix.records.evaluations import public_evaluation
+from timm_multimix.records.publication import public_evaluation
 
 SCORES = {"auroc": 91.5, "aupr_in": 80.25, "aupr_out": 70.125, "fpr95": 20.0, "detection_accuracy": 85.0}
 METHODS = {"fgsm": [70.0, 40.0], "pgd": [60.0, 30.0]}

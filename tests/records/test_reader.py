@@ -119,8 +119,8 @@ DAMAGES: dict[str, tuple[str, Callable[[str], str], str]] = {
         "row 4 is of epoch 3.0",
     ),
     "metrics.csv NUL": ("metrics.csv", lambda text: "\0" * len(text), "metrics.csv is damaged"),
-    "config.yaml empty": ("config.yaml", lambda text: "", "it lacks model, dataset, mix"),
-    "config.yaml {}": ("config.yaml", lambda text: "{}", "it lacks model, dataset, mix"),
+    "config.yaml empty": ("config.yaml", lambda text: "", "it lacks mix, model, seed, log_level"),
+    "config.yaml {}": ("config.yaml", lambda text: "{}", "it lacks mix, model, seed, log_level"),
     "config.yaml cut": (
         "config.yaml",
         lambda text: text[: text.index("log_level")],

@@ -9,7 +9,6 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
 from ..markdown import Markup, block, escape
-from ..redaction import public
 from . import formatting
 from .evaluated import lower_is_better
 from .table import Comparison
@@ -44,7 +43,7 @@ def describe(comparison: Comparison) -> dict[str, Any]:
         "lower_is_better": lower_is_better(comparison.arms),
         "run_header": formatting.run_header(metric),
         "runs": formatting.run_cells(comparison),
-        "shared": [(flag, public(value)) for flag, value in formatting.key_facts(comparison)],
+        "shared": formatting.key_facts(comparison),
         "hardware": comparison.facts.get("hardware"),
         "command": comparison.command,
         "captions": CAPTIONS,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..records.metrics import Metric
-from ..redaction import public
+from ..records.publication import public_options
 from .arm_names import shared_options
 from .caveats import make_caveats
 from .collect import Arm, Run
@@ -59,7 +59,7 @@ def compare(
         rows=rows,
         arms=arms,
         baseline=baseline,
-        shared=shared_options([run.options for run in runs]),
+        shared=public_options(shared_options([run.options for run in runs]), runs[0].record.dataset_kind),
         facts={name: facts.get(name) for name in FACTS},
         caveats=make_caveats(rows, runs, baseline, missing),
         command=command,
@@ -124,7 +124,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "difference": f"mean of paired differences of last-epoch {comparison.metric.label}, "
         "95 % interval by Student's t",
         "facts": comparison.facts,
-        "shared_options": public(comparison.shared),
+        "shared_options": comparison.shared,
         "rows": [asdict(row) for row in comparison.rows],
         "notes": comparison.caveats,
         "runs": runs,

@@ -16,7 +16,7 @@ from ..options.declaration import flat
 from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions
 from ..options.shared import ColumnOptions
 from ..records import read_options
-from ..records.provenance import dataset_kind
+from ..records.provenance import dataset_kind, model_kind
 from .classifier import Classifier, load_classifier, run_folder
 from .consistency import create_input_mixer
 from .pictures import Pictures, match_classes
@@ -146,6 +146,11 @@ def check_embedding(classifier: Classifier, count: int) -> None:
         raise UsageError("--embedding-plot: the model has no classifier to tell apart from its embedding")
     if count < 4:
         raise UsageError(f"--embedding-plot: {count} pictures are too few to draw, at least 4 are needed")
+
+
+def describe_model(name: str) -> dict[str, str]:
+    """A model's name and kind, for the record."""
+    return {"name": name, "kind": model_kind(name)}
 
 
 def _size(input_size: Any) -> str:

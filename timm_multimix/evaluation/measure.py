@@ -15,7 +15,7 @@ from .corruptions import KINDS, STRENGTHS, Corrupt
 from .detection import compare_logits
 from .drawing import draw_embedding
 from .embedding import summarize_embedding
-from .job import Job, describe_data
+from .job import Job, describe_data, describe_model
 from .outputs import Outputs, accuracy_under_attack, collect
 from .outputs import accuracy as top1_accuracy
 
@@ -102,7 +102,9 @@ def attacks(job: Job, outputs: Outputs) -> Part | None:
         "white_box": under(job.classifier, "white box"),
     }
     if job.surrogate is not None:
-        part["transfer"] = {"from": measures.transfer_from, "top1": under(job.surrogate, "transfer")}
+        source = describe_model(str(measures.transfer_from))
+        top1 = under(job.surrogate, "transfer")
+        part["transfer"] = {"from": source["name"], "kind": source["kind"], "top1": top1}
     return part
 
 

@@ -9,7 +9,7 @@ from ..files import digest, finite, write_text
 from ..records.evaluation_tables import Table
 from ..records.evaluations import FILE, Evaluation
 from ..records.provenance import command, describe_hardware, versions
-from .job import Job, describe_data
+from .job import Job, describe_data, describe_model
 from .sections import footnote, make_tables
 
 _SAME = ("model", "data", "input_size")
@@ -36,7 +36,7 @@ def finish(job: Job, parts: dict[str, Any]) -> Evaluation:
 def describe(job: Job) -> Evaluation:
     """What was measured, and with what."""
     weights = job.run / "model" / "model.safetensors" if job.run else None
-    model = {"name": job.options.network.model, "outputs": job.outputs}
+    model = describe_model(job.options.network.model) | {"outputs": job.outputs}
     data = describe_data(job.dataset) | {"split": job.split.name, "samples": len(job.pictures)}
     skipped = len(job.pictures.dataset.broken)
     return {

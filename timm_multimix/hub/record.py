@@ -1,7 +1,6 @@
 """The record of a run that its card is made from, as JSON, fit to be published."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,46 +9,10 @@ from ..files import finite, read_json
 from ..options import options_to_dict
 from ..records import read_metrics, read_options
 from ..records import read_run as read_finished
-from ..records.evaluations import public_evaluation, read_evaluation
-from ..records.provenance import path_prefixes, public_options
-from ..redaction import public, redact
+from ..records.evaluations import read_evaluation
+from ..records.publication import public_evaluation, public_options, public_summary
 
 Record = dict[str, Any]
-
-REQUIRED = {
-    "summary": [
-        "mix",
-        "model",
-        "base_model",
-        "dataset",
-        "dataset_kind",
-        "epochs",
-        "seed",
-        "num_processes",
-        "samples_evaluated",
-        "top1",
-        "top1_best",
-        "best_epoch",
-        "exported_weights",
-        "evaluation_split",
-        "best_chosen_on_test_split",
-        "results",
-        "train_split",
-        "train_samples",
-        "classes",
-        "parameters",
-        "hardware",
-        "mixed_precision",
-        "train_seconds",
-        "images_per_second",
-        "command",
-        "versions",
-    ],
-    "options": ["model", "dataset", "mix", "distill", "epochs", "batch_size", "lr", "opt", "seed"],
-    "model": ["architecture", "num_classes", "num_features", "label_names", "input", "license"],
-    "published": ["epoch", "weights", "top1"],
-}
-"""What a record holds at least, besides `metrics`, the rows of metrics.csv; it may hold an `evaluation`."""
 
 
 def read_run(run: Path) -> tuple[Record, Path]:
@@ -91,25 +54,6 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top
     return record | ({"evaluation": public_evaluation(evaluation)} if evaluation else {})
 
 
-def public_summary(summary: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:
-    """summary.json as others may see it."""
-    told = public({name: value for name, value in summary.items() if name != "command"})
-    named = public_options({name: summary[name] for name in ("model", "dataset")}, kind)
-    return told | named | {"command": public_command(summary["command"], options, kind)}
-
-
-def public_command(command: str, options: dict[str, Any], kind: str) -> str:
-    """A command line with folders by their names."""
-    told = public_options(options, kind)
-    names = {str(options[key]): str(told[key]) for key in path_prefixes() if key in told}
-    words = []
-    for word in shlex.split(command):
-        flag, equals, value = word.partition("=")
-        known = names.get(word) or (f"{flag}={names[value]}" if equals and value in names else None)
-        words.append(redact(known) if known else public(word))
-    return shlex.join(words)
-
-
 def read_model_config(model: Path) -> dict[str, Any]:
     """The config.json of an exported model.
 
@@ -124,17 +68,6 @@ def read_model_config(model: Path) -> dict[str, Any]:
     if not all(isinstance(label, str) for label in config["label_names"]):
         raise UsageError(f"{path} is damaged: label_names are not texts")
     return config
-
-
-def missing_entries(record: Record) -> list[str]:
-    """What a record lacks of `REQUIRED`, as `part.name`."""
-    lacking = [
-        f"{part}.{name}"
-        for part, names in REQUIRED.items()
-        for name in names
-        if name not in record.get(part, {})
-    ]
-    return lacking + ([] if record.get("metrics") else ["metrics"])
 
 
 def with_license(record: Record, license: Any) -> Record:

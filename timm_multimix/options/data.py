@@ -6,20 +6,19 @@ from typing import Literal
 from ..errors import UsageError
 from .declaration import Part, flag, option
 from .shared import ColumnOptions, LoadingOptions, skip_broken
-from .values import Count, Fraction, Natural, NonNegative, Positive, PositiveFraction
+from .values import Count, DatasetName, Fraction, Natural, NonNegative, Positive, PositiveFraction
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions(Part, title="data"):
     """The images, their labels and how they are loaded."""
 
-    dataset: str = option(
+    dataset: DatasetName = option(
         "digits",
         "digits, a Hub dataset as ID, ID:CONFIGURATION or ID@REVISION, a directory of train/ and val/ with "
         "class directories, one of class directories alone (with --val-split 0.1), or one of parquet files "
         "or tar files",
         "NAME",
-        path_prefix="",
         headline=True,
     )
     eval_on_train: bool = option(

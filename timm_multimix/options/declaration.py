@@ -46,7 +46,6 @@ class Facts:
 
     recorded: bool = True  # in a run's config.yaml
     bears_on_result: bool = True  # else a resumed run may have another value
-    path_prefix: str | None = None  # a value that begins so may name a directory, which is not published
     arms: Arms = Arms.ANY
     bare: bool = False  # its value names an arm without the option's name
     headline: bool = False  # shown at the top of a comparison whatever its value

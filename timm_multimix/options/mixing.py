@@ -49,7 +49,6 @@ class MixingOptions(Part, title="mixing and targets"):
         "ema, self (the model's clean prediction) or a pretrained model's name",
         "TEACHER",
         needs=("distill",),
-        path_prefix="local-dir:",
     )
     distill_warmup_epochs: NonNegative = option(
         0.0, "epochs over which --distill rises from 0", "N", needs=("distill",)

@@ -31,7 +31,6 @@ class ModelOptions(Part, title="model"):
         "test_resnet",
         "any timm model, local-dir:DIR, hf-hub:USER/NAME (default: {default}, timm's own tiny one)",
         "NAME",
-        path_prefix="local-dir:",
         bare=True,
         headline=True,
     )

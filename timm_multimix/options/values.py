@@ -92,6 +92,12 @@ def figure(text: str) -> Path:
     return Path(text)
 
 
+def dataset_name(text: str) -> str:
+    """A dataset: on the Hub, built in, or at a place of this machine."""
+    return text
+
+
+DatasetName = Annotated[str, dataset_name]  # with its kind, a record can tell whether it is a place
 Count = Annotated[int, integer(1)]
 Natural = Annotated[int, integer(0)]
 Seed = Annotated[int, integer(0, 2**63 - 1)]

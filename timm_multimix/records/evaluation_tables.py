@@ -19,14 +19,14 @@ class Number:
     Attributes:
         metric: what was measured.
         value: the number; None where there is none.
-        row: the row of a table that it stands in; "" where the table is of these metrics only.
+        row: the row of a table that it stands in; None where the table is of these metrics only.
         column: its column; by default the metric's.
         how: the settings it depends on, as they follow its name in a comparison; None: it has no row there.
     """
 
     metric: Metric
     value: float | None
-    row: str = ""
+    row: str | None = None
     column: str | None = None
     how: str | None = ""
 
@@ -39,7 +39,7 @@ class Number:
     @property
     def is_overall(self) -> bool:
         """Whether it is the metric itself, of all images, and not under some condition."""
-        return self.row in ("", ALL)
+        return self.row in (None, ALL)
 
     @property
     def is_compared(self) -> bool:
@@ -65,7 +65,7 @@ class Table(NamedTuple):
 
 def numbers_of(
     values: Mapping[str, Any],
-    row: str = "",
+    row: str | None = None,
     how: Mapping[str, str | None] | str | None = "",
 ) -> Iterator[Number]:
     """The numbers among plain values whose names are those of metrics, in the order of `METRICS`.
@@ -84,13 +84,13 @@ def numbers_of(
 def make_table(block: Block) -> Table:
     """Rows and columns in the order of the numbers; one row of several metrics becomes a column."""
     numbers = block.numbers
-    if {number.row for number in numbers} == {""}:
+    if all(number.row is None for number in numbers):
         rows = [[number.metric.heading, number.metric.format(number.value)] for number in numbers]
         return Table(block.title, [block.corner, "value"], rows)
     cells: dict[str, dict[str, str]] = {}
     for number in numbers:
         column = number.metric.heading if number.column is None else number.column
-        cells.setdefault(number.row, {})[column] = number.metric.format(number.value)
+        cells.setdefault(number.row or "", {})[column] = number.metric.format(number.value)
     columns = list(dict.fromkeys(column for row in cells.values() for column in row))
     rows = [[name, *(row.get(column, "") for column in columns)] for name, row in cells.items()]
     return Table(block.title, [block.corner, *columns], rows)

@@ -4,7 +4,6 @@ import platform
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import accelerate
 import datasets
@@ -15,10 +14,6 @@ import torchvision
 from timm.models import get_pretrained_cfg
 
 import timm_multimix
-
-from ..options import TrainOptions
-from ..options.declaration import declared
-from ..redaction import last_part, public
 
 
 def dataset_kind(name: str) -> str:
@@ -39,20 +34,12 @@ def base_model(model: str, pretrained: bool) -> str | None:
     return (config.hf_hub_id if config else None) or None
 
 
-def public_options(options: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The options of a run as others may see them; folders by their names."""
-    told = public(options)
-    for name in options.keys() & path_prefixes().keys():
-        prefix, value = path_prefixes()[name], str(options[name])
-        if value.startswith(prefix) if prefix else kind == "folder":
-            told[name] = prefix + last_part(value.removeprefix(prefix))
-    return told
-
-
-def path_prefixes() -> dict[str, str]:
-    """The options that may name a directory, and how such a value begins; a dataset's has no prefix."""
-    prefixes = {name: option.facts.path_prefix for name, option in declared(TrainOptions).items()}
-    return {name: prefix for name, prefix in prefixes.items() if prefix is not None}
+def model_kind(name: str) -> str:
+    """What a model's name is on this machine: `hub`, `folder` or `timm`."""
+    if name.startswith("hf-hub:"):
+        return "hub"
+    local = name.startswith("local-dir:") or Path(name).expanduser().is_dir()
+    return "folder" if local else "timm"
 
 
 def versions() -> dict[str, str]:

@@ -7,17 +7,11 @@ from pathlib import Path
 
 from ..errors import UsageError, printable, quoted
 from ..files import read_json, read_text
-from ..options import TrainOptions, parse_train_options
+from ..options import TrainOptions, options_to_dict, parse_train_options
 from ..options.declaration import flat
-from .schema import RunRecord
+from .schema import RunRecord, same_as_options
 
 Rows = list[dict[str, float]]
-
-NEEDED_OPTIONS = ("model", "dataset", "mix", "batch_size", "epochs", "opt", "lr", "seed", "log_level")
-"""What every config.yaml names; log_level is its last line, so that a file cut short lacks it."""
-
-SAID_TWICE = ("model", "mix", "seed")
-"""What config.yaml and summary.json both say."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +75,15 @@ def read_options(folder: Path) -> TrainOptions:
     """
     path = folder / "config.yaml"
     options = parse_train_options(["--config", str(path)])
-    if lacking := [name for name in NEEDED_OPTIONS if name not in options.given]:
+    if lacking := [name for name in needed_options() if name not in options.given]:
         raise UsageError(f"{path} is damaged: it lacks {', '.join(lacking)}")
     return options
+
+
+def needed_options() -> list[str]:
+    """What every config.yaml names: what summary.json says too, and its last line, which a cut file lacks."""
+    *_, last = options_to_dict(TrainOptions())
+    return [*same_as_options(), last]
 
 
 def read_metrics(folder: Path) -> Rows:
@@ -137,7 +137,7 @@ def _check_agreement(run: FinishedRun) -> None:
             f"summary.json tells of {run.record.epochs} epochs"
         )
     options = flat(run.options)
-    for name in SAID_TWICE:
+    for name in same_as_options():
         here, there = _text(options[name]), _text(getattr(run.record, name))
         if here != there:
             raise UsageError(

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import UsageError, printable, quoted
+from ..options.values import DatasetName
 
 T = TypeVar("T")
+
+OPTION = "the value of the option of this name"
+AsOption = Annotated[str, OPTION]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +48,13 @@ class RunRecord:
     may lack them.
     """
 
-    mix: str
-    model: str
+    mix: AsOption
+    model: AsOption
     base_model: str | None
-    dataset: str
+    dataset: DatasetName
     dataset_kind: str
     epochs: int
-    seed: int
+    seed: Annotated[int, OPTION]
     num_processes: int
     samples_evaluated: int
     top1: float
@@ -110,6 +114,12 @@ class RunRecord:
         if record.exported_weights not in record.results:
             raise UsageError(f"results lacks {quoted(record.exported_weights)}, the exported weights")
         return record
+
+
+def same_as_options() -> list[str]:
+    """The fields that hold what an option of their name holds."""
+    types = get_type_hints(RunRecord, include_extras=True)
+    return [name for name, kind in types.items() if OPTION in getattr(kind, "__metadata__", ())]
 
 
 def _plain(value: Any) -> Any:

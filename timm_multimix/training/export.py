@@ -10,7 +10,8 @@ from timm.models._hub import save_config_for_hf
 
 from ..files import fresh_folder, publish_folder, write_text
 from ..options import TrainOptions, options_to_dict
-from ..records.provenance import dataset_kind, public_options, versions
+from ..records.provenance import dataset_kind, versions
+from ..records.publication import public_options
 from .setup import Setup
 from .sharding import whole
 
