@@ -18,6 +18,7 @@ def make_run(
     folder.mkdir(parents=True)
     model, epochs = changes.get("model", "test_resnet"), changes.get("epochs", 3)
     words = ["--mix", mix, "--seed", seed, "--epochs", epochs, "--dataset", dataset, "--model", model]
+    words += ["--opt", "sgd", "--lr", 0.2]  # which a run of this model records where nobody chose
     (folder / "config.yaml").write_text(options_to_yaml(parse_train_options([*map(str, words), *options])))
     summary: dict[str, Any] = {
         "mix": mix,

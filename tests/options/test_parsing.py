@@ -51,7 +51,7 @@ def test_the_help_of_every_option_says_its_default():
 def test_the_help_can_be_formatted():
     text = " ".join(Parser(TrainOptions).format_help().split())
     assert "(default: test_resnet," in text
-    assert "peak learning rate (default: 0.2," in text
+    assert "peak learning rate (default: 0.2 for sgd," in text
 
 
 def test_given_are_the_options_of_file_and_command_line(config):

@@ -97,6 +97,7 @@ def test_values_of_yaml_become_the_words_of_a_command_line() -> None:
 def test_the_bytes_of_a_config() -> None:
     """Runs are resumed from such files, so neither names nor order nor forms of values may change."""
     argv = ["--model-kwargs", "a=(1, 2)", "b=gelu", "--mean", "0.5", "--mixup", "0.8", "--torchcompile"]
+    argv += ["--opt", "sgd", "--lr", "0.2"]  # which are the model's to choose
     argv += ["--crop-padding", "4", "--opt-betas", "0.9", "0.95", "--log-with", "tensorboard"]
     argv += ["--output", "x", "--overwrite", "--push-to-hub", "--hub-model-id", "some/name"]
     assert options_to_yaml(parse_train_options(argv)) == CONFIG

@@ -12,10 +12,16 @@ class OptimizationOptions(Part, title="optimization"):
     """Optimizer and learning rate."""
 
     epochs: Count = option(30, "passes over the data", "N", headline=True)
-    opt: str = option("sgd", "any optimizer of timm", "NAME", headline=True)
-    lr: Positive = option(
-        0.2,
-        "peak learning rate (default: {default}, as 0.05, timm's, is too low for mixing at batch 128)",
+    opt: str | None = option(
+        None,
+        "any optimizer of timm (default: sgd, and adamw for models with self-attention)",
+        "NAME",
+        headline=True,
+    )
+    lr: Positive | None = option(
+        None,
+        "peak learning rate (default: 0.2 for sgd, as 0.05, timm's, is too low for mixing at batch 128; "
+        "0.001 for adamw and other optimizers with betas)",
         "RATE",
         headline=True,
     )
@@ -53,6 +59,13 @@ class OptimizationOptions(Part, title="optimization"):
         "N",
     )
     grad_accum_steps: Count = option(1, "batches per optimizer step", "N")
+
+    @property
+    def chosen(self) -> tuple[str, float]:
+        """Optimizer and peak rate, once the model's defaults have filled in what the user left open."""
+        if self.opt is None or self.lr is None:
+            raise TypeError("optimizer and learning rate depend on the model, which is not known yet")
+        return self.opt, self.lr
 
 
 @dataclass(frozen=True, kw_only=True)

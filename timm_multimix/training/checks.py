@@ -17,14 +17,14 @@ def check_names(options: TrainOptions) -> None:
     Raises:
         UsageError: for an unknown mixer, schedule, model or optimizer.
     """
-    network, mixing, optimizer = options.network, options.mixing, options.optimization.opt
+    network, mixing = options.network, options.mixing
     create_mixer(mixing.mix)
     if mixing.mix_schedule:
         parse_schedule(mixing.mix_schedule)
     check_model_name(network.model)
     attempt(f"model {network.model}", lambda: check_weights(network, mixing))
-    optimizers = [str(name) for name in list_optimizers()]
-    if optimizer.lower().removeprefix("lookahead_") not in optimizers:
+    optimizer, optimizers = options.optimization.opt, [str(name) for name in list_optimizers()]
+    if optimizer and optimizer.lower().removeprefix("lookahead_") not in optimizers:
         raise UsageError(f"unknown optimizer {optimizer!r}; {nearest(optimizer, optimizers)}")
 
 

@@ -26,6 +26,7 @@ def in_force(setup: "Setup") -> InForce:
     """What a run computes with."""
     options, accelerator = setup.options, setup.accelerator
     size = setup.train.batch_size
+    optimizer, lr = options.optimization.chosen
     steps = min(options.optimization.grad_accum_steps, len(setup.train.batches))
     return InForce(
         device=accelerator.device.type,
@@ -34,7 +35,7 @@ def in_force(setup: "Setup") -> InForce:
         batch_size=size,
         grad_accum_steps=steps,
         effective_batch_size=size * accelerator.num_processes * steps,
-        optimizer=options.optimization.opt,
-        lr=options.optimization.lr,
+        optimizer=optimizer,
+        lr=lr,
         schedule=options.schedule.sched,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..logs import warn
+from ..modeling.attention import has_self_attention
 from .in_force import in_force
 from .setup import Setup
 
@@ -41,9 +42,18 @@ def describe_updates(setup: Setup) -> str:
         f", the first {options.schedule.warmup_epochs:g} of warm-up" if setup.scheduler is not None else ""
     )
     return (
-        f"optimizer: {now.optimizer}, learning rate {now.lr:g}, schedule {now.schedule} over "
-        f"{_counted(setup.epochs, 'epoch')} of {_counted(updates, 'update')}{warmup}"
+        f"optimizer: {now.optimizer}{why_this_optimizer(setup)}, learning rate {now.lr:g}, "
+        f"schedule {now.schedule} over {_counted(setup.epochs, 'epoch')} of "
+        f"{_counted(updates, 'update')}{warmup}"
     )
+
+
+def why_this_optimizer(setup: Setup) -> str:
+    """The reason for an optimizer that the user did not choose."""
+    if "opt" in setup.options.given:
+        return ""
+    kind = "with" if has_self_attention(setup.model) else "without"
+    return f" (the default for models {kind} self-attention)"
 
 
 def oddities(setup: Setup) -> Iterator[str]:

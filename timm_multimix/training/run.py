@@ -9,8 +9,10 @@ from accelerate import Accelerator
 
 from ..logs import warn
 from ..options import TrainOptions
+from ..records import RunRecord
 from ..records.lock import RunLock
 from ..records.metrics import METRICS
+from .chance import is_at_chance, share_of_largest_class, what_to_try
 from .checkpoint import load_checkpoint, save_checkpoint
 from .consensus import Stop, Watch
 from .distributed import compare_ranks, on_main
@@ -216,6 +218,7 @@ def finish(setup: Setup, position: Position, results: dict[str, Evaluation], fol
         write_metrics(folder, position.rows)
         draw_curves(folder, position.rows)
         write_summary(folder, record)
+        warn_at_chance(setup, record)
     accelerator.end_training()
     result = f"{METRICS['top1'].label} {METRICS['top1'].format(record.top1)}"
     accelerator.print(
@@ -223,3 +226,11 @@ def finish(setup: Setup, position: Position, results: dict[str, Evaluation], fol
         f'load it with timm.create_model("local-dir:{folder}/model", pretrained=True)'
     )
     return record.to_dict()
+
+
+def warn_at_chance(setup: Setup, record: RunRecord) -> None:
+    """Tell a person whose model has learnt nothing what to try."""
+    labels = getattr(setup.splits.evaluation, "labels", None)
+    share = share_of_largest_class(labels, record.classes)
+    if is_at_chance(record.top1, record.samples_evaluated, share):
+        warn(what_to_try(record.top1, share, setup.options.optimization))

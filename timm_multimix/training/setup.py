@@ -18,6 +18,7 @@ from ..options import TrainOptions, fill_defaults
 from ..options.declaration import flat
 from ..task import MixTask
 from .checks import check_classes, check_names
+from .defaults import suit_model
 from .finetune import fit_head_and_body
 from .loaders import Stream, create_memorization, create_streams
 from .lone_images import check_lone_images
@@ -113,13 +114,14 @@ def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
     )
     clean = splits
     options = fill_defaults(options, splits.defaults)
-    network, optimization, schedule = options.network, options.optimization, options.schedule
-    data = options.data
+    network, data, schedule = options.network, options.data, options.schedule
     check_classes(network.num_classes, data.dataset, splits)
     if data.label_noise:
         splits = add_label_noise(splits, data.dataset, data.label_noise, data.label_noise_kind, seed)
     torch.manual_seed(seed)
     model = create_model(network, len(splits.class_names))
+    options = suit_model(options, model)
+    optimization = options.optimization
     fit_head_and_body(
         model, splits.class_names, pretrained=network.pretrained, freeze=optimization.freeze_body
     )

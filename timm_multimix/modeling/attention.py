@@ -1,0 +1,16 @@
+"""Networks that mix positions by self-attention, told from convolutional ones by their modules."""
+
+from torch import nn
+
+
+def has_self_attention(model: nn.Module) -> bool:
+    """Whether attention with heads stands in the backbone, not only in the pooling before the classifier.
+
+    timm's self-attention modules have `num_heads`, as torch's own has; gates over channels, such as
+    squeeze-and-excitation, have none.
+    """
+    return any(hasattr(module, "num_heads") and not _pools(module) for module in model.modules())
+
+
+def _pools(module: nn.Module) -> bool:
+    return type(module).__name__.startswith("AttentionPool")
