@@ -7,12 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from timm_multimix.errors import UsageError
-from timm_multimix.mixers import Context
 from timm_multimix.mixers.cards import COMBINATIONS, Card, read_cards
-from timm_multimix.mixers.registry import build, list_mixers
+from timm_multimix.mixers.registry import list_mixers
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "guide.md"
@@ -38,24 +34,10 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def data_of(name: str) -> str:
-    """What a mixer can mix: `any` if a table [b, features] works, by trial."""
-    if name == "per_sample":
-        return "theirs"
-    mixer = build(name)[0][1].mixer
-    if mixer.guided or mixer.place in ("positions", "features"):
-        return "images"
-    try:
-        mixer.sample(torch.zeros(4, 3), Context(torch.Generator()))
-    except UsageError:
-        return "images"
-    return "any"
-
-
 def mixer_row(card: Card) -> list[str]:
     """A mixer in the first table."""
     paper = f"[paper]({card.paper})" if card.paper.startswith("https") else card.paper
-    return [f"`{card.name}`", card.title, card.place, data_of(card.name), card.cost, paper]
+    return [f"`{card.name}`", card.title, card.place, card.data, card.cost, paper]
 
 
 def ratios(result: dict[str, Any], kind: str = "") -> dict[str, str]:

@@ -55,6 +55,7 @@ def mixer_page(card: Card) -> str:
     parts += [body] if body else []
     facts = [
         ("Mixed at", card.place),
+        ("Needs", card.needs),
         ("Extra cost of a step", card.cost),
         ("Paper", source(card)),
         *agreement_facts(card),
@@ -62,8 +63,10 @@ def mixer_page(card: Card) -> str:
     rows = [f"| **{name}** | {value} |" for name, value in facts if value]
     parts.append("\n".join(["| | |\n|---|---|", *rows]))
     if card.arguments:
-        rows = [f"| `{name}` | `{default}` |" for name, default in card.arguments.items()]
-        parts.append("\n".join(["## Arguments", "", "| argument | default |", "|---|---|", *rows]))
+        rows = [f"| `{each.name}` | `{each.default}` | {each.meaning} |" for each in card.arguments]
+        parts.append(
+            "\n".join(["## Arguments", "", "| argument | default | meaning |", "|---|---|---|", *rows])
+        )
     return "\n\n".join(parts) + "\n"
 
 

@@ -57,6 +57,6 @@ def test_the_example_is_a_mixer(tmp_path: Path) -> None:
         "title         = {Improved Mixed-Example Data Augmentation}",
         "eprint        = {1805.11272}",
         "Halves: show a partner below or above a line, labels by area.",
-        "spec   halves(share=0.5, upper=True, place='input', layers=(0, 'stage 1', 'stage 2'))",
+        "share=0.5                 the height of what is kept, of the image's\n",
     ):
         assert said in done.stdout

@@ -3,12 +3,17 @@
 import inspect
 import json
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from timm_multimix import cli, list_mixers
+from timm_multimix.commands import listing
 from timm_multimix.mixers import create_mixer, registry
-from timm_multimix.mixers.cards import COMBINATIONS, extra_cost, read_card, read_cards, rows_per_example
+from timm_multimix.mixers.cards import COMBINATIONS, read_card, read_cards
+from timm_multimix.mixers.demands import PASSES, PLACES, extra_cost, rows_per_example
 
 
 @pytest.fixture
@@ -25,14 +30,53 @@ def mixer(spec):
     return create_mixer(spec).branches[0][1].mixer
 
 
-def test_a_line_for_every_mixer_and_for_per_sample(cards, capsys):
-    mixers, _, combined = run(capsys).partition("\n\ncombined in a spec:\n")
-    lines = mixers.splitlines()
-    assert [line.split("  ")[0] for line in combined.splitlines()] == list(COMBINATIONS)
-    assert [line.split()[0] for line in lines] == [*list_mixers(), "per_sample"]
-    for line, card in zip(lines, cards.values(), strict=True):
-        cells = [cell.strip() for cell in re.split(r"\s{2,}", line)]
-        assert cells == [part for part in (card.name, card.place, card.cost, card.title, card.paper) if part]
+def names_in(group):
+    return re.findall(r"^  (\S.*?)  ", group, re.MULTILINE)
+
+
+def test_mixers_are_grouped_by_place_with_title_and_extra_cost(cards, capsys):
+    *groups, combined, hint = run(capsys).split("\n\n")
+    assert [group.partition(":")[0] for group in groups] == [*PLACES, "theirs"]
+    for group in groups:
+        place = group.partition(":")[0]
+        assert names_in(group) == [name for name, card in cards.items() if card.place == place]
+        words = " ".join(group.split())
+        for name in names_in(group):
+            extra = "" if cards[name].cost == "no extra pass" else f" (extra: {cards[name].cost})"
+            assert f"{name} {cards[name].title}{extra}" in words
+    assert [name for name, card in cards.items() if card.place not in (*PLACES, "theirs")] == []
+    assert names_in(combined) == list(COMBINATIONS)
+    assert hint.startswith("`timm-multimix list NAME`")
+
+
+@pytest.mark.parametrize(("terminal", "width"), [("250", 100), ("80", 80), ("20", 60), (None, 100)])
+@pytest.mark.parametrize("argv", [(), ("puzzlemix",), ("multimix",), ("per_sample",)])
+def test_lines_fit_the_terminal_and_100_columns(argv, terminal, width, monkeypatch, capsys):
+    if terminal is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", terminal)
+    lines = run(capsys, *argv).splitlines()
+    assert width - 15 < max(map(len, lines)) <= width
+
+
+def test_a_reader_that_goes_away_early_is_no_mistake():
+    """As `timm-multimix list | head -1` in a shell, whose output is not buffered either."""
+    script = [sys.executable, "-u", "-m", "timm_multimix", "list"]
+    process = subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 128 + signal.SIGPIPE
+
+
+def test_a_long_name_has_its_text_below():
+    shown = listing.show_rows([("short", "text"), ("a_name_of_more_than_24_letters", "words " * 9)], 60)
+    assert shown.splitlines() == [
+        "  short                     text",
+        "  a_name_of_more_than_24_letters",
+        "                            words words words words words",
+        "                            words words words words",
+    ]
 
 
 def test_places_and_papers(cards):
@@ -81,20 +125,47 @@ def test_examples_that_the_network_sees_for_each_it_is_given(spec, rows):
 
 
 def test_a_guide_that_is_new_must_have_its_cost():
-    from timm_multimix.mixers.cards import _PASSES
     from timm_multimix.sites.guides import GUIDES
 
-    assert _PASSES.keys() == GUIDES.keys()
+    assert PASSES.keys() == GUIDES.keys()
 
 
 @pytest.mark.parametrize("name", list_mixers())
-def test_a_card_is_the_docstring_with_all_arguments(name, capsys):
-    out = run(capsys, name)
-    function = registry._entry_points[name]
-    assert inspect.getdoc(function).partition("\n\nRaises:")[0] in out
-    assert create_mixer(read_card(name).spec).branches
+def test_a_card_is_the_docstring_with_all_arguments_and_what_they_mean(name, capsys):
+    words = " ".join(run(capsys, name).split())
+    function, card = registry._entry_points[name], read_card(name)
+    text = re.split(r"\n\n(?:Args|Returns|Raises|Example):", inspect.getdoc(function))[0]
+    assert " ".join(text.split()) in words
     for parameter in inspect.signature(function).parameters.values():
-        assert f"{parameter.name}={parameter.default!r}" in out
+        (argument,) = [each for each in card.arguments if each.name == parameter.name]
+        assert argument.meaning, f"say in Args: of its docstring what {argument.name} means"
+        assert f"{parameter.name}={parameter.default!r} {argument.meaning}" in words
+    assert card.needs in words
+    assert card.agreement.reference in words
+
+
+@pytest.mark.parametrize("name", [*list_mixers(), "per_sample"])
+def test_the_specs_of_a_card_are_specs(name, capsys):
+    card = read_card(name)
+    shown = re.findall(r"^--mix '(.*)'$", run(capsys, name), re.MULTILINE)
+    assert shown == card.examples
+    assert all(name in spec for spec in shown)
+    for spec in (*shown, *([card.spec] if card.arguments else [])):
+        assert create_mixer(spec).branches
+
+
+def test_what_a_mixer_needs(cards):
+    assert "timm.data.Mixup" in cards["cutmix"].needs
+    assert cards["multimix"].needs == "MixTask; any model that gives logits"
+    assert "vision transformer" in cards["transmix"].needs
+    assert (cards["mixup"].data, cards["cutmix"].data) == ("any", "images")
+
+
+def test_a_place_says_which_there_are(cards):
+    meanings = {name: {each.name: each.meaning for each in card.arguments} for name, card in cards.items()}
+    assert meanings["cutmix"]["place"] == "where it mixes; one of input, hidden"
+    assert meanings["dense_multimix"]["shared"].startswith("whether all positions")
+    assert meanings["dense_multimix"]["m"] == meanings["multimix"]["m"]
 
 
 def test_the_card_of_per_sample(capsys):
@@ -104,8 +175,9 @@ def test_the_card_of_per_sample(capsys):
 
 
 def test_a_pattern_chooses(capsys):
-    assert [line.split()[0] for line in run(capsys, "*multimix").splitlines()] == list_mixers("*multimix")
-    assert [line.split()[0] for line in run(capsys, "per*").splitlines()] == ["per_sample"]
+    groups = run(capsys, "*multimix").split("\n\n")
+    assert [name for group in groups for name in names_in(group)] == list_mixers("*multimix")
+    assert names_in(run(capsys, "per*")) == ["per_sample"]
 
 
 def test_json_holds_all_of_it(cards, capsys):
@@ -115,17 +187,14 @@ def test_json_holds_all_of_it(cards, capsys):
         "name": "mixup",
         "title": "mixup: interpolate two images and their labels",
         "place": "input",
+        "data": "any",
+        "needs": "no model: works with MixTask, and in place of timm.data.Mixup",
         "paper": "https://arxiv.org/abs/1710.09412",
         "reference": "Zhang et al., mixup: Beyond Empirical Risk Minimization, "
         "International Conference on Learning Representations, 2018",
         "cost": "no extra pass",
         "text": cards["mixup"].text,
-        "arguments": {
-            "alpha": "1.0",
-            "per_sample": "False",
-            "place": "'input'",
-            "layers": "(0, 'stage 1', 'stage 2')",
-        },
+        "arguments": [vars(each) for each in cards["mixup"].arguments],
         "agreement": {
             "reference": "arXiv:1710.09412, equation 1",
             "tested": "a loop over the examples; moments of lambda",
@@ -145,7 +214,6 @@ def test_papers_without_an_address_are_told_by_their_venue(cards):
 
 def test_a_card_names_first_author_title_venue_and_year(capsys):
     assert (
-        "paper  Chen et al., TransMix: Attend to Mix for Vision Transformers, "
-        "IEEE/CVF Conference on Computer Vision and Pattern Recognition, 2022\n"
-        "       https://arxiv.org/abs/2111.09833\n"
-    ) in run(capsys, "transmix")
+        "paper Chen et al., TransMix: Attend to Mix for Vision Transformers, IEEE/CVF Conference on Computer "
+        "Vision and Pattern Recognition, 2022 link https://arxiv.org/abs/2111.09833 "
+    ) in " ".join(run(capsys, "transmix").split())

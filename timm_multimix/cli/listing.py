@@ -1,6 +1,9 @@
-"""`timm-multimix list`: the mixers that --mix takes, in a table or one of them on a page."""
+"""`timm-multimix list`: the mixers that --mix takes, by place, or one of them on a page."""
 
 import json
+import shutil
+import textwrap
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,14 +14,16 @@ from ..options.parser import parse
 if TYPE_CHECKING:
     from ..mixers.cards import Card
 
+_WIDEST, _NARROWEST = 100, 60
+
 
 def main(argv: list[str]) -> int:
-    """Print name, place, extra cost, description and paper of each mixer that matches; one mixer's card.
+    """Print name, description and extra cost of each mixer that matches, by place; or one mixer's card.
 
     Raises: UsageError if none does.
     """
     options = parse(ListOptions, argv)
-    from ..mixers.cards import COMBINATIONS, read_cards
+    from ..mixers.cards import read_cards
     from ..mixers.registry import list_mixers
 
     cards = read_cards(options.pattern)
@@ -27,29 +32,71 @@ def main(argv: list[str]) -> int:
     if options.json:
         print(json.dumps([asdict(card) for card in cards], indent=1))
     elif cards[0].name == options.pattern:
-        print(show_card(cards[0]))
+        print(show_card(cards[0], find_width()))
     else:
-        print(show_table([(card.name, card.place, card.cost, card.title, card.paper) for card in cards]))
-        if options.pattern == "*":
-            print("\ncombined in a spec:\n" + show_table([(k, *v) for k, v in COMBINATIONS.items()]))
+        print(show_list(cards, find_width(), combinations=options.pattern == "*"))
     return 0
 
 
-def show_table(rows: list[tuple[str, ...]]) -> str:
-    """A line for each row, its cells below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ((cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+def find_width() -> int:
+    """Columns to print in: the terminal's, at most 100; those as well where the output is no terminal."""
+    columns = shutil.get_terminal_size((_WIDEST, 24)).columns
+    return max(_NARROWEST, min(_WIDEST, columns))
 
 
-def show_card(card: "Card") -> str:
-    """The docstring, and below it what else is known."""
+def show_list(cards: "list[Card]", width: int, combinations: bool) -> str:
+    """The mixers by place, from the input on, and how they are combined."""
+    from ..mixers.cards import COMBINATIONS
+    from ..mixers.demands import PLACES
+
+    groups = []
+    for place, where in (PLACES | {"theirs": "the place of its mixers"}).items():
+        if rows := [(card.name, _title(card)) for card in cards if card.place == place]:
+            groups.append(f"{place}: {where}\n" + show_rows(rows, width))
+    if combinations:
+        rows = [(form, f"{meaning}. Cost: {cost}") for form, (meaning, cost) in COMBINATIONS.items()]
+        groups.append("combined in a spec\n" + show_rows(rows, width))
+        groups.append("`timm-multimix list NAME` describes one, with its arguments and paper.")
+    return "\n\n".join(groups)
+
+
+def _title(card: "Card") -> str:
+    return card.title if card.cost == "no extra pass" else f"{card.title} (extra: {card.cost})"
+
+
+def show_rows(rows: Iterable[tuple[str, str]], width: int, indent: str = "  ") -> str:
+    """A name and a text for each row, the text wrapped beside the name, or below one that is long."""
+    rows = list(rows)
+    column = len(indent) + 2 + min(24, max(len(name) for name, _ in rows))
+    lines = []
+    for name, text in rows:
+        wrapped = textwrap.wrap(text, width - column) or [""]
+        head = f"{indent}{name}".ljust(column)
+        if len(head) > column:
+            lines += textwrap.wrap(f"{indent}{name}", width, subsequent_indent=indent + "  ")
+            head = " " * column
+        lines += [head + wrapped[0], *(" " * column + line for line in wrapped[1:])]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def show_card(card: "Card", width: int) -> str:
+    """The docstring, the arguments, what else is known, and specs to begin with."""
+    paragraphs = [textwrap.fill(" ".join(part.split()), width) for part in card.text.split("\n\n")]
+    if card.arguments:
+        rows = [(f"{each.name}={each.default}", each.meaning) for each in card.arguments]
+        paragraphs.append("arguments and their defaults:\n" + show_rows(rows, width))
     facts = {
         "place": card.place,
+        "data": card.data,
+        "needs": card.needs,
         "cost": card.cost,
         "paper": card.reference,
-        "": card.paper if card.paper.startswith("https") else "",
-        "spec": card.spec,
+        "link": card.paper if card.paper.startswith("https") else "",
+        "agrees": card.agreement.reference if card.agreement else "",
+        "tested": card.agreement.tested if card.agreement else "",
+        "departs": card.agreement.departures if card.agreement else "",
     }
-    lines = [f"{name:6} {value}" for name, value in facts.items() if value]
-    return "\n".join([card.name, "", card.text, "", *lines])
+    known = [(name, value) for name, value in facts.items() if value]
+    paragraphs.append(show_rows(known, width, indent=""))
+    paragraphs.append("\n".join(f"--mix '{spec}'" for spec in card.examples))
+    return "\n\n".join([card.name, *paragraphs])

@@ -51,6 +51,10 @@ def alignmixup(
     drawn evenly. What comes to a place is brought to a sum of one, which it has where `iterations` were
     enough for the plan to converge: so aligned features are averages of features.
 
+    Args:
+        epsilon: weight of the plan's entropy: less matches positions one to one, more averages over them.
+        iterations: of Sinkhorn and Knopp's scaling; more converge further.
+
     Raises:
         ValueError: x is not [b, r, d].
     """

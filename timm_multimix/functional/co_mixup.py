@@ -87,6 +87,19 @@ def co_mixup(
     batches of 32 and 64 about 40 times as long as for puzzlemix(grid=4), several steps' time of a small
     network, and longer with the batch.
 
+    Args:
+        alpha: concentration of the Dirichlet prior of the images' shares in a mix.
+        beta: weight of smoothness: more makes fewer, larger parts.
+        gamma: weight of diversity: more keeps mixes of a partition further apart.
+        eta: weight of the shares' prior.
+        threshold: how much of an image may be in the other mixes, in images, before diversity counts.
+        omega: the share of diversity between images salient at different places.
+        iterations: times that every mix is labeled anew.
+        partition: consecutive examples that are mixed with one another.
+        halves: whether a cell may average two images.
+        resolve: whether mixes of the same images are made to part at the end.
+        grid: cells along a side.
+
     Raises:
         ValueError: x is not [b, ch, h, w], saliency is not of its size, or the grid does not divide it.
     """

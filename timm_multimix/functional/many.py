@@ -45,6 +45,9 @@ def multi_mixup(
     `per_sample`; the loss is the mean over all k b rows. k = 5 was the paper's best. At the input and at a
     hidden layer the network sees k times as many examples from there on, and costs k times as much time and
     memory; at place='embedding' the extra interpolations are nearly free.
+
+    Args:
+        k: interpolations of every pair.
     """
     columns = len(x) if per_sample else 1
     lam = beta_variates(k * columns, alpha, generator=generator, device=x.device)
@@ -60,6 +63,9 @@ def zeta_mixup(x: Tensor, gamma: Concentration = 2.8, generator: Generator | Non
     2). With the paper's gamma = 2.8 the largest weight is 0.8 and outweighs all others together; towards
     gamma = 0 the rows become the batch's mean, which trains nothing. The product of b x b weights with the
     batch costs b multiplications for every value of it.
+
+    Args:
+        gamma: how fast the weights fall: 2.8 gives the example itself 0.8, 0 is the mean of the batch.
     """
     b = len(x)
     # float64: beyond gamma = 20 float32 has no room for the small terms' ratios.

@@ -27,6 +27,9 @@ def fmix(
     above, such that the area is lambda on average; the label is by the area really kept. Each mask costs a
     Fourier transform and a sort of the image's size: one for the batch, or one per sample with `per_sample`.
 
+    Args:
+        decay: how fast the noise falls with the frequency: more makes larger blobs, 0 single pixels.
+
     Raises:
         ValueError: x is not [b, ch, h, w].
     """
@@ -54,6 +57,9 @@ def gridmix(
     which is not part of this mixer, and its text is not public: alpha = 1 (OpenMixup's) and four cells a side
     are choices of ours. It costs as much as CutMix.
 
+    Args:
+        cells: cells of the grid along a side.
+
     Raises:
         ValueError: x is not [b, ch, h, w].
     """
@@ -78,9 +84,11 @@ def smoothmix(
 
     The partner's weight in x [b, ch, h, w] is exp(-d^2 / 2 s^2) (CVPR workshops 2020, Lee et al.), d the
     distance from a uniform point and s uniform in `sigma`, in units of the shorter side, (0.25, 0.5) as in
-    OpenMixup. There is no lambda to draw: the label is by the mean weight. shape: 'circle', or 'square',
-    where d is the larger of the distances along the two axes, which gives square contours. It costs as much
-    as CutMix.
+    OpenMixup. There is no lambda to draw: the label is by the mean weight. It costs as much as CutMix.
+
+    Args:
+        sigma: (low, high) of the width s, in units of the shorter side.
+        shape: of the contours; for 'square' d is the larger of the distances along the two axes.
 
     Raises:
         ValueError: x is not [b, ch, h, w].

@@ -138,7 +138,9 @@ def cutmix(
 
     The box in x [b, ch, h, w] has the area 1 - lambda, lambda ~ Beta(alpha, alpha), one for the batch or one
     `per_sample`, and a uniform centre; it is clipped at the border (arXiv:1905.04899, equations 1 and 2).
-    `correct`: the label is by the area really kept, else by the lambda that was drawn.
+
+    Args:
+        correct: whether the label is by the area really kept; else by the lambda that was drawn.
 
     Raises:
         ValueError: x is not [b, ch, h, w].

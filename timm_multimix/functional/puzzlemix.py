@@ -70,6 +70,17 @@ def puzzlemix(
     them, the longer the finer the grids are. Pixels are compared after each channel is stretched to 0 .. 1.
     Costs a forward and a backward besides.
 
+    Args:
+        alpha: concentration of the lambda ~ Beta(alpha, alpha) that the mask's prior has.
+        labels: values that a cell of the mask may have, evenly from 0 to 1.
+        beta: weight of the mask's smoothness: more makes fewer, larger parts.
+        gamma: weight of the smoothness of pixels at the mask's edges, relative to beta.
+        eta: weight of lambda's prior: more brings the share shown closer to lambda.
+        transport: whether patches move to where they are seen.
+        transport_cost: what moving by the squared distance of a cell costs: more moves less.
+        grid: cells of the mask along a side; None draws 2, 4, 8 or 16.
+        transport_grid: patches along a side; None moves whole cells of the mask.
+
     Raises:
         ValueError: x is not [b, ch, h, w], or the grid does not divide its sides.
     """

@@ -63,6 +63,9 @@ def resizemix(
     antialiasing, as two matrix products: h + w multiplications for every value of the batch, which is little
     beside a network and more than CutMix, which only copies.
 
+    Args:
+        tau: (low, high) of the factor by which the partner's sides are scaled.
+
     Raises:
         ValueError: x is not [b, ch, h, w].
     """

@@ -56,8 +56,12 @@ def attentivemix(
     that grid, are pasted, equal ones in random order, so that lambda is 43 / 49 for sides that the grid
     divides: both numbers are the paper's (arXiv:2003.13048). The paper takes the attention from a second,
     pretrained network; ours is the model's own, from its last feature map z, as relu(z . GAP(z)): no class
-    and no further weights needed, at the cost of a forward. Wants images that leave more than one position in
+    and no further weights needed, at the cost of a forward. Needs images that leave more than one position in
     that map.
+
+    Args:
+        top_k: cells that are pasted.
+        grid: cells of the grid along a side.
 
     Raises:
         ValueError: x is not [b, ch, h, w]; the grid has fewer cells than top_k, or is finer than x.

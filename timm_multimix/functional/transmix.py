@@ -70,6 +70,11 @@ def tokenmix(
     pretrained teacher; ours is the model's own probability of the class at every position, of the clean
     images, at the cost of a forward: labels are rough where training begins.
 
+    Args:
+        ratio: the share of the tokens that is replaced.
+        min_tokens: the least area of a block, in tokens.
+        normalize: whether the two scores of a mix are made to add up to one.
+
     Raises:
         ValueError: x is not [b, ch, h, w].
     """

@@ -30,10 +30,19 @@ def multimix(
 ) -> Draw:
     """n interpolations of m examples of x [b, ...], lambda ~ Dirichlet(alpha) (arXiv:2311.05538, sec. 3.2).
 
-    A pair alpha = (low, high) is drawn uniformly, once or for each example; m = None takes the whole batch.
-    The share `clean` of the tuples is single examples, each in turn: a clean term of that weight in the loss.
-    With `target`, one example of each tuple, in turn, has that concentration and the others have `rest`, in
-    the place of alpha (PowMix's anisotropic mixing, arXiv:2312.12334).
+    `target` and `rest` are PowMix's anisotropic mixing (arXiv:2312.12334).
+
+    Args:
+        n: mixed examples, that is tuples, of a batch.
+        m: examples in a tuple; None: the whole batch, which makes every mix nearly its mean.
+        alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly: less lets
+            one example outweigh the others of its tuple.
+        alpha_per_example: whether each example draws an alpha of its own; else all share one.
+        clean: share of the tuples that are single examples, in turn: a clean term of that weight in the
+            loss.
+        target: concentration of one example of each tuple, in turn, in place of alpha; None: no example
+            leads.
+        rest: concentration of the others, where there is a target.
     """
     factors = _factors(n, len(x), m, alpha, alpha_per_example, target, rest, x.device, generator)
     return Tuples(_with_single_examples(factors, clean))
@@ -78,13 +87,16 @@ def dense_weights(
     """Weights [r, n, b] of Dense MultiMix from attention [r, b] (arXiv:2311.05538, section 3.3).
 
     Each position's Dirichlet factors are multiplied by the examples' attention there and l1-normalised over
-    the examples. Positions have factors of their own, or `shared` ones. `target` and `rest` as in `multimix`,
-    and `clean`, whatever attention the single examples have.
+    the examples. Arguments are those of `multimix`; single examples are so whatever their attention.
 
     Where none of a tuple's examples has attention, the factors stay as they are, as with equal attention:
     the limit of adding the same small number to all of them, as the attention before the classifier does.
     Every row stays on the simplex. Rows of zeros would be no interpolation, and would weigh the loss by how
     much of the map is attended to. Attention of zero (below 1e-30) gets no gradient.
+
+    Args:
+        alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly.
+        shared: whether all positions have the same factors; else each has its own.
     """
     r, b = attention.shape
     rows = n if shared else r * n

@@ -4,20 +4,11 @@ import fnmatch
 import inspect
 from dataclasses import dataclass
 
-import torch
-
 from .agreement import Agreement
 from .choice import AGREEMENT, PER_SAMPLE, per_sample
-from .mixer import Context, Mixer
-from .paper import Paper
+from .demands import extra_cost, find_data, find_model
+from .meanings import read_text
 from .registry import build, find_entry_point, list_mixers
-
-_PASSES = {
-    "gradient": "one forward and backward",
-    "features": "one forward",
-    "activation": "one forward",
-}
-
 
 COMBINATIONS = {
     "a | b": ("one of them for every batch", "that of the one chosen"),
@@ -34,30 +25,51 @@ COMBINATIONS = {
 
 
 @dataclass(frozen=True)
+class Argument:
+    """An argument of a mixer: its default as it is written in a spec, and what it means."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Card:
     """A mixer on a page.
 
-    place: its own, not that of the mixers it is alternated with. paper: a link, or the venue. reference:
-    first author, title, where and when. cost: what a step takes beside an ordinary one, by what the mixer
-    asks for. text: the docstring, without errors. arguments: name to default, as it is written in a spec.
-    agreement: how far it is the method of the paper.
+    place: its own, not that of the mixers it is alternated with. data: what can be mixed, `any` tensors or
+    `images`. needs: a task, and a kind of model. paper: a link, or the venue. reference: first author, title,
+    where and when. cost: what a step takes beside an ordinary one, by what the mixer asks for. text: the
+    docstring, without sections. agreement: how far it is the method of the paper.
     """
 
     name: str
     title: str
     place: str
+    data: str
+    needs: str
     paper: str
     reference: str
     cost: str
     text: str
-    arguments: dict[str, str]
+    arguments: tuple[Argument, ...]
     agreement: Agreement | None
 
     @property
     def spec(self) -> str:
         """How it is written with all its defaults."""
-        written = ", ".join(f"{name}={default}" for name, default in self.arguments.items())
+        written = ", ".join(f"{each.name}={each.default}" for each in self.arguments)
         return f"{self.name}({'SPEC' if self.name == PER_SAMPLE else written})"
+
+    @property
+    def examples(self) -> list[str]:
+        """Specs to begin with: with an argument, and for half of the batches."""
+        if self.name == PER_SAMPLE:
+            return ["per_sample(0.5*none | 0.5*mixup)", "per_sample(mixup | cutmix)"]
+        if not self.arguments:
+            return [self.name]
+        first = self.arguments[0]
+        return [f"{self.name}({first.name}={first.default})", f"0.5*none | 0.5*{self.name}"]
 
 
 def read_cards(pattern: str = "*") -> list[Card]:
@@ -73,48 +85,46 @@ def read_card(name: str) -> Card:
         UsageError: no such mixer.
     """
     if name == PER_SAMPLE:
-        return _card(
-            name, inspect.getdoc(per_sample), None, "theirs", "the draws of all its mixers", {}, AGREEMENT
-        )
+        return _card_of_per_sample()
     entry = find_entry_point(name)
     # a mixer's own place is its first branch's, the others are what it is alternated with
     mixer = build(name)[0][1].mixer
-    defaults = {each.name: repr(each.default) for each in entry.__signature__.parameters.values()}
-    return _card(name, entry.__doc__, entry.paper, mixer.place, extra_cost(mixer), defaults, entry.agreement)
+    arguments = tuple(
+        Argument(each.name, repr(each.default), entry.meaning(each.name))
+        for each in entry.__signature__.parameters.values()
+    )
+    text = read_text(entry.__doc__ or "")
+    return Card(
+        name,
+        title=_title(text),
+        place=mixer.place,
+        data=find_data(mixer),
+        needs=find_model(mixer),
+        paper=entry.paper.link if entry.paper else "",
+        reference=entry.paper.reference if entry.paper else "",
+        cost=extra_cost(mixer),
+        text=text,
+        arguments=arguments,
+        agreement=entry.agreement,
+    )
 
 
-def extra_cost(mixer: Mixer) -> str:
-    """What a training step takes beside an ordinary one, in words, by the structure of the mixer."""
-    costs = [_PASSES[guide] for guide in mixer.guides]
-    if mixer.place == "positions":
-        costs.append("the head at every position")
-    if mixer.complete is not None:
-        costs.append("a pass that is not compiled")
-    if mixer.solver:
-        costs.append("a solver on the CPU")
-    if (rows := rows_per_example(mixer)) > 1:
-        costs.append(f"{rows:g} times the examples")
-    return ", ".join(costs) or "no extra pass"
+def _card_of_per_sample() -> Card:
+    text = read_text(inspect.getdoc(per_sample) or "")
+    return Card(
+        PER_SAMPLE,
+        title=_title(text),
+        place="theirs",
+        data="theirs",
+        needs="what its mixers need",
+        paper="",
+        reference="",
+        cost="the draws of all its mixers",
+        text=text,
+        arguments=(),
+        agreement=AGREEMENT,
+    )
 
 
-def rows_per_example(mixer: Mixer) -> float:
-    """How many examples the network sees for each that it is given, by trial."""
-    if mixer.guided or mixer.row_per_example or mixer.place not in ("input", "hidden"):
-        return 1.0
-    draw = mixer.sample(torch.zeros(4, 1, 2, 2), Context(torch.Generator().manual_seed(0)))
-    return len(draw.targets(torch.eye(4))) / 4
-
-
-def _card(
-    name: str,
-    docstring: str | None,
-    paper: Paper | None,
-    place: str,
-    cost: str,
-    arguments: dict[str, str],
-    agreement: Agreement | None,
-) -> Card:
-    text = (docstring or "").partition("\n\nRaises:")[0]
-    title = text.partition("\n")[0].rstrip(".")
-    link, reference = (paper.link, paper.reference) if paper else ("", "")
-    return Card(name, title, place, link, reference, cost, text, arguments, agreement)
+def _title(text: str) -> str:
+    return text.partition("\n")[0].rstrip(".")

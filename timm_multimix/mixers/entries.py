@@ -9,6 +9,7 @@ from typing import Any
 from ..functional.checks import Check, check_all, checks_of, one_of
 from .agreement import Agreement
 from .drawing import OF_THE_IMAGES, draw_by, draw_of, draw_with
+from .meanings import COMMON, read_meanings
 from .mixer import FIRST_LAYERS, Mixer, layer_list
 from .paper import Paper
 from .step import Branches
@@ -40,10 +41,17 @@ class Entry:
     ) -> None:
         self.name, self.paper, self.agreement = function.__name__, paper, agreement
         self.__doc__ = inspect.getdoc(draw_of(function))
+        self._meanings = COMMON | getattr(function, "meanings", read_meanings(function))
         self.__signature__ = inspect.Signature(parameters)
         self._make, self._checks = make, checks
         if missing := [each.name for each in parameters if each.default is Parameter.empty]:
             raise ValueError(f"arguments of mixer {self.name} must have defaults, got none for {missing}")
+
+    def meaning(self, argument: str) -> str:
+        """What an argument means, with the words that it may be; empty where that is said nowhere."""
+        check, meaning = self._checks.get(argument), self._meanings.get(argument, "")
+        choices = check.wanted if check and check.wanted.startswith("one of ") else ""
+        return "; ".join(part for part in (meaning, choices) if part)
 
     def __call__(self, *args: Any, **kwargs: Any) -> "Mixer | Branches":
         return self._make(**_checked(self.__signature__, self._checks, args, kwargs))
@@ -154,6 +162,7 @@ def extending(
 
         described: Any = make
         described.__signature__, described.__annotations__ = signature, {}
+        described.meanings = read_meanings(draw) | read_meanings(function)
         return make
 
     return decorate

@@ -152,6 +152,9 @@ def alignmixup(arguments: dict[str, Any], p: Share = 0.5) -> Branches:
     the batch. The features are those of the training pass, so no pass is added; the plan takes 2 `iterations`
     sums over r x r numbers an image, r the positions, in log space, on the device, without gradient. The
     paper's second form, with an autoencoder, is not this one.
+
+    Args:
+        p: the share of the batches whose features are mixed; the images of the others are, by mixup.
     """
     sample = partial(draw_with, F.alignmixup, arguments)
     aligned = Mixer("alignmixup", sample, "features", arguments=arguments)
@@ -194,9 +197,11 @@ def transmix(arguments: dict[str, Any], area: Share = 0.5) -> Mixer:
     lambda is the share of the class token's attention, in the last layer, averaged over heads and without
     gradient, that falls on what was kept of the image; where the head reads no class token, of the attention
     that all positions pay. It is seen in the training pass itself: no pass is added, fused attention stays,
-    but this pass runs uncompiled. area: the share that the label by area keeps; 0 is the paper's equation 4,
-    0.5 what the authors' code does, with which the paper's numbers were made. For vision transformers whose
-    last attention is over all tokens.
+    but this pass runs uncompiled. For vision transformers whose last attention is over all tokens.
+
+    Args:
+        area: the share that the label by area keeps; 0 is the paper's equation 4, 0.5 what the authors'
+            code does, with which the paper's numbers were made.
     """
     sample = partial(draw_with, F.cutmix, arguments)
     return Mixer("transmix", sample, complete=partial(_attended, area), arguments=arguments)

@@ -71,19 +71,15 @@ def multimix(
 ) -> Branches:
     """MultiMix: n interpolations of the whole batch, before the classifier.
 
-    m: examples in a tuple (None: all). With probability p MultiMix, else the mixer spec `other`. The paper
-    does not give the alpha of its mixup; AlignMixup, by the same authors and halved likewise, has 2 in both
-    halves: `other='mixup(2)'`. alpha_per_example: a concentration for each example and step, not one for
-    all. So has it the one public replica of the method, by a co-author's group (arXiv:2312.12334), with
-    n = 1000 and alpha from 0.5 to 2 as here. clean: the share of tuples that are single examples, a clean
-    term in the same loss. target: the concentration of one example of each tuple, in turn, where the others
-    have `rest` (in the place of alpha). gather: mix the examples of all processes, each making n tuples; only
-    logits and targets travel.
+    With probability p MultiMix, else the mixer spec `other`. The paper does not give the alpha of its mixup;
+    AlignMixup, by the same authors and halved likewise, has 2 in both halves: `other='mixup(2)'`. The one
+    public replica of the method, by a co-author's group (arXiv:2312.12334), has `alpha_per_example`, with
+    n = 1000 and alpha from 0.5 to 2 as here.
 
     The clean examples are classified and their logits are mixed: exactly as if the classifier's input were,
     where all behind it is affine and takes examples one by one. What it normalises by is the clean batch, and
-    dropout comes before. The first step tries that out and warns where it is not so. literal: mix the input
-    of the model's classifier itself, or of the modules of these names, and classify n mixed embeddings.
+    dropout comes before. The first step tries that out and warns where it is not so; `literal` mixes the
+    classifier's own input.
 
     The recipe needs long training. Weights near 1/m make every mixed example nearly the batch's mean, and to
     second order the loss is that of the mean plus 1/(m alpha + 1) times a term that tells examples apart. At
@@ -91,6 +87,11 @@ def multimix(
     and alpha = 1, 0.8 % of that of a clean step. In a short training the MultiMix steps are idle, and the
     recipe does what `0.5*mixup | 0.5*skip` does. Smaller alpha, short tuples and `target` make the factor,
     in general (sum lambda^2 - 1/m) m / (m - 1), larger.
+
+    Args:
+        p: the share of the batches that MultiMix mixes.
+        literal: True mixes the input of the model's classifier itself, names of modules theirs, and n
+            mixed embeddings are classified; False mixes logits.
     """
     _check_concentrations(arguments)
     if gather and place != "embedding":
@@ -121,6 +122,9 @@ def multimix_short(
     Every step counts: with alpha between 0.5 and 2 tuples of four tell examples apart with about 40 % of a
     clean step's strength, those of the whole batch with about 1 %. Where training is long enough to memorize
     it was level or worse, and it learns wrong labels. What was measured: docs/results.
+
+    Args:
+        alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly.
     """
     return multimix(n, m, alpha, p=1.0, gather=gather)
 
@@ -152,10 +156,14 @@ def dense_multimix(
 ) -> Branches:
     """Dense MultiMix: MultiMix at every spatial position, weighted by attention.
 
-    Arguments as in multimix; shared: the same factors at all positions; attention_grad: let gradient flow
-    through the attention. attention: made of the positions' features z, `product`, relu(z . GAP(z)), the
-    paper's; of its ablation `gap`, relu of the mean over channels, and `uniform`; or, in Python, a function
-    of z [r, b, d] that gives scores [r, b] of at least 0. All are l1-normalised over the positions.
+    The attention is made of the positions' features z and l1-normalised over the positions: `product`,
+    relu(z . GAP(z)), is the paper's; `gap`, relu of the mean over channels, and `uniform` are its ablation's.
+
+    Args:
+        p: the share of the batches that Dense MultiMix mixes.
+        attention_grad: whether gradient flows through the attention.
+        attention: 'product', 'gap', 'uniform', or in Python a function of z [r, b, d] that gives scores
+            [r, b] of at least 0.
     """
     with as_usage_error():
         find_score(attention)

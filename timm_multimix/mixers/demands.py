@@ -1,0 +1,75 @@
+"""What a mixer asks for: passes through the model, examples, data and a kind of model."""
+
+import torch
+
+from ..errors import UsageError
+from .mixer import Context, Mixer
+
+PASSES = {
+    "gradient": "one forward and backward",
+    "features": "one forward",
+    "activation": "one forward",
+}
+"""What a guide costs."""
+
+PLACES = {
+    "input": "images, before the network",
+    "hidden": "a layer of the network",
+    "features": "the last feature map, before pooling",
+    "embedding": "before the classifier",
+    "positions": "every position of the last feature map, before the classifier",
+}
+"""Where mixers mix, from the input on."""
+
+_MODELS = {
+    "input": "no model: works with MixTask, and in place of timm.data.Mixup",
+    "hidden": "MixTask; a timm model, or names of modules as layers",
+    "features": "MixTask; a timm model with a feature map",
+    "embedding": "MixTask; any model that gives logits",
+    "positions": "MixTask; a timm model with a feature map",
+}
+_GUIDED = {
+    "gradient": "MixTask; any model",
+    "features": "MixTask; a timm model whose last feature map has more than one position",
+    "activation": "MixTask; a timm model whose last feature map has more than one position",
+}
+
+
+def extra_cost(mixer: Mixer) -> str:
+    """What a training step takes beside an ordinary one, in words, by the structure of the mixer."""
+    costs = [PASSES[guide] for guide in mixer.guides]
+    if mixer.place == "positions":
+        costs.append("the head at every position")
+    if mixer.complete is not None:
+        costs.append("a pass that is not compiled")
+    if mixer.solver:
+        costs.append("a solver on the CPU")
+    if (rows := rows_per_example(mixer)) > 1:
+        costs.append(f"{rows:g} times the examples")
+    return ", ".join(costs) or "no extra pass"
+
+
+def rows_per_example(mixer: Mixer) -> float:
+    """How many examples the network sees for each that it is given, by trial."""
+    if mixer.guided or mixer.row_per_example or mixer.place not in ("input", "hidden"):
+        return 1.0
+    draw = mixer.sample(torch.zeros(4, 1, 2, 2), Context(torch.Generator().manual_seed(0)))
+    return len(draw.targets(torch.eye(4))) / 4
+
+
+def find_data(mixer: Mixer) -> str:
+    """What can be mixed: `any` if a table [b, features] works, by trial; else `images`."""
+    if mixer.guided or mixer.place in ("positions", "features"):
+        return "images"
+    try:
+        mixer.sample(torch.zeros(4, 3), Context(torch.Generator()))
+    except UsageError:
+        return "images"
+    return "any"
+
+
+def find_model(mixer: Mixer) -> str:
+    """What it needs to be used: a task, and a kind of model."""
+    if mixer.complete is not None:
+        return "MixTask; a vision transformer whose last attention is over all tokens"
+    return _GUIDED[mixer.guides[0]] if mixer.guides else _MODELS[mixer.place]
