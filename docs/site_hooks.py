@@ -64,9 +64,8 @@ def mixer_page(card: Card) -> str:
     parts.append("\n".join(["| | |\n|---|---|", *rows]))
     if card.arguments:
         rows = [f"| `{each.name}` | `{each.default}` | {each.meaning} |" for each in card.arguments]
-        parts.append(
-            "\n".join(["## Arguments", "", "| argument | default | meaning |", "|---|---|---|", *rows])
-        )
+        head = ["## Arguments", "", "| argument | default | meaning |", "|---|---|---|"]
+        parts.append("\n".join([*head, *rows]))
     return "\n\n".join(parts) + "\n"
 
 

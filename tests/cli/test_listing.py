@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from timm_multimix import cli, list_mixers
-from timm_multimix.commands import listing
+from timm_multimix.cli import listing
 from timm_multimix.mixers import create_mixer, registry
 from timm_multimix.mixers.cards import COMBINATIONS, read_card, read_cards
 from timm_multimix.mixers.demands import PASSES, PLACES, extra_cost, rows_per_example

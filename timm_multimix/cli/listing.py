@@ -52,11 +52,11 @@ def show_list(cards: "list[Card]", width: int, combinations: bool) -> str:
     groups = []
     for place, where in (PLACES | {"theirs": "the place of its mixers"}).items():
         if rows := [(card.name, _title(card)) for card in cards if card.place == place]:
-            groups.append(f"{place}: {where}\n" + show_rows(rows, width))
+            groups.append("\n".join(_wrap(f"{place}: {where}", width)) + "\n" + show_rows(rows, width))
     if combinations:
         rows = [(form, f"{meaning}. Cost: {cost}") for form, (meaning, cost) in COMBINATIONS.items()]
         groups.append("combined in a spec\n" + show_rows(rows, width))
-        groups.append("`timm-multimix list NAME` describes one, with its arguments and paper.")
+        groups.append("`timm-multimix list NAME` describes one of them.")
     return "\n\n".join(groups)
 
 
@@ -70,18 +70,23 @@ def show_rows(rows: Iterable[tuple[str, str]], width: int, indent: str = "  ") -
     column = len(indent) + 2 + min(24, max(len(name) for name, _ in rows))
     lines = []
     for name, text in rows:
-        wrapped = textwrap.wrap(text, width - column) or [""]
+        wrapped = _wrap(text, width - column)
         head = f"{indent}{name}".ljust(column)
         if len(head) > column:
-            lines += textwrap.wrap(f"{indent}{name}", width, subsequent_indent=indent + "  ")
+            lines.append(f"{indent}{name}")
             head = " " * column
         lines += [head + wrapped[0], *(" " * column + line for line in wrapped[1:])]
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines of the text, broken at spaces only: a spec or a name stays as it can be copied."""
+    return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False) or [""]
+
+
 def show_card(card: "Card", width: int) -> str:
     """The docstring, the arguments, what else is known, and specs to begin with."""
-    paragraphs = [textwrap.fill(" ".join(part.split()), width) for part in card.text.split("\n\n")]
+    paragraphs = ["\n".join(_wrap(part, width)) for part in card.text.split("\n\n")]
     if card.arguments:
         rows = [(f"{each.name}={each.default}", each.meaning) for each in card.arguments]
         paragraphs.append("arguments and their defaults:\n" + show_rows(rows, width))
