@@ -1,4 +1,4 @@
-"""What .ci/run, the Makefile and the workflows name exists: a renamed directory of tests is not left out silently."""
+"""Paths that .ci/run, the Makefile and the workflows name exist: no renamed tests are left out silently."""
 
 import re
 from itertools import product
