@@ -43,7 +43,7 @@ class Pictures:
 
 def cached(source, transform, cache="ram", channels=3, batch=4, **order):
     dataset = ImageDataset(source, transform, seed=5, channels=channels)
-    return CachedLoader(dataset, EpochBatches(len(source), batch, **order), cache, CPU)
+    return CachedLoader(dataset, transform, EpochBatches(len(source), batch, **order), cache, CPU)
 
 
 @pytest.mark.parametrize("cache", ["ram", "device"])
@@ -64,7 +64,7 @@ def test_a_crop_and_flip_is_the_one_of_the_picture():
     """Every cached picture is one that Pillow crops and flips, and all the possible ones come up."""
     source = Pictures(1)
     train, _ = create_transforms(train_options(**OPTIONS), CONFIG)
-    normalise = train.transforms[-1]
+    normalise = train.normalize
     image, possible = source[0][0], {}
     for top, left in itertools.product(range(-3, 4), repeat=2):
         window = image.crop((left, top, left + 16, top + 16))
@@ -153,9 +153,9 @@ def test_one_channel():
 @pytest.mark.parametrize(
     ("options", "sizes", "message"),
     [
-        ({"reprob": 0.3}, ((16, 16),), "RandomErasing is done picture by picture"),
-        ({"crop_padding": None}, ((16, 16),), "Random.*Crop.* is done picture by picture"),
-        ({"aa": "rand-m9"}, ((16, 16),), "RandAugment is done picture by picture"),
+        ({"reprob": 0.3}, ((16, 16),), "got `reprob`"),
+        ({"crop_padding": None}, ((16, 16),), r"got a random resized crop \(`scale`\)"),
+        ({"aa": "rand-m9"}, ((16, 16),), "got `aa`"),
         ({}, ((16, 16), (24, 16)), "one size.*24x16 beside 16x16"),
     ],
 )

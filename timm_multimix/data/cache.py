@@ -1,7 +1,7 @@
 """Data sets that fit into memory: decoded once to 8 bits, augmented in batches on the device."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,33 +11,37 @@ from PIL import Image
 from torchvision import transforms
 
 from ..errors import UsageError
-from .augment import Augmentation, BatchAugmentation
+from .augment import BatchAugmentation
 from .batches import EpochBatches
 from .dataset import ImageDataset
 from .loader import create_loader
-from .steps import PaddedCrop, ToNormalised
-
-_ALLOWED = "`crop_padding`, flips and `color_jitter`, or `no_aug`"
+from .plan import Plan
 
 
 class CachedLoader:
     """Batches (images [b, c, h, w] on the device, labels [b], valid [b]) of pictures held in memory.
 
-    cache: `device` holds them where they are augmented, `ram` in the memory of the computer. All are decoded
-    here, by `workers` processes.
+    plan: takes the place of the dataset's transform. cache: `device` holds the pictures where they are
+    augmented, `ram` in the memory of the computer. All are decoded here, by `workers` processes.
 
-    Raises: UsageError for augmentations that are done picture by picture only, pictures of different sizes
+    Raises: UsageError for augmentations that have no form for batches, pictures of different sizes
     or that cannot be read, and too little memory.
     """
 
     def __init__(
-        self, dataset: ImageDataset, batches: EpochBatches, cache: str, device: torch.device, workers: int = 0
+        self,
+        dataset: ImageDataset,
+        plan: Plan,
+        batches: EpochBatches,
+        cache: str,
+        device: torch.device,
+        workers: int = 0,
     ) -> None:
-        steps = list(dataset.transform.transforms)  # type: ignore[attr-defined]
-        first, plan, normalise = split_steps(steps)
         self.batches, self.device = batches, device
-        self.augment = BatchAugmentation(plan, normalise.mean, normalise.std, dataset.seed)
-        self.pictures, self.labels = decode_all(dataset, first, workers, cache, device)
+        self.augment = BatchAugmentation(
+            plan.batched(), plan.normalize.mean, plan.normalize.std, dataset.seed
+        )
+        self.pictures, self.labels = decode_all(dataset, plan.resize, workers, cache, device)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         for keys in self.batches:
@@ -48,47 +52,6 @@ class CachedLoader:
 
     def close(self) -> None:
         """Nothing to end: there are no worker processes any more."""
-
-
-def split_steps(steps: list[Any]) -> tuple[list[Any], Augmentation, ToNormalised]:
-    """A transform as what is done once to each picture, and what is done to batches.
-
-    Raises: UsageError for a step that neither can do.
-    """
-    end = next(place for place, step in enumerate(steps) if isinstance(step, ToNormalised))
-    begin = next((k for k, step in enumerate(steps[:end]) if isinstance(step, PaddedCrop)), None)
-    if steps[end + 1 :]:
-        raise _refusal(steps[end + 1])
-    if begin is None:
-        if random_steps := [step for step in steps[:end] if _is_random(step)]:
-            raise _refusal(random_steps[0])
-        return steps[:end], Augmentation(), steps[end]
-    return steps[:begin], _plan(steps[begin:end]), steps[end]
-
-
-def _plan(steps: list[Any]) -> Augmentation:
-    given: dict[str, Any] = {}
-    for step in steps:
-        if isinstance(step, PaddedCrop):
-            given |= {"size": step.size, "padding": step.padding}
-        elif isinstance(step, transforms.RandomHorizontalFlip):
-            given["hflip"] = step.p
-        elif isinstance(step, transforms.RandomVerticalFlip):
-            given["vflip"] = step.p
-        elif isinstance(step, transforms.ColorJitter) and step.hue is None:
-            ranges = (step.brightness, step.contrast, step.saturation)
-            given["jitter"] = tuple(0.0 if pair is None else pair[1] - 1 for pair in ranges)
-        else:
-            raise _refusal(step)
-    return Augmentation(**given)
-
-
-def _is_random(step: Any) -> bool:
-    return "Random" in type(step).__name__ or isinstance(step, transforms.ColorJitter) or hasattr(step, "ops")
-
-
-def _refusal(step: Any) -> UsageError:
-    return UsageError(f"`cache`: {type(step).__name__} is done picture by picture; allowed are {_ALLOWED}")
 
 
 class ToBytes:
@@ -107,7 +70,7 @@ class ToBytes:
 
 
 def decode_all(
-    dataset: ImageDataset, steps: list[Any], workers: int, cache: str, device: torch.device
+    dataset: ImageDataset, steps: Sequence[Callable[..., Any]], workers: int, cache: str, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """All pictures [n, h, w, c] after these steps, 8 bits, and their labels [n]."""
     to_bytes, plain = ToBytes(), copy.copy(dataset)

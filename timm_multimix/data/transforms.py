@@ -4,20 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from timm.data import create_transform
-from timm.data.transforms import MaybeToTensor
 from torchvision import transforms
 
 from ..errors import UsageError
 from ..options.data import AugmentationOptions
-from .dataset import Transform
 from .images import one_line
+from .plan import Plan, Step
 from .steps import CoverSize, PaddedCrop, ToNormalised
 
 
-def create_transforms(
-    options: AugmentationOptions, data_config: Mapping[str, Any]
-) -> tuple[Transform, Transform]:
-    """The training and the evaluation transform: PIL image -> float tensor [c, h, w], normalised.
+def create_transforms(options: AugmentationOptions, data_config: Mapping[str, Any]) -> tuple[Plan, Plan]:
+    """The plans of training and of evaluation, which transform one image when they are called.
 
     With `crop_padding`, a crop of the input size from the image padded by so many pixels takes the place of
     timm's random resized crop.
@@ -25,36 +22,72 @@ def create_transforms(
     Raises: UsageError for a value that timm does not know.
     """
     _check(data_config)
-    return _finished(_training(options, data_config), data_config), create_evaluation_transform(data_config)
+    return _training(options, data_config), create_evaluation_transform(data_config)
 
 
-def create_evaluation_transform(data_config: Mapping[str, Any]) -> Transform:
+def create_evaluation_transform(data_config: Mapping[str, Any]) -> Plan:
     """The evaluation transform alone; with mean 0 and deviation 1 it gives pixels from 0 to 1."""
-    evaluation = create_transform(**_common(data_config), **_evaluation(data_config))
-    return _finished(evaluation, data_config)
+    return _without_chance(data_config, **_evaluation(data_config))
 
 
-def _training(options: AugmentationOptions, config: Mapping[str, Any]) -> transforms.Compose:
-    settings = _common(config) | {"interpolation": _train_interpolation(options, config), "is_training": True}
+def _without_chance(config: Mapping[str, Any], **settings: Any) -> Plan:
+    """timm's steps; its last two, from image to normalized tensor, as one fast step."""
+    steps = create_transform(**_common(config), **settings).transforms
+    return Plan(tuple(steps[:-2]), (), _normalize(config))
+
+
+def _training(options: AugmentationOptions, config: Mapping[str, Any]) -> Plan:
     if options.no_aug:
-        return create_transform(no_aug=True, **settings)
-    try:
-        first, second, last = create_transform(separate=True, **settings, **_augmentation(options))
-    except (AssertionError, LookupError, TypeError, ValueError) as error:
-        raise UsageError(f"`aa` {options.aa}: timm cannot make it ({one_line(error)})") from error
-    crop = first.transforms[:1]
+        return _without_chance(config, is_training=True, no_aug=True, interpolation=config["interpolation"])
+    crop, colours, erase = _timms_steps(options, config)
+    resize: tuple[CoverSize, ...] = ()
     if options.crop_padding:
         size = tuple(config["input_size"][-2:])
-        crop = [CoverSize(size, settings["interpolation"]), PaddedCrop(size, options.crop_padding)]
-    return transforms.Compose([*crop, *first.transforms[1:], *second.transforms, *last.transforms])
+        resize = (CoverSize(size, options.train_interpolation),)
+        batch = {"size": size, "padding": options.crop_padding}
+        crop = Step("`crop_padding`", PaddedCrop(size, options.crop_padding), batch)
+    return Plan(resize, (crop, *_flips(options), *colours), _normalize(config), erase)
 
 
-def _finished(transform: transforms.Compose, config: Mapping[str, Any]) -> transforms.Compose:
-    """The same transform with timm's last steps from picture to normalised tensor as one fast step."""
-    steps = list(transform.transforms)
-    first = next(place for place, step in enumerate(steps) if isinstance(step, MaybeToTensor))
-    steps[first : first + 2] = [ToNormalised(config["mean"], config["std"])]
-    return transforms.Compose(steps)
+def _timms_steps(
+    options: AugmentationOptions, config: Mapping[str, Any]
+) -> tuple[Step, list[Step], tuple[Step, ...]]:
+    """timm's crop, its changes of colour or policy, and its erasing.
+
+    Raises: UsageError for a policy that timm does not know.
+    """
+    settings = _common(config) | {
+        "interpolation": options.train_interpolation,
+        "scale": options.scale,
+        "ratio": options.ratio,
+        "color_jitter": options.color_jitter or None,
+        "auto_augment": options.aa,
+        "re_prob": options.reprob,
+        "re_mode": options.remode,
+        "re_count": options.recount,
+    }
+    try:
+        first, second, last = create_transform(is_training=True, separate=True, **settings)
+    except (AssertionError, LookupError, TypeError, ValueError) as error:
+        raise UsageError(f"`aa` {options.aa}: timm cannot make it ({one_line(error)})") from error
+    if options.aa:  # which may bring changes of colour of its own
+        colours = [Step("`aa`", step) for step in second.transforms]
+    else:
+        jitter = {"jitter": (options.color_jitter,) * 3}
+        colours = [Step("`color_jitter`", step, jitter) for step in second.transforms]
+    crop = Step("a random resized crop (`scale`)", first.transforms[0])
+    erase = last.transforms[2:]  # behind the two steps from image to normalized tensor
+    return crop, colours, tuple(Step("`reprob`", step) for step in erase)
+
+
+def _flips(options: AugmentationOptions) -> list[Step]:
+    kinds = {"hflip": transforms.RandomHorizontalFlip, "vflip": transforms.RandomVerticalFlip}
+    chances = {name: getattr(options, name) for name in kinds}
+    return [Step(f"`{name}`", kinds[name](p), {name: p}) for name, p in chances.items() if p > 0]
+
+
+def _normalize(config: Mapping[str, Any]) -> ToNormalised:
+    return ToNormalised(config["mean"], config["std"])
 
 
 def _common(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,24 +96,6 @@ def _common(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _evaluation(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: config[name] for name in ("crop_pct", "crop_mode", "interpolation")}
-
-
-def _train_interpolation(options: AugmentationOptions, config: Mapping[str, Any]) -> str:
-    return config["interpolation"] if options.no_aug else options.train_interpolation
-
-
-def _augmentation(options: AugmentationOptions) -> dict[str, Any]:
-    return {
-        "scale": options.scale,
-        "ratio": options.ratio,
-        "hflip": options.hflip,
-        "vflip": options.vflip,
-        "color_jitter": options.color_jitter or None,
-        "auto_augment": options.aa,
-        "re_prob": options.reprob,
-        "re_mode": options.remode,
-        "re_count": options.recount,
-    }
 
 
 def _check(config: Mapping[str, Any]) -> None:

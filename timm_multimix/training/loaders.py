@@ -13,6 +13,7 @@ from ..data.cache import CachedLoader
 from ..data.dataset import Transform
 from ..data.loader import ImageLoader
 from ..data.noise import EncodedLabels, NoisyLabels
+from ..data.plan import Plan
 from ..data.streaming import StreamedImages, StreamSource
 from ..errors import UsageError
 from ..options.data import AugmentationOptions, DataOptions
@@ -58,11 +59,11 @@ def create_streams(
     """
     train, evaluation = create_transforms(augmentation, data_config)
 
-    def stream(source: Source, transform: Transform, batch_size: int, **order: bool) -> Stream:
+    def stream(source: Source, plan: Plan, batch_size: int, **order: bool) -> Stream:
         streamed = isinstance(source, StreamSource)
         dataset = (StreamedImages if streamed else ImageDataset)(
             source,
-            transform,
+            plan,
             channels=data_config["input_size"][0],
             seed=seed,
             skip_broken=data.skip_broken,
@@ -82,7 +83,9 @@ def create_streams(
         # a second process would read all of a stream again
         workers = min(data.loading.workers, 1) if streamed else data.loading.workers
         if data.cache != "off":
-            cached = CachedLoader(dataset, batches, data.cache, accelerator.device, data.loading.workers)
+            cached = CachedLoader(
+                dataset, plan, batches, data.cache, accelerator.device, data.loading.workers
+            )
             return Stream(dataset, batches, cached)
         loader = create_loader(dataset, batches, workers=workers, pin_memory=data.loading.pin_mem)
         return Stream(dataset, batches, loader)

@@ -1,0 +1,22 @@
+"""The augmentation plan: what its form for batches says, and what has none."""
+
+import pytest
+
+from timm_multimix.data import create_transforms
+from timm_multimix.data.augment import Augmentation
+from timm_multimix.errors import UsageError
+
+from .conftest import CONFIG, train_options
+
+
+def test_the_form_for_batches_says_what_the_options_say() -> None:
+    options = train_options(crop_padding=3, hflip=0.25, vflip=0.5, color_jitter=0.4, reprob=0.0)
+    train, evaluation = create_transforms(options, CONFIG)
+    assert train.batched() == Augmentation((16, 16), 3, hflip=0.25, vflip=0.5, jitter=(0.4, 0.4, 0.4))
+    assert evaluation.batched() == Augmentation()
+
+
+def test_the_first_step_without_such_a_form_is_named() -> None:
+    train, _ = create_transforms(train_options(crop_padding=3, aa="rand-m9"), CONFIG)
+    with pytest.raises(UsageError, match="^`cache` needs augmentation in batches: .*; got `aa`$"):
+        train.batched()
