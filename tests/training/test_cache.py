@@ -45,7 +45,7 @@ def test_augmented_images_train(train: Train, quick: list[str], tmp_path: Path) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--cache", "ram", "--reprob", 0.5], "RandomErasing is done"),
+        (["--cache", "ram", "--reprob", 0.5], "augmentation in batches: .* got `reprob`"),
         (["--cache", "ram", "--streaming"], "--cache cannot be used with --streaming"),
     ],
 )
