@@ -18,5 +18,5 @@ def test_the_form_for_batches_says_what_the_options_say() -> None:
 
 def test_the_first_step_without_such_a_form_is_named() -> None:
     train, _ = create_transforms(train_options(crop_padding=3, aa="rand-m9"), CONFIG)
-    with pytest.raises(UsageError, match="^`cache` needs augmentation in batches: .*; got `aa`$"):
+    with pytest.raises(UsageError, match=r"^`cache` needs augmentation in batches: .*; got `aa`$"):
         train.batched()
