@@ -1,4 +1,4 @@
-"""Write docs/guide.md: the mixers from the registry, costs from the results here, accuracy from the README.
+"""Write docs/guide.md: mixers from the registry, costs from the results here, accuracy from docs/results.
 
 make docs
 """
@@ -110,10 +110,11 @@ def loss_table() -> str:
 
 
 def accuracy_section() -> str:
-    """What the README says of its table, and the table."""
-    section = (ROOT / "README.md").read_text().split("\n## Measured\n")[1]
+    """The first table of the results' summary, and what it is of."""
+    section = (ROOT / "docs/results/README.md").read_text(encoding="utf-8").split("\n## Summary\n")[1]
     before, _, after = section.partition("\n|")
-    return (before.strip() + "\n\n|" + after.partition("\n\n")[0]).replace("](docs/", "](")
+    text = before.strip() + "\n\n|" + after.partition("\n\n")[0]
+    return text.replace("](#", "](results/README.md#")
 
 
 def missing(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Every accuracy in the README's tables is in the record of a comparison that is kept."""
+"""Every accuracy in the tables of the results' summary is in the record of a comparison that is kept."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# The columns of the README's tables; in the second, an arm is looked up in the first record that has it.
+# The columns of the summary's tables; in the second, an arm is looked up in the first record that has it.
 RIGHT = ("cifar100-20", "cifar100-20-few", "cifar100-20-long")
 WRONG = (("digits-noise", "digits-noise-forms"), ("cifar100-20-noise",))
 SHORT = {"multimix(m=4, p=1)": "multimix_short"}
@@ -59,8 +59,9 @@ def test_there_are_records() -> None:
     assert RECORDS != []
 
 
-def test_the_readme_has_the_accuracies_of_the_records() -> None:
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Measured\n")[1].split("\n## ")[0]
+def test_the_summary_has_the_accuracies_of_the_records() -> None:
+    page = (ROOT / "docs/results/README.md").read_text(encoding="utf-8")
+    section = page.split("\n## Summary\n")[1].split("\n## ")[0]
     right, wrong = section.split("### Wrong labels")
     records = [read_rows(name) for name in RIGHT]
     labels = dict.fromkeys(label for rows in records for label in rows)
