@@ -46,8 +46,11 @@ def test_the_arguments_that_a_mixer_draws_with_are_its_field():
         "alpha": 0.5,
         "per_sample": False,
         "correct": True,
+        "minmax": None,
+        "partner": "random",
     }
-    assert mixer("saliencymix(saliency='gradient')").arguments == {"alpha": 1.0, "per_sample": False}
+    by_gradient = {"alpha": 1.0, "per_sample": False, "partner": "random"}
+    assert mixer("saliencymix(saliency='gradient')").arguments == by_gradient
     assert mixer("dense_multimix(n=7)").arguments["n"] == 7
     assert mixer("none").arguments == {}
 

@@ -144,7 +144,7 @@ def test_draws_keep_dtype_device_and_convex_hull(name):
         x = sites.get(mixer.place, images)
         guides = {"gradient": torch.rand(5, 3, 8, 8), "features": torch.rand(5, 6, 2, 2)}
         guides |= {"activation": torch.rand(5, 2, 2), "attention": torch.rand(64, 5)}
-        context = Context(torch.Generator().manual_seed(0), **guides)
+        context = Context(torch.Generator().manual_seed(0), torch.arange(5) % 4, **guides)
         mixed = mixer.sample(x, context)(x)
         assert mixed.dtype == dtype
         assert mixed.device == x.device

@@ -2,6 +2,7 @@
 
 from .alignmixup import alignmixup, sinkhorn
 from .attention import feature_attention, position_attention
+from .c_mixup import c_mixup
 from .choose import choose_per_sample
 from .co_mixup import co_mixup
 from .draws import Composed, Draw, Identity, KeepTargets, Masks, Pairs, Tuples
@@ -11,6 +12,7 @@ from .losses import loss_of_mixed, mixed_loss, soft_loss, soft_targets
 from .many import multi_mixup, zeta_mixup
 from .masks import fmix, gridmix, smoothmix
 from .mixing import Mixing, cutmix, mixing, mixup, none, sample_pairing
+from .partners import closest_partners
 from .puzzlemix import puzzlemix
 from .resize import resizemix
 from .saliency import gradient_saliency, spectral_residual
@@ -36,7 +38,9 @@ __all__ = [
     "attended",
     "attentivemix",
     "beta_variates",
+    "c_mixup",
     "choose_per_sample",
+    "closest_partners",
     "co_mixup",
     "cutmix",
     "dense_multimix",

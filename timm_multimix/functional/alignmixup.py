@@ -8,7 +8,8 @@ from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Positive
 from .draws import Draw, Pairs
-from .mixing import _partners, mixing
+from .mixing import mixing
+from .partners import Partner, find_partners
 from .precision import without_autocast
 from .sampling import beta_variates
 
@@ -42,6 +43,7 @@ def alignmixup(
     alpha: Concentration = 2.0,
     epsilon: Positive = 0.1,
     iterations: Count = 100,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """Interpolate features x [b, r, d], of r positions, with a partner's aligned ones (arXiv:2103.15375).
@@ -61,7 +63,7 @@ def alignmixup(
     if x.dim() != 3:
         raise ValueError(f"alignmixup needs features of positions [b, r, d], given {list(x.shape)}")
     lam = beta_variates(1, alpha, generator=generator, device=x.device)
-    partner = _partners(x, generator)
+    partner = find_partners(x, partner, generator)
     moves = torch.rand((), generator=generator, device=x.device) < 0.5
     wide = x.detach().to(torch.promote_types(x.dtype, torch.float32))
     with without_autocast(x.device):

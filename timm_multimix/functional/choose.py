@@ -43,12 +43,29 @@ class Chosen(Draw):
 
 
 def choose_per_sample(
-    draws: Sequence[Draw], weights: Sequence[float], b: int, device: torch.device, generator: Generator | None
+    draws: Sequence[Draw],
+    weights: Sequence[float],
+    b: int,
+    device: torch.device,
+    generator: Generator | None,
+    pairs: bool = False,
 ) -> Draw:
-    """The draw that takes each of b rows from one of `draws`, drawn in proportion to `weights`."""
+    """Take each of b rows from one of several draws.
+
+    Args:
+        draws: each of b rows.
+        weights: in proportion to which one of them is drawn for every row.
+        b: the number of rows.
+        device: theirs.
+        generator: of the random numbers.
+        pairs: choose for rows i and b - 1 - i together.
+    """
     if len(draws) == 1:
         return draws[0]
     uniform = torch.rand(b, generator=generator, device=device)
+    if pairs:
+        row = torch.arange(b, device=device)
+        uniform = uniform[torch.minimum(row, row.flip(0))]
     total = sum(weights)
     # Host numbers compared with the device's: no table to copy, and nothing to wait for.
     index = torch.zeros(b, dtype=torch.long, device=device)

@@ -37,7 +37,7 @@ class Identity(Draw):
 class Pairs(Draw):
     """Each example is interpolated with a partner: lam x_i + (1 - lam) x_partner(i).
 
-    lam [1] or [b], the weight of the example itself; partner [b], a permutation of the batch.
+    lam [1] or [b], the weight of the example itself; partner [b], indices of the examples.
     """
 
     lam: Tensor

@@ -45,3 +45,8 @@ def check_rows(images: Tensor, labels: Tensor) -> None:
     """
     if labels.dim() == 0 or len(labels) != len(images):
         raise ValueError(f"labels {list(labels.shape)} given for {len(images)} images, allowed is one each")
+
+
+def as_values(labels: Tensor, num_classes: int | None) -> Tensor:
+    """Labels whose type says what they are: integers [b] are classes, and of a single output values."""
+    return labels.float() if num_classes == 1 and not labels.is_floating_point() else labels

@@ -9,11 +9,14 @@ from .labels import check_labels
 from .tuple_loss import multimix_loss
 
 
-def soft_targets(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Tensor:
+def soft_targets(
+    labels: Tensor, num_classes: int, smoothing: float = 0.0, multi_label: bool = False
+) -> Tensor:
     """Targets [b, c] from class indices [b] or from targets [b, c] as they are, then smoothed.
 
     Smoothing s blends with the uniform distribution: (1 - s) t + s / c (arXiv:1512.00567, section 7). With
-    c = 1, labels [b] are values: of a regression, or 0 and 1 for a single logit.
+    c = 1, labels [b] are values: of a regression, or 0 and 1 for a single logit. multi_label: every class is
+    a question of its own, and smoothing blends with 1/2, as timm.data.Mixup(multi_label=True).
 
     Raises:
         ValueError: labels are neither [b] indices nor [b, num_classes], as `check_labels` says.
@@ -26,7 +29,8 @@ def soft_targets(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Te
         targets.scatter_(1, labels.long().unsqueeze(1), 1.0)
     else:
         targets = labels if labels.is_floating_point() else labels.float()
-    return targets * (1 - smoothing) + smoothing / num_classes if smoothing else targets
+    uniform = 0.5 if multi_label else 1 / num_classes
+    return targets * (1 - smoothing) + smoothing * uniform if smoothing else targets
 
 
 def soft_loss(logits: Tensor, targets: Tensor, criterion: AnyCriterion = "softmax") -> Tensor:

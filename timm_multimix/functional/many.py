@@ -7,7 +7,8 @@ from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag
 from .draws import Draw, Tuples, _floating
-from .mixing import _partners, mixing
+from .mixing import mixing
+from .partners import Partner, find_partners
 from .sampling import beta_variates
 
 
@@ -36,6 +37,7 @@ def multi_mixup(
     k: Count = 5,
     alpha: Concentration = 1.0,
     per_sample: Flag = False,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """multi-mix: mixup with k interpolations of every pair, for less noisy gradients.
@@ -51,7 +53,7 @@ def multi_mixup(
     """
     columns = len(x) if per_sample else 1
     lam = beta_variates(k * columns, alpha, generator=generator, device=x.device)
-    return ManyPairs(lam.view(k, columns), _partners(x, generator))
+    return ManyPairs(lam.view(k, columns), find_partners(x, partner, generator))
 
 
 @mixing

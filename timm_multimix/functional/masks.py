@@ -1,13 +1,14 @@
 """Mixers that take some pixels from a partner: the draws are Masks of other shapes than CutMix's box."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag, interval, one_of
 from .draws import Draw, Masks
-from .mixing import _partners, mixing
+from .mixing import mixing
+from .partners import Partner, find_partners
 from .sampling import beta_variates
 
 
@@ -17,6 +18,7 @@ def fmix(
     alpha: Concentration = 1.0,
     decay: Concentration = 3.0,
     per_sample: Flag = False,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """FMix: paste blobs of any shape, cut from low-frequency noise; labels by area.
@@ -38,7 +40,7 @@ def fmix(
     lam = beta_variates(count, alpha, generator=generator, device=x.device)
     picture = _low_frequencies(count, height, width, decay, x.device, generator)
     keep = _highest(picture.flatten(1), lam, generator).view(count, 1, height, width)
-    return _by_area(keep, x, generator)
+    return _by_area(keep, x, partner, generator)
 
 
 @mixing
@@ -47,6 +49,7 @@ def gridmix(
     alpha: Concentration = 1.0,
     cells: Count = 4,
     per_sample: Flag = False,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """GridMix: take random cells of a grid from the partner; labels by area.
@@ -69,7 +72,7 @@ def gridmix(
     order = torch.rand(count, cells * cells, generator=generator, device=x.device)
     keep = _highest(order, lam, generator).view(count, 1, cells, cells)
     rows, columns = (torch.arange(side, device=x.device) * cells // side for side in (height, width))
-    return _by_area(keep[:, :, rows][..., columns], x, generator)
+    return _by_area(keep[:, :, rows][..., columns], x, partner, generator)
 
 
 @mixing
@@ -78,6 +81,7 @@ def smoothmix(
     sigma: Annotated[tuple[float, float], interval()] = (0.25, 0.5),
     shape: Annotated[str, one_of("circle", "square")] = "circle",
     per_sample: Flag = False,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """SmoothMix: blend in the partner about a point, with soft edges; labels by the mask's mean.
@@ -102,7 +106,7 @@ def smoothmix(
     squares = vertical + horizontal if shape == "circle" else torch.maximum(vertical, horizontal)
     spread = (low + (high - low) * uniform[2]) * min(height, width)
     keep = 1 - torch.exp(-squares / (2 * spread.square()))
-    return _by_area(keep.unsqueeze(1), x, generator)
+    return _by_area(keep.unsqueeze(1), x, partner, generator)
 
 
 def check_maps(name: str, x: Tensor) -> tuple[int, int]:
@@ -112,9 +116,9 @@ def check_maps(name: str, x: Tensor) -> tuple[int, int]:
     return x.shape[-2], x.shape[-1]
 
 
-def _by_area(keep: Tensor, x: Tensor, generator: Generator | None) -> Draw:
+def _by_area(keep: Tensor, x: Tensor, partner: Any, generator: Generator | None) -> Draw:
     """The draw of a mask [k, 1, h, w], whose label is the share that it keeps."""
-    return Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), _partners(x, generator))
+    return Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), find_partners(x, partner, generator))
 
 
 def _highest(scores: Tensor, share: Tensor, generator: Generator | None) -> Tensor:

@@ -24,8 +24,9 @@ from typing import (
 import torch
 from torch import Generator, Tensor
 
-from .checks import Concentration, Flag, check_all, checks_of
+from .checks import Concentration, Flag, check_all, checks_of, interval
 from .draws import Draw, Identity, KeepTargets, Masks, Pairs
+from .partners import PairPartner, Partner, check_pairs, count_draws, find_partners, of_pairs
 from .sampling import beta_variates
 
 P = ParamSpec("P")
@@ -105,25 +106,35 @@ def none(x: Tensor, generator: Generator | None = None) -> Draw:
 
 
 @mixing
-def sample_pairing(x: Tensor, generator: Generator | None = None) -> Draw:
+def sample_pairing(x: Tensor, partner: Partner = "random", generator: Generator | None = None) -> Draw:
     """SamplePairing: average two images, keep the first one's label.
 
     Any x [b, ...] is averaged with a random partner (arXiv:1801.02929).
     """
-    return KeepTargets(Pairs(torch.full((1,), 0.5, device=x.device), _partners(x, generator)))
+    return KeepTargets(Pairs(torch.full((1,), 0.5, device=x.device), find_partners(x, partner, generator)))
 
 
 @mixing
 def mixup(
-    x: Tensor, alpha: Concentration = 1.0, per_sample: Flag = False, generator: Generator | None = None
+    x: Tensor,
+    alpha: Concentration = 1.0,
+    per_sample: Flag = False,
+    partner: PairPartner = "random",
+    generator: Generator | None = None,
 ) -> Draw:
     """mixup: interpolate two images and their labels.
 
     Any x [b, ...] is mixed with a partner by lambda ~ Beta(alpha, alpha) (arXiv:1710.09412, equation 1), one
     for the batch or one `per_sample`; alpha = 0 is the limit, empirical risk minimisation.
+
+    Args:
+        partner: who an example is mixed with: random; reversed, example b - 1 - i, as in timm.data.Mixup;
+            pair, the same with one draw for the two that are partners, timm's mode='pair'; closest, or
+            ('closest', bandwidth), by closeness of the labels as in c_mixup.
     """
-    lam = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
-    return Pairs(lam, _partners(x, generator))
+    count = count_draws(x, per_sample, partner)
+    lam = beta_variates(count, alpha, generator=generator, device=x.device)
+    return Pairs(of_pairs(lam, x, partner), find_partners(x, partner, generator))
 
 
 @mixing
@@ -132,6 +143,8 @@ def cutmix(
     alpha: Concentration = 1.0,
     per_sample: Flag = False,
     correct: Flag = True,
+    minmax: Annotated[tuple[float, float], interval(1, zero=True)] | None = None,
+    partner: PairPartner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """CutMix: paste a box of another image, labels by area.
@@ -141,20 +154,60 @@ def cutmix(
 
     Args:
         correct: whether the label is by the area really kept; else by the lambda that was drawn.
+        minmax: timm's `cutmix_minmax`, after Darknet: in the place of a lambda both sides of the box are
+            drawn, evenly from the first to the second share of the image's (whole pixels, the upper end left
+            out), and the box lies anywhere inside.
 
     Raises:
-        ValueError: x is not [b, ch, h, w].
+        ValueError: x is not [b, ch, h, w], or `alpha` or `correct` is given beside `minmax`.
     """
     if x.dim() != 4:
         raise ValueError(f"cutmix needs images or feature maps [b, ch, h, w], given {list(x.shape)}")
-    area = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
-    keep = _outside_boxes(area, x.shape[-2], x.shape[-1], generator)
-    kept = keep.mean(dim=(1, 2, 3)) if correct else 1 - area
-    return Masks(keep, kept, _partners(x, generator))
+    check_boxes(alpha, correct, minmax)
+    count = count_draws(x, per_sample, partner)
+    if minmax is None:
+        area = beta_variates(count, alpha, generator=generator, device=x.device)
+        keep = _outside_boxes(area, x.shape[-2], x.shape[-1], generator)
+        kept = keep.mean(dim=(1, 2, 3)) if correct else 1 - area
+    else:
+        keep = _outside_sides(count, minmax, x, generator)
+        kept = keep.mean(dim=(1, 2, 3))
+    chosen = find_partners(x, partner, generator)
+    return Masks(of_pairs(keep, x, partner), of_pairs(kept, x, partner), chosen)
 
 
-def _partners(x: Tensor, generator: Generator | None) -> Tensor:
-    return torch.randperm(len(x), generator=generator, device=x.device)
+def check_boxes(
+    alpha: float, correct: bool, minmax: Any, per_sample: bool = False, partner: Any = "random"
+) -> None:
+    """Check that boxes are drawn in one way: by a lambda, or by their sides; and for examples or for pairs.
+
+    Raises:
+        ValueError: in both.
+    """
+    check_pairs(per_sample, partner)
+    if minmax is not None and (alpha != 1.0 or not correct):
+        raise ValueError(
+            f"alpha and correct must be left out with minmax={tuple(minmax)}, which draws no lambda, got "
+            f"alpha={alpha:g}, correct={correct}"
+        )
+
+
+def _outside_sides(count: int, minmax: tuple[float, float], x: Tensor, generator: Generator | None) -> Tensor:
+    """Ones, and zeros in boxes whose sides are drawn, at uniform places inside: [count, 1, h, w]."""
+    uniform = torch.rand(2, 2, count, 1, generator=generator, device=x.device)
+    outside = [
+        _outside_side(length, minmax, *each) for length, each in zip(x.shape[-2:], uniform, strict=True)
+    ]
+    return torch.maximum(outside[0].unsqueeze(2), outside[1].unsqueeze(1)).unsqueeze(1)
+
+
+def _outside_side(length: int, minmax: tuple[float, float], side: Tensor, place: Tensor) -> Tensor:
+    """1 outside of an interval, 0 in it: [k, length], from uniform numbers [k, 1] for its side and place."""
+    low, high = (int(length * share) for share in minmax)
+    side = low + (side * max(1, high - low)).floor()
+    start = torch.minimum((place * (length - side + 1)).floor(), length - side)
+    cell = torch.arange(length, device=side.device)
+    return ((cell < start) | (cell >= start + side)).to(side.dtype)
 
 
 def _outside_boxes(area: Tensor, height: int, width: int, generator: Generator | None) -> Tensor:

@@ -15,7 +15,8 @@ from .checks import Concentration, Count, Flag, at_least
 from .draws import Draw, Masks, Pairs
 from .labeling import quadratic_labeling
 from .masks import check_maps
-from .mixing import _partners, mixing
+from .mixing import mixing
+from .partners import Partner, find_partners
 from .sampling import beta_variates
 
 _GRIDS = (2, 4, 8, 16)
@@ -54,6 +55,7 @@ def puzzlemix(
     transport_cost: Concentration = 0.8,
     grid: Count | None = None,
     transport_grid: Count | None = 8,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """Puzzle Mix: an optimal mask and moved patches, by input gradients; labels by area.
@@ -87,7 +89,7 @@ def puzzlemix(
     height, width = check_maps("puzzlemix", x)
     g = _grid(grid, height, width, x.device, generator)
     lam = beta_variates(1, alpha, generator=generator, device=x.device)
-    partner = _partners(x, generator)
+    partner = find_partners(x, partner, generator)
     salient = _shares(nnf.avg_pool2d(saliency.float(), (height // g, width // g)))
     unary, vertical, horizontal = mask_energy(
         _unit_range(x.float()), partner, salient, lam, labels, beta, gamma, eta

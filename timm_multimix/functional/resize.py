@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 from .checks import Flag, interval
 from .draws import Draw, Pairs, _floating
 from .masks import check_maps
-from .mixing import _partners, mixing
+from .mixing import mixing
+from .partners import Partner, find_partners
 from .precision import without_autocast
 
 
@@ -53,6 +54,7 @@ def resizemix(
     x: Tensor,
     tau: Annotated[tuple[float, float], interval(1, zero=True)] = (0.1, 0.8),
     per_sample: Flag = False,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """ResizeMix: paste the whole partner, made smaller, at a random place; labels by area.
@@ -77,7 +79,7 @@ def resizemix(
     top = _place(uniform[1], size[0] - height)
     left = _place(uniform[2], size[1] - width)
     lam = 1 - (height * width) / (size[0] * size[1])
-    return Resized(top, left, height, width, size, lam, _partners(x, generator))
+    return Resized(top, left, height, width, size, lam, find_partners(x, partner, generator))
 
 
 def _place(uniform: Tensor, last: Tensor) -> Tensor:

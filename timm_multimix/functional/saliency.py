@@ -30,7 +30,7 @@ def spectral_residual(images: Tensor) -> Tensor:
     logarithm = (spectrum.abs() + 1e-8).log()
     residual = logarithm - nnf.avg_pool2d(nnf.pad(logarithm, (1, 1, 1, 1), "replicate"), 3, 1)
     picture = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
-    smooth = _blur(_blur(picture, -1), -2)
+    smooth = gaussian_blur(picture, _SIGMA, round(3 * _SIGMA))
     return nnf.interpolate(smooth, (height, width), mode="bilinear").squeeze(1)
 
 
@@ -39,10 +39,16 @@ def gradient_saliency(gradient: Tensor) -> Tensor:
     return gradient.float().square().mean(1).sqrt()
 
 
-def _blur(picture: Tensor, dim: int) -> Tensor:
-    """Gaussian smoothing of [b, 1, h, w] along one side; beyond the border there are zeros."""
-    radius = round(3 * _SIGMA)
-    offset = torch.arange(-radius, radius + 1, device=picture.device)
-    kernel = torch.exp(-offset.square() / (2 * _SIGMA**2))
-    kernel = (kernel / kernel.sum()).view((1, 1, 1, -1) if dim == -1 else (1, 1, -1, 1))
-    return nnf.conv2d(picture, kernel, padding=(0, radius) if dim == -1 else (radius, 0))
+def gaussian_blur(maps: Tensor, sigma: float, radius: int, padding: str = "constant") -> Tensor:
+    """Gaussian smoothing of maps [b, 1, h, w] by a kernel of 2 radius + 1 pixels.
+
+    padding: what is beyond the border, `constant` zeros or `reflect`, which limits the radius to the sides.
+    """
+    for dim in (3, 2):
+        reach = radius if padding == "constant" else min(radius, maps.shape[dim] - 1)
+        offset = torch.arange(-reach, reach + 1, device=maps.device)
+        kernel = torch.exp(-offset.square() / (2 * sigma**2))
+        kernel = (kernel / kernel.sum()).view((1, 1, 1, -1) if dim == 3 else (1, 1, -1, 1))
+        sides = (reach, reach, 0, 0) if dim == 3 else (0, 0, reach, reach)
+        maps = nnf.conv2d(nnf.pad(maps, sides, padding), kernel)
+    return maps

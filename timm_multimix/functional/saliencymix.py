@@ -1,5 +1,7 @@
 """SaliencyMix and Attentive CutMix: what is pasted is where the partner is salient."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as nnf
 from torch import Generator, Tensor
@@ -7,7 +9,8 @@ from torch import Generator, Tensor
 from .checks import Concentration, Count, Flag
 from .draws import Draw, Masks
 from .masks import check_maps
-from .mixing import _partners, mixing
+from .mixing import mixing
+from .partners import Partner, find_partners
 from .sampling import beta_variates
 
 
@@ -17,6 +20,7 @@ def saliencymix(
     saliency: Tensor,
     alpha: Concentration = 1.0,
     per_sample: Flag = False,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """SaliencyMix: paste a box about the partner's most salient point, labels by area.
@@ -37,7 +41,7 @@ def saliencymix(
     if saliency.shape != (len(x), height, width):
         raise ValueError(f"saliency {list(saliency.shape)} given, {[len(x), height, width]} is needed")
     lam = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
-    partner = _partners(x, generator)
+    partner = find_partners(x, partner, generator)
     peak = saliency.flatten(1).argmax(1)[partner]
     side = (1 - lam).sqrt()
     rows = _interval(side, height, peak // width)
@@ -48,7 +52,12 @@ def saliencymix(
 
 @mixing
 def attentivemix(
-    x: Tensor, attention: Tensor, top_k: Count = 6, grid: Count = 7, generator: Generator | None = None
+    x: Tensor,
+    attention: Tensor,
+    top_k: Count = 6,
+    grid: Count = 7,
+    partner: Partner = "random",
+    generator: Generator | None = None,
 ) -> Draw:
     """Attentive CutMix: paste the partner's most attended cells, labels by area.
 
@@ -70,7 +79,7 @@ def attentivemix(
     check_cells(top_k, grid)
     if grid > min(height, width):
         raise ValueError(f"grid={grid} given, images of {height} x {width} have too few pixels for that")
-    partner = _partners(x, generator)
+    partner = find_partners(x, partner, generator)
     cells = nnf.interpolate(attention.float().unsqueeze(1), (grid, grid), mode="bilinear").flatten(1)[partner]
     shuffled = torch.rand(cells.shape, generator=generator, device=x.device).argsort(1)
     order = cells.gather(1, shuffled).argsort(dim=1, descending=True, stable=True)
@@ -80,7 +89,7 @@ def attentivemix(
     return Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), partner)
 
 
-def check_cells(top_k: int, grid: int) -> None:
+def check_cells(top_k: int, grid: int, **_: Any) -> None:
     """Check that a grid has so many cells.
 
     Raises:

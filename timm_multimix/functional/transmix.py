@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 from .checks import Count, Flag, Share
 from .draws import Draw, Masks, Pairs
 from .masks import check_maps
-from .mixing import _partners, mixing
+from .mixing import mixing
+from .partners import Partner, find_partners
 from .saliencymix import resize_mask
 
 # Log-uniform within (0.3, 1 / 0.3), as in BEiT's block masking, which TokenMix takes over.
@@ -57,6 +58,7 @@ def tokenmix(
     ratio: Share = 0.5714,
     min_tokens: Count = 1,
     normalize: Flag = False,
+    partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
     """TokenMix: replace several blocks of tokens, labels by where the class is seen.
@@ -81,7 +83,7 @@ def tokenmix(
     height, width = check_maps("tokenmix", x)
     rows, columns = activation.shape[-2:]
     replaced = block_mask(rows, columns, ratio, min_tokens, x.device, generator)
-    partner = _partners(x, generator)
+    partner = find_partners(x, partner, generator)
     keep = ~resize_mask(replaced.view(1, 1, *replaced.shape), height, width)
     mask = Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), partner)
     share = activation.float() / activation.float().sum((1, 2), keepdim=True).clamp_min(1e-12)

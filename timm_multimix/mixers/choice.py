@@ -20,7 +20,8 @@ AGREEMENT = Agreement(
         "mixers/test_per_sample.py::test_every_row_is_that_of_one_of_the_mixers",
         "mixers/test_per_sample.py::test_a_share_of_the_samples_is_mixed",
     ),
-    departures="timm's partner is the example at the mirrored place of the batch; here it is random.",
+    departures="timm's partner is the example at the mirrored place of the batch, which is "
+    "partner='reversed' or 'pair'; here it is random.",
 )
 
 
@@ -29,7 +30,8 @@ def per_sample(branches: Branches) -> Mixer:
 
     So also a share of the examples is mixed and the rest left alone: `per_sample(0.5*none | 0.5*mixup)`. An
     example that is mixed may meet any example of the batch. Every mixer draws for the whole batch, which
-    costs as much as all of them together.
+    costs as much as all of them together. Where all of them have partner='pair', both of a pair are mixed by
+    the same one.
 
     Raises:
         UsageError: the mixers are at different places or layers, or at the classifier, or give more or fewer
@@ -62,7 +64,9 @@ def per_sample(branches: Branches) -> Mixer:
 
 def _sample(mixers: tuple[Mixer, ...], weights: list[float], x: Tensor, context: Context) -> Draw:
     draws = [mixer.sample(x, context) for mixer in mixers]
-    return choose_per_sample(draws, weights, len(x), x.device, context.generator)
+    mixing = [mixer for mixer in mixers if mixer.name != "none"]
+    pairs = bool(mixing) and all(mixer.arguments.get("partner") == "pair" for mixer in mixing)
+    return choose_per_sample(draws, weights, len(x), x.device, context.generator, pairs)
 
 
 def _place_of(mixer: Mixer) -> str:

@@ -62,7 +62,7 @@ def find_data(mixer: Mixer) -> str:
     if mixer.guided or mixer.place in ("positions", "features"):
         return "images"
     try:
-        mixer.sample(torch.zeros(4, 3), Context(torch.Generator()))
+        mixer.sample(torch.zeros(4, 3), Context(torch.Generator(), torch.zeros(4)))
     except UsageError:
         return "images"
     return "any"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .. import functional as F
 from ..functional import Draw
+from ..functional.partners import find_bandwidth
 from .arguments import as_usage_error
 from .mixer import Context
 
@@ -23,6 +24,7 @@ def draw_with(
         UsageError: the function cannot mix such tensors.
     """
     with as_usage_error():
+        arguments = _with_partners(arguments, x, context)
         drawn: Draw = draw_of(function)(x, **arguments, generator=context.generator)
     return drawn
 
@@ -36,6 +38,7 @@ def draw_by(
         UsageError: the function cannot mix such tensors.
     """
     with as_usage_error():
+        arguments = _with_partners(arguments, x, context)
         drawn: Draw = draw_of(function)(
             x, GUIDES[guide](x, context), **arguments, generator=context.generator
         )
@@ -46,6 +49,27 @@ def draw_of(function: Callable[..., Any]) -> Callable[..., Draw]:
     """The draw alone of a function of `functional`; another function as it is."""
     draw: Callable[..., Draw] = getattr(function, "draw", function)
     return draw
+
+
+def _with_partners(arguments: Mapping[str, Any], x: Tensor, context: Context) -> Mapping[str, Any]:
+    """The arguments, with the partners themselves where they are chosen by the labels."""
+    bandwidth = find_bandwidth(arguments.get("partner"))
+    if bandwidth is None:
+        return arguments
+    partner = F.closest_partners(_labels(x, context), bandwidth, context.generator)
+    return {**arguments, "partner": partner}
+
+
+def _labels(x: Tensor, context: Context) -> Tensor:
+    if context.labels is None:
+        raise ValueError(
+            "labels must be given where partners are chosen by closeness of the labels, got none"
+        )
+    if len(context.labels) != len(x):
+        raise ValueError(
+            f"labels must be one for each of the {len(x)} examples that are mixed, got {len(context.labels)}"
+        )
+    return context.labels
 
 
 def _spectral(x: Tensor, context: Context) -> Tensor:
@@ -67,7 +91,13 @@ def _activation(x: Tensor, context: Context) -> Tensor:
     return context.activation
 
 
-GUIDES = {"spectral": _spectral, "gradient": _gradient, "features": _features, "activation": _activation}
+GUIDES = {
+    "spectral": _spectral,
+    "labels": _labels,
+    "gradient": _gradient,
+    "features": _features,
+    "activation": _activation,
+}
 
-OF_THE_IMAGES = ("spectral",)
-"""The guides that images alone give; the others are passes through the model."""
+WITHOUT_MODEL = ("spectral", "labels")
+"""The guides that images or labels alone give; the others are passes through the model."""

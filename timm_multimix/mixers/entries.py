@@ -8,7 +8,7 @@ from typing import Any
 
 from ..functional.checks import Check, check_all, checks_of, one_of
 from .agreement import Agreement
-from .drawing import OF_THE_IMAGES, draw_by, draw_of, draw_with
+from .drawing import WITHOUT_MODEL, draw_by, draw_of, draw_with
 from .meanings import COMMON, read_meanings
 from .mixer import FIRST_LAYERS, Mixer, layer_list
 from .paper import Paper
@@ -114,7 +114,7 @@ def drawing_entry(
         if check is not None:
             check(**arguments)
         sample = partial(draw_by, function, by, arguments) if by else partial(draw_with, function, arguments)
-        needs = (by,) if by and by not in OF_THE_IMAGES else ()
+        needs = (by,) if by and by not in WITHOUT_MODEL else ()
         return Mixer(
             function.__name__,
             sample,

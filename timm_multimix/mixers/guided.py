@@ -8,8 +8,10 @@ from torch import Tensor
 from .. import functional as F
 from ..functional import Draw
 from ..functional.checks import Share
+from ..functional.mixing import check_boxes
 from ..functional.saliencymix import check_cells
 from .agreement import Agreement
+from .arguments import as_usage_error
 from .drawing import draw_with
 from .entries import extending
 from .mixer import Mixer
@@ -203,6 +205,8 @@ def transmix(arguments: dict[str, Any], area: Share = 0.5) -> Mixer:
         area: the share that the label by area keeps; 0 is the paper's equation 4, 0.5 what the authors'
             code does, with which the paper's numbers were made.
     """
+    with as_usage_error():
+        check_boxes(**(arguments | {"correct": True}))
     sample = partial(draw_with, F.cutmix, arguments)
     return Mixer("transmix", sample, complete=partial(_attended, area), arguments=arguments)
 

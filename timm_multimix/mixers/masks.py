@@ -1,6 +1,7 @@
 """Mixers that take some pixels from a partner, at places where there are maps."""
 
 from .. import functional as F
+from ..functional.mixing import check_boxes
 from .agreement import Agreement
 from .mixer import MAP_PLACES
 from .paper import Paper
@@ -8,6 +9,7 @@ from .registry import register_mixer
 
 register_mixer(
     place=MAP_PLACES,
+    check=check_boxes,
     paper=Paper(
         "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features",
         authors=(

@@ -25,7 +25,9 @@ def read_meanings(function: Callable[..., Any]) -> dict[str, str]:
     return dict(zip(found[::2], texts, strict=True))
 
 
-COMMON = read_meanings(F.multimix) | {
+_OF_FUNCTIONS = read_meanings(F.multimix) | read_meanings(F.mixup)
+
+COMMON = _OF_FUNCTIONS | {
     "alpha": "concentration of lambda ~ Beta(alpha, alpha), the example's own share: 1 draws it evenly from "
     "0 to 1, more draws it closer to 1/2, less closer to 0 or 1, and 0 does not mix",
     "per_sample": "whether every example has a draw of its own; else the batch has one",

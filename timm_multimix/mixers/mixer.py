@@ -42,12 +42,15 @@ Layers = Annotated[tuple[int | str, ...], layer_list]
 class Context:
     """What a mixer may ask for beside the tensor: the step's generator, and what its place computed.
 
-    attention [r, b]: at `positions` only. The rest are guides, each computed only for mixers that name it in
-    `needs`: gradient [b, ch, h, w] of the loss with respect to the clean images; features [b, d, h, w], the
-    last feature map of the clean images; activation [b, h, w], where in them the model sees their class.
+    labels: of the clean examples, class indices [b] (integers), values [b] or targets [b, c]; None where
+    there are none. attention [r, b]: at `positions` only. The rest are guides, each computed only for mixers
+    that name it in `needs`: gradient [b, ch, h, w] of the loss with respect to the clean images; features
+    [b, d, h, w], the last feature map of the clean images; activation [b, h, w], where in them the model sees
+    their class.
     """
 
     generator: torch.Generator
+    labels: Tensor | None = None
     attention: Tensor | None = None
     gradient: Tensor | None = None
     features: Tensor | None = None

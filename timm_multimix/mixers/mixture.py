@@ -8,7 +8,7 @@ from torch.utils.data import get_worker_info
 
 from ..errors import UsageError
 from ..functional import soft_targets
-from ..functional.labels import check_range, check_rows
+from ..functional.labels import as_values, check_range, check_rows
 from ..notebook import table_html
 from ..randomness import choice_generator, derive_seed, draw_generator
 from .arguments import as_usage_error, count, fraction, whole
@@ -31,10 +31,12 @@ class Mixture:
         num_classes: int | None = None,
         smoothing: float = 0.0,
         seed: int = 0,
+        multi_label: bool = False,
     ) -> None:
         self.branches, self.spec = branches, spec
         self.num_classes = None if num_classes is None else count("num_classes", num_classes)
         self.smoothing, self.seed = fraction("smoothing", smoothing), whole("seed", seed)
+        self.multi_label = multi_label
         self.step, self.mixup_enabled = 0, True
         self._inferred: int | None = None  # the number of classes, where none was given
 
@@ -65,7 +67,8 @@ class Mixture:
         worker = get_worker_info()
         seed = self.seed if worker is None else derive_seed(self.seed, worker.seed)
         mixer = self.choose(choice_generator(seed, self.step)).mixer
-        draw = mixer.sample(images, Context(draw_generator(seed, self.step, images.device)))
+        generator = draw_generator(seed, self.step, images.device)
+        draw = mixer.sample(images, Context(generator, as_values(labels, targets.shape[1])))
         self.step += 1
         return draw(images), draw.targets(targets)
 
@@ -91,7 +94,7 @@ class Mixture:
             classes = self._classes(labels)
             if self.step == 0:
                 check_range(labels, classes)
-            return soft_targets(labels, classes, self.smoothing)
+            return soft_targets(labels, classes, self.smoothing, self.multi_label)
 
     def _classes(self, labels: Tensor) -> int:
         if self.num_classes is not None:
@@ -116,7 +119,12 @@ def _settings(step: Step) -> str:
 
 
 def create_mixer(
-    spec: str, *, num_classes: int | None = None, smoothing: float = 0.0, seed: int = 0
+    spec: str,
+    *,
+    num_classes: int | None = None,
+    smoothing: float = 0.0,
+    seed: int = 0,
+    multi_label: bool = False,
 ) -> Mixture:
     """The mixers of a spec string, such as `multimix`, `mixup | cutmix`, `0.3*none | 0.7*multimix(n=2000)`.
 
@@ -124,10 +132,11 @@ def create_mixer(
     mixed already, deeper in the network (`cutmix >> multimix(m=4, p=1)`), `skip` leaves a step out
     (`0.5*mixup | 0.5*skip`).
 
-    num_classes, smoothing and seed are for calls in the place of timm.data.Mixup: `images, soft =
-    mixer(images, labels)`. There is no smoothing unless asked for.
+    num_classes, smoothing, seed and multi_label are for calls in the place of timm.data.Mixup: `images,
+    soft = mixer(images, labels)`. There is no smoothing unless asked for; with multi_label it is towards 1/2
+    for every class. docs/guide.md has timm's arguments as specs.
 
     Raises:
         UsageError: not a spec, or an unknown mixer, argument or value.
     """
-    return Mixture(parse_spec(spec), spec, num_classes, smoothing, seed)
+    return Mixture(parse_spec(spec), spec, num_classes, smoothing, seed, multi_label)

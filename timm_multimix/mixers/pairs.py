@@ -5,6 +5,7 @@ from torch import Generator, Tensor
 from .. import functional as F
 from ..functional import Draw
 from ..functional.checks import Concentration, Flag
+from ..functional.partners import PairPartner, check_pairs
 from .agreement import Agreement
 from .mixer import PLACES
 from .paper import Paper
@@ -37,6 +38,7 @@ register_mixer(
 
 register_mixer(
     place=PLACES,
+    check=check_pairs,
     paper=Paper(
         "mixup: Beyond Empirical Risk Minimization",
         authors=("Zhang, Hongyi", "Cisse, Moustapha", "Dauphin, Yann N.", "Lopez-Paz, David"),
@@ -57,6 +59,7 @@ register_mixer(
 
 @register_mixer(
     place="hidden",
+    check=check_pairs,
     paper=Paper(
         "Manifold Mixup: Better Representations by Interpolating Hidden States",
         authors=(
@@ -82,7 +85,11 @@ register_mixer(
     ),
 )
 def manifold_mixup(
-    x: Tensor, alpha: Concentration = 2.0, per_sample: Flag = False, generator: Generator | None = None
+    x: Tensor,
+    alpha: Concentration = 2.0,
+    per_sample: Flag = False,
+    partner: PairPartner = "random",
+    generator: Generator | None = None,
 ) -> Draw:
     """Manifold mixup: mixup at a layer chosen for every batch.
 
@@ -90,7 +97,7 @@ def manifold_mixup(
     stem, any other string a module's name. The default is the paper's: in timm's resnet, regnet and densenet
     entry 1 is the stem, which the paper does not mix.
     """
-    return F.mixup.draw(x, alpha, per_sample, generator)
+    return F.mixup.draw(x, alpha, per_sample, partner, generator)
 
 
 register_mixer(
@@ -113,3 +120,25 @@ register_mixer(
         ),
     ),
 )(F.multi_mixup)
+
+register_mixer(
+    place=PLACES,
+    guide="labels",
+    paper=Paper(
+        "C-Mixup: Improving Generalization in Regression",
+        authors=("Yao, Huaxiu", "Wang, Yiping", "Zhang, Linjun", "Zou, James", "Finn, Chelsea"),
+        year=2022,
+        arxiv="2210.05775",
+        booktitle="Advances in Neural Information Processing Systems",
+    ),
+    agreement=Agreement(
+        reference="arXiv:2210.05775, algorithm 1, and the authors' code",
+        tested="frequencies of the partners against the kernel, pair by pair; the mix, example by example",
+        tests=(
+            "functional/test_partners.py::test_partners_are_drawn_by_the_kernel",
+            "functional/test_partners.py::test_c_mixup_is_mixup_with_these_partners",
+        ),
+        departures="Partners are drawn from the batch, not from the whole training set, as in the authors' "
+        "variant for large sets.",
+    ),
+)(F.c_mixup)

@@ -59,7 +59,8 @@ def make_draws(step: Step, examples: Examples, seed: int, number: int) -> tuple[
     images = examples.inputs
     student = Student(nn.Identity() if examples.model is None else examples.model.model, ())
     chosen = step.choose(choice_generator(seed, number))
-    return student.draws(images, chosen, draw_generator(seed, number, images.device), examples.model_labels)
+    labels = examples.labels if examples.model is None else examples.model_labels
+    return student.draws(images, chosen, draw_generator(seed, number, images.device), labels)
 
 
 def make_sample(mixer: Mixer, draw: Draw, examples: Examples, step: int, of: int) -> Sample:

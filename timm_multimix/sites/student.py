@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..functional import Composed, Draw, Identity
 from ..functional.criteria import AnyCriterion
+from ..functional.labels import as_values
 from ..mixers import Context, Mixer, Step, Term
 from .affine_probe import warn_if_not_affine
 from .attention import WatchedAttention
@@ -145,8 +146,9 @@ class Student(nn.Module):
     def _context(
         self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None
     ) -> Context:
-        """What the step's mixers draw with: the guides that they need, of clean images."""
-        context = Context(generator)
+        """What the step's mixers draw with: the labels, and the guides that they need, of clean images."""
+        classes = getattr(self.model, "num_classes", None)
+        context = Context(generator, None if labels is None else as_values(labels, classes))
         for guide in dict.fromkeys(guide for mixer in step.mixers for guide in mixer.guides):
             setattr(context, guide, compute_guide(guide, self.model, images, labels, self.criterion))
         return context
