@@ -6,7 +6,15 @@ from zlib import crc32
 
 import pytest
 
+from timm_multimix.logs import show_messages
+
 pytest_plugins = ["tests.fakehub.fixtures"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def messages() -> None:
+    """What the package logs is shown as on the command line, for tests that read it."""
+    show_messages()
 
 
 def in_share(name: str, share: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the libraries underneath tell of their work, on stderr and without secrets."""
+"""What is logged, by this package and by the libraries underneath, as a person sees it: without secrets."""
 
 import logging
 import sys
@@ -9,6 +9,9 @@ LIBRARIES = ("accelerate", "datasets", "huggingface_hub", "timm")
 """Those that set a level of their own, which would hide what is asked for."""
 
 
+PACKAGE = __name__.partition(".")[0]
+
+
 class Redacting(logging.Formatter):
     """Writes a record without tokens and passwords."""
 
@@ -17,8 +20,9 @@ class Redacting(logging.Formatter):
 
 
 def start_logging(level: str) -> None:
-    """Log to stderr from a level on: debug, info, warning or error."""
+    """Log what the libraries tell to stderr, from a level on: debug, info, warning or error."""
     handler = logging.StreamHandler()
+    handler.addFilter(lambda record: record.name.partition(".")[0] != PACKAGE)  # see `Console`
     handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in LIBRARIES:
@@ -28,6 +32,20 @@ def start_logging(level: str) -> None:
         library.propagate = True
 
 
-def warn(text: str) -> None:
-    """Tell a person of something that is not as it may seem, in one line on stderr."""
-    print("warning:", redact(" ".join(text.split())), file=sys.stderr, flush=True)
+class Console(logging.Handler):
+    """Shows messages: plain ones on stdout, `warning: ...` and `error: ...` in one line on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; one of a warning or an error in one line."""
+        text = redact(record.getMessage())
+        if record.levelno >= logging.WARNING:
+            text = f"{record.levelname.lower()}: {' '.join(text.split())}"
+        print(text, file=sys.stderr if record.levelno >= logging.WARNING else sys.stdout, flush=True)
+
+
+def show_messages() -> None:
+    """Show what this package logs, also plain messages; without this, Python shows warnings and errors."""
+    package = logging.getLogger(PACKAGE)
+    package.setLevel(logging.INFO)
+    if not any(isinstance(handler, Console) for handler in package.handlers):
+        package.addHandler(Console())

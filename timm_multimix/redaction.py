@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-from huggingface_hub import get_token
-
 from .errors import printable
 
 PUBLIC_KINDS = frozenset({"digits", "hub", "timm"})
@@ -19,6 +17,8 @@ _FOLDERS = re.compile(
 
 def redact(text: str) -> str:
     """A text without tokens and passwords, for messages and records."""
+    from huggingface_hub import get_token  # takes long to import
+
     token = get_token()
     return _TOKEN.sub("REDACTED", text.replace(token, "REDACTED") if token else text)
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from ..deadlines import left_behind
 from ..errors import Interrupted, UsageError
+from ..logs import show_messages
 
 COMMANDS = {
     "train": ("train", "train a model, mixing examples"),
@@ -79,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     128 + the number of a signal that ended it, after a line that says how to go on.
     """
     _escape_what_cannot_be_printed()
+    show_messages()
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()

@@ -1,9 +1,11 @@
 """`timm-multimix evaluate`: measure a trained model; options first, before torch is loaded."""
 
+import json
 import os
+from typing import Any
 
 from ..errors import UsageError
-from ..options.evaluation import parse_evaluation_options
+from ..options.evaluation import EvaluateOptions, parse_evaluation_options
 
 
 def main(argv: list[str]) -> int:
@@ -19,5 +21,18 @@ def main(argv: list[str]) -> int:
         )
     from ..evaluation.run import run
 
-    run(options)
+    tell(options, run(options))
     return 0
+
+
+def tell(options: EvaluateOptions, record: dict[str, Any]) -> None:
+    """Print the record, as tables or as JSON, and where it and the figure are."""
+    from ..evaluation.report import find_file, render
+
+    if options.report.json:
+        print(json.dumps(record, indent=2, ensure_ascii=False))
+        return
+    print(render(record))
+    for what, where in (("numbers", find_file(options)), ("picture", options.measures.embedding_plot)):
+        if where is not None:
+            print(f"{what} in {where}")

@@ -1,6 +1,13 @@
 """`timm-multimix predict`: what a model sees on pictures."""
 
+import json
+import sys
+from typing import TYPE_CHECKING
+
 from ..options.prediction import parse_prediction_options
+
+if TYPE_CHECKING:
+    from ..evaluation.prediction import Prediction
 
 
 def main(argv: list[str]) -> int:
@@ -9,6 +16,23 @@ def main(argv: list[str]) -> int:
     Raises: UsageError for mistakes in the options, and where no picture is found.
     """
     options = parse_prediction_options(argv)
-    from ..evaluation.prediction import run
+    from ..evaluation.prediction import describe, run
 
-    return 0 if run(options) else 2
+    found = []
+    for prediction in run(options):
+        found.append(prediction)
+        if not options.json or prediction.error is not None:
+            tell(prediction)
+    if options.json:
+        print(json.dumps([describe(prediction) for prediction in found], indent=1))
+    return 0 if all(prediction.error is None for prediction in found) else 2
+
+
+def tell(prediction: "Prediction") -> None:
+    """Print a prediction; what is wrong with a picture on stderr."""
+    if prediction.error is not None:
+        print("error:", prediction.error, file=sys.stderr, flush=True)
+        return
+    print(prediction.image)
+    for name, _, share in prediction.classes:
+        print(f"  {share:7.2%}  {name}")

@@ -1,7 +1,7 @@
 """A whole comparison: collect or train, then write the pages."""
 
+import logging
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from .processes import Forward, train
 from .table import Comparison, compare
 from .trials import Trial, folder_name, plan
 from .write import check_output, write_comparison
+
+logger = logging.getLogger(__name__)
 
 
 def run(options: CompareOptions, argv: Sequence[str]) -> int:
@@ -42,21 +44,21 @@ def train_all(options: CompareOptions, trials: Sequence[Trial], command: str) ->
         for number, trial in enumerate(trials, 1):
             head = f"[{number}/{len(trials)}] {trial}:"
             if trial.is_finished:
-                print(head, "finished before", flush=True)
+                logger.info(f"{head} finished before")
             else:
-                print(head, f"training, log in {trial.log}", flush=True)
+                logger.info(f"{head} training, log in {trial.log}")
                 failure = train(trial, forward)
                 forward.check()
                 if failure:
                     failures[str(trial)] = failure
-                    print(head, failure, flush=True)
+                    logger.info(f"{head} {failure}")
             if number % len(options.arms) == 0 and number < len(trials):
                 collect(options, trials[:number], failures, command)
         comparison = collect(options, trials, failures, command)
     if comparison:
         tell(comparison, options.output)
     for name, line in failures.items():
-        print(f"error: {name}: {line.removeprefix('error: ')}", file=sys.stderr)
+        logger.error(f"{name}: {line.removeprefix('error: ')}")
     return 2 if failures else 0
 
 
@@ -104,13 +106,13 @@ def choose_baseline(options: CompareOptions, arms: Sequence[Arm]) -> Arm:
 
 
 def tell(comparison: Comparison, folder: Path) -> None:
-    """Print a line for each arm and where the pages are."""
+    """Log a line for each arm and where the pages are."""
     metric = comparison.metric
     width = max(len(row.label) for row in comparison.rows)
     for row in comparison.rows:
         words = verdict(row, comparison)
-        print(f"{row.label:{width}}  {with_deviation(row.last):14}  {words}")
-    print(
+        logger.info(f"{row.label:{width}}  {with_deviation(row.last):14}  {words}")
+    logger.info(
         f"{metric.in_unit(metric.label + ' of the last epoch')}, with the standard deviation over seeds; "
         f"the page is {folder / 'comparison.html'}"
     )

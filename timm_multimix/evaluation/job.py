@@ -1,6 +1,6 @@
 """Everything an evaluation needs, made from its options before anything is measured."""
 
-import sys
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from ..records.provenance import dataset_kind, model_kind
 from .classifier import Classifier, load_classifier, run_folder
 from .consistency import create_input_mixer
 from .pictures import Pictures, match_classes
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -66,7 +68,7 @@ def prepare(options: EvaluateOptions) -> Job:
     classifier = load(network.model, lambda: len(split.class_names) if split else 0)
     split = split or load_split(dataset, **flat(columns), class_names=classifier.label_names)
     for note in split.notes:
-        print(f"warning: {note}", file=sys.stderr)
+        logger.warning(note)
     outputs = count_outputs(classifier)
 
     def read(source: Source) -> Pictures:

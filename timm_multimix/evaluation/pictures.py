@@ -1,7 +1,7 @@
 """Pictures of a split as pixels in [0, 1], batch by batch, with labels by the model's own numbers."""
 
 import copy
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -17,6 +17,8 @@ from ..errors import UsageError
 from ..options.shared import LoadingOptions
 from .classifier import Classifier
 from .corruptions import Corrupt
+
+logger = logging.getLogger(__name__)
 
 
 class Chosen(EpochBatches):
@@ -108,10 +110,9 @@ def match_classes(split: Split, label_names: Sequence[str] | None, outputs: int)
         mine = f"{outputs}" + (f" ({shown(known, 5)})" if known else "")
         raise UsageError(f"the split '{split.name}' has {theirs}, the model {mine}; they must be the same")
     if known:
-        print(
-            f"warning: the model calls its classes {shown(known, 5)}, the data {shown(names, 5)};"
-            " they are compared by number",
-            file=sys.stderr,
+        logger.warning(
+            f"the model calls its classes {shown(known, 5)}, the data {shown(names, 5)};"
+            " they are compared by number"
         )
     return split.source
 

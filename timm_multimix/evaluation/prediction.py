@@ -1,7 +1,5 @@
 """Predictions for picture files: classes by name, with their probabilities."""
 
-import json
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +29,8 @@ class Prediction:
     error: str | None = None
 
 
-def run(options: PredictOptions) -> bool:
-    """Print predictions as the options ask; gives whether every picture could be read.
+def run(options: PredictOptions) -> Iterator[Prediction]:
+    """Predictions for all images that the options name, as they are made.
 
     Raises:
         UsageError: no such model, or no picture at all.
@@ -47,14 +45,7 @@ def run(options: PredictOptions) -> bool:
         input=InputOptions(img_size=options.img_size),
     ).to(device)
     names = class_names(classifier, options.model)
-    found = []
-    for prediction in predict(classifier, names, files, options.topk, options.batch_size):
-        found.append(prediction)
-        if not options.json or prediction.error is not None:
-            tell(prediction)
-    if options.json:
-        print(json.dumps([describe(prediction) for prediction in found], indent=1))
-    return all(prediction.error is None for prediction in found)
+    return predict(classifier, names, files, options.topk, options.batch_size)
 
 
 def find_images(places: Iterable[Path]) -> list[Path]:
@@ -120,16 +111,6 @@ def class_names(classifier: Classifier, model: str) -> dict[int, str]:
     if subset is None:
         return {}
     return dict(enumerate(timm.data.ImageNetInfo(subset).label_descriptions()))
-
-
-def tell(prediction: Prediction) -> None:
-    """Print a prediction; what is wrong with a picture on stderr."""
-    if prediction.error is not None:
-        print("error:", prediction.error, file=sys.stderr, flush=True)
-        return
-    print(prediction.image)
-    for name, _, share in prediction.classes:
-        print(f"  {share:7.2%}  {name}")
 
 
 def describe(prediction: Prediction) -> dict[str, Any]:

@@ -6,31 +6,38 @@ from typing import Any
 
 from ..errors import UsageError
 from ..files import digest, finite, write_text
+from ..options.evaluation import EvaluateOptions
 from ..records.evaluation_tables import Table
 from ..records.evaluations import FILE, Evaluation
 from ..records.provenance import command, describe_hardware, versions
+from .classifier import run_folder
 from .job import Job, describe_data, describe_model
 from .sections import footnote, make_tables
 
 _SAME = ("model", "data", "input_size")
 
 
-def finish(job: Job, parts: dict[str, Any]) -> Evaluation:
-    """Join the parts to a record, write it where it belongs and print it."""
+def write(job: Job, parts: dict[str, Any]) -> Evaluation:
+    """Join the parts to a record and write it where it belongs.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     record = finite(describe(job) | parts)
-    file = job.options.report.output or (job.run / FILE if job.run else None)
+    file = find_file(job.options)
     if file is not None:
         record = join(read_old(file), record)
         try:
             write_text(file, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise UsageError(f"cannot write {file}: {error.strerror}") from error
-    print(json.dumps(record, indent=2, ensure_ascii=False) if job.options.report.json else render(record))
-    if not job.options.report.json:
-        for what, where in (("numbers", file), ("picture", job.options.measures.embedding_plot)):
-            if where is not None:
-                print(f"{what} in {where}")
     return record
+
+
+def find_file(options: EvaluateOptions) -> Path | None:
+    """Where the record belongs: --output, else the run's directory, if it is a run that is evaluated."""
+    run = run_folder(options.network.model)
+    return options.report.output or (run / FILE if run else None)
 
 
 def describe(job: Job) -> Evaluation:

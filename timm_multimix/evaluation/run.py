@@ -4,15 +4,15 @@ from typing import Any
 
 from ..options.evaluation import EvaluateOptions
 from .job import prepare
-from .report import finish
+from .report import write
 from .sections import measure_all
 
 
 def run(options: EvaluateOptions) -> dict[str, Any]:
-    """Measure what the options of `evaluate` ask for; gives the record, which is also written and printed.
+    """Measure what the options of `evaluate` ask for; gives the record, which is also written.
 
     Raises:
         UsageError: for a mistake in the options, before anything is measured.
     """
     job = prepare(options)
-    return finish(job, measure_all(job))
+    return write(job, measure_all(job))

@@ -1,18 +1,21 @@
 """Uploads in the background of a training run; a failure is a warning, and work left for later."""
 
-import sys
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.utils import disable_progress_bars, logging
+from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils import logging as hub_logging
 
 from ..connection.retry import describe
 from ..deadlines import joined, within
 from ..options.publishing import HUB_TIMEOUT
 from .publish import publish, stage_epoch, stage_result
 from .stage import clear, drop_superseded, epoch_folder, result_folder, staged_epochs
+
+logger = logging.getLogger(__name__)
 
 
 class Uploader:
@@ -44,8 +47,8 @@ class Uploader:
         self._pending: list[Path] = staged_epochs(run)
         self._current: Path | None = None
         disable_progress_bars()
-        if logging.get_verbosity() == logging.WARNING:
-            logging.set_verbosity_error()  # the client's own retries are nobody's business
+        if hub_logging.get_verbosity() == logging.WARNING:
+            hub_logging.set_verbosity_error()  # the client's own retries are nobody's business
         self._thread = threading.Thread(target=self._work, name="upload", daemon=True)
         self._thread.start()
         self._wake.set()
@@ -113,4 +116,4 @@ class Uploader:
                 return self._warn(f"{folder.name} is not there yet, {describe(error)}")
 
     def _warn(self, text: str) -> None:
-        print(f"warning: upload to {self.repo_id}: {text}", file=sys.stderr, flush=True)
+        logger.warning(f"upload to {self.repo_id}: {text}")

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import logging
 import os
 import socket
 from pathlib import Path
@@ -9,7 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import UsageError
-from ..logs import warn
+
+logger = logging.getLogger(__name__)
 
 NAME = ".lock"
 
@@ -72,7 +74,7 @@ class RunLock:
             if error.errno not in _UNSUPPORTED:
                 os.close(handle)
                 raise
-            warn(f"this file system has no locks: nothing keeps a second run out of {path.parent}")
+            logger.warning(f"this file system has no locks: nothing keeps a second run out of {path.parent}")
         if not _is(handle, path):
             os.close(handle)
             return False

@@ -1,7 +1,7 @@
 """What goes wrong around a run (disks, workers, other processes), each told in one line by one process."""
 
+import logging
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from ..errors import UsageError
 from ..options.messages import error_line
 from .checkpoint import clean_up, newest_checkpoint
+
+logger = logging.getLogger(__name__)
 
 _PEER = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe|peer|timed out", re.IGNORECASE)
 
@@ -54,7 +56,7 @@ class Reporter:
             return
         error.told = True
         if self.is_first():
-            print("error:", error_line(error), file=sys.stderr, flush=True)
+            logger.error(error_line(error))
 
     def is_first(self) -> bool:
         """Whether no process has asked before; a folder that the main one has deleted was told of."""

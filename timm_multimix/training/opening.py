@@ -1,21 +1,23 @@
 """What a person is told when a run starts: what was chosen for them, and what is not as it may seem."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..logs import warn
 from ..modeling.attention import has_self_attention
 from .in_force import in_force
 from .setup import Setup
+
+logger = logging.getLogger(__name__)
 
 
 def tell_opening(setup: Setup, folder: Path) -> None:
     """Print the opening lines on the main process, warnings first."""
     if setup.accelerator.is_main_process:
         for line in oddities(setup):
-            warn(line)
-        print("\n".join(opening_lines(setup, folder)), flush=True)
+            logger.warning(line)
+        logger.info("\n".join(opening_lines(setup, folder)))
 
 
 def opening_lines(setup: Setup, folder: Path) -> list[str]:

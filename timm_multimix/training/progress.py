@@ -1,5 +1,6 @@
 """What a person sees while a model trains: a bar on a terminal, and a line for every epoch."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from tqdm import tqdm
 
 from .setup import Setup
 from .state import Position, Sums, Totals
+
+logger = logging.getLogger(__name__)
 
 
 class Progress:
@@ -58,7 +61,7 @@ class Progress:
             self.told = self._describe(totals, row["images_per_second"], position.epoch * self.batches)
             names = {"eval_top1": "eval top1", "ema_top1": "ema top1"}
             right = [f"{name} {row[key]:.2f} %" for key, name in names.items() if key in row]
-            print(f"epoch {position.epoch}/{self.setup.epochs}: {', '.join([self.told, *right])}", flush=True)
+            logger.info(f"epoch {position.epoch}/{self.setup.epochs}: {', '.join([self.told, *right])}")
 
     def _describe(self, totals: Totals, speed: float, batches: int) -> str:
         elapsed = time.perf_counter() - self.started

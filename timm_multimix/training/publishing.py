@@ -1,6 +1,6 @@
 """The Hub in a training run: all of it on the main process, none of it able to end the training."""
 
-import sys
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ from ..records.lock import RunLock
 from .record import draw_curves
 from .setup import Setup
 from .state import Position
+
+logger = logging.getLogger(__name__)
 
 
 def check_publishing(options: HubOptions) -> None:
@@ -94,4 +96,4 @@ def publish_finished(run: Path | None, options: HubOptions, lock: RunLock) -> No
             timeout=options.hub_timeout,
         )
     except UsageError as error:
-        print(f"warning: upload to {options.target}: {error}", file=sys.stderr, flush=True)
+        logger.warning(f"upload to {options.target}: {error}")

@@ -1,5 +1,6 @@
 """A whole run, from options to a model that timm loads."""
 
+import logging
 import shlex
 from functools import partial
 from pathlib import Path
@@ -7,7 +8,6 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from ..logs import warn
 from ..options import TrainOptions
 from ..records import RunRecord
 from ..records.lock import RunLock
@@ -40,6 +40,8 @@ from .setup import Setup, build
 from .sharding import is_sharded
 from .state import NonFinite, Position, Sums
 
+logger = logging.getLogger(__name__)
+
 
 def run(options: TrainOptions) -> dict[str, Any]:
     """Train as the options say, from `parse_train_options`; gives the content of summary.json.
@@ -64,14 +66,14 @@ def prepare_and_train(
     found = on_main(accelerator, lambda: reserve(options, lock))
     if accelerator.is_main_process:
         for line in found.warnings:
-            warn(line)
+            logger.warning(line)
     new = found.checkpoint is None and found.summary is None
     if new:
         on_main(accelerator, lambda: check_publishing(options.hub))
     if found.summary is not None:
         on_main(accelerator, lambda: publish_finished(found.path, options.hub, lock))
-        result = METRICS["top1"].format(found.summary["top1"])
-        accelerator.print(f"{found.path} is finished: {METRICS['top1'].label} {result}")
+        if accelerator.is_main_process:
+            logger.info(f"{found.path} is finished: {result_text(found.summary['top1'])}")
         return found.summary
 
     setup = build(found.options, accelerator)
@@ -220,12 +222,17 @@ def finish(setup: Setup, position: Position, results: dict[str, Evaluation], fol
         write_summary(folder, record)
         warn_at_chance(setup, record)
     accelerator.end_training()
-    result = f"{METRICS['top1'].label} {METRICS['top1'].format(record.top1)}"
-    accelerator.print(
-        f"{result} of {record.samples_evaluated} images; the run is in {folder}\n"
-        f'load it with timm.create_model("local-dir:{folder}/model", pretrained=True)'
-    )
+    if accelerator.is_main_process:
+        logger.info(
+            f"{result_text(record.top1)} of {record.samples_evaluated} images; the run is in {folder}\n"
+            f'load it with timm.create_model("local-dir:{folder}/model", pretrained=True)'
+        )
     return record.to_dict()
+
+
+def result_text(top1: float) -> str:
+    """A run's result in words."""
+    return f"{METRICS['top1'].label} {METRICS['top1'].format(top1)}"
 
 
 def warn_at_chance(setup: Setup, record: RunRecord) -> None:
@@ -233,4 +240,4 @@ def warn_at_chance(setup: Setup, record: RunRecord) -> None:
     labels = getattr(setup.splits.evaluation, "labels", None)
     share = share_of_largest_class(labels, record.classes)
     if is_at_chance(record.top1, record.samples_evaluated, share):
-        warn(what_to_try(record.top1, share, setup.options.optimization))
+        logger.warning(what_to_try(record.top1, share, setup.options.optimization))

@@ -1,0 +1,76 @@
+"""Messages of the package as a person sees them, and that its library code prints none by itself."""
+
+import ast
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import timm_multimix
+from timm_multimix.logs import Console, show_messages, start_logging
+
+PACKAGE = Path(timm_multimix.__file__).parent
+
+
+@pytest.fixture
+def undisturbed() -> Iterator[None]:
+    """What other tests find of logging is as it was."""
+    loggers = [logging.getLogger(name) for name in (None, "timm_multimix", "timm")]
+    before = [(logger.level, list(logger.handlers), logger.propagate) for logger in loggers]
+    yield
+    for logger, (level, handlers, propagate) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:], logger.propagate = handlers, propagate
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_plain_messages_on_stdout_others_in_a_line_on_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "token-of-tester")
+    show_messages()
+    show_messages()
+    start_logging("info")
+    logger = logging.getLogger("timm_multimix.some.part")
+    logger.debug("nothing")
+    logger.info("one\ntwo 5 %")
+    logger.warning("odd\n  thing, token-of-tester")
+    logger.error("wrong")
+    out, err = capsys.readouterr()
+    assert out == "one\ntwo 5 %\n"
+    assert err == "warning: odd thing, REDACTED\nerror: wrong\n"
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_libraries_are_told_by_their_level(capsys: pytest.CaptureFixture[str]) -> None:
+    start_logging("warning")
+    logging.getLogger("timm").info("loading")
+    logging.getLogger("timm").warning("weights differ")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("WARNING timm: weights differ\n")
+    assert "loading" not in err
+
+
+def test_without_show_messages_warnings_are_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    package = logging.getLogger("timm_multimix")
+    handlers = list(package.handlers)
+    package.handlers[:] = [handler for handler in handlers if not isinstance(handler, Console)]
+    root, logging.root.handlers[:] = list(logging.root.handlers), []
+    try:
+        logging.getLogger("timm_multimix.x").warning("odd")
+        logging.getLogger("timm_multimix.x").info("plain")
+    finally:
+        package.handlers[:], logging.root.handlers[:] = handlers, root
+    assert capsys.readouterr() == ("", "odd\n")
+
+
+def test_only_commands_print() -> None:
+    printing = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert printing == {"cli", "logs.py"}
