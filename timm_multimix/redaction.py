@@ -5,7 +5,7 @@ from typing import Any
 
 from .errors import printable
 
-PUBLIC_KINDS = frozenset({"digits", "hub", "timm"})
+PUBLIC_KINDS = frozenset({"archives", "digits", "hub", "timm", "torchvision"})
 """Kinds of datasets and models whose names are no place of this machine."""
 
 _LOCAL_MODEL = re.compile(r"(local-dir:)([^'\"\s]+)")

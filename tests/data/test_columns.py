@@ -83,7 +83,6 @@ DOUBTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "spelt alike": ({"LABEL": [0, 1], "Label": [1, 0]}, {}),
     "a label's neighbours": ({"label_fold": [0, 1], "label_count": [0, 1], "num_labels": [0, 1]}, {}),
     "a list of labels beside an id": ({"labels": [[0], [1]], "id": [0, 1]}, {}),
-    "fractions": ({"label": [0.0, 1.0]}, {}),
     "two booleans": ({"cat": [True, False], "dog": [False, True]}, {}),
 }
 
@@ -182,9 +181,10 @@ def test_images_given_by_path_are_found(tmp_path: Any) -> None:
         {"left": [PNG, PNG], "right": [PNG, PNG]},
         {"image": [b"a", b"b"], "other": [PNG, PNG]},
         {"blob": [b"a", b"b"]},
-        {"image": ["a.png", "b.png"]},
+        {"image": ["a.txt", "b.txt"]},
+        {"left": ["a.png", "b.png"], "right": ["a.png", "b.png"]},
     ],
-    ids=["two", "the named one holds none", "no images", "names of files"],
+    ids=["two", "the named one holds none", "no images", "texts", "two of paths"],
 )
 def test_a_doubt_about_images_lists_the_columns(columns: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:

@@ -198,7 +198,7 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
     assert_usage_error(f"`image_column` photo: no such .*{listed}", folder, image_column="photo")
     assert_usage_error(f"`label_column` kinds: no such .*{listed}", folder, label_column="kinds")
     assert_usage_error("`image_column` kind: .*string.*not of images", folder, image_column="kind")
-    assert_usage_error("`label_column` score: .*double.*not of labels", folder, label_column="score")
+    assert_usage_error("label 0.5 of row 0 .* is no class number", folder, label_column="score")
     assert_usage_error("has no columns", "digits", label_column="label")
 
 
@@ -270,7 +270,7 @@ def test_unreadable_parquet_is_one_line(write_parquet: Write) -> None:
 
 @pytest.mark.parametrize("name", ["./gone", "/gone/away", "~/gone", "a/b/c", "gone/", "two words", ""])
 def test_paths_are_not_asked_for_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("timm_multimix.data.splits.load_from_hub", lambda name: pytest.fail("asked"))
+    monkeypatch.setattr("timm_multimix.data.kinds.hub.load_from_hub", lambda name: pytest.fail("asked"))
     assert_usage_error("no such folder", name)
 
 

@@ -117,6 +117,7 @@ channels_last: false
 torchcompile: inductor
 dataset: digits
 eval_on_train: false
+dataset_download: false
 skip_broken: false
 streaming: false
 cache: 'off'

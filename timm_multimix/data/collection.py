@@ -1,4 +1,4 @@
-"""What a dataset's name stands for: digits, class folders, files of many samples, or a dataset of the Hub."""
+"""Datasets of several splits: class directories, and tables of images and labels."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -10,9 +10,11 @@ import numpy as np
 from ..errors import UsageError
 from .columns import find_image_column, find_label_column
 from .folders import directories, pictures_below
+from .hub import HubName
 from .labels import read_labels
+from .request import Request
 from .shards import Shards, is_class_directories
-from .sources import ArraySource, FileSource, Source, TableSource
+from .sources import FileSource, Source, TableSource
 from .split_names import WHOLE
 
 if TYPE_CHECKING:
@@ -37,38 +39,6 @@ class Collection(Protocol):
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         """A split and its class names; `class_names` are used where the split declares none."""
-
-
-class Digits:
-    """scikit-learn's 1,797 handwritten digits of 8x8 pixels; every fifth sample is the test."""
-
-    def __init__(self) -> None:
-        self.name, self.split_names = "digits", ["train", "test"]
-        self.contents, self.notes = dict[str, str](), list[str]()
-        # a mirrored or cropped digit is another digit, so each augmentation is off until it is asked for
-        self.defaults = {
-            "img_size": 32,
-            "scale": [1.0, 1.0],
-            "ratio": [1.0, 1.0],
-            "hflip": 0.0,
-            "color_jitter": 0.0,
-            "train_interpolation": "bilinear",
-            # so few images make enough updates only in small batches
-            "batch_size": 64,
-            "epochs": 20,
-        }
-
-    def origin(self, split: str) -> object:
-        return split
-
-    def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        chosen = (np.arange(len(digits.target)) % 5 == 0) == (split == "test")
-        images = np.rint(digits.images[chosen] * (255 / 16)).astype(np.uint8)
-        labels = digits.target[chosen].astype(np.int64)
-        return ArraySource(images, labels, f"split '{split}' of digits"), [str(name) for name in range(10)]
 
 
 class ClassFolders:
@@ -101,21 +71,26 @@ class ClassFolders:
 
 
 class Tables:
-    """Splits that are `datasets.Dataset`s, each loaded when it is opened."""
+    """Splits that are `datasets.Dataset`s, each loaded when it is opened.
+
+    shards: the files they are read from; root: what paths of images are relative to; hub: their name there.
+    """
 
     def __init__(
         self,
-        name: str,
+        request: Request,
         loaders: Mapping[str, Callable[[], "Dataset"]],
-        image_column: str | None,
-        label_column: str | None,
+        *,
         shards: Shards | None = None,
         notes: list[str] | None = None,
+        root: Path = Path(),
+        hub: HubName | None = None,
     ) -> None:
-        self.name, self.loaders, self.defaults = name, loaders, dict[str, Any]()
+        self.name, self.loaders, self.defaults = request.dataset, loaders, dict[str, Any]()
         self.split_names, self.shards, self.notes = list(loaders), shards, notes or []
         self.contents = shards.contents if shards else dict[str, str]()
-        self.image_column, self.label_column = image_column, label_column
+        self.image_column, self.label_column = request.image_column, request.label_column
+        self.root, self.hub = root, hub
 
     def origin(self, split: str) -> object:
         return [os.path.realpath(file) for file in self.shards.splits[split]] if self.shards else split
@@ -128,4 +103,4 @@ class Tables:
         image = find_image_column(dataset, self.image_column, title)
         label = find_label_column(dataset, self.label_column, title)
         labels, names = read_labels(dataset, label, class_names, title)
-        return TableSource(dataset, (image, label), labels, title), names
+        return TableSource(dataset, (image, label), labels, title, self.root), names

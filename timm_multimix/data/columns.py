@@ -1,15 +1,19 @@
 """Which columns of a table hold the images and the labels: by name first, then by type; no guessing."""
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from .images import is_image
+from .images import is_image, picture_endings
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
+_IMAGE_NAMES = (
+    *("image", "img", "images", "picture", "photo", "image_path", "img_path", "image_file", "file_name"),
+    *("filename", "filepath", "file_path", "path", "file"),
+)
 _LABEL_NAMES = ("label", "labels", "class", "target", "targets", "fine_label", "category", "classes", "cls")
 """Usual names in lower case, the most usual first."""
 
@@ -26,16 +30,20 @@ _CELLS_TO_LOOK_AT = 64
 def find_image_column(dataset: "Dataset", wanted: str | None, title: str) -> str:
     """The column of images: the most usual name of those that may hold some, else the only one that does.
 
+    Columns of texts are looked at, for paths, where no other may hold images.
+
     Raises: UsageError, which lists the columns, if there is none, several, or not the wanted one.
     """
     if wanted is not None:
         _check_column(dataset, wanted, "image_column", title)
-        if not _may_hold_images(dataset, wanted):
+        if not (_may_hold_images(dataset, wanted) or is_text(value_type(_type(dataset, wanted)))):
             kind = _typed(dataset, wanted)
             raise UsageError(f"`image_column` {wanted}: {kind} in {title}, not of images")
         return wanted
     possible = [name for name in dataset.column_names if _may_hold_images(dataset, name)]
     holding = [name for name in possible if _holds_images(dataset, name)]
+    if not possible:
+        possible = holding = [name for name in dataset.column_names if _holds_paths(dataset, name)]
     named = _usual(possible, _IMAGE_NAMES)
     # where no cell looked at is an image, the name alone tells; reading says what is wrong with the images
     found = [name for name in named if name in holding or not holding]
@@ -48,22 +56,23 @@ def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     """The column of labels: the most usual name, else the only one that is about labels by name or by type.
 
     Of columns without a usual name, only one that `datasets` types as class labels, or whose name ends in a
-    word for it, may be chosen; numbers and texts may be anything. Booleans need a usual name and no rival.
+    word for it, may be chosen; numbers and texts may be anything. Booleans and floats need a usual name and
+    no rival.
 
     Raises: UsageError, which lists the columns, if there is none, several, or not the wanted one.
     """
     if wanted is not None:
         _check_column(dataset, wanted, "label_column", title)
-        if not (_may_hold_labels(dataset, wanted) or _is_boolean(dataset, wanted)):
+        if not (_may_hold_labels(dataset, wanted) or _needs_name(dataset, wanted)):
             raise UsageError(f"`label_column` {wanted}: {_typed(dataset, wanted)}, not of labels, in {title}")
         return wanted
     possible = [name for name in dataset.column_names if _may_hold_labels(dataset, name)]
     likely = [name for name in possible if _is_about_labels(dataset, name)]
-    booleans = [name for name in dataset.column_names if _is_boolean(dataset, name)]
+    others = [name for name in dataset.column_names if _needs_name(dataset, name)]
     if found := _usual(possible, _LABEL_NAMES):
         return found[0]
     if not likely:
-        likely = _usual(booleans, _LABEL_NAMES)
+        likely = _usual(others, _LABEL_NAMES)
     if len(likely) == 1:
         return likely[0]
     raise _doubt("label", dataset, title, several=bool(likely))
@@ -120,10 +129,12 @@ def _may_hold_labels(dataset: "Dataset", column: str) -> bool:
     return bool(pa.types.is_integer(kind)) or is_text(kind)
 
 
-def _is_boolean(dataset: "Dataset", column: str) -> bool:
+def _needs_name(dataset: "Dataset", column: str) -> bool:
+    """Whether values may be labels, but seldom are: booleans and floats."""
     import pyarrow as pa
 
-    return bool(pa.types.is_boolean(value_type(_type(dataset, column))))
+    kind = value_type(_type(dataset, column))
+    return bool(pa.types.is_boolean(kind) or pa.types.is_floating(kind))
 
 
 def _may_hold_images(dataset: "Dataset", column: str) -> bool:
@@ -143,9 +154,22 @@ def _holds_images(dataset: "Dataset", column: str) -> bool:
 
     if isinstance(dataset.features[column], datasets.Image):
         return True
+    return any(_is_image_cell(cell) for cell in _some_cells(dataset, column))
+
+
+def _holds_paths(dataset: "Dataset", column: str) -> bool:
+    """Whether a column of texts has one among some cells that ends as names of image files do."""
+    if not is_text(_type(dataset, column)):
+        return False
+    endings = tuple(picture_endings())
+    return any(cell is not None and cell.lower().endswith(endings) for cell in _some_cells(dataset, column))
+
+
+def _some_cells(dataset: "Dataset", column: str) -> Iterator[Any]:
+    """Cells from all over a column."""
     cells, count = dataset.data.column(column), len(dataset)
     places = {count * part // _CELLS_TO_LOOK_AT for part in range(_CELLS_TO_LOOK_AT)}
-    return any(_is_image_cell(cells[place].as_py()) for place in sorted(places) if place < count)
+    return (cells[place].as_py() for place in sorted(places) if place < count)
 
 
 def _is_image_cell(cell: Any) -> bool:

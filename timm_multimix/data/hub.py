@@ -34,8 +34,8 @@ class HubName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "HubName | None":
-        """The parts of a name; None for what cannot be one."""
-        found = _NAME.fullmatch(text)
+        """The parts of a name, also of timm's `hfds/ID`; None for what cannot be one."""
+        found = _NAME.fullmatch(text.removeprefix("hfds/").removeprefix("hfids/"))
         return cls(*found.groups()) if found else None
 
     @property

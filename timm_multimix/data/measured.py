@@ -13,9 +13,10 @@ from .collection import ClassFolders, Collection, Tables
 from .columns import find_image_column
 from .folders import pictures_below
 from .held_out import HeldOut
+from .kinds import open_collection
+from .request import Request
 from .sources import FileSource, Source, TableSource
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
-from .splits import open_collection
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,26 @@ def load_split(
     train_split: str | None = None,
     val_split: str | None = None,
     val_split_seed: int | None = None,
-    image_column: str | None = None,
-    label_column: str | None = None,
     class_names: list[str] | None = None,
+    **reading: Any,
 ) -> Split:
     """The evaluation split of what `load_splits` takes, without a training split where there is none.
 
     Data without splits are taken whole, and a fraction for `val_split` is a part of the training split.
 
-    class_names: the classes of labels that the split does not name itself; by default the training split's.
+    Args:
+        dataset: its name.
+        train_split: the split that names the classes, or that a part is held out of.
+        val_split: the split, or the fraction that is held out.
+        val_split_seed: of what is held out.
+        class_names: the classes of labels that the split does not name itself; by default the training
+            split's.
+        **reading: fields of `Request`.
 
     Raises:
         UsageError: as `load_splits`.
     """
-    collection = open_collection(dataset, image_column, label_column)
+    collection = open_collection(Request(dataset=dataset, **reading))
     if held_out := HeldOut.parse(val_split, val_split_seed):
         train_name = choose_split(collection, train_split, (*TRAIN_NAMES, WHOLE), "train_split")
         own = None if isinstance(collection, ClassFolders) else class_names
@@ -77,9 +84,9 @@ def load_pictures(dataset: str) -> Split:
         UsageError: there is no such dataset, or no picture in it.
     """
     folder = Path(dataset).expanduser()
-    collection = open_collection(dataset)
+    collection = open_collection(Request(dataset=dataset))
     names = collection.split_names
-    found = [name for name in (*EVALUATION_NAMES, *TRAIN_NAMES) if name in names]
+    found = [name for usual in (*EVALUATION_NAMES, *TRAIN_NAMES) for name in names if name.lower() == usual]
     if isinstance(collection, ClassFolders) and not found:
         return Split(_all_below(folder), "all", [], {})
     name = (found or names)[0]
@@ -101,7 +108,8 @@ def _without_labels(collection: Collection, name: str) -> Source:
     if not len(table):
         raise UsageError(f"{title} is empty")
     column = find_image_column(table, collection.image_column, title)
-    return TableSource(table, (column, None), np.zeros(len(table), dtype=np.int64), title)
+    labels = np.zeros(len(table), dtype=np.int64)
+    return TableSource(table, (column, None), labels, title, collection.root)
 
 
 class Unlabelled:

@@ -11,7 +11,7 @@ from .columns import shown
 from .folders import directories, holds_class_directories, holds_images_itself
 from .hub import quiet
 from .images import one_line
-from .split_names import EVALUATION_NAMES, TRAIN_NAMES, name_splits
+from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, name_splits, split_word
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -29,6 +29,24 @@ class Shards:
 
     root: Path
     splits: dict[str, list[Path]]
+
+    @classmethod
+    def of_file(cls, file: Path) -> "Shards":
+        """One file, a split by the word for one in its name, else all there is."""
+        return cls(file.parent, {split_word(file.stem) or WHOLE: [file]})
+
+    @classmethod
+    def grouped(cls, root: Path, pairs: list[tuple[str, Path]]) -> "Shards":
+        """Files with the names of their splits."""
+        splits: dict[str, list[Path]] = {}
+        for split, file in pairs:
+            splits.setdefault(split, []).append(file)
+        return cls(root, splits)
+
+    @property
+    def roles(self) -> set[int]:
+        """Of training (0) and evaluation (1), those that there are splits for."""
+        return _roles(self.splits)
 
     @property
     def files(self) -> list[Path]:
@@ -90,6 +108,12 @@ def is_class_directories(root: Path) -> list[str]:
     return [] if any(name.lower() in _SPLITS for name in _split_directories(root)) else holding
 
 
+def class_directories_by_role(root: Path) -> tuple[list[str], set[int]]:
+    """The class directories, or the splits of them, in a directory, and the roles of those splits."""
+    by_split = _split_directories(root)
+    return is_class_directories(root) or by_split, _roles(by_split)
+
+
 def _split_directories(root: Path) -> list[str]:
     """The directories of class directories in another."""
     return [name for name in directories(root) if holds_class_directories(root / name)]
@@ -124,14 +148,7 @@ def find_shards(root: Path) -> list[Shards]:
             below = [folder / name for name in (directories(folder) if folder.is_dir() else [])]
             nested = [file for place in below if place != root / "data" for file in place.glob("*" + ending)]
             found.append([(file.parent.name, file) for file in sorted(nested)])
-    return [_grouped(root, pairs) for pairs in found if pairs]
-
-
-def _grouped(root: Path, pairs: list[tuple[str, Path]]) -> Shards:
-    splits: dict[str, list[Path]] = {}
-    for split, file in pairs:
-        splits.setdefault(split, []).append(file)
-    return Shards(root, splits)
+    return [Shards.grouped(root, pairs) for pairs in found if pairs]
 
 
 def load_shards(files: list[Path], title: str) -> "Dataset":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
+from .columns import is_text
 from .images import BrokenImage, ImageData, decode_image
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Source(Protocol):
 
 
 class ArraySource:
-    """Greyscale pictures [n, h, w] of 8 bits held in memory."""
+    """Images of 8 bits held in memory: greyscale [n, h, w], or [n, h, w, c] of two to four channels."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, title: str) -> None:
         self.images, self.labels, self.title = images, labels, title
@@ -66,14 +67,20 @@ class FileSource:
 class TableSource:
     """Rows of a `datasets.Dataset`, read from its memory-mapped table without row formatting.
 
-    columns: those of the images, which are encoded bytes or structs of `bytes` and `path`, and of the labels
-    (None where they do not matter).
+    columns: those of the images, which are encoded bytes, paths, or structs of `bytes` and `path`, and of the
+    labels (None where they do not matter); root: what paths are relative to.
     """
 
     def __init__(
-        self, dataset: "Dataset", columns: tuple[str, str | None], labels: np.ndarray, title: str
+        self,
+        dataset: "Dataset",
+        columns: tuple[str, str | None],
+        labels: np.ndarray,
+        title: str,
+        root: Path = Path(),
     ) -> None:
         self.dataset, self.columns, self.labels, self.title = dataset, columns, labels, title
+        self.root = root
         self._cells: tuple[Any, Any] | None = None
 
     def __len__(self) -> int:
@@ -97,7 +104,7 @@ class TableSource:
         path = self._value(1, index)
         if path is None:
             raise BrokenImage(f"broken image, {self.describe(index)}: no image in this row")
-        return path
+        return self.root / path
 
     def _value(self, part: int, index: int) -> Any:
         if self._cells is None:
@@ -107,9 +114,11 @@ class TableSource:
 
 
 def _bytes_and_paths(column: Any) -> tuple[Any, Any]:
-    """The two fields of a struct column as columns (None if missing); a plain binary column is the first."""
+    """A column as one of bytes and one of paths, either of which may be None."""
     import pyarrow
 
+    if is_text(column.type):
+        return None, column
     if not pyarrow.types.is_struct(column.type):
         return column, None
     fields = dict(zip([field.name for field in column.type], column.flatten(), strict=True))

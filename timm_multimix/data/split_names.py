@@ -7,7 +7,7 @@ from typing import Protocol
 from ..errors import UsageError
 from .columns import shown
 
-TRAIN_NAMES = ("train", "training")
+TRAIN_NAMES = ("train", "training", "trainval")
 EVALUATION_NAMES = ("validation", "val", "valid", "dev", "eval", "evaluation", "test", "testing")
 WHOLE = "all"
 """The only split of data that come without splits."""
@@ -33,7 +33,7 @@ def name_splits(stems: Iterable[str]) -> dict[str, str]:
     stands in that of others as well; then each keeps its whole name, and it takes a person to choose.
     """
     wholes = {stem: _without_number(stem) for stem in stems}
-    words = {whole: _split_word(whole) for whole in wholes.values()}
+    words = {whole: split_word(whole) for whole in wholes.values()}
     claims = {word: [whole for whole in words if words[whole] == word] for word in words.values() if word}
     names = {
         whole: word if word and (len(claims[word]) == 1 or whole.lower() == word) else whole
@@ -45,12 +45,12 @@ def name_splits(stems: Iterable[str]) -> dict[str, str]:
 def _without_number(stem: str) -> str:
     whole = _NUMBERS.sub("", stem)
     unseparated = re.fullmatch(r".*[^-_.\d]\d+", stem)  # in `cifar10` the number is part of the name
-    if unseparated and _split_word(whole) is None:
+    if unseparated and split_word(whole) is None:
         return stem
     return whole.rstrip("-_.") or WHOLE
 
 
-def _split_word(text: str) -> str | None:
+def split_word(text: str) -> str | None:
     """The word for a split in a name, None where there is none or there are several."""
     found = {word for word in re.split(r"[^a-z]+", text.lower()) if word in _SPLIT_WORDS}
     return found.pop() if len(found) == 1 else None

@@ -1,20 +1,18 @@
 """A dataset's name to its training and evaluation split."""
 
-import os
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .collection import ClassFolders, Collection, Digits, Tables
+from .collection import Collection, Tables
 from .columns import shown
 from .held_out import HeldOut
-from .hub import HubName, load_from_hub
-from .shards import Shards, load_shards, look_into
+from .hub import HubName
+from .kinds import open_collection
+from .request import Request
 from .sources import Source
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
-from .streaming import StreamedTables, StreamSource, stream_hub, stream_shards
+from .streaming import StreamedTables, StreamSource
 
 
 @dataclass(frozen=True)
@@ -42,25 +40,28 @@ def load_splits(
     train_split: str | None = None,
     val_split: str | None = None,
     val_split_seed: int | None = None,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    streaming: bool = False,
     eval_on_train: bool = False,
+    **reading: Any,
 ) -> Splits:
-    """Opens `digits`, a directory of class directories, one of parquet or tar files, or a Hub dataset.
+    """Open what to train on and what to evaluate on.
 
-    Without `val_split`, evaluation is on the validation split, else on the test split; with a fraction for
-    it, on a part of the training split, chosen by `val_split_seed`. On the training images
-    it is only with `eval_on_train`. With `streaming`, the training split is a `StreamSource`, whose classes
-    are those of evaluation if it declares none.
+    Args:
+        dataset: data of any of the kinds in `kinds`, by name.
+        train_split: by default train, else all there is.
+        val_split: by default validation, else test; a fraction is that part of the training split.
+        val_split_seed: of what is held out.
+        eval_on_train: whether to evaluate on the training split if `val_split` names it.
+        **reading: fields of `Request`. With `streaming`, the training split is a `StreamSource`, whose
+            classes are those of evaluation if it declares none.
 
-    Raises: UsageError for an unknown dataset, split or column, an empty split, a label outside the classes,
-        classes of evaluation that training does not have, or one split for both.
+    Raises:
+        UsageError: for an unknown dataset, split or column, an empty split, a label outside the classes,
+            classes of evaluation that training does not have, or one split for both.
     """
-    collection = open_collection(dataset, image_column, label_column, streaming)
+    collection = open_collection(Request(dataset=dataset, **reading))
     train_name = choose_split(collection, train_split, (*TRAIN_NAMES, WHOLE), "train_split")
     defaults, notes = dict(collection.defaults), list(collection.notes)
-    hub = HubName.parse(dataset) if isinstance(collection, Tables) and collection.shards is None else None
+    hub = collection.hub if isinstance(collection, Tables) else None
     if held_out := HeldOut.parse(val_split, val_split_seed):
         if eval_on_train:
             raise UsageError(
@@ -86,66 +87,6 @@ def _open_train(collection: Collection, split: str) -> tuple[Source, list[str]]:
         return collection.open(split, None)
     stream = collection.stream(split)
     return stream, stream.class_names
-
-
-def open_collection(
-    dataset: str,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    streaming: bool = False,
-) -> Collection:
-    """What a dataset's name stands for. Raises: UsageError for an unknown one."""
-    columns, path = (image_column, label_column), Path(dataset).expanduser()
-    if dataset == "digits":
-        _check_untabular(dataset, columns, streaming)
-        return Digits()
-    if not dataset or not path.is_dir():
-        return _open_hub(dataset, columns, streaming)
-    contents = look_into(path)
-    if contents.shards is None:
-        _check_untabular(dataset, columns, streaming)
-        return ClassFolders(path, contents.notes)
-    if streaming:
-        return stream_shards(dataset, contents.shards, *columns, contents.notes)
-    return _open_shards(dataset, contents.shards, columns, contents.notes)
-
-
-def _open_shards(
-    dataset: str, shards: Shards, columns: tuple[str | None, str | None], notes: list[str]
-) -> Tables:
-    loaders = {
-        name: partial(load_shards, files, f"split '{name}' of {dataset}")
-        for name, files in shards.splits.items()
-    }
-    return Tables(dataset, loaders, *columns, shards, notes)
-
-
-def _open_hub(dataset: str, columns: tuple[str | None, str | None], streaming: bool) -> Tables:
-    name = _parse_hub_name(dataset)
-    if streaming:
-        return stream_hub(dataset, name, *columns)
-    splits, notes = load_from_hub(name)
-    loaders = {str(split): partial(splits.__getitem__, split) for split in splits}
-    return Tables(dataset, loaders, *columns, notes=notes)
-
-
-def _parse_hub_name(dataset: str) -> HubName:
-    """Raises: UsageError for what can only be a path, which the Hub need not be asked about."""
-    if os.path.isfile(os.path.expanduser(dataset)):
-        raise UsageError(f"dataset '{dataset}' is a file; expected 'digits', a folder, or a Hub id")
-    name = HubName.parse(dataset)
-    if name is None or ("/" in dataset and os.path.isdir(dataset.split("/")[0])):
-        raise UsageError(f"dataset '{dataset}': no such folder; expected 'digits', a folder, or a Hub id")
-    return name
-
-
-def _check_untabular(dataset: str, columns: tuple[str | None, str | None], streaming: bool) -> None:
-    """Raises: UsageError for options of tables where there are none."""
-    if streaming:
-        raise UsageError(f"`streaming`: '{dataset}' is not on the Hub nor a folder of parquet or tar files")
-    for option, value in zip(("image_column", "label_column"), columns, strict=True):
-        if value is not None:
-            raise UsageError(f"`{option}` {value}: '{dataset}' has no columns (tables have them)")
 
 
 def _check_apart(collection: Collection, train: str, evaluation: str, eval_on_train: bool) -> None:

@@ -15,6 +15,7 @@ from .columns import find_image_column, find_label_column, shown
 from .dataset import ImageDataset, Sample
 from .hub import HubName, builder_from_hub, quiet
 from .images import BrokenImage, decode_image, one_line
+from .request import Request
 from .shards import (
     BUILDERS,
     Shards,
@@ -139,15 +140,12 @@ class StreamedTables(Tables):
 
     def __init__(
         self,
-        name: str,
+        request: Request,
         loaders: Mapping[str, Callable[[], "Dataset"]],
         streams: Mapping[str, Callable[[], tuple["IterableDataset", int]]],
-        image_column: str | None,
-        label_column: str | None,
-        shards: Shards | None = None,
-        notes: list[str] | None = None,
+        **about: Any,
     ) -> None:
-        super().__init__(name, loaders, image_column, label_column, shards, notes)
+        super().__init__(request, loaders, **about)
         self.streams = streams
 
     def stream(self, split: str) -> StreamSource:
@@ -174,21 +172,18 @@ class StreamedTables(Tables):
         return StreamSource(stream, (image, label), count, title)
 
 
-def stream_shards(
-    dataset: str, shards: Shards, image_column: str | None, label_column: str | None, notes: list[str]
-) -> StreamedTables:
+def stream_shards(request: Request, shards: Shards, notes: list[str]) -> StreamedTables:
     """A folder of parquet or tar files, of which no copy is made in the cache of `datasets`."""
     splits = shards.splits
-    titles = {name: f"split '{name}' of {dataset}" for name in splits}
+    titles = {name: f"split '{name}' of {request.dataset}" for name in splits}
     loaders = {name: partial(load_shards, files, titles[name]) for name, files in splits.items()}
     streams = {name: partial(_stream_files, files) for name, files in splits.items()}
-    return StreamedTables(dataset, loaders, streams, image_column, label_column, shards, notes)
+    return StreamedTables(request, loaders, streams, shards=shards, notes=notes)
 
 
-def stream_hub(
-    dataset: str, name: HubName, image_column: str | None, label_column: str | None
-) -> StreamedTables:
+def stream_hub(request: Request, name: HubName) -> StreamedTables:
     """A dataset of the Hub in parquet or tar files. Raises: UsageError if it is none or cannot be had."""
+    dataset = request.dataset
     builder = builder_from_hub(name)
     if builder.name not in BUILDERS.values():
         raise UsageError(
@@ -197,7 +192,7 @@ def stream_hub(
     splits = [str(split) for split in builder.config.data_files]
     loaders = {split: partial(_load_alone, builder, split) for split in splits}
     streams = {split: partial(_stream_hub_split, builder, split, dataset) for split in splits}
-    return StreamedTables(dataset, loaders, streams, image_column, label_column)
+    return StreamedTables(request, loaders, streams, hub=name)
 
 
 def _stream_files(files: list[Path]) -> tuple["IterableDataset", int]:

@@ -138,6 +138,8 @@ def _plain(value: Any) -> Any:
     """A value as YAML and JSON have it; mappings as pairs, since YAML has no tuples."""
     if isinstance(value, dict):
         return [f"{key}={item!r}" for key, item in value.items()]
+    if isinstance(value, Path):
+        return str(value)
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -15,9 +15,10 @@ class DataOptions(Part, title="data"):
 
     dataset: DatasetName = option(
         "digits",
-        "digits, a Hub dataset as ID, ID:CONFIGURATION or ID@REVISION, a directory of train/ and val/ with "
-        "class directories, one of class directories alone (with --val-split 0.1), or one of parquet files "
-        "or tar files",
+        "digits; a Hub dataset as ID, ID:CONFIGURATION or ID@REVISION; a directory of class directories (by "
+        "split or not), of parquet or tar files, of images with metadata.csv or .jsonl, of tables, or of "
+        "save_to_disk; a file .csv, .tsv, .jsonl, .json, .parquet, .tar or .npz; timm's torch/NAME, hfds/ID "
+        "or wds/NAME (docs/data.md)",
         "NAME",
         headline=True,
     )

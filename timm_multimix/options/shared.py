@@ -1,6 +1,7 @@
 """Options that several commands have, word for word."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ..errors import UsageError
@@ -24,6 +25,14 @@ class ColumnOptions(Part):
     )
     val_split_seed: Seed | None = option(
         None, "of the images held out (default: 0 for any --seed)", "N", needs=("val_split",)
+    )
+    data_dir: Path | None = option(
+        None,
+        "directory of the data of a torch/ or wds/ name, or of the images of a table (default: the table's)",
+        "DIR",
+    )
+    dataset_download: bool = option(
+        False, "let torchvision download a torch/ dataset into --data-dir (default: not)", needs=("data_dir",)
     )
     image_column: str | None = option(
         None, "column of the images (default: by the usual names, then types)", "NAME"

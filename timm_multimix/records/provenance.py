@@ -17,10 +17,12 @@ import timm_multimix
 
 
 def dataset_kind(name: str) -> str:
-    """What --dataset names on this machine: `digits`, `folder` or `hub`."""
+    """What --dataset names here: `digits`, `folder` (or a file), `torchvision`, `archives` or `hub`."""
     if name == "digits":
         return "digits"
-    return "folder" if Path(name).expanduser().is_dir() else "hub"
+    if Path(name).expanduser().exists():
+        return "folder"
+    return {"torch": "torchvision", "wds": "archives"}.get(name.split("/")[0], "hub")
 
 
 def base_model(model: str, pretrained: bool) -> str | None:

@@ -1,0 +1,51 @@
+"""Datasets of the Hugging Face Hub."""
+
+import os
+from functools import partial
+
+from ...errors import UsageError
+from ..collection import Tables
+from ..hub import HubName, load_from_hub
+from ..request import Request
+from ..streaming import stream_hub
+from .declaration import COLUMNS, Kind
+
+
+def open_hub(request: Request) -> Tables:
+    """A dataset of the Hub, or its cache.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    name = _parse(request.dataset)
+    if request.streaming:
+        return stream_hub(request, name)
+    splits, notes = load_from_hub(name)
+    loaders = {str(split): partial(splits.__getitem__, split) for split in splits}
+    return Tables(request, loaders, notes=notes, hub=name)
+
+
+def _parse(dataset: str) -> HubName:
+    """Raises: UsageError for what can only be a path, which the Hub need not be asked about."""
+    if os.path.isfile(os.path.expanduser(dataset)):
+        raise UsageError(
+            f"dataset '{dataset}' is a file of an unknown kind; expected .csv, .tsv, .jsonl, .json, "
+            ".parquet, .tar or .npz"
+        )
+    name = HubName.parse(dataset)
+    if name is None or ("/" in dataset and os.path.isdir(dataset.split("/")[0])):
+        raise UsageError(f"dataset '{dataset}': no such folder; expected 'digits', a folder, or a Hub id")
+    return name
+
+
+KIND = Kind(
+    title="The Hugging Face Hub",
+    form="ID, ID:CONFIGURATION or ID@REVISION",
+    about="""\
+A dataset of the Hub by its id, such as `uoft-cs/cifar10`, of one of its configurations, `ID:CONFIGURATION`,
+at a branch, tag or commit, `ID@REVISION`, or both, `ID:CONFIGURATION@REVISION`. timm's `hfds/ID` means the
+same. If the Hub cannot be reached, the local cache is used.""",
+    matches=lambda request: True,
+    open=open_hub,
+    uses=COLUMNS | {"streaming"},
+)

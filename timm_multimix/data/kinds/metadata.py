@@ -1,0 +1,50 @@
+"""Images with a table `metadata.csv` or `metadata.jsonl` beside them, as `datasets`' imagefolder has them."""
+
+from functools import partial
+from pathlib import Path
+
+from ...errors import UsageError
+from ..collection import Tables
+from ..folders import directories
+from ..hub import quiet
+from ..images import one_line
+from ..request import Request
+from .declaration import COLUMNS, Kind
+
+_FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+def _matches(request: Request) -> bool:
+    folder = request.directory
+    if folder is None:
+        return False
+    return any(_has_metadata(place) for place in (folder, *(folder / name for name in directories(folder))))
+
+
+def _has_metadata(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _FILES)
+
+
+def _open(request: Request) -> Tables:
+    import datasets
+
+    try:
+        with quiet():
+            splits = datasets.load_dataset("imagefolder", data_dir=str(request.path))
+    except Exception as error:  # of many kinds, for damaged files
+        reason = one_line(error.__cause__ or error)
+        raise UsageError(f"dataset '{request.dataset}' cannot be read: {reason}") from error
+    return Tables(request, {str(split): partial(splits.__getitem__, split) for split in splits})
+
+
+KIND = Kind(
+    title="Images with metadata",
+    form="DIR",
+    about="""\
+Images with a `metadata.csv`, `metadata.jsonl` or `metadata.parquet` beside them, or one in each of
+`DIR/train/` and `DIR/validation/`, as `datasets.load_dataset("imagefolder", data_dir=DIR)` takes them: the
+column `file_name` has the paths of the images, the others are for `--label-column`.""",
+    matches=_matches,
+    open=_open,
+    uses=COLUMNS,
+)
