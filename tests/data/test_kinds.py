@@ -10,6 +10,7 @@ import datasets
 import numpy as np
 import pytest
 
+from benchmarks import data_page
 from timm_multimix.data import load_splits
 from timm_multimix.data.kinds import KINDS
 from timm_multimix.data.measured import load_pictures, load_split
@@ -372,3 +373,7 @@ def test_the_help_names_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
     told = " ".join(capsys.readouterr().out.split())
     for word in ("digits", "torch/NAME", "hfds/ID", "wds/NAME", ".npz", "save_to_disk", "metadata", ".csv"):
         assert word in told
+
+
+def test_the_page_of_the_kinds_is_up_to_date() -> None:
+    assert data_page.PAGE.read_text(encoding="utf-8") == data_page.make_page(), "run `make docs`"

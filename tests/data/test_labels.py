@@ -57,6 +57,34 @@ def test_labels_of_every_type_of_number(tmp_path: Path, kind: pa.DataType) -> No
     assert [splits.train[n][1] for n in range(3)] == [1, 0, 2]
 
 
+NUMBERS = {
+    "from one": (pa.array([2, 1, 3]), ["1", "2", "3"], [1, 0, 2]),
+    "floats": (pa.array([2.0, 0.0, 1.0]), ["0", "1", "2"], [2, 0, 1]),
+    "floats from one": (pa.array([2.0, 1.0, 2.0], pa.float32()), ["1", "2"], [1, 0, 1]),
+    "booleans": (pa.array([True, False, True]), ["0", "1"], [1, 0, 1]),
+}
+
+
+@pytest.mark.parametrize(("labels", "names", "expected"), NUMBERS.values(), ids=NUMBERS)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_numbers_that_count_classes(
+    tmp_path: Path, labels: pa.Array, names: list[str], expected: list[int], streaming: bool
+) -> None:
+    splits = load_splits(write_arrow(tmp_path / "data", labels), streaming=streaming)
+    assert splits.class_names == names
+    assert sorted(splits.train[n][1] for n in range(3)) == sorted(expected)
+    assert [splits.evaluation[n][1] for n in range(3)] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [([0.5, 1.0], r"label 0\.5 of row 0 .* is no class number"), ([1.0, float("nan")], "no label in row 1")],
+)
+def test_floats_that_are_no_classes(tmp_path: Path, values: list[float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_splits(write_arrow(tmp_path / "data", pa.array(values)))
+
+
 @pytest.mark.parametrize("empty", ["", "  ", "\t"])
 def test_an_empty_text_is_no_label(tmp_path: Path, empty: str) -> None:
     with pytest.raises(UsageError, match=r"no label in row 1 of split 'train' of .* \(and of 1 more\)"):

@@ -197,7 +197,7 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
     listed = r"image \(struct.*mask .*label \(int64\)"
     assert_usage_error(f"`image_column` photo: no such .*{listed}", folder, image_column="photo")
     assert_usage_error(f"`label_column` kinds: no such .*{listed}", folder, label_column="kinds")
-    assert_usage_error("`image_column` kind: .*string.*not of images", folder, image_column="kind")
+    assert_usage_error("`image_column` label: .*int64.*not of images", folder, image_column="label")
     assert_usage_error("label 0.5 of row 0 .* is no class number", folder, label_column="score")
     assert_usage_error("has no columns", "digits", label_column="label")
 

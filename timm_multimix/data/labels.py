@@ -64,7 +64,7 @@ def _read(
         return _indices_of(values, names, title), names
     labels = _whole_numbers(values.to_numpy(), title)
     names = declared or known or _numbered(labels, what)
-    first = 0 if declared else _first_number(names)
+    first = 0 if declared else first_number(names)
     _check_range(labels, names, first, title)
     return labels - first, names
 
@@ -86,7 +86,7 @@ def _whole_numbers(values: np.ndarray, title: str) -> np.ndarray:
     return labels
 
 
-def _first_number(names: list[str]) -> int:
+def first_number(names: list[str]) -> int:
     """1 where classes are numbers from 1 on, else 0."""
     return int(bool(names) and names == [str(number) for number in range(1, len(names) + 1)])
 

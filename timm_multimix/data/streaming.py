@@ -15,6 +15,7 @@ from .columns import find_image_column, find_label_column, shown
 from .dataset import ImageDataset, Sample
 from .hub import HubName, builder_from_hub, quiet
 from .images import BrokenImage, decode_image, one_line
+from .labels import first_number
 from .request import Request
 from .shards import (
     BUILDERS,
@@ -55,7 +56,8 @@ class StreamSource:
         self.stream, self.columns = _readable(stream.decode(False).select_columns(list(columns))), columns
         self.count, self.title, self.buffer, self.order = count, title, buffer, 0
         kind = stream.features[columns[1]]
-        self.class_names = list(kind.names) if isinstance(kind, datasets.ClassLabel) else list[str]()
+        self.declared = isinstance(kind, datasets.ClassLabel)
+        self.class_names = list(kind.names) if self.declared else list[str]()
         self._rows: Iterator[tuple[Any, Any]] | None = None
         self._begun, self._next, self._path = 0, 0, None
 
@@ -102,10 +104,11 @@ class StreamSource:
             if value not in names:
                 raise UsageError(f"label {value!r} of {self.describe(index)} is none of {shown(names)}")
             return names.index(value)
-        if not 0 <= value < len(names):
-            allowed = f"outside 0..{len(names) - 1} ({len(names)} classes)"
+        first = 0 if self.declared else first_number(names)
+        if value != int(value) or not 0 <= value - first < len(names):
+            allowed = f"outside {first}..{first + len(names) - 1} ({len(names)} classes)"
             raise UsageError(f"label {value} of {self.describe(index)} is {allowed}")
-        return int(value)
+        return int(value) - first
 
 
 def _readable(stream: "IterableDataset") -> "IterableDataset":

@@ -1,7 +1,6 @@
 """Directories of parquet files or of the tar files of WebDataset."""
 
 from functools import partial
-from pathlib import Path
 
 from ..collection import Collection, Tables
 from ..request import Request

@@ -64,9 +64,7 @@ class TorchDatasets:
             advice = (
                 "" if self.request.dataset_download else "; `dataset_download` fetches what may be fetched"
             )
-            raise UsageError(
-                f"{title} is not in {self.root}: {one_line(error)}{advice}"
-            ) from error
+            raise UsageError(f"{title} is not in {self.root}: {one_line(error)}{advice}") from error
         labels = _labels_of(dataset)
         names = _class_names(dataset) or class_names or [str(k) for k in range(int(labels.max()) + 1)]
         return ItemSource(dataset, labels, title), names

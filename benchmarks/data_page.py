@@ -1,0 +1,83 @@
+"""Write docs/data.md: the kinds of data that `--dataset` takes, from their declarations.
+
+make docs
+"""
+
+from pathlib import Path
+
+from timm_multimix.data.kinds import KINDS
+from timm_multimix.data.kinds.declaration import Kind
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "data.md"
+
+_PAGE = """# Your own data
+
+<!-- Made by `make docs` from the declarations in timm_multimix/data/kinds and benchmarks/data_page.py. -->
+
+`--dataset` of `train`, `evaluate` and `preview` takes data in any of these forms. The first that fits is
+read.
+
+| `--dataset` | data |
+|---|---|
+{rows}
+
+## Splits
+
+Training is on the split `train` (or `training`, `trainval`, else `all`), evaluation on `validation` (or
+`val`, `valid`, `dev`, `eval`, `evaluation`), else on `test`, in any case; `--train-split` and
+`--val-split` name others.
+
+Data that come with training images only need `--val-split 0.1`: a tenth of the training split is held
+out, of every class its share, and no class is held out whole. Which images these are depends on the
+data, the fraction and `--val-split-seed`, not on `--seed` or the number of processes: a resumed run, a
+comparison over seeds and `evaluate RUN` have the same. It is recorded in `summary.json` under `data`,
+`held_out`.
+
+Evaluation on the images trained on needs `--val-split train` and `--eval-on-train`.
+
+## Columns
+
+In a table, the image column is found by the usual names (`image`, `img`, ..., `file_name`, `path`) and
+by its contents; the label column by the usual names (`label`, `labels`, `class`, `target`, `fine_label`,
+`category`), or as the only one that `datasets` types as class labels. A doubt is an error that lists the
+columns: `--image-column` and `--label-column` choose. Paths are relative to the table, or to
+`--data-dir`.
+
+## Labels
+
+| labels | classes |
+|---|---|
+| directories of classes | their names, sorted by code points, as in torchvision's `ImageFolder` |
+| `datasets.ClassLabel` | the declared names in the declared order |
+| texts | the different texts, sorted by code points |
+| integers, or floats without a fraction | 0 to the largest, or 1 to the largest where the lowest is 1 |
+| booleans | 0 and 1 |
+
+The training split makes the classes; a label of the evaluation split that is none of them is an error
+that names its row. An empty text, a missing value and -1 are no labels.
+
+## Images that cannot be read
+
+The first one ends training, with its name. `--skip-broken` reads all images once before training, leaves
+those out, prints how many there are, and records it in `summary.json`.
+
+{kinds}
+"""
+
+
+def make_page() -> str:
+    """The page."""
+    rows = "\n".join(f"| {kind.form} | {kind.title} |" for kind in KINDS)
+    return _PAGE.format(rows=rows, kinds="\n\n".join(map(make_section, KINDS)))
+
+
+def make_section(kind: Kind) -> str:
+    """A kind's section."""
+    options = ", ".join(f"`--{name.replace('_', '-')}`" for name in sorted(kind.uses))
+    return f"## {kind.title}\n\n`--dataset`: {kind.form}\n\n{kind.about}" + (
+        f"\n\nOptions: {options}." if options else ""
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(make_page(), encoding="utf-8")
