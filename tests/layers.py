@@ -28,6 +28,7 @@ LAYERS = {
     "connection": "requests to the Hub: bounded waits, retries, refusals",
     "redaction": "what may leave the machine: no token, no path",
     "markdown": "text for Markdown pages",
+    "figures": "text in figures",
     "deadlines": "waits that end",
     "files": "files written whole",
     "__init__": "the Python API",

@@ -24,3 +24,15 @@ def feature_take_indices(count: int, indices: Any) -> tuple[list[int], int]:
     from timm.models._features import feature_take_indices
 
     return feature_take_indices(count, indices)
+
+
+def save_config_for_hf(*arguments: Any, **options: Any) -> None:
+    """Write a model's config.json as timm does; its public function writes the weights as well."""
+    from timm.models._hub import save_config_for_hf
+
+    save_config_for_hf(*arguments, **options)
+
+
+def shut_down_workers(batches: Any) -> None:
+    """End the worker processes of a DataLoader's iterator, which otherwise end with the iterator's memory."""
+    batches._shutdown_workers()

@@ -13,6 +13,12 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def one_line(error: object, limit: int | None = 300) -> str:
+    """The message of an exception on one line, the end of a long one left out; its type if it has none."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
+
+
 class UsageError(ValueError):
     """A mistake of the caller, or a fault around a run: one line that says what happened and what is allowed.
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
+from .errors import UsageError, one_line
 
 
 def sync(path: Path) -> None:
@@ -54,7 +54,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(f"{path} is damaged: it is not JSON ({' '.join(str(error).split())})") from None
+        raise UsageError(f"{path} is damaged: it is not JSON ({one_line(error, limit=None)})") from None
     if not isinstance(content, dict) or not content:
         found = "an empty object" if content == {} else f"a {type(content).__name__}"
         raise UsageError(f"{path} is damaged: expected a JSON object, got {found}")
@@ -65,6 +65,14 @@ def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def delete(path: Path) -> None:
+    """Delete a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from ..figures import literal
 from .statistics import curve_band
 from .table import Comparison
 
@@ -48,12 +49,12 @@ def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str)
         means = [band[epoch].mean for epoch in epochs]
         spreads = [band[epoch].deviation or 0.0 for epoch in epochs]
         colour, style = _look(place)
-        panel.plot(epochs, means, style, color=colour, linewidth=1.8, label=_plain(arm.label))
+        panel.plot(epochs, means, style, color=colour, linewidth=1.8, label=literal(arm.label, 60))
         low = [mean - spread for mean, spread in zip(means, spreads, strict=True)]
         high = [mean + spread for mean, spread in zip(means, spreads, strict=True)]
         panel.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
     _title(panel, title, theme)
-    split = _plain(str(comparison.facts["evaluation_split"]))
+    split = literal(str(comparison.facts["evaluation_split"]), 60)
     panel.set(xlabel="epoch", ylabel=comparison.metric.in_unit(f"{comparison.metric.label} on {split}"))
     if start:
         panel.set_ylim(bottom=max(panel.get_ylim()[0], _floor([row.last.mean for row in comparison.rows])))
@@ -98,7 +99,7 @@ def draw_differences(comparison: Comparison, theme: Theme) -> bytes:
             ends = [[found.mean - found.low], [found.high - found.mean]]
             panel.errorbar(found.mean, place, xerr=ends, color=theme["ink"], capsize=4, linewidth=1.4)
     panel.axvline(0, color=theme["ink"], linewidth=0.9)
-    _title(panel, f"Difference to {_plain(comparison.baseline.label, 40)}", theme)
+    _title(panel, f"Difference to {literal(comparison.baseline.label, 40)}", theme)
     metric = comparison.metric
     panel.set_xlabel(f"{metric.difference_unit or 'difference'} of {metric.label}, 95 % interval")
     return _finish_bars(figure, panel, comparison, theme)
@@ -147,17 +148,10 @@ def _finish_bars(figure: Figure, panel: Any, comparison: Comparison, theme: Them
     return _png(figure)
 
 
-def _plain(text: str, most: int = 60) -> str:
-    """A text that matplotlib shows as it is: shortened, no formula, nothing that a legend leaves out."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    short = line if len(line) <= most else line[: most - 1] + "\u2026"
-    return " " * short.startswith("_") + short.replace("$", r"\$")
-
-
 def _wrapped(text: str, width: int = 36, lines: int = 3) -> str:
-    """As _plain, in several lines: names of arms often differ in their ends."""
+    """As `literal`, in several lines: names of arms often differ in their ends."""
     parts = textwrap.wrap(text, width, max_lines=lines, placeholder="\u2026", break_on_hyphens=False)
-    return "\n".join(_plain(part, width) for part in parts)
+    return "\n".join(literal(part, width) for part in parts)
 
 
 def _png(figure: Figure) -> bytes:

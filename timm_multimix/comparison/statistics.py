@@ -1,10 +1,11 @@
 """Means over seeds, and differences of runs that share a seed."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import t as student
+from scipy.stats import ttest_rel
 
 CONFIDENCE = 0.95
 
@@ -57,15 +58,17 @@ def compare_paired(
 
     None without a common seed. The interval supposes that the differences are independent and normal.
     """
-    differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
-    if not differences:
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds:
         return None
-    spread = summarize(differences)
-    if spread.deviation is None:
-        return Difference(spread.mean, None, None, 1)
-    quantile = float(student.ppf((1 + confidence) / 2, spread.count - 1))
-    half = quantile * spread.deviation / math.sqrt(spread.count)
-    return Difference(spread.mean, spread.mean - half, spread.mean + half, spread.count)
+    mean = summarize([ours[seed] - theirs[seed] for seed in seeds]).mean
+    if len(seeds) == 1:
+        return Difference(mean, None, None, 1)
+    with warnings.catch_warnings():  # of differences that are all alike; their interval has no width
+        warnings.simplefilter("ignore", RuntimeWarning)
+        test = ttest_rel([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds])
+        interval = test.confidence_interval(confidence)
+    return Difference(mean, float(interval.low), float(interval.high), len(seeds))
 
 
 def curve_band(curves: Sequence[Mapping[int, float]]) -> dict[int, Spread]:

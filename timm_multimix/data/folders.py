@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from ..errors import UsageError
-from .images import one_line, picture_endings
+from ..errors import UsageError, one_line
+from .images import picture_endings
 
 _FOREIGN = frozenset(
     {

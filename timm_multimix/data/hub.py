@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import UsageError
-from .images import one_line
+from ..errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, DatasetDict

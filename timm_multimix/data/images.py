@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import UsageError
+from ..errors import UsageError, one_line
 
 ImageData = bytes | str | Path | Image.Image
 Describe = Callable[[], str]
@@ -139,9 +139,3 @@ def _broken(error: Exception, describe: Describe) -> BrokenImage:
     else:
         reason = one_line(error)
     return BrokenImage(f"broken image, {describe()}: {reason}")
-
-
-def one_line(error: Any, limit: int = 300) -> str:
-    """What an exception says, on one line; its type where it says nothing."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from .._compat import shut_down_workers
 from ..errors import UsageError
 from .batches import EpochBatches, SampleKey
 from .dataset import ImageDataset, Sample
@@ -62,7 +63,7 @@ class ImageLoader(DataLoader[Any]):
         """Ends the workers at once; a loader left to the garbage collector can take 5 s for each of them."""
         if self._iterator is not None:
             # an error's traceback may hold the iterator as well
-            self._iterator._shutdown_workers()  # type: ignore[attr-defined]
+            shut_down_workers(self._iterator)
             multiprocessing.active_children()  # collects those that were killed
         self._iterator = None
 

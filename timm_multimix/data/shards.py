@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..errors import UsageError, one_line
 from .columns import shown
 from .folders import directories, holds_class_directories, holds_images_itself
 from .hub import quiet
-from .images import one_line
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, name_splits, split_word
 
 if TYPE_CHECKING:

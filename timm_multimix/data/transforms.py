@@ -6,9 +6,8 @@ from typing import Any
 from timm.data import create_transform
 from torchvision import transforms
 
-from ..errors import UsageError
+from ..errors import UsageError, one_line
 from ..options.data import AugmentationOptions
-from .images import one_line
 from .plan import Plan, Step
 from .steps import CoverSize, PaddedCrop, ToNormalised
 
@@ -26,8 +25,14 @@ def create_transforms(options: AugmentationOptions, data_config: Mapping[str, An
 
 
 def create_evaluation_transform(data_config: Mapping[str, Any]) -> Plan:
-    """The evaluation transform alone; with mean 0 and deviation 1 it gives pixels from 0 to 1."""
+    """The evaluation transform alone."""
     return _without_chance(data_config, **_evaluation(data_config))
+
+
+def create_pixel_transform(data_config: Mapping[str, Any]) -> Plan:
+    """The evaluation transform without normalization: pixels from 0 to 1."""
+    channels = data_config["input_size"][0]
+    return create_evaluation_transform({**data_config, "mean": (0.0,) * channels, "std": (1.0,) * channels})
 
 
 def _without_chance(config: Mapping[str, Any], **settings: Any) -> Plan:

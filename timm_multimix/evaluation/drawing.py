@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..figures import literal
+
 MOST_POINTS = 2000
 MOST_NAMES = 20
 
@@ -73,7 +75,4 @@ def _colour(place: int, count: int) -> Any:
 
 
 def _scatter(panel: Any, points: np.ndarray, colour: Any, name: str, size: int = 14) -> None:
-    short = name if len(name) <= 24 else name[:23] + "\u2026"
-    # a label that begins with an underscore is left out of the legend, and dollars are read as formulas
-    label = " " * short.startswith("_") + short.replace("$", r"\$")
-    panel.scatter(*points.T, s=size, color=[colour], alpha=0.85, linewidths=0, label=label)
+    panel.scatter(*points.T, s=size, color=[colour], alpha=0.85, linewidths=0, label=literal(name, 24))

@@ -12,7 +12,7 @@ from ..data import EpochBatches, ImageDataset, create_loader
 from ..data.columns import shown
 from ..data.measured import Relabelled, Split
 from ..data.sources import Source
-from ..data.transforms import create_evaluation_transform
+from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
 from ..options.shared import LoadingOptions
 from .classifier import Classifier
@@ -45,13 +45,11 @@ class Pictures:
         skip_broken: bool = False,
     ) -> None:
         config = classifier.data_config
-        channels = config["input_size"][0]
-        plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
         self.loading, self.device = loading, classifier.mean.device
         self.dataset = ImageDataset(
             source,
-            create_evaluation_transform(config | plain),
-            channels=channels,
+            create_pixel_transform(config),
+            channels=config["input_size"][0],
             seed=seed,
             skip_broken=skip_broken,
             workers=loading.workers,

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..data.dataset import Transform
 from ..data.folders import pictures_below
 from ..data.images import decode_image, to_channels
-from ..data.transforms import create_evaluation_transform
+from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
 from ..options.model import InputOptions
 from ..options.prediction import PredictOptions
@@ -69,8 +69,7 @@ def predict(
     """The topk most probable classes of every file, in its order; classes without a name by their number."""
     config = classifier.data_config
     channels = config["input_size"][0]
-    plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
-    transform = create_evaluation_transform(config | plain)
+    transform = create_pixel_transform(config)
     for start in range(0, len(files), batch_size):
         some = files[start : start + batch_size]
         read = [read_pixels(file, transform, channels) for file in some]

@@ -17,6 +17,7 @@ from .record import Record, dump, with_license
 from .remote import README, RECORD, Content, Remote, seal
 
 _FILES = ("config.json", "model.safetensors")
+_TAG = "-tag"
 
 
 def stage(folder: Path, record: Record, model: Path, curves: Path) -> Path:
@@ -65,12 +66,12 @@ def contents(folder: Path, there: Remote, overwrite: bool) -> dict[str, Content]
 
 def epoch_folder(run: Path, epoch: int, tag: bool) -> Path:
     """Where a kept epoch of a run is staged."""
-    return run / "hub" / (f"epoch-{epoch:05d}" + "-tag" * tag)
+    return run / "hub" / f"epoch-{epoch:05d}{_TAG if tag else ''}"
 
 
 def result_folder(run: Path, tag: bool) -> Path:
     """Where the result of a run is staged."""
-    return run / "hub" / ("result" + "-tag" * tag)
+    return run / "hub" / f"result{_TAG if tag else ''}"
 
 
 def is_result(folder: Path) -> bool:
@@ -80,7 +81,7 @@ def is_result(folder: Path) -> bool:
 
 def wants_tag(folder: Path) -> bool:
     """Whether the commit of a staged folder gets a tag."""
-    return folder.name.endswith("-tag")
+    return folder.name.endswith(_TAG)
 
 
 def staged_epochs(run: Path) -> list[Path]:

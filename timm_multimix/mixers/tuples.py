@@ -212,14 +212,14 @@ def _sample_dense(detach: bool, arguments: dict[str, Any], x: Tensor, context: C
 
 def _check_literal(literal: Any, gather: bool, place: str) -> tuple[str, ...]:
     """The names of the modules whose input is to be mixed; none for the model's own classifiers."""
-    names = () if literal is True else tuple(literal) if isinstance(literal, tuple | list) else (literal,)
-    if (literal is not True and not names) or not all(isinstance(name, str) and name for name in names):
+    names = tuple(literal) if isinstance(literal, tuple | list) else (literal,)
+    if literal is not True and not (names and all(isinstance(name, str) and name for name in names)):
         raise UsageError(f"literal must be True, False or names of modules, got {literal!r}")
     if place != "embedding":
         raise UsageError(f"literal must be given with place='embedding', got place={place!r}")
     if gather:
         raise UsageError("literal must be given with gather=False, as only logits travel, got gather=True")
-    return names
+    return () if literal is True else names
 
 
 def _with_probability(p: float, mixer: Mixer, other: str) -> Branches:

@@ -10,7 +10,7 @@ from timm.data import resolve_input_data_config
 
 import timm_multimix.models  # noqa: F401  registers the package's own networks with timm
 
-from ..errors import UsageError
+from ..errors import UsageError, one_line
 from ..options.declaration import flat
 from ..options.model import InputOptions, ModelOptions
 
@@ -28,8 +28,7 @@ def attempt(what: str, action: Callable[[], Result]) -> Result:
     except UsageError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UsageError(f"{what}: {reason}") from error
+        raise UsageError(f"{what}: {one_line(error, limit=None)}") from error
 
 
 def nearest(name: str, known: list[str]) -> str:

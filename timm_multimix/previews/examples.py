@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..data.images import to_channels
 from ..data.measured import Relabelled, Split, load_split
-from ..data.transforms import create_evaluation_transform
+from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
 from ..evaluation.classifier import Classifier, load_classifier, run_folder
 from ..evaluation.job import count_outputs, has_classes
@@ -84,8 +84,7 @@ def choose(length: int, count: int, seed: int) -> list[int]:
 def read_examples(split: Split, indices: list[int], config: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """Pixels in [0, 1], cut and resized as for evaluation, and labels."""
     channels = config["input_size"][0]
-    plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
-    transform = create_evaluation_transform(config | plain)
+    transform = create_pixel_transform(config)
     pixels, labels = [], []
     for index in indices:
         image, label = split.source[index]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..figures import literal
 from .draws import Sample
 from .examples import Examples
 from .panels import Panel, Weights
@@ -51,7 +52,9 @@ def body_height(panel: Panel) -> float:
     """Of a panel without its title, in inches."""
     if panel.samples:
         return max(_HEAD + _STEP * len(panel.samples), _LEAST if panel.densities else 0.0) + 0.2
-    return _LEAST + 0.5 if panel.weights else _LEAST if panel.densities else 0.3
+    if panel.weights:
+        return _LEAST + 0.5
+    return _LEAST if panel.densities else 0.3
 
 
 def draw_panel(area: Area, panel: Panel, examples: Examples) -> None:
@@ -200,6 +203,5 @@ def frame(panel: Any, colour: str) -> None:
 
 
 def shorten(name: str) -> str:
-    """A class's name in few letters; dollars would be read as formulas."""
-    short = name if len(name) <= _MOST_LETTERS else name[: _MOST_LETTERS - 1] + "\u2026"
-    return short.replace("$", r"\$")
+    """A class's name in few letters."""
+    return literal(name, _MOST_LETTERS)

@@ -1,7 +1,6 @@
 """Checkpoints that resume bit for bit; a kill at any moment leaves the earlier ones whole."""
 
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..errors import UsageError
-from ..files import digest, fresh_folder, publish_folder, read_json, remove_folder
+from ..files import delete, digest, fresh_folder, publish_folder, read_json, remove_folder
 from .packing import pack, unpack
 from .setup import Setup
 from .sharding import is_sharded, whole
@@ -167,4 +166,4 @@ def newest_checkpoint(run: Path) -> Path | None:
 def clean_up(run: Path) -> None:
     """Delete what a killed run left half-written."""
     for leftover in [*run.glob(".tmp-*"), *(run / "checkpoints").glob(".tmp-*")]:
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        delete(leftover)

@@ -42,7 +42,7 @@ def share_buffers(module: torch.nn.Module) -> None:
         buffer.copy_(broadcast(buffer))
 
 
-def compare_ranks(task: MixTask) -> dict[str, bool]:
+def compare_ranks(task: MixTask, processes: int) -> dict[str, bool]:
     """Whether processes hold equal parameters, chose the same mixers and made draws of their own.
 
     Choices and draws are functions of (seed, rank, step), so those of the last steps are made once more.
@@ -51,7 +51,8 @@ def compare_ranks(task: MixTask) -> dict[str, bool]:
     chosen_steps = (task.mixture.choose(choice_generator(task.seed, step)) for step in steps)
     chosen = [[(mixer.name, mixer.place, mixer.layers) for mixer in chosen.mixers] for chosen in chosen_steps]
     drawn = [draw_generator(task.seed, step, torch.device("cpu")).initial_seed() for step in steps]
-    facts = gather_object([(parameter_digest(task.trainable_module), chosen, tuple(drawn))])
+    digest = parameter_digest(task.trainable_module) if processes > 1 else ""
+    facts = gather_object([(digest, chosen, tuple(drawn))])
     parameters, choices, draws = zip(*facts, strict=True)
     return {
         "parameters_equal_on_ranks": len(set(parameters)) == 1,

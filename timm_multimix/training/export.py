@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from timm.models._hub import save_config_for_hf
 
+from .._compat import save_config_for_hf
 from ..files import fresh_folder, publish_folder, write_text
 from ..options import TrainOptions, options_to_dict
 from ..records.provenance import dataset_kind, versions

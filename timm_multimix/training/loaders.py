@@ -61,7 +61,8 @@ def create_streams(
 
     def stream(source: Source, plan: Plan, batch_size: int, **order: bool) -> Stream:
         streamed = isinstance(source, StreamSource)
-        dataset = (StreamedImages if streamed else ImageDataset)(
+        kind = StreamedImages if streamed else ImageDataset
+        dataset = kind(
             source,
             plan,
             channels=data_config["input_size"][0],

@@ -58,7 +58,7 @@ class KeptBuffers:
             buffer.copy_(torch.where(loss.isfinite(), buffer, before))
 
 
-def check_weights(setup: Setup) -> None:
+def check_finite_weights(setup: Setup) -> None:
     """Look at the weights before they are kept, all processes together.
 
     Raises:

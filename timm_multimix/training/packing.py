@@ -49,10 +49,11 @@ def _decode(node: Any, tensors: Tensors) -> Any:
         return _lay_out(tensors[node["tensor"]], node["stride"])
     if "dtype" in node:
         return getattr(torch, node["dtype"])
-    kind, values = next(iter(node.items()))
+    ((kind, values),) = node.items()
     if kind == "dict":
         return {_decode(key, tensors): _decode(value, tensors) for key, value in values}
-    return (tuple if kind == "tuple" else list)(_decode(value, tensors) for value in values)
+    decoded = [_decode(value, tensors) for value in values]
+    return tuple(decoded) if kind == "tuple" else decoded
 
 
 def _lay_out(tensor: torch.Tensor, stride: list[int] | None) -> torch.Tensor:

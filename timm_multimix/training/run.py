@@ -23,7 +23,7 @@ from .faults import Reporter, writing
 from .interrupt import Interrupt
 from .loop import train_epoch
 from .memorization import measure_memorization
-from .nonfinite import check_weights, keep_state
+from .nonfinite import check_finite_weights, keep_state
 from .opening import tell_opening
 from .progress import Progress
 from .publishing import (
@@ -165,7 +165,7 @@ class Training:
     def save(self) -> None:
         """A checkpoint, of no run that has failed."""
         self.sums.check(self.setup.accelerator)
-        check_weights(self.setup)
+        check_finite_weights(self.setup)
         with self.interrupt.save(), self.writing():
             save_checkpoint(self.folder / "checkpoints", self.setup, self.position, self.sums)
 
@@ -215,7 +215,7 @@ def finish(setup: Setup, position: Position, results: dict[str, Evaluation], fol
     """Export the model, compare the processes, write the record and say where everything is."""
     accelerator, kind = setup.accelerator, exported_kind(setup)
     export_model(setup, kind, folder / "model")
-    record = summarize(setup, position, results, kind, compare_ranks(setup.task))
+    record = summarize(setup, position, results, kind, compare_ranks(setup.task, accelerator.num_processes))
     if accelerator.is_main_process:
         write_metrics(folder, position.rows)
         draw_curves(folder, position.rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..files import write_text
+from ..files import delete, write_text
 from ..options import TrainOptions, options_to_yaml
 from ..options.declaration import flag, flat
 from ..options.relations import names_of
@@ -191,7 +191,7 @@ def claim(found: RunFolder, options: TrainOptions, lock: RunLock) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if lock.take(folder):
             check_usable(folder, False)
-        delete(folder, WRITTEN if options.run.overwrite else ("summary.json",))
+        delete_all(folder, WRITTEN if options.run.overwrite else ("summary.json",))
         clean_up(folder)
         write_text(folder / "config.yaml", options_to_yaml(options))
         best = found.checkpoint and found.checkpoint.with_name("best")
@@ -202,10 +202,10 @@ def claim(found: RunFolder, options: TrainOptions, lock: RunLock) -> Path:
     return folder
 
 
-def delete(folder: Path, names: Iterable[str]) -> None:
+def delete_all(folder: Path, names: Iterable[str]) -> None:
     """Delete files and folders of a run."""
-    for path in (folder / name for name in names):
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for name in names:
+        delete(folder / name)
 
 
 def drop_if_worthless(found: RunFolder, folder: Path) -> None:
@@ -214,7 +214,7 @@ def drop_if_worthless(found: RunFolder, folder: Path) -> None:
         return
     with suppress(OSError):
         clean_up(folder)
-        delete(folder, (*WRITTEN, LOCK))
+        delete_all(folder, (*WRITTEN, LOCK))
         if found.made:
             folder.rmdir()
 

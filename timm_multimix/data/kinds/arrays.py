@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UsageError
+from ...errors import UsageError, one_line
 from ..columns import shown
-from ..images import one_line
 from ..labels import read_values
 from ..request import Request
 from ..sources import ArraySource, Source

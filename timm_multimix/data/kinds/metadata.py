@@ -3,11 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-from ...errors import UsageError
+from ...errors import UsageError, one_line
 from ..collection import Tables
 from ..folders import directories
 from ..hub import quiet
-from ..images import one_line
 from ..request import Request
 from .declaration import COLUMNS, Kind
 

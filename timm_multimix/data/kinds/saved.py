@@ -4,9 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...errors import UsageError
+from ...errors import UsageError, one_line
 from ..collection import Tables
-from ..images import one_line
 from ..request import Request
 from ..split_names import WHOLE
 from .declaration import COLUMNS, Kind

@@ -5,11 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
+from ...errors import UsageError, one_line
 from ..collection import Tables
 from ..columns import shown
 from ..hub import quiet
-from ..images import one_line
 from ..request import Request
 from ..shards import Shards, class_directories_by_role, look_into
 from ..split_names import name_splits

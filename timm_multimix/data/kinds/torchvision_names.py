@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ...errors import UsageError
+from ...errors import UsageError, one_line
 from ..columns import shown
-from ..images import BrokenImage, one_line
+from ..images import BrokenImage
 from ..request import Request
 from ..sources import Source
 from .declaration import Kind
