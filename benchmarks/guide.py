@@ -57,9 +57,7 @@ def ratio_table(head: list[str], columns: list[dict[str, str]]) -> str:
 def step_table() -> str:
     """Whole steps as multiples of one without mixing, a column for each model."""
     results = read_steps()
-    columns = [
-        {spec: ratio for spec, ratio in ratios(result).items() if spec != "none"} for result in results
-    ]
+    columns = [{"none": "-"} | ratios(result) | {"none": spread(result)} for result in results]
     return ratio_table([describe_model(result) for result in results], columns)
 
 
@@ -79,13 +77,10 @@ def describe_model(result: dict[str, Any]) -> str:
     return f"`{options['model']}`, {options['size']} px, batch {options['batch_size']}, {device}"
 
 
-def describe_spread() -> str:
-    """How far the times of the same step without mixing are apart, where they were taken for every row."""
-    parts = []
-    for result in read_steps():
-        if times := [row["none ms"] for row in result["rows"] if "none ms" in row]:
-            parts.append(f"{min(times):.0f} to {max(times):.0f} ms of `{result['options']['model']}`")
-    return " and ".join(parts)
+def spread(result: dict[str, Any]) -> str:
+    """The least and the greatest time of the step without mixing, where it was taken for every row."""
+    times = [row["none ms"] for row in result["rows"] if "none ms" in row]
+    return f"{min(times):.0f} to {max(times):.0f} ms" if times else "-"
 
 
 def input_table() -> str:
@@ -121,20 +116,20 @@ def missing(text: str) -> str:
     """The mixers that a text names in no code span, in order."""
     spans = [span for place, span in enumerate(text.split("`")) if place % 2]
     words = {span.partition("(")[0] for span in spans}
-    return ", ".join(f"`{name}`" for name in list_mixers() if name not in words) or "none of them"
+    return ", ".join(f"`{name}`" for name in list_mixers() if name not in words)
 
 
 def make_guide() -> str:
     """The page."""
     head = ["name", "what it does", "place", "data", "extra cost", "paper"]
     inputs, loss, steps = read_results("inputs-cpu"), read_results("loss-cpu"), step_table()
+    untimed = missing(steps)
     return TEMPLATE.read_text(encoding="utf-8").format(
         mixers=table(head, [mixer_row(card) for card in read_cards()]),
         combinations=table(
             ["spec", "meaning", "a step costs"],
             [[f"`{form}`", *told] for form, told in COMBINATIONS.items()],
         ),
-        spread=describe_spread(),
         steps=steps,
         teachers=teacher_table(),
         batch=inputs["options"]["batch_size"],
@@ -142,7 +137,7 @@ def make_guide() -> str:
         inputs=input_table(),
         loss_machine=loss["machine"]["device"],
         loss=loss_table(),
-        untimed=missing(steps + "`none`"),
+        untimed=f"Not measured: a training step of {untimed}.\n\n" if untimed else "",
         accuracy=accuracy_section(),
         unranked=missing(accuracy_section()),
     )
