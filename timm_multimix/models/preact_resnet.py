@@ -177,7 +177,7 @@ class PreActResNet(nn.Module):
         return (x if stop_early and last_taken < last else self.norm(x)), intermediates
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """images [b, in_chans, h, w] -> features [b, num_features, h / 2^(stages - 1), w / 2^(stages - 1)]"""
+        """Images [b, in_chans, h, w] to features [b, num_features, h / 2^(stages-1), w / 2^(stages-1)]."""
         x = self.stem_norm(self.stem(x))
         for stage in self.stages:
             x = self._stage(stage, x)
