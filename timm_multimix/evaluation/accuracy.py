@@ -1,13 +1,45 @@
-"""Top-k accuracy."""
+"""How often a model is right: top-k for one class a picture, mAP for several, MAE for numbers."""
 
 import torch
 from torch import Tensor
+
+from ..errors import UsageError
 
 
 def topk_accuracy(logits: Tensor, labels: Tensor, k: int = 1) -> float:
     """Per cent of rows of logits [n, c] whose label [n] is among the k largest (all classes if k > c)."""
     guesses = logits.topk(min(k, logits.shape[1]), dim=1).indices
     return 100 * (guesses == labels[:, None]).any(1).double().mean().item()
+
+
+def mean_average_precision(scores: Tensor, targets: Tensor) -> float:
+    """Mean over classes of the area under precision and recall, per cent, for several classes a picture.
+
+    scores [n, c], any that rise with confidence; targets [n, c] of 0 and 1. Classes without a positive have
+    no precision and are left out; the area is scikit-learn's `average_precision_score`.
+
+    Raises:
+        UsageError: no class has a positive.
+    """
+    from sklearn.metrics import average_precision_score
+
+    present = targets.bool().any(0)
+    if not present.any():
+        raise UsageError("targets without any positive: average precision is not defined")
+    value = average_precision_score(targets[:, present].numpy(), scores[:, present].double().numpy())
+    return 100 * float(value)
+
+
+def mean_absolute_error(predictions: Tensor, targets: Tensor) -> float:
+    """Mean distance of predicted numbers [n] or [n, d] from the targets of the same shape, in their unit.
+
+    Raises:
+        UsageError: the shapes differ.
+    """
+    if predictions.shape != targets.shape:
+        shapes = f"{tuple(predictions.shape)} and {tuple(targets.shape)}"
+        raise UsageError(f"predictions and targets of shapes {shapes} given; they must be equal")
+    return (predictions.double() - targets.double()).abs().mean().item()
 
 
 def summarize_accuracy(logits: Tensor, labels: Tensor) -> dict[str, float]:
