@@ -2,6 +2,9 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from .redaction import redact
 
@@ -49,3 +52,50 @@ def show_messages() -> None:
     package.setLevel(logging.INFO)
     if not any(isinstance(handler, Console) for handler in package.handlers):
         package.addHandler(Console())
+
+
+TO_FILE = logging.getLogger(f"{PACKAGE}.to_file")
+"""For lines that go to the files of `kept_in` only, as a terminal shows the same in another form."""
+TO_FILE.propagate = False
+TO_FILE.setLevel(logging.INFO)
+TO_FILE.addHandler(logging.NullHandler())
+
+
+class _Lines(Redacting):
+    """Writes each line of a message with the time, warnings and errors with their level."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        head = f"{self.formatTime(record)} {level}"
+        return "\n".join(head + line for line in redact(record.getMessage()).splitlines())
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that leaves it to what matters more to report a full disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Go on."""
+
+
+@contextmanager
+def kept_in(file: Path) -> Iterator[None]:
+    """Also append to a file what this package logs meanwhile.
+
+    Raises:
+        OSError: if the file cannot be opened.
+    """
+    handler = _LogFile(file, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(_Lines())
+    package = logging.getLogger(PACKAGE)
+    level = package.level
+    package.setLevel(min(logging.INFO, package.getEffectiveLevel()))
+    for logger in (package, TO_FILE):
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in (package, TO_FILE):
+            logger.removeHandler(handler)
+        package.setLevel(level)
+        with suppress(OSError):
+            handler.close()

@@ -16,7 +16,15 @@ from .helpers import Train
 def test_a_run_leaves_its_record(train: Train, quick: list[str], tmp_path: Path) -> None:
     summary = train(*quick, "--mix", "cutmix", "--model-ema", "--output", "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    expected = {"config.yaml", "metrics.csv", "summary.json", "curves.png", "checkpoints", "model"}
+    expected = {
+        "config.yaml",
+        "metrics.csv",
+        "summary.json",
+        "curves.png",
+        "checkpoints",
+        "model",
+        "train.log",
+    }
     assert names == expected
     assert json.loads((tmp_path / "run/summary.json").read_text()) == summary
     assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")

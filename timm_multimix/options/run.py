@@ -73,7 +73,12 @@ class RunOptions(Part, title="run"):
         bears_on_result=False,
     )
     seed: Seed = option(42, "seed of all randomness", "N", arms=Arms.SET_BY_COMPARE)
-    log_interval: Count = option(50, "steps between the tracker's records", "STEPS", bears_on_result=False)
+    log_interval: Count = option(
+        50,
+        "batches between lines of progress in train.log, on a pipe and in trackers",
+        "STEPS",
+        bears_on_result=False,
+    )
     log_with: tuple[str, ...] = option(
         (),
         "accelerate's trackers, such as tensorboard; may be repeated (default: none)",
@@ -82,6 +87,16 @@ class RunOptions(Part, title="run"):
         bears_on_result=False,
     )
     log_level: LogLevel = log_level(bears_on_result=False)
+    wandb_project: str | None = option(
+        None,
+        "project of wandb, experiment of mlflow (default: timm-multimix)",
+        "NAME",
+        needs=("log_with",),
+        bears_on_result=False,
+    )
+    wandb_tags: tuple[str, ...] | None = option(
+        None, "tags of the run in wandb (default: none)", "TAG", needs=("log_with",), bears_on_result=False
+    )
 
     def check(self) -> None:
         """Check that there is a directory to resume in. Raises: UsageError."""

@@ -8,14 +8,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 from accelerate.utils import DistributedType, DynamoBackend, InitProcessGroupKwargs
 
 from ..errors import UsageError
 from ..modeling.create import attempt
 from ..options import TrainOptions, options_to_dict
+from ..options.run import RunOptions
 from . import consensus
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -118,10 +121,23 @@ def adopt_accumulation(accelerator: Accelerator, options: TrainOptions) -> Train
 
 def start_trackers(accelerator: Accelerator, folder: Path, options: TrainOptions) -> None:
     """Start the trackers of --log-with; those that write files do so in the run's `logs`."""
-    accelerator.project_configuration.logging_dir = str(folder)
     config = {
         name: value if isinstance(value, (bool, int, float)) else str(value)
         for name, value in options_to_dict(options).items()
     }
     if accelerator.log_with:
-        accelerator.init_trackers("logs", config)
+        accelerator.log_with = [with_files_in(folder, tracker) for tracker in accelerator.log_with]
+        project, arguments = name_in_trackers(options.run, folder)
+        accelerator.init_trackers(project, config, arguments)
+
+
+def with_files_in(folder: Path, tracker: Any) -> Any:
+    """A tracker that writes to the run's `logs`, if it is one that writes files."""
+    kind = LOGGER_TYPE_TO_CLASS[str(tracker)]
+    return kind("logs", str(folder)) if kind.requires_logging_directory else tracker
+
+
+def name_in_trackers(run: RunOptions, folder: Path) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The project's name, and what the trackers that have projects are made with."""
+    wandb = {"name": folder.name, "tags": list(run.wandb_tags or ())}
+    return run.wandb_project or "timm-multimix", {"wandb": wandb, "mlflow": {"run_name": folder.name}}

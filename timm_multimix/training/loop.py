@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import torch
 from timm.utils.agc import adaptive_clip_grad
+from torch.distributed.tensor import DTensor
 
 from ..randomness import derive_seed
 from .consensus import Stop, Watch
@@ -45,12 +46,14 @@ def train_epoch(
         last = index == first + group - 1
         trains_later = not all(setup.task.skips(ahead) for ahead in range(1, first + group - index))
         trained = trained and index > first  # anything of this group
-        trained |= accumulate(setup, batch, sums, group=group, last=not trains_later)
+        loss = accumulate(setup, batch, sums, group=group, last=not trains_later)
+        trained |= loss is not None
         if last:
             stop = watch.look(sums)
-            update(setup, position, sums, trained=trained)
+            norm = update(setup, position, sums, trained=trained, measure=progress.tracks(first, index + 1))
+            progress.track_gradient(position, norm)
             position.batch, position.seconds = index + 1, time.perf_counter() - started
-        progress.step(position, sums, index + 1)
+        progress.step(position, sums, index + 1, loss)
         if last and stop:
             raise Stop
         interval = setup.options.run.checkpoint_interval
@@ -59,15 +62,15 @@ def train_epoch(
     position.seconds = time.perf_counter() - started
 
 
-def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool) -> bool:
+def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool) -> torch.Tensor | None:
     """Add the gradients of one batch of a group; processes exchange them with the last that has any.
 
-    Gives whether there are any: the mix may leave the step out.
+    Gives the loss; None where the mix leaves the step out.
     """
     if setup.task.skips():
         setup.task.skip()
         sums.images += len(batch[0])
-        return False
+        return None
     accelerator, step = setup.accelerator, setup.task.step
     skip = setup.options.optimization.skip_nonfinite > 0
     images, labels = (tensor.to(accelerator.device, non_blocking=True) for tensor in batch[:2])
@@ -81,25 +84,31 @@ def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool
     if kept:
         kept.restore(result["loss"].detach())
     sums.add(result, len(images), step, fatal=not skip)
-    return True
+    return result["loss"].detach()
 
 
-def update(setup: Setup, position: Position, sums: Sums, *, trained: bool = True) -> None:
-    """Step the optimizer and move the average of the weights, if there are gradients; step the schedule."""
-    if trained:
-        apply_gradients(setup, sums)
+def update(
+    setup: Setup, position: Position, sums: Sums, *, trained: bool = True, measure: bool = False
+) -> torch.Tensor | None:
+    """Step the optimizer and move the average of the weights, if there are gradients; step the schedule.
+
+    Gives the norm of the gradient, if it is to be measured.
+    """
+    norm = apply_gradients(setup, sums, measure) if trained else None
     position.updates += 1
     if setup.scheduler:
         setup.scheduler.step_update(position.updates)
     if trained:
         setup.task.update_ema(position.updates)
+    return norm
 
 
-def apply_gradients(setup: Setup, sums: Sums) -> None:
-    """Clip the gradients, step the optimizer, and forget them."""
+def apply_gradients(setup: Setup, sums: Sums, measure: bool = False) -> torch.Tensor | None:
+    """Clip the gradients, step the optimizer, and forget them; gives their norm, if it is to be measured."""
     limit, scaler = setup.options.optimization.skip_nonfinite or None, setup.accelerator.scaler
     # a gradient scaler leaves such steps out by itself, and looks at the unscaled gradients for that
     left_out = zero_nonfinite([*setup.model.parameters()]) if limit and not scaler else None
+    norm = gradient_norm(setup) if measure else None
     clip(setup)
     setup.optimizer.step()
     if scaler and setup.optimizer.step_was_skipped:
@@ -107,6 +116,20 @@ def apply_gradients(setup: Setup, sums: Sums) -> None:
     if left_out is not None:
         sums.leave_out(left_out, setup.task.step - 1, limit)
     setup.optimizer.zero_grad()
+    return norm
+
+
+def gradient_norm(setup: Setup) -> torch.Tensor | None:
+    """The norm of the gradient before clipping, on the device.
+
+    None under a gradient scaler with --clip-grad, which unscales the gradients and may do so only once.
+    """
+    if setup.accelerator.scaler and setup.options.optimization.clip_grad is not None:
+        return None
+    setup.accelerator.unscale_gradients()
+    gradients = [parameter.grad for parameter in setup.model.parameters() if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
 
 def clip(setup: Setup) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..modeling.attention import has_self_attention
+from ..options.mixing import MixingOptions
 from .in_force import in_force
 from .setup import Setup
 
@@ -22,7 +23,35 @@ def tell_opening(setup: Setup, folder: Path) -> None:
 
 def opening_lines(setup: Setup, folder: Path) -> list[str]:
     """A line for each kind of choice."""
-    return [setup.data.text, describe_device(setup), describe_updates(setup), f"output: {folder}"]
+    return [
+        setup.data.text,
+        describe_model(setup),
+        describe_mixing(setup.options.mixing),
+        describe_device(setup),
+        describe_updates(setup),
+        f"output: {folder}",
+    ]
+
+
+def describe_model(setup: Setup) -> str:
+    """The network, its parameters, and the images it takes."""
+    network = setup.options.network
+    parameters = [*setup.model.parameters()]
+    count = sum(parameter.numel() for parameter in parameters)
+    trained = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
+    frozen = "" if trained == count else f", of which {trained:,} are trained"
+    weights = "published" if network.pretrained else "random"
+    size = " x ".join(map(str, setup.data_config["input_size"]))
+    return f"model: {network.model}, {count:,} parameters{frozen}, {weights} weights, input {size}"
+
+
+def describe_mixing(mixing: MixingOptions) -> str:
+    """The mixer and all that changes the targets."""
+    loss = "binary cross-entropy" if mixing.bce_loss else "cross-entropy"
+    schedule = f", scheduled {mixing.mix_schedule}" if mixing.mix_schedule else ""
+    smoothing = f", label smoothing {mixing.smoothing:g}" if mixing.smoothing else ""
+    teacher = f", {mixing.distill:g} of the targets by the teacher {mixing.distill_teacher}"
+    return f"mixing: {mixing.mix}{schedule}, {loss}{smoothing}{teacher if mixing.distill else ''}"
 
 
 def describe_device(setup: Setup) -> str:

@@ -1,19 +1,23 @@
-"""What a person sees while a model trains: a bar on a terminal, and a line for every epoch."""
+"""The progress of training: a bar on a terminal, else lines; train.log and trackers have them always."""
 
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
+from ..logs import TO_FILE
 from .setup import Setup
 from .state import Position, Sums, Totals
 
 logger = logging.getLogger(__name__)
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
+_NARROWEST = 10  # columns of the bar itself
 
 
 class Progress:
@@ -22,38 +26,66 @@ class Progress:
     def __init__(self, setup: Setup) -> None:
         self.setup, self.batches = setup, len(setup.train.batches)
         self.speaks = setup.accelerator.is_main_process
+        self.on_terminal = self.speaks and sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
         self.started, self.done = time.perf_counter(), 0
         self.began, self.first = self.started, 0
-        self.told = ""
+        self.told: list[str] = []
 
     @contextmanager
     def show(self, position: Position) -> Iterator[None]:
         """Show the bar of an epoch, or of the rest of one."""
         self.began, self.first = time.perf_counter(), position.batch
-        label = f"epoch {position.epoch + 1}/{self.setup.epochs}"
-        silent = not (self.speaks and sys.stderr.isatty())
         with tqdm(
-            total=self.batches, initial=position.batch, desc=label, leave=False, disable=silent
+            total=self.batches,
+            initial=position.batch,
+            desc=self._epoch(position.epoch + 1),
+            leave=False,
+            disable=not self.on_terminal,
+            dynamic_ncols=True,
+            bar_format=_BAR,
         ) as self.bar:
-            self.bar.set_postfix_str(self.told)
+            self._refresh()
             yield
         self.bar = None
 
-    def step(self, position: Position, sums: Sums, batch: int) -> None:
+    def tracks(self, first: int, last: int) -> bool:
+        """Whether trackers are to be told of one of the batches `first` + 1 to `last` of an epoch."""
+        interval = self.setup.options.run.log_interval
+        return bool(self.setup.options.run.log_with) and last // interval > first // interval
+
+    def track_gradient(self, position: Position, norm: torch.Tensor | None) -> None:
+        """Tell trackers the norm of an update's gradient, if it was measured."""
+        if norm is not None:
+            self.setup.accelerator.log({"train/gradient_norm": norm.item()}, step=position.updates)
+
+    def step(self, position: Position, sums: Sums, batch: int, loss: torch.Tensor | None = None) -> None:
         """Count a batch; at the interval all processes add up, which ends the run if a loss is not finite."""
         self.done += 1
         if self.bar is not None:
             self.bar.update()
         if batch % self.setup.options.run.log_interval == 0:
             totals = sums.read(self.setup.accelerator)
-            self.setup.accelerator.log({"train/loss": totals.loss}, step=position.updates)
-            if self.bar is not None:
-                seconds, processes = time.perf_counter() - self.began, self.setup.accelerator.num_processes
-                size = self.setup.options.data.loading.batch_size
-                speed = (batch - self.first) * size * processes / seconds
-                self.told = self._describe(totals, speed, position.epoch * self.batches + batch)
-                self.bar.set_postfix_str(self.told)
+            self._track(position, totals, loss)
+            seconds, processes = time.perf_counter() - self.began, self.setup.accelerator.num_processes
+            size = self.setup.options.data.loading.batch_size
+            speed = (batch - self.first) * size * processes / seconds
+            self.told = self._describe(totals, speed, position.epoch * self.batches + batch)
+            self._refresh()
+            if self.speaks and batch < self.batches:  # the epoch has a line of its own
+                head = f"{self._epoch(position.epoch + 1)}, batch {batch}/{self.batches}"
+                (TO_FILE if self.on_terminal else logger).info(f"{head}: {', '.join(self.told)}")
+
+    def _track(self, position: Position, totals: Totals, loss: torch.Tensor | None) -> None:
+        """Tell trackers the mean loss of the epoch so far, the step's own, and the learning rate."""
+        accelerator = self.setup.accelerator
+        if not self.setup.options.run.log_with:  # which all processes know, as `reduce` needs all of them
+            return
+        rate = max(group["lr"] for group in self.setup.optimizer.param_groups)
+        values = {"train/loss": totals.loss, "train/lr": rate}
+        if loss is not None:  # on no process where the mix leaves the step out
+            values["train/step_loss"] = accelerator.reduce(loss.float(), "mean").item()
+        accelerator.log(values, step=position.updates)
 
     def end(self, position: Position, totals: Totals, row: dict[str, Any]) -> None:
         """Put a line in the place of the bar: the row of metrics.csv, in words."""
@@ -61,12 +93,31 @@ class Progress:
             self.told = self._describe(totals, row["images_per_second"], position.epoch * self.batches)
             names = {"eval_top1": "eval top1", "ema_top1": "ema top1"}
             right = [f"{name} {row[key]:.2f} %" for key, name in names.items() if key in row]
-            logger.info(f"epoch {position.epoch}/{self.setup.epochs}: {', '.join([self.told, *right])}")
+            logger.info(f"{self._epoch(position.epoch)}: {', '.join([*self.told, *right])}")
 
-    def _describe(self, totals: Totals, speed: float, batches: int) -> str:
+    def _epoch(self, number: int) -> str:
+        return f"epoch {number}/{self.setup.epochs}"
+
+    def _describe(self, totals: Totals, speed: float, batches: int) -> list[str]:
         elapsed = time.perf_counter() - self.started
         left = (self.setup.epochs * self.batches - batches) * elapsed / max(1, self.done)
-        return (
-            f"loss {totals.loss:.4f}, weighted top1 {totals.top1_weighted:.2f} %, {speed:.0f} images/s,"
-            f" {timedelta(seconds=round(left))} left"
-        )
+        return [
+            f"loss {totals.loss:.4f}",
+            f"weighted top1 {totals.top1_weighted:.2f} %",
+            f"{speed:.0f} images/s",
+            f"{timedelta(seconds=round(left))} left",
+        ]
+
+    def _refresh(self) -> None:
+        """Write as much beside the bar as leaves room for it."""
+        if self.bar is not None and not self.bar.disable:
+            count = len(f" 100%|| {self.batches}/{self.batches}")
+            room = (self.bar.ncols or 80) - len(self.bar.desc) - count - _NARROWEST
+            self.bar.set_postfix_str(fitting(self.told, room))
+
+
+def fitting(parts: Sequence[str], room: int) -> str:
+    """As many of the parts, from the first on, as fit into so many columns together, with their commas."""
+    while parts and sum(len(part) + len(", ") for part in parts) > room:
+        parts = parts[:-1]
+    return ", ".join(parts)

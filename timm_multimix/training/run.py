@@ -2,12 +2,16 @@
 
 import logging
 import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
+from ..errors import Interrupted, UsageError
+from ..logs import TO_FILE, kept_in
 from ..options import TrainOptions
 from ..records import RunRecord
 from ..records.lock import RunLock
@@ -35,7 +39,7 @@ from .publishing import (
     start_uploader,
 )
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
-from .run_folder import claim, drop_if_worthless, reserve
+from .run_folder import LOG, claim, drop_if_worthless, reserve
 from .setup import Setup, build
 from .sharding import is_sharded
 from .state import NonFinite, Position, Sums
@@ -83,7 +87,7 @@ def prepare_and_train(
     folder = reporter.folder = on_main(accelerator, lambda: claim(found, setup.options, lock))
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
-        with reporter.told_once():
+        with reporter.told_once(), log_of(folder, accelerator):
             return Training(setup, position, sums, folder, interrupt).run()
     except Exception:
         if accelerator.is_main_process:
@@ -91,6 +95,21 @@ def prepare_and_train(
         raise
     finally:
         setup.close()
+
+
+@contextmanager
+def log_of(folder: Path, accelerator: Accelerator) -> Iterator[None]:
+    """Keep what the main process tells in train.log, with what ended the run early."""
+    with ExitStack() as stack:
+        if accelerator.is_main_process:
+            with writing(folder, accelerator):
+                stack.enter_context(kept_in(folder / LOG))
+        try:
+            yield
+        except (UsageError, Interrupted) as error:
+            log = TO_FILE.error if isinstance(error, UsageError) else TO_FILE.info
+            log(str(error))
+            raise
 
 
 class Training:

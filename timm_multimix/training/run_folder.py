@@ -22,7 +22,8 @@ from ..records.lock import RunLock
 from .checkpoint import Found, clean_up, find_checkpoint, find_damage
 
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
-WRITTEN = ("config.yaml", "checkpoints", "logs", *RESULTS)
+LOG = "train.log"
+WRITTEN = ("config.yaml", "checkpoints", "logs", LOG, *RESULTS)
 """What a run writes, and --overwrite deletes."""
 
 
