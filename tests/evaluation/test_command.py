@@ -16,7 +16,7 @@ from tests.finished_runs import make_model, make_run, run_record
 from timm_multimix import cli
 from timm_multimix.data import load_splits
 from timm_multimix.data.transforms import create_evaluation_transform
-from timm_multimix.evaluation.sections import make_tables
+from timm_multimix.evaluation.sections import SECTIONS, make_tables
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.record import read_run
 from timm_multimix.options.evaluation import parse_evaluation_options
@@ -68,7 +68,7 @@ def test_what_is_cheap_is_measured_and_kept_with_the_run(
     assert not {"attacks", "ood", "corruptions", "consistency"} & found.keys()
     assert found["accuracy"]["top1"] == pytest.approx(top1_by_hand(run, colours))
     assert (found["data"]["split"], found["data"]["samples"], found["input_size"]) == ("val", 15, [3, 32, 32])
-    assert json.loads((run / "evaluation.json").read_text()) == found
+    assert json.loads((run / "evaluation.json").read_text()) == {"evaluations": [found]}
 
 
 @pytest.mark.slow
@@ -97,19 +97,98 @@ def test_all_parts(run: Path, colours: Path, tmp_path: Path, evaluate: Evaluate)
     assert len(make_tables(found)) == 7
 
 
+def kept(run: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((run / "evaluation.json").read_text())["evaluations"]
+    return found
+
+
+def parts(evaluation: dict[str, Any]) -> set[str]:
+    return evaluation.keys() & SECTIONS.keys()
+
+
 def test_parts_measured_before_stay(run: Path, evaluate: Evaluate) -> None:
+    """In the file; a call gives and shows what it has measured itself."""
     first = evaluate(run, "--consistency", "mixup")
     second = evaluate(run, "--ood", "digits")
-    assert (second["consistency"], second["accuracy"]) == (first["consistency"], first["accuracy"])
-    assert "ood" in second
-    assert evaluate(run, "--seed", 1)["ood"] == second["ood"]
+    assert parts(second) == {"accuracy", "calibration", "embedding", "ood"}
+    old, new = kept(run)
+    assert new == second
+    assert (parts(old), old["consistency"]) == ({"consistency"}, first["consistency"])
+    assert old["commands"] == first["commands"]
+    third = evaluate(run, "--ood", "digits", "--consistency", "cutmix")
+    assert [parts(item) for item in kept(run)] == [{"consistency"}, parts(third)]
+    fourth = evaluate(run, "--consistency", "cutmix", "mixup")
+    assert [parts(item) for item in kept(run)] == [{"ood"}, parts(fourth)]
 
 
-def test_parts_of_other_weights_do_not(run: Path, evaluate: Evaluate) -> None:
-    evaluate(run, "--consistency", "mixup")
+@pytest.mark.usefixtures("capsys")
+def test_another_dataset_and_other_settings_stand_beside(run: Path, colours: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(colours, tmp_path / "other")
+    attack = ["--attacks", "fgsm", "--attack-samples", "3"]
+
+    def call(*argv: object) -> None:
+        words = ["evaluate", str(run), "--workers", "0", *map(str, argv)]
+        assert cli.main(words) == 0
+
+    call("--dataset", colours, *attack, "--epsilons", "1/255")
+    call("--dataset", other)
+    call("--dataset", colours, *attack, "--epsilons", "2/255")
+    call("--dataset", colours, "--crop-pct", "0.5")
+    found = [(Path(item["data"]["dataset"]).name, parts(item)) for item in kept(run)]
+    cheap = {"accuracy", "calibration", "embedding"}
+    assert found == [
+        (colours.name, {"attacks"}),
+        ("other", cheap),
+        (colours.name, {"attacks"} | cheap),
+        (colours.name, cheap),
+    ]
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("/data/pictures", str(other)))
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps(summary | {"dataset": str(other), "dataset_kind": "folder"}))
+    card = make_card(read_run(run)[0], "tester/net").partition("## Evaluation")[2].partition("## Training")[0]
+    first, second, third = card.split("Measured ")[1:]
+    assert first.startswith("on other, split val, 15 images at 32 x 32 pixels, by")
+    assert second.startswith(f"**on other data than it was trained for**, {colours.name}, split val")
+    assert ("Top-1 under attack" in first, second.count("Top-1 under attack")) == (False, 2)
+    assert "Accuracy" in third
+
+
+def test_a_file_of_an_earlier_version_is_kept(run: Path, evaluate: Evaluate) -> None:
+    first = evaluate(run, "--consistency", "mixup")
+    (run / "evaluation.json").write_text(json.dumps(first))
+    evaluate(run)
+    old, _ = kept(run)
+    assert parts(old) == {"consistency"}
+
+
+def test_other_classes_are_refused_unless_told(
+    run: Path, colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = shutil.copytree(colours, tmp_path / "other")
+    for split in ("train", "val"):
+        (other / split / "red").rename(other / split / "crimson")
+    words = ["evaluate", str(run), "--workers", "0", "--dataset", str(other)]
+    assert cli.main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: the classes of the split 'val' must be the model's, ")
+    assert "--allow-other-classes" in error
+    assert not (run / "evaluation.json").exists()
+    assert cli.main([*words, "--allow-other-classes"]) == 0
+    assert "compared by number" in capsys.readouterr().out.splitlines()[0]
+    card = make_card(read_run(run)[0], "tester/net")
+    assert "on other data than it was trained for" in card
+    assert "its classes are not the model's own and were compared by number" in card
+
+
+def test_parts_of_other_weights_stay_apart(run: Path, evaluate: Evaluate) -> None:
+    first = evaluate(run, "--consistency", "mixup")
     shutil.rmtree(run / "model")
     make_model(run / "model", ["red", "green", "blue"], "test_vit", input_size=[3, 160, 160])
-    assert "consistency" not in evaluate(run)
+    second = evaluate(run)
+    assert kept(run) == [first, second]
+    (published,) = read_run(run)[0]["evaluations"]
+    assert published["model"]["sha256"] == second["model"]["sha256"]
 
 
 def test_the_same_seed_gives_the_same_numbers(run: Path, evaluate: Evaluate) -> None:
@@ -120,7 +199,7 @@ def test_the_same_seed_gives_the_same_numbers(run: Path, evaluate: Evaluate) -> 
 
 def test_a_file_elsewhere_and_a_model_without_a_run(run: Path, tmp_path: Path, evaluate: Evaluate) -> None:
     found = evaluate(f"local-dir:{run}/model", "--output", tmp_path / "out.json")
-    assert json.loads((tmp_path / "out.json").read_text()) == found
+    assert json.loads((tmp_path / "out.json").read_text()) == {"evaluations": [found]}
     assert not (run / "evaluation.json").exists()
     assert "sha256" not in found["model"]
     assert evaluate(run, "--output", tmp_path / "out.json")["accuracy"] == found["accuracy"]
@@ -150,9 +229,15 @@ def test_the_table_is_aligned(run: Path, colours: Path, capsys: pytest.CaptureFi
     assert rows[0].startswith("  white box, fgsm")
 
 
-def test_a_timm_name_without_weights(colours: Path, evaluate: Evaluate) -> None:
-    found = evaluate("test_resnet", "--img-size", 32)
-    assert found["model"] == {"name": "test_resnet", "kind": "timm", "outputs": 3}
+def test_a_timm_name_without_weights(colours: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "test_resnet", "--img-size", "32", "--dataset", str(colours), "--workers", "0"]
+    assert cli.main([*words, "--json"]) == 0
+    out, err = capsys.readouterr()
+    model = {"name": "test_resnet", "kind": "timm", "outputs": 3, "weights": "random, seed 0"}
+    assert json.loads(out)["model"] == model
+    assert err == "warning: test_resnet has random weights (seed 0); --pretrained loads trained ones\n"
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("15 images; weights: random, seed 0")
 
 
 def test_a_test_split_is_enough(
@@ -260,7 +345,7 @@ def test_an_evaluation_goes_into_the_card(
     assert "nothing is known of other data, of shifted" in plain
     assert "nothing is known of other data, of other shifts and attacks" in card
     assert "secret (1), energy" in card
-    for table in make_tables(record["evaluation"]):
+    for table in make_tables(*record["evaluations"]):
         assert f"**{table.title}**" in card
     assert card.count("expected_calibration_error") == 1
     for text in (card, json.dumps(record)):
@@ -270,14 +355,14 @@ def test_an_evaluation_goes_into_the_card(
 
 def test_an_evaluation_of_other_weights_stays_out_of_the_card(run: Path, evaluate: Evaluate) -> None:
     evaluate(run)
-    assert "evaluation" in read_run(run)[0]
+    assert "evaluations" in read_run(run)[0]
     with (run / "model/model.safetensors").open("ab") as stream:
         stream.write(b"\0")
-    assert "evaluation" not in read_run(run)[0]
+    assert "evaluations" not in read_run(run)[0]
     (run / "evaluation.json").write_text("{")
-    assert "evaluation" not in read_run(run)[0]
+    assert "evaluations" not in read_run(run)[0]
 
 
 def test_a_run_without_an_evaluation_has_the_card_it_had(tmp_path: Path) -> None:
     record = run_record(tmp_path / "run")
-    assert "evaluation" not in record
+    assert "evaluations" not in record

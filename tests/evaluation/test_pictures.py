@@ -56,7 +56,8 @@ def split(*names: str) -> Split:
 
 
 def labels_of(found: Split, known: list[str] | None, outputs: int) -> list[int]:
-    source = match_classes(found, known, outputs)
+    source, others = match_classes(found, known, outputs)
+    assert not others
     return [source[index][1] for index in range(len(source))]
 
 
@@ -75,12 +76,21 @@ def test_classes_go_by_name(names: str, known: list[str] | None, outputs: int, l
     assert labels_of(split(*names), known, outputs) == labels
 
 
-def test_other_names_go_by_number_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    assert labels_of(split("0", "1"), ["zero", "one"], 2) == [0, 1]
-    error = capsys.readouterr().err
-    assert error.startswith("warning: the model calls its classes zero, one, the data 0, 1;")
+@pytest.mark.parametrize(
+    ("names", "known"), [("01", ["zero", "one"]), ("ab", ["0", "1"]), ("ab", ["a", "c"]), ("ab", ["a", "a"])]
+)
+def test_other_names_are_refused_unless_allowed(names: str, known: list[str]) -> None:
+    found, (first, second) = split(*names), known
+    said = f"must be the model's, {first}, {second}, got {names[0]}, {names[1]}; --allow-other-classes"
+    with pytest.raises(UsageError, match=said):
+        match_classes(found, known, 2)
+    source, others = match_classes(found, known, 2, allow_others=True)
+    assert others
+    assert [source[index][1] for index in range(len(source))] == [0, 1]
+
+
+def test_a_model_without_names_goes_by_number() -> None:
     assert labels_of(split("0", "1"), None, 2) == [0, 1]
-    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

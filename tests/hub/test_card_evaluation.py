@@ -70,7 +70,7 @@ def test_every_number_is_in_the_card(run: Path) -> None:
     record = record_with(run, "plain words")
     card = make_card(json.loads(dump(record)), NAME)
     said = shown(card)
-    for table in make_tables(record["evaluation"]):
+    for table in make_tables(*record["evaluations"]):
         for cell in [*table.header, *(cell for row in table.rows for cell in row)]:
             assert cell in said
     for number in (
@@ -86,7 +86,7 @@ def test_every_number_is_in_the_card(run: Path) -> None:
     ):
         assert number in card
     opened = [token for token in tokens(card) if token.type == "table_open"]
-    assert len(opened) == len(make_tables(record["evaluation"])) + 1
+    assert len(opened) == len(make_tables(*record["evaluations"])) + 1
     assert check_card(card) == ([], [])
 
 

@@ -14,7 +14,7 @@ from ..options.declaration import declared
 from ..options.relations import is_idle
 from ..records import RunRecord
 from ..records import read_run as read_finished
-from ..records.evaluations import Evaluation, read_evaluation
+from ..records.evaluations import Evaluation, read_evaluations
 from ..records.metrics import METRICS, Metric
 from ..redaction import last_part
 from .arm_names import make_arm_names
@@ -42,7 +42,7 @@ class Run:
     record: RunRecord
     options: dict[str, Any]
     rows: list[dict[str, float]]
-    evaluation: Evaluation | None = None  # what `evaluate` measured of its weights
+    evaluations: Sequence[Evaluation] = ()  # what `evaluate` measured of its weights
 
     @property
     def seed(self) -> int:
@@ -92,8 +92,8 @@ class Arm:
 def read_run(folder: Path) -> Run:
     """A finished run. Raises: UsageError if there is none in the folder, or it is damaged."""
     found = read_finished(folder)
-    options, evaluation = relevant_options(found.options), read_evaluation(folder, found.model)
-    return Run(folder, found.record, options, found.metrics, evaluation)
+    options, evaluations = relevant_options(found.options), read_evaluations(folder, found.model)
+    return Run(folder, found.record, options, found.metrics, evaluations)
 
 
 def relevant_options(found: TrainOptions) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..evaluation.sections import all_numbers
 from ..records.evaluation_tables import Number, data_name, is_number
+from ..records.evaluations import Evaluation
 from .collect import Arm, Run
 from .statistics import Spread, summarize
 
@@ -20,14 +21,22 @@ class Evaluated(NamedTuple):
     arms: list[dict[str, Spread]]
 
 
-def evaluated(run: Run) -> dict[str, float]:
-    """The numbers in the evaluation of a run's weights; none without one, or with a damaged one."""
-    return {number.name: float(number.value or 0) for number in _numbers(run)}
+def evaluated(run: Run) -> dict[str, dict[str, float]]:
+    """The numbers in the evaluations of a run's weights, by the images they were measured on.
+
+    Damaged evaluations have none.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for evaluation in run.evaluations:
+        if numbers := _numbers(evaluation):
+            told = str(pictures(evaluation))
+            found.setdefault(told, {}).update({number.name: float(number.value or 0) for number in numbers})
+    return found
 
 
-def _numbers(run: Run) -> list[Number]:
+def _numbers(evaluation: Evaluation) -> list[Number]:
     try:
-        found = all_numbers(run.evaluation) if run.evaluation and pictures(run) else []
+        found = all_numbers(evaluation) if pictures(evaluation) else []
         return [number for number in found if number.is_compared and is_number(number.value)]
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return []
@@ -35,28 +44,29 @@ def _numbers(run: Run) -> list[Number]:
 
 def lower_is_better(arms: Sequence[Arm]) -> list[str]:
     """The metrics measured of these runs of which low values are good."""
-    found = (number.metric for arm in arms for run in arm.runs.values() for number in _numbers(run))
-    return list(dict.fromkeys(metric.full_name for metric in found if metric.better == "lower"))
+    evaluations = [item for arm in arms for run in arm.runs.values() for item in run.evaluations]
+    metrics = (number.metric for evaluation in evaluations for number in _numbers(evaluation))
+    return list(dict.fromkeys(metric.full_name for metric in metrics if metric.better == "lower"))
 
 
-def pictures(run: Run) -> str | None:
-    """The pictures that a run was evaluated on, in words; none where the evaluation does not tell."""
+def pictures(evaluation: Evaluation) -> str | None:
+    """The images that a model was evaluated on, in words; None where the record does not tell."""
     try:
-        data, (_, *sides) = run.evaluation["data"], run.evaluation["input_size"]  # type: ignore[index]
+        data, (_, *sides) = evaluation["data"], evaluation["input_size"]
         size = " x ".join(map(str, sides))
-        return f"{data['samples']} images of split {data['split']} of {data_name(data)}, {size} pixels"
+        told = f"{data['samples']} images of split {data['split']} of {data_name(data)}, {size} pixels"
+        return f"{told}; {data['classes']}" if data.get("classes") else told
     except (KeyError, TypeError, AttributeError, ValueError):
         return None
 
 
 def summarize_evaluated(arms: Sequence[Arm]) -> list[Evaluated]:
-    """For each set of pictures that runs were evaluated on, in their order, the numbers of each arm."""
-    runs = [run for arm in arms for run in arm.runs.values() if evaluated(run)]
-    found = dict.fromkeys(told for run in runs if (told := pictures(run)))
+    """For each set of images that runs were evaluated on, in their order, the numbers of each arm."""
+    found = dict.fromkeys(told for arm in arms for run in arm.runs.values() for told in evaluated(run))
     return [Evaluated(told, [_over_seeds(arm, told) for arm in arms]) for told in found]
 
 
 def _over_seeds(arm: Arm, told: str) -> dict[str, Spread]:
-    found = [evaluated(run) for _, run in sorted(arm.runs.items()) if pictures(run) == told]
+    found = [evaluated(run).get(told, {}) for _, run in sorted(arm.runs.items())]
     names = dict.fromkeys(name for numbers in found for name in numbers)
     return {name: summarize([numbers[name] for numbers in found if name in numbers]) for name in names}

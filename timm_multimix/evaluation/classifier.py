@@ -26,9 +26,16 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: nn.Module, data_config: dict[str, Any], label_names: list[str] | None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        data_config: dict[str, Any],
+        label_names: list[str] | None,
+        is_random: bool = False,
+    ) -> None:
         super().__init__()
         self.model, self.data_config, self.label_names = model, data_config, label_names
+        self.is_random = is_random
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(data_config[name])[:, None, None])
         self.requires_grad_(False)
@@ -121,6 +128,7 @@ def load_classifier(
     network: nn.Module = attempt(f"model {name}", create)
     names: Any = getattr(network, "pretrained_cfg", {}).get("label_names") if pretrained else None
     data_config = resolve_data_config(model, input, network)
-    classifier = Classifier(network, data_config, [str(label) for label in names] if names else None)
+    label_names = [str(label) for label in names] if names else None
+    classifier = Classifier(network, data_config, label_names, is_random=not pretrained)
     attempt(f"input of {name}", lambda: classifier(torch.zeros(1, *data_config["input_size"])))
     return classifier

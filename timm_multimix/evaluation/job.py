@@ -38,6 +38,7 @@ class Job:
     surrogate: Classifier | None = None
     unknown: dict[str, Pictures] = field(default_factory=dict)
     mixtures: dict[str, Mixture] = field(default_factory=dict)
+    other_classes: bool = False  # the data's are not the model's, which was allowed
 
 
 def prepare(options: EvaluateOptions) -> Job:
@@ -63,7 +64,12 @@ def prepare(options: EvaluateOptions) -> Job:
             "input": network.input,
             "seed": report.seed,
         }
-        return load_classifier(model, count_classes, **(given | changes)).to(device)
+        loaded = load_classifier(model, count_classes, **(given | changes)).to(device)
+        if loaded.is_random:
+            logger.warning(
+                f"{model} has random weights (seed {report.seed}); --pretrained loads trained ones"
+            )
+        return loaded
 
     classifier = load(network.model, lambda: len(split.class_names) if split else 0)
     split = split or load_split(dataset, **flat(columns), class_names=classifier.label_names)
@@ -75,7 +81,10 @@ def prepare(options: EvaluateOptions) -> Job:
         data = options.data
         return Pictures(source, classifier, data.loading, seed=report.seed, skip_broken=data.skip_broken)
 
-    pictures = read(match_classes(split, classifier.label_names, outputs))
+    source, other_classes = match_classes(
+        split, classifier.label_names, outputs, allow_others=options.data.allow_other_classes
+    )
+    pictures = read(source)
     unknown = {name: read(load_pictures(name).source) for name in measures.ood}
     surrogate = None
     if measures.transfer_from:
@@ -84,7 +93,19 @@ def prepare(options: EvaluateOptions) -> Job:
         check_surrogate(measures.transfer_from, surrogate, classifier, outputs)
     if measures.embedding_plot:
         check_embedding(classifier, len(pictures))
-    return Job(options, run, dataset, classifier, split, pictures, outputs, surrogate, unknown, mixtures)
+    return Job(
+        options,
+        run,
+        dataset,
+        classifier,
+        split,
+        pictures,
+        outputs,
+        surrogate,
+        unknown,
+        mixtures,
+        other_classes,
+    )
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,7 +1,6 @@
 """Pictures of a split as pixels in [0, 1], batch by batch, with labels by the model's own numbers."""
 
 import copy
-import logging
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -17,8 +16,6 @@ from ..errors import UsageError
 from ..options.shared import LoadingOptions
 from .classifier import Classifier
 from .corruptions import Corrupt
-
-logger = logging.getLogger(__name__)
 
 
 class Chosen(EpochBatches):
@@ -88,31 +85,42 @@ class Pictures:
             loader.close()
 
 
-def match_classes(split: Split, label_names: Sequence[str] | None, outputs: int) -> Source:
-    """The split's samples, labelled by the numbers of the model's outputs.
+OTHER_CLASSES = "its classes are not the model's own and were compared by number"
 
-    By name where the model knows all names of the split (which may be fewer, or in another order), else by
-    number, with a warning where names are known and differ. Numbers for names count as no names.
+
+def match_classes(
+    split: Split, label_names: Sequence[str] | None, outputs: int, *, allow_others: bool = False
+) -> tuple[Source, bool]:
+    """The split's samples, labelled by numbers of the model's outputs, and whether its classes are others.
+
+    By name where the model knows all names of the split (which may be fewer, or in another order); by number
+    where the model has no names. Numbers for names count as no names.
+
+    Args:
+        split: the images and the names of their classes.
+        label_names: the model's names of its outputs.
+        outputs: how many there are.
+        allow_others: whether classes of other names are compared by number.
 
     Raises:
-        UsageError: the split has another number of classes than the model, and names do not help.
+        UsageError: the split has another number of classes than the model, or other names.
     """
     names, known = split.class_names, [name for name in label_names or [] if not _is_unused(name)]
     if names == known:
-        return split.source
+        return split.source, False
     are_names = not all(name.isdigit() for name in names) and len(set(known)) == len(known)
     if are_names and set(names) <= set(known):
-        return Relabelled(split.source, [known.index(name) for name in names])
+        return Relabelled(split.source, [known.index(name) for name in names]), False
     if len(names) != outputs:
         theirs = f"{len(names)} classes ({shown(names, 5)})"
         mine = f"{outputs}" + (f" ({shown(known, 5)})" if known else "")
         raise UsageError(f"the split '{split.name}' has {theirs}, the model {mine}; they must be the same")
-    if known:
-        logger.warning(
-            f"the model calls its classes {shown(known, 5)}, the data {shown(names, 5)};"
-            " they are compared by number"
+    if known and not allow_others:
+        raise UsageError(
+            f"the classes of the split '{split.name}' must be the model's, {shown(known, 5)}, got "
+            f"{shown(names, 5)}; --allow-other-classes compares them by number"
         )
-    return split.source
+    return split.source, bool(known)
 
 
 def _is_unused(name: str) -> bool:

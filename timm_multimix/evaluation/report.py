@@ -8,17 +8,17 @@ from ..errors import UsageError
 from ..files import digest, finite, write_text
 from ..options.evaluation import EvaluateOptions
 from ..records.evaluation_tables import Table
-from ..records.evaluations import FILE, Evaluation
+from ..records.evaluations import FILE, Evaluation, read_all
 from ..records.provenance import command, describe_hardware, versions
+from .accumulate import add
 from .classifier import run_folder
 from .job import Job, describe_data, describe_model
+from .pictures import OTHER_CLASSES
 from .sections import footnote, make_tables
-
-_SAME = ("model", "data", "input_size")
 
 
 def write(job: Job, parts: dict[str, Any]) -> Evaluation:
-    """Join the parts to a record and write it where it belongs.
+    """Join the parts to a record and write it next to those that are where it belongs.
 
     Raises:
         UsageError: the file cannot be written.
@@ -26,9 +26,9 @@ def write(job: Job, parts: dict[str, Any]) -> Evaluation:
     record = finite(describe(job) | parts)
     file = find_file(job.options)
     if file is not None:
-        record = join(read_old(file), record)
+        content = {"evaluations": add(read_all(file), record)}
         try:
-            write_text(file, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+            write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise UsageError(f"cannot write {file}: {error.strerror}") from error
     return record
@@ -44,33 +44,22 @@ def describe(job: Job) -> Evaluation:
     """What was measured, and with what."""
     weights = job.run / "model" / "model.safetensors" if job.run else None
     model = describe_model(job.options.network.model) | {"outputs": job.outputs}
+    if job.classifier.is_random:
+        model["weights"] = f"random, seed {job.options.report.seed}"
     data = describe_data(job.dataset) | {"split": job.split.name, "samples": len(job.pictures)}
+    if job.other_classes:
+        data["classes"] = OTHER_CLASSES
     skipped = len(job.pictures.dataset.broken)
+    config = job.classifier.data_config
     return {
         "model": model | ({"sha256": digest(weights)} if weights else {}),
         "data": data | ({"skipped": skipped} if skipped else {}),
-        "input_size": list(job.classifier.data_config["input_size"]),
+        "input_size": list(config["input_size"]),
+        "input": {name: config[name] for name in ("crop_pct", "crop_mode", "interpolation")},
         "hardware": describe_hardware(job.classifier.mean.device, 1),
         "versions": versions(),
         "commands": [command()],
     }
-
-
-def read_old(file: Path) -> Evaluation | None:
-    """An evaluation written before, if there is one."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and set(_SAME) <= found.keys() else None
-
-
-def join(old: Evaluation | None, new: Evaluation) -> Evaluation:
-    """The new record, and the parts that only an older one of the same weights and pictures has."""
-    if old is None or "sha256" not in new["model"] or any(old[name] != new[name] for name in _SAME):
-        return new
-    commands = [line for line in old.get("commands", []) if line not in new["commands"]]
-    return old | new | {"commands": commands + new["commands"]}
 
 
 def render(record: Evaluation) -> str:
@@ -78,6 +67,8 @@ def render(record: Evaluation) -> str:
     data = record["data"]
     head = f"{record['model']['name']} on {data['dataset']}, split {data['split']}, {data['samples']} images"
     head += f" ({data['skipped']} broken ones left out)" if data.get("skipped") else ""
+    head += f"; {data['classes']}" if data.get("classes") else ""
+    head += f"; weights: {record['model']['weights']}" if record["model"].get("weights") else ""
     return "\n\n".join([head, *map(render_table, make_tables(record)), footnote(record)])
 
 

@@ -150,25 +150,31 @@ def measure_all(job: Job) -> Evaluation:
     return {name: part for name, part in parts.items() if part is not None}
 
 
-def blocks(evaluation: Evaluation) -> list[Block]:
-    """What is shown of each part of a record."""
-    return [section.show(evaluation[name]) for name, section in SECTIONS.items() if evaluation.get(name)]
+def blocks(*evaluations: Evaluation) -> list[Block]:
+    """What is shown of each part of evaluations, the same parts together."""
+    return [
+        section.show(evaluation[name])
+        for name, section in SECTIONS.items()
+        for evaluation in evaluations
+        if evaluation.get(name)
+    ]
 
 
-def make_tables(evaluation: Evaluation) -> list[Table]:
-    """A table for each part of a record."""
-    return [make_table(block) for block in blocks(evaluation)]
+def make_tables(*evaluations: Evaluation) -> list[Table]:
+    """A table for each part of evaluations."""
+    return [make_table(block) for block in blocks(*evaluations)]
 
 
-def all_numbers(evaluation: Evaluation) -> list[Number]:
-    """The numbers of all parts of a record."""
-    return [number for block in blocks(evaluation) for number in block.numbers]
+def all_numbers(*evaluations: Evaluation) -> list[Number]:
+    """The numbers of all parts of evaluations."""
+    return [number for block in blocks(*evaluations) for number in block.numbers]
 
 
-def footnote(evaluation: Evaluation) -> str:
+def footnote(*evaluations: Evaluation) -> str:
     """What the labels of the tables mean, and what else a reader must know of them."""
-    notes = [section.note for name, section in SECTIONS.items() if section.note and evaluation.get(name)]
-    return "; ".join(filter(None, [glossary(all_numbers(evaluation)), *notes]))
+    measured = {name for evaluation in evaluations for name, part in evaluation.items() if part}
+    notes = [section.note for name, section in SECTIONS.items() if section.note and name in measured]
+    return "; ".join(filter(None, [glossary(all_numbers(*evaluations)), *notes]))
 
 
 def attack_name(method: str, steps: int) -> str:

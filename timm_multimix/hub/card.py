@@ -11,6 +11,7 @@ from ..errors import printable
 from ..evaluation.sections import footnote, make_tables
 from ..markdown import Markup, block, code, escape
 from ..records.evaluation_tables import Table
+from ..records.evaluations import Evaluation, conditions
 from ..records.metrics import METRICS
 from .merge import Parts, join, without_marks
 from .metadata import is_own, make_metadata
@@ -75,7 +76,7 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
     found = methods(summary["mix"])
     base, data = summary["base_model"], summary["dataset"]
     channels, *size = model["input"]["input_size"]
-    evaluation = record.get("evaluation")
+    evaluations = record.get("evaluations", [])
     return record | {
         "repo_id": Markup(repo_id),
         "base_model": base,
@@ -94,14 +95,35 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
         "finished": len(record["metrics"]) >= summary["epochs"],
         "command": block(summary["command"], "shell"),
         "label_noise": record["options"].get("label_noise"),
-        "tables": make_tables(evaluation) if evaluation else [],
-        "footnote": footnote(evaluation) if evaluation else "",
-        "evaluation": evaluation,
-        "evaluation_commands": block("\n".join(evaluation["commands"]), "shell") if evaluation else None,
-        "evaluation_data": data_name(evaluation["data"]) if evaluation else None,
+        "evaluations": describe_evaluations(evaluations, summary),
+        "footnote": footnote(*evaluations),
         "versions": ", ".join(f"{name} {version}" for name, version in summary["versions"].items()),
         "citation": block("\n\n".join(unique_citations(found)), "bibtex") if found else None,
         "minutes": f"{summary['train_seconds'] / 60:.1f}",
+    }
+
+
+def describe_evaluations(evaluations: list[Evaluation], summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was measured under equal conditions, together: of the run's own dataset first."""
+    groups: dict[str, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        groups.setdefault(repr(conditions(evaluation)), []).append(evaluation)
+    shown = [_describe_group(group, summary) for group in groups.values()]
+    return sorted(shown, key=lambda group: not group["own"])
+
+
+def _describe_group(group: list[Evaluation], summary: dict[str, Any]) -> dict[str, Any]:
+    data = group[0]["data"]
+    commands = dict.fromkeys(line for evaluation in group for line in evaluation["commands"])
+    return {
+        "own": (data["dataset"], data["kind"]) == (summary["dataset"], summary["dataset_kind"]),
+        "data": data_name(data),
+        "split": data["split"],
+        "samples": data["samples"],
+        "classes": data.get("classes"),
+        "size": " x ".join(map(str, group[0]["input_size"][1:])),
+        "commands": block("\n".join(commands), "shell"),
+        "tables": make_tables(*group),
     }
 
 

@@ -62,13 +62,11 @@ def make_results(record: Record) -> list[EvalResult]:
     summary = record["summary"]
     mine = summary["dataset"], summary["dataset_kind"], summary["evaluation_split"]
     found = {(METRICS["top1"], mine): record["published"]["top1"]}
-    if evaluation := record.get("evaluation"):
+    for evaluation in record.get("evaluations", ()):
         data = evaluation["data"]["dataset"], evaluation["data"]["kind"], evaluation["data"]["split"]
-        found = found | {
-            (number.metric, data): number.value
-            for number in all_numbers(evaluation)
-            if number.is_overall and (number.metric, data) not in found
-        }
+        for number in all_numbers(evaluation):
+            if number.is_overall:
+                found.setdefault((number.metric, data), number.value)
     return [
         make_result(metric, describe_dataset(dataset, kind), one_line(split), value)
         for (metric, (dataset, kind, split)), value in found.items()

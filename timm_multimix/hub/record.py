@@ -9,7 +9,7 @@ from ..files import finite, read_json
 from ..options import options_to_dict
 from ..records import read_metrics, read_options
 from ..records import read_run as read_finished
-from ..records.evaluations import read_evaluation
+from ..records.evaluations import read_evaluations
 from ..records.publication import public_evaluation, public_options, public_summary
 
 Record = dict[str, Any]
@@ -33,7 +33,7 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top
     config = read_model_config(model)
     options = options_to_dict(read_options(run))
     kind = summary["dataset_kind"]
-    evaluation = read_evaluation(run, model)
+    evaluations = read_evaluations(run, model)
     record = {
         "summary": public_summary(summary, options, kind),
         "options": public_options(options, kind),
@@ -51,7 +51,7 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top
         },
         "published": {"epoch": epoch, "weights": summary["exported_weights"], "top1": top1},
     }
-    return record | ({"evaluation": public_evaluation(evaluation)} if evaluation else {})
+    return record | ({"evaluations": list(map(public_evaluation, evaluations))} if evaluations else {})
 
 
 def read_model_config(model: Path) -> dict[str, Any]:

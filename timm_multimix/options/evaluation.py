@@ -57,6 +57,9 @@ class EvaluatedDataOptions(Part, title="data"):
 
     dataset: str | None = option(None, "as in `train` (default: the run's, else digits)", "NAME")
     columns: ColumnOptions = field(default_factory=ColumnOptions)
+    allow_other_classes: bool = option(
+        False, "compare classes of other names than the model's by their numbers (default: an error)"
+    )
     skip_broken: bool = skip_broken()
     loading: LoadingOptions = field(default_factory=LoadingOptions)
 
@@ -115,7 +118,7 @@ class ReportOptions(Part, title="output"):
     device: str = device()
     seed: Seed = option(0, "of noise, mixing and random starts", "N")
     output: Path | None = option(
-        None, "JSON of all numbers (default: evaluation.json in the run's directory, else none)", "FILE"
+        None, "JSON to which the numbers are added (default: evaluation.json in a run's directory)", "FILE"
     )
     json: bool = option(False, "print the JSON instead of a table (default: not)")
 

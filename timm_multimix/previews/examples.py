@@ -1,5 +1,6 @@
 """What a mixer is shown on: a few pictures of a dataset, their labels, and a model where one is needed."""
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,11 +14,13 @@ from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
 from ..evaluation.classifier import Classifier, load_classifier, run_folder
 from ..evaluation.job import count_outputs, has_classes
-from ..evaluation.pictures import match_classes
+from ..evaluation.pictures import OTHER_CLASSES, match_classes
 from ..options.declaration import flat
 from ..options.model import InputOptions
 from ..options.preview import PreviewDataOptions, PreviewModelOptions
 from ..options.values import Size
+
+logger = logging.getLogger(__name__)
 
 _SIDE = 224
 
@@ -107,5 +110,7 @@ def _labels_of(model: Classifier | None, split: Split, labels: Tensor) -> Tensor
     """The model's numbers for the labels, matched by name."""
     if model is None:
         return None
-    source = match_classes(split, model.label_names, count_outputs(model))
+    source, others = match_classes(split, model.label_names, count_outputs(model), allow_others=True)
+    if others:
+        logger.warning(f"the split '{split.name}': {OTHER_CLASSES}")
     return torch.tensor(source.numbers)[labels] if isinstance(source, Relabelled) else labels

@@ -1,4 +1,4 @@
-"""evaluation.json, which `timm-multimix evaluate` writes in a run's directory."""
+"""evaluation.json in a run's directory: what each call of `timm-multimix evaluate` measured."""
 
 import json
 from pathlib import Path
@@ -7,14 +7,47 @@ from typing import Any
 from ..files import digest
 
 Evaluation = dict[str, Any]
+"""One call: the model, the data and settings, and a record of each part that was measured."""
 
 FILE = "evaluation.json"
 
 
-def read_evaluation(run: Path, model: Path) -> Evaluation | None:
-    """The evaluation in a run's folder, if it is of the weights in the folder `model`."""
+def read_all(file: Path) -> list[Evaluation]:
+    """The evaluations in a file, oldest first; none where it cannot be read.
+
+    A file of an earlier version holds one, not in a list.
+    """
     try:
-        found = json.loads((run / FILE).read_text(encoding="utf-8"))
-        return found if found["model"]["sha256"] == digest(model / "model.safetensors") else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    if not isinstance(content, dict):
+        return []
+    found = content.get("evaluations", [content])
+    return [item for item in found if _is_evaluation(item)] if isinstance(found, list) else []
+
+
+def _is_evaluation(item: Any) -> bool:
+    return isinstance(item, dict) and {"model", "data"} <= item.keys()
+
+
+def read_evaluations(run: Path, model: Path) -> list[Evaluation]:
+    """The evaluations in a run's directory that are of the weights in the directory `model`."""
+    found = read_all(run / FILE)
+    try:
+        weights = digest(model / "model.safetensors") if found else None
+    except OSError:
+        return []
+    return [item for item in found if (weights_of(item) or "") == weights]
+
+
+def weights_of(evaluation: Evaluation) -> str | None:
+    """The digest of the weights that were measured."""
+    model = evaluation.get("model")
+    return model.get("sha256") if isinstance(model, dict) else None
+
+
+def conditions(evaluation: Evaluation) -> tuple[Any, ...]:
+    """What was measured how: evaluations of equal conditions have comparable numbers."""
+    weights = weights_of(evaluation) or evaluation.get("model")
+    return (weights, *(evaluation.get(name) for name in ("data", "input_size", "input")))
