@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Positive
-from .draws import Draw, Pairs
+from .draws import Draw, Pairs, is_map, no_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
 from .precision import without_autocast
@@ -34,6 +34,8 @@ class Aligned(Pairs):
         return torch.lerp(moved, own, self.lam.to(x.dtype).view(-1, 1, 1))
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):
+            raise no_maps("features")
         return Pairs(self.lam, self.partner)(targets)
 
 

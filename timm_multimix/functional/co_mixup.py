@@ -10,7 +10,7 @@ import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag, Share
-from .draws import Draw, Tuples, _floating
+from .draws import Draw, Tuples, _floating, is_map
 from .labeling.joint import count_cells, joint_labeling
 from .masks import check_maps
 from .mixing import mixing
@@ -42,6 +42,8 @@ class Mosaic(Draw):
         return mixed
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):
+            return self(targets)
         return Tuples(self.shares(len(targets)))(targets)
 
     def shares(self, b: int) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from .precision import without_autocast
 
@@ -19,7 +20,14 @@ class Draw:
         raise NotImplementedError
 
     def targets(self, targets: Tensor) -> Tensor:
-        """Map the examples' targets [b, c] to those of the mixed examples."""
+        """Map the examples' targets to those of the mixed examples.
+
+        Args:
+            targets: [b, c], or maps of labels [b, c, h, w], of which every place gets those of what it shows.
+
+        Raises:
+            ValueError: maps are given to a draw that does not mix images.
+        """
         raise NotImplementedError
 
 
@@ -68,7 +76,15 @@ class Masks(Draw):
         return _interpolate(x, self.partner, self.keep.to(x.dtype))
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):
+            return _interpolate(_floating(targets), self.partner, self._keep_at(targets))
         return Pairs(self.lam, self.partner)(targets)
+
+    def _keep_at(self, maps: Tensor) -> Tensor:
+        """The mask at the size of the maps: where that is another, the share of every cell that is kept."""
+        keep = self.keep.to(maps.dtype if maps.is_floating_point() else torch.float32)
+        size = maps.shape[-2:]
+        return keep if keep.shape[-2:] == size else adaptive_avg_pool2d(keep, size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +106,8 @@ class Tuples(Draw):
         return mixed
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets) and self.weights.dim() == 3:
+            raise no_maps("tuples at every position")
         same_at_all_positions = targets.dim() < self.weights.dim()
         return self._times(targets) if same_at_all_positions else self(targets)
 
@@ -124,6 +142,27 @@ class Composed(Draw):
 
     def targets(self, targets: Tensor) -> Tensor:
         return self.second.targets(self.first.targets(targets))
+
+
+def is_map(targets: Tensor) -> bool:
+    """Whether targets are maps of labels [b, c, h, w], and not those of whole images."""
+    return targets.dim() == 4
+
+
+def check_size(maps: Tensor, size: tuple[int, int]) -> None:
+    """Check that maps of labels are as large as the images that were mixed.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if maps.shape[-2:] != size:
+        given, wanted = (" x ".join(map(str, sides)) for sides in (maps.shape[-2:], size))
+        raise ValueError(f"maps of labels must be of the images' size {wanted} for this draw, got {given}")
+
+
+def no_maps(what: str) -> ValueError:
+    """The error of a draw that mixes no images."""
+    return ValueError(f"targets must be [b, c], got maps of labels [b, c, h, w] for a draw of {what}")
 
 
 def _floating(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag, at_least
-from .draws import Draw, Masks, Pairs
+from .draws import Draw, Masks, Pairs, check_size, is_map
 from .labeling import quadratic_labeling
 from .masks import check_maps
 from .mixing import mixing
@@ -38,6 +38,9 @@ class Puzzle(Masks):
         return torch.lerp(other, own, self.keep.to(x.dtype))
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):
+            check_size(targets, (self.keep.shape[-2], self.keep.shape[-1]))
+            return self(targets)
         return Pairs(self.lam, self.partner)(targets)
 
 

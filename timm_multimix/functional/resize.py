@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Flag, interval
-from .draws import Draw, Pairs, _floating
+from .draws import Draw, Pairs, _floating, check_size, is_map
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -46,6 +46,9 @@ class Resized(Draw):
         return ~(rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):
+            check_size(targets, self.size)
+            return self(targets)
         return Pairs(self.lam, self.partner)(targets)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Count, Flag, Share
-from .draws import Draw, Masks, Pairs
+from .draws import Draw, Masks, Pairs, is_map
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -44,6 +44,8 @@ class Scored(Draw):
         return self.mask(x)
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):  # what a place shows is known, whatever the image's score
+            return self.mask.targets(targets)
         targets = targets if targets.is_floating_point() else targets.float()
         mass = (self.own + self.other).to(targets.dtype)
         share = (self.own / (self.own + self.other).clamp_min(1e-12)).to(targets.dtype)
