@@ -83,8 +83,8 @@ class Masks(Draw):
     def _keep_at(self, maps: Tensor) -> Tensor:
         """The mask at the size of the maps: where that is another, the share of every cell that is kept."""
         keep = self.keep.to(maps.dtype if maps.is_floating_point() else torch.float32)
-        size = maps.shape[-2:]
-        return keep if keep.shape[-2:] == size else adaptive_avg_pool2d(keep, size)
+        size = maps.shape[-2], maps.shape[-1]
+        return keep if tuple(keep.shape[-2:]) == size else adaptive_avg_pool2d(keep, size)
 
 
 @dataclass(frozen=True, eq=False)
