@@ -14,7 +14,12 @@ from timm_multimix.mixers import Context, Mixer, Paper, registry
 from timm_multimix.mixers.tuples import MULTIMIX
 
 # those that make their mixers themselves, from arguments of a function of another name
-OWN = {"multimix_short": "multimix", "dense_multimix": "dense_weights", "transmix": "cutmix"}
+OWN = {
+    "multimix_short": "multimix",
+    "dense_multimix": "dense_weights",
+    "transmix": "cutmix",
+    "mixpro": "maskmix",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,13 @@ from tests.networks import SmallNet, small_vit
 from timm_multimix import MixTask, list_mixers
 from timm_multimix.randomness import derive_seed
 
-NEEDS_ATTENTION = ("transmix",)
-ARGUMENTS = {"multimix": "p=1, n=50", "dense_multimix": "p=1, n=50", "alignmixup": "p=1"}
+NEEDS_ATTENTION = ("transmix", "smmix", "mixpro")
+ARGUMENTS = {
+    "multimix": "p=1, n=50",
+    "dense_multimix": "p=1, n=50",
+    "alignmixup": "p=1",
+    "catch_up_mix": "p=1",
+}
 
 
 def spec_of(name):

@@ -10,6 +10,7 @@ from timm_multimix import MixTask, create_mixer
 from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
 from timm_multimix.functional import HardPairs
+from timm_multimix.mixers.mixer import Shown
 
 SPECS = [
     "saliencymix",
@@ -24,8 +25,18 @@ SPECS = [
     "transmix",
     "transmix(area=0.5, per_sample=True)",
     "tokenmix",
+    "guided_mixup",
+    "guided_mixup(saliency='gradient')",
+    "snapmix",
+    "smmix",
+    "mixpro",
 ]
-IN_THE_MODEL = [spec for spec in SPECS if spec not in ("saliencymix",) and not spec.startswith("alignmixup")]
+NEED_ATTENTION = ("transmix", "smmix", "mixpro")
+IN_THE_MODEL = [
+    spec
+    for spec in SPECS
+    if spec not in ("saliencymix", "guided_mixup") and not spec.startswith("alignmixup")
+]
 
 
 def batch(b=5, side=8, channels=3):
@@ -36,7 +47,7 @@ def batch(b=5, side=8, channels=3):
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
 def test_a_training_step_of_timms_models(name, spec):
-    if spec.startswith("transmix") and name == "test_resnet":
+    if spec.startswith(NEED_ATTENTION) and name == "test_resnet":
         pytest.skip("no attention: an error, see tests/sites/test_attention.py")
     torch.manual_seed(0)
     model = timm.create_model(name, num_classes=4, **({"img_size": 96} if "vit" in name else {}))
@@ -53,7 +64,7 @@ def test_a_training_step_of_timms_models(name, spec):
 
 @pytest.mark.parametrize("spec", IN_THE_MODEL)
 def test_as_a_drop_in_they_say_what_to_use(spec):
-    with pytest.raises(UsageError, match=r"\w+mix(up)? is guided by the model: use MixTask"):
+    with pytest.raises(UsageError, match=r"\w+ is guided by the model: use MixTask"):
         create_mixer(spec)(*batch())
 
 
@@ -168,4 +179,5 @@ def test_by_default_transmix_averages_with_the_area_as_its_authors_code_does():
     for spec, expected in (("transmix", (by_attention + draw.lam) / 2), ("transmix(area=0)", by_attention)):
         ((_, step),) = create_mixer(spec).branches
         mixer = step.mixer
-        torch.testing.assert_close(mixer.complete(draw, attention).lam, expected)
+        shown = Shown(attention, torch.zeros(6, 4), None)
+        torch.testing.assert_close(mixer.complete(draw, shown).lam, expected)

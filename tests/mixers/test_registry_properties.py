@@ -13,13 +13,14 @@ from timm_multimix.mixers import Context
 
 def pure(name):
     """The mixer itself, without the branch of its paper's recipe, and with targets that add up to one."""
-    if name == "tokenmix":
-        return "tokenmix(normalize=True)"
-    return f"{name}(p=1)" if name in ("multimix", "dense_multimix", "alignmixup") else name
+    if name in ("tokenmix", "snapmix"):
+        return f"{name}(normalize=True)"
+    halves = ("multimix", "dense_multimix", "alignmixup", "catch_up_mix")
+    return f"{name}(p=1)" if name in halves else name
 
 
 def network(name):
-    return small_vit() if name == "transmix" else SmallNet()
+    return small_vit() if name in ("transmix", "smmix", "mixpro") else SmallNet()
 
 
 def task(name, **options):
@@ -73,7 +74,8 @@ def test_a_step_is_a_function_of_seed_and_step(name):
     torch.rand(17)
     assert losses(0) == losses(0)
     assert losses(0)[1:] == losses(0, start=1)[:2]
-    if name != "none":
+    # GuidedMixup has nothing to draw: its pairs follow from the images.
+    if name not in ("none", "guided_mixup"):
         assert losses(0) != losses(1)
         assert len(set(losses(0))) > 1
 
@@ -132,7 +134,7 @@ def test_whole_batch_mixing_of_images_is_not_offered_silently():
 
 
 # Mixers that move what they mix to other pixels: there the hull is that of all pixels.
-MOVING = {"resizemix", "puzzlemix"}
+MOVING = {"resizemix", "puzzlemix", "snapmix", "smmix"}
 
 
 def test_draws_keep_dtype_device_and_convex_hull(name):
@@ -143,7 +145,8 @@ def test_draws_keep_dtype_device_and_convex_hull(name):
         sites = {"positions": positions.transpose(0, 1), "features": images.flatten(2).transpose(1, 2)}
         x = sites.get(mixer.place, images)
         guides = {"gradient": torch.rand(5, 3, 8, 8), "features": torch.rand(5, 6, 2, 2)}
-        guides |= {"activation": torch.rand(5, 2, 2), "attention": torch.rand(64, 5)}
+        guides |= {name: torch.rand(5, 2, 2) for name in ("activation", "evidence", "received")}
+        guides |= {"attention": torch.rand(64, 5)}
         context = Context(torch.Generator().manual_seed(0), torch.arange(5) % 4, **guides)
         mixed = mixer.sample(x, context)(x)
         assert mixed.dtype == dtype

@@ -20,7 +20,7 @@ on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def is_free(name):
     """Whether the mixer needs neither a gradient, which cannot be simulated, nor attention, nor a solver."""
     mixer = build(name)[0][1].mixer
-    return not ({"gradient"} & set(mixer.guides) or mixer.complete or mixer.solver)
+    return not ({"gradient", "received"} & set(mixer.guides) or mixer.complete or mixer.solver)
 
 
 NAMES = [name for name in list_mixers() if name != "per_sample" and is_free(name)]

@@ -10,6 +10,7 @@ from timm_multimix import functional as F
 from timm_multimix.errors import UsageError
 from timm_multimix.randomness import draw_generator
 from timm_multimix.sites.attention import WatchedAttention
+from timm_multimix.sites.guides import compute_guide
 
 LABELS = torch.tensor([0, 1, 2, 3, 1])
 
@@ -61,6 +62,18 @@ def test_without_class_token_it_is_the_mean_of_the_positions_rows():
         network(x)
     expected = by_hand(network.blocks[-1], last_tokens(network, x)).mean((1, 2)).unflatten(1, (4, 4))
     torch.testing.assert_close(watched.class_attention(), expected.detach(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_received_attention_is_the_mean_of_the_positions_rows(fused):
+    """With a class token, too, which pays attention but is not asked."""
+    network, x = model().eval(), images(64)
+    for block in network.blocks:
+        block.attn.fused_attn = fused
+    rows = by_hand(network.blocks[-1], last_tokens(network, x))[:, :, 1:, 1:].mean((1, 2))
+    expected = (rows / rows.sum(-1, keepdim=True)).unflatten(1, (4, 4))
+    found = compute_guide("received", network, x, LABELS)
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_a_class_token_that_the_head_does_not_read_is_not_asked():
@@ -146,13 +159,13 @@ def test_the_first_look_at_a_model_leaves_no_trace():
 @pytest.mark.parametrize("name", ["test_resnet", "test_convnext"])
 def test_models_without_global_attention_are_an_error(name):
     network = timm.create_model(name, num_classes=4)
-    with pytest.raises(UsageError, match=r"transmix got a \w+ without attention .* vision transformers"):
+    with pytest.raises(UsageError, match=r"must have attention over all positions, .* got a \w+$"):
         MixTask(network, "transmix").train()(images(64), LABELS)
 
 
 def test_models_without_features_are_an_error():
     plain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4))
-    with pytest.raises(UsageError, match="transmix got a Sequential without attention"):
+    with pytest.raises(UsageError, match=r"attention over all positions, .* got a Sequential"):
         MixTask(plain, "transmix").train()(images(), LABELS)
-    with pytest.raises(UsageError, match="transmix got a SmallNet without attention"):
+    with pytest.raises(UsageError, match=r"attention over all positions, .* got a SmallNet"):
         MixTask(SmallNet(), "transmix").train()(images(), LABELS)

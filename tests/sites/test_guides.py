@@ -20,6 +20,7 @@ BY_GUIDE = {
     "gradient": "saliencymix(saliency='gradient')",
     "features": "attentivemix(grid=4)",
     "activation": "tokenmix",
+    "evidence": "snapmix",
 }
 every_guide = pytest.mark.parametrize("guide", BY_GUIDE)
 
@@ -100,6 +101,17 @@ def test_class_activation_is_the_probability_of_the_own_class_at_every_position(
                 probabilities = model.head(maps[i, :, row, column]).softmax(-1)
                 own = 0.25 * probabilities[0] + 0.75 * probabilities[1] if soft else probabilities[LABELS[i]]
                 torch.testing.assert_close(found[i, row, column], own)
+
+
+def test_class_evidence_is_the_logit_of_the_own_class_at_every_position():
+    torch.manual_seed(0)
+    model = SmallNet()
+    found = compute_guide("evidence", model, images(), LABELS)
+    features = model.forward_features(images())
+    for i in range(5):
+        for r in range(2):
+            for c in range(2):
+                torch.testing.assert_close(found[i, r, c], model.head(features[i, :, r, c])[LABELS[i]])
 
 
 def test_class_activation_leaves_class_tokens_out():

@@ -1,7 +1,7 @@
 """The registry of mixers and the strings that name them."""
 
 # registers the mixers, in the order in which they are listed
-from . import pairs, masks, tuples, guided  # noqa: F401  # isort: skip
+from . import pairs, masks, tuples, guided, transformers  # noqa: F401  # isort: skip
 from .agreement import Agreement
 from .mixer import Context, Mixer
 from .mixture import Mixture, create_mixer

@@ -9,6 +9,8 @@ PASSES = {
     "gradient": "one forward and backward",
     "features": "one forward",
     "activation": "one forward",
+    "evidence": "one forward",
+    "received": "one forward",
 }
 """What a guide costs."""
 
@@ -28,10 +30,13 @@ _MODELS = {
     "embedding": "MixTask; any model that gives logits",
     "positions": "MixTask; a timm model with a feature map",
 }
+_ATTENTIVE = "MixTask; a vision transformer whose last attention is over all tokens"
 _GUIDED = {
     "gradient": "MixTask; any model",
     "features": "MixTask; a timm model whose last feature map has more than one position",
     "activation": "MixTask; a timm model whose last feature map has more than one position",
+    "evidence": "MixTask; a timm model whose last feature map has more than one position",
+    "received": _ATTENTIVE,
 }
 
 
@@ -71,5 +76,5 @@ def find_data(mixer: Mixer) -> str:
 def find_model(mixer: Mixer) -> str:
     """What it needs to be used: a task, and a kind of model."""
     if mixer.complete is not None:
-        return "MixTask; a vision transformer whose last attention is over all tokens"
+        return _ATTENTIVE
     return _GUIDED[mixer.guides[0]] if mixer.guides else _MODELS[mixer.place]

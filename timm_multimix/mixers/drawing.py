@@ -91,12 +91,24 @@ def _activation(x: Tensor, context: Context) -> Tensor:
     return context.activation
 
 
+def _evidence(x: Tensor, context: Context) -> Tensor:
+    assert context.evidence is not None
+    return context.evidence
+
+
+def _received(x: Tensor, context: Context) -> Tensor:
+    assert context.received is not None
+    return context.received
+
+
 GUIDES = {
     "spectral": _spectral,
     "labels": _labels,
     "gradient": _gradient,
     "features": _features,
     "activation": _activation,
+    "evidence": _evidence,
+    "received": _received,
 }
 
 WITHOUT_MODEL = ("spectral", "labels")

@@ -3,18 +3,14 @@
 from functools import partial
 from typing import Any
 
-from torch import Tensor
-
 from .. import functional as F
-from ..functional import Draw
+from ..errors import UsageError
 from ..functional.checks import Share
-from ..functional.mixing import check_boxes
 from ..functional.saliencymix import check_cells
 from .agreement import Agreement
-from .arguments import as_usage_error
 from .drawing import draw_with
 from .entries import extending
-from .mixer import Mixer
+from .mixer import Layers, Mixer
 from .paper import Paper
 from .registry import build, register_mixer
 from .step import Branches, weighted
@@ -49,6 +45,7 @@ register_mixer(
     ),
 )(F.saliencymix)
 
+
 register_mixer(
     guide="features",
     check=check_cells,
@@ -71,6 +68,7 @@ register_mixer(
         "paper's is that of a second, pretrained network.",
     ),
 )(F.attentivemix)
+
 
 register_mixer(
     guide="gradient",
@@ -95,6 +93,7 @@ register_mixer(
         "adversarial noise, an option, is left out.",
     ),
 )(F.puzzlemix)
+
 
 register_mixer(
     guide="gradient",
@@ -163,78 +162,91 @@ def alignmixup(arguments: dict[str, Any], p: Share = 0.5) -> Branches:
     return weighted((p, aligned), (1 - p, build("mixup", (arguments["alpha"],))))
 
 
-@register_mixer(
+register_mixer(
+    guide=("spectral", "gradient"),
     paper=Paper(
-        "TransMix: Attend to Mix for Vision Transformers",
-        authors=(
-            "Chen, Jie-Neng",
-            "Sun, Shuyang",
-            "He, Ju",
-            "Torr, Philip",
-            "Yuille, Alan",
-            "Bai, Song",
-        ),
-        year=2022,
-        arxiv="2111.09833",
-        booktitle="IEEE/CVF Conference on Computer Vision and Pattern Recognition",
+        "GuidedMixup: An Efficient Mixup Strategy Guided by Saliency Maps",
+        authors=("Kang, Minsoo", "Kim, Suhyun"),
+        year=2023,
+        arxiv="2306.16612",
+        booktitle="AAAI Conference on Artificial Intelligence",
     ),
     agreement=Agreement(
-        reference="arXiv:2111.09833, equation 4; the authors' code for `area`",
-        tested="attention on what was kept, token by token; the last block's class token; the pass "
-        "on mixed images",
+        reference="arXiv:2306.16612 and the authors' code",
+        tested="pairs by a greedy search in sets; pixel weights with torchvision's blur, image by image",
         tests=(
-            "functional/test_transmix.py::test_attended_is_the_attention_on_what_was_kept",
-            "sites/test_attention.py::test_it_is_the_class_tokens_row_of_the_last_block",
-            "sites/test_attention.py::test_transmix_labels_by_the_attention_on_the_mixed_images",
-            "mixers/test_guided.py::test_by_default_transmix_averages_with_the_area_as_its_authors_code_does",
+            "functional/test_guided_mixup.py::test_pairs_are_one_cycle_of_farthest_points",
+            "functional/test_guided_mixup.py::test_pixels_are_blended_by_their_shares_of_the_saliency",
         ),
-        departures="area = 0.5 as in the authors' code; area = 0 is the equation. Models whose head "
-        "reads no class token are labeled by the attention of all positions.",
+        departures="`spectral` is this package's spectral residual, whose own smoothing differs from theirs. "
+        "Pairs are of the whole batch; the authors' code can divide it into parts.",
     ),
-)
-@extending(F.cutmix, without=("correct",))
-def transmix(arguments: dict[str, Any], area: Share = 0.5) -> Mixer:
-    """TransMix: CutMix whose labels go by the class token's attention on the mix.
-
-    lambda is the share of the class token's attention, in the last layer, averaged over heads and without
-    gradient, that falls on what was kept of the image; where the head reads no class token, of the attention
-    that all positions pay. It is seen in the training pass itself: no pass is added, fused attention stays,
-    but this pass runs uncompiled. For vision transformers whose last attention is over all tokens.
-
-    Args:
-        area: the share that the label by area keeps; 0 is the paper's equation 4, 0.5 what the authors'
-            code does, with which the paper's numbers were made.
-    """
-    with as_usage_error():
-        check_boxes(**(arguments | {"correct": True}))
-    sample = partial(draw_with, F.cutmix, arguments)
-    return Mixer("transmix", sample, complete=partial(_attended, area), arguments=arguments)
+)(F.guided_mixup)
 
 
 register_mixer(
-    guide="activation",
+    guide="evidence",
     paper=Paper(
-        "TokenMix: Rethinking Image Mixing for Data Augmentation in Vision Transformers",
-        authors=("Liu, Jihao", "Liu, Boxiao", "Zhou, Hang", "Li, Hongsheng", "Liu, Yu"),
-        year=2022,
-        arxiv="2207.08409",
-        booktitle="European Conference on Computer Vision",
+        "SnapMix: Semantically Proportional Mixing for Augmenting Fine-grained Data",
+        authors=("Huang, Shaoli", "Wang, Xinchao", "Tao, Dacheng"),
+        year=2021,
+        arxiv="2012.04846",
+        booktitle="AAAI Conference on Artificial Intelligence",
     ),
     agreement=Agreement(
-        reference="arXiv:2207.08409, section 3; the authors' code for the blocks",
-        tested="scores token by token; number, parts and borders of the blocks against a loop as in "
-        "the authors' code",
+        reference="arXiv:2012.04846 and the authors' code",
+        tested="the pasted box by torch's interpolation of the crop, labels by sums over the boxes",
         tests=(
-            "functional/test_transmix.py::test_tokenmix_scores_by_the_activation_in_the_mix",
-            "functional/test_transmix.py::test_by_default_tokenmix_replaces_what_the_authors_code_does",
-            "sites/test_guides.py::test_class_activation_is_the_probability_of_the_own_class_at_every_position",
+            "functional/test_snapmix.py::test_a_resized_box_and_labels_by_the_evidence",
+            "sites/test_guides.py::test_class_evidence_is_the_logit_of_the_own_class_at_every_position",
         ),
-        departures="The activation is the model's own probability of the class at every position; the "
-        "paper's is that of a pretrained teacher.",
+        departures="Sides of boxes are floor(sqrt(1 - lambda) length); the code rounds them down to even "
+        "numbers. It doubles the loss of pairs of one class, here they count once. The map is of the "
+        "features that the head reads; the code applies a ReLU before, which a ResNet's have already.",
     ),
-)(F.tokenmix)
+)(F.snapmix)
 
 
-def _attended(area: float, draw: Draw, attention: Tensor) -> Draw:
-    assert isinstance(draw, F.Masks)
-    return F.attended(draw, attention, area)
+@register_mixer(
+    paper=Paper(
+        "Catch-Up Mix: Catch-Up Class for Struggling Filters in CNN",
+        authors=("Kang, Minsoo", "Kang, Minkoo", "Kim, Suhyun"),
+        year=2024,
+        arxiv="2401.13193",
+        booktitle="AAAI Conference on Artificial Intelligence",
+    ),
+    agreement=Agreement(
+        reference="arXiv:2401.13193, as two independent public reimplementations have it",
+        tested="a loop over the channels",
+        tests=(
+            "functional/test_catch_up_mix.py::test_the_channels_that_lag_behind_are_kept",
+            "functional/test_catch_up_mix.py::test_in_training_layers_and_cutmix_of_the_images_take_turns",
+        ),
+        departures="By default two stages are mixed, which every network here has; the paper draws from the "
+        "stem and all four stages of its own.",
+    ),
+)
+@extending(F.catch_up_mix)
+def catch_up_mix(
+    arguments: dict[str, Any], p: Share = 0.8333, layers: Layers = ("stage 1", "stage 2")
+) -> Branches:
+    """Catch-up Mix: keep the channels that lag behind, of a feature map and its partner's.
+
+    With probability p one of the `layers`, chosen for every batch, is mixed: floor(lambda ch) channels whose
+    share of the map's l2 norms is lowest compared with the partner's are kept, the others are the partner's;
+    the label is by lambda ~ Beta(alpha, alpha), one for the batch. Else the images are mixed by CutMix. The
+    paper chooses evenly from the images and five layers, hence p = 5/6; of a ResNet of timm these are
+    `layers=(1, 2, 3, 4, 5)`. For networks whose layers give maps [b, ch, h, w].
+
+    Args:
+        p: the share of the batches of which a layer is mixed; the images of the others are, by cutmix.
+        layers: of which one is chosen for every batch, numbers from 1 on or names as in manifold_mixup.
+    """
+    sample = partial(draw_with, F.catch_up_mix, arguments)
+    hidden = Mixer("catch_up_mix", sample, "hidden", layers, arguments=arguments)
+    if 0 in layers:
+        raise UsageError(
+            "layers of catch_up_mix must be behind the input, which cutmix mixes, got 0 among them"
+        )
+    images = {"alpha": arguments["alpha"], "partner": arguments["partner"]}
+    return weighted((p, hidden), (1 - p, build("cutmix", (), images)))

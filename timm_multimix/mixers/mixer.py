@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -46,7 +46,8 @@ class Context:
     there are none. attention [r, b]: at `positions` only. The rest are guides, each computed only for mixers
     that name it in `needs`: gradient [b, ch, h, w] of the loss with respect to the clean images; features
     [b, d, h, w], the last feature map of the clean images; activation [b, h, w], where in them the model sees
-    their class.
+    their class; evidence [b, h, w], the logit of their class at every position; received [b, h, w], the
+    attention that the positions pay to each of them.
     """
 
     generator: torch.Generator
@@ -55,6 +56,20 @@ class Context:
     gradient: Tensor | None = None
     features: Tensor | None = None
     activation: Tensor | None = None
+    evidence: Tensor | None = None
+    received: Tensor | None = None
+
+
+class Shown(NamedTuple):
+    """What a training pass over mixed images shows.
+
+    attention [b, h, w]: of the class, adding up to one; logits [b, c]; labels: of the clean examples, indices
+    [b] or targets [b, c], where there are any.
+    """
+
+    attention: Tensor
+    logits: Tensor
+    labels: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -68,8 +83,8 @@ class Mixer:
     name. gather (place `embedding`): mix the examples of all processes. row_per_example: whether row i of
     what is mixed belongs to example i. parts: the mixers that it chooses from for every example. needs: the
     guides, fields of Context, that `sample` reads; each costs a pass through the model. complete (place
-    `input`): gives the draw in its final form from the draw and the class attention [b, h, w] of the
-    training pass, the one on the mixed images. solver: whether drawing waits for a solver on the CPU.
+    `input`): gives the draw in its final form from the draw and what the training pass, the one on the
+    mixed images, shows. solver: whether drawing waits for a solver on the CPU.
     attention (place `positions`): what the positions' attention is made of. arguments: what `sample` draws
     with, by name, to be shown.
     """
@@ -82,7 +97,7 @@ class Mixer:
     row_per_example: bool = True
     parts: tuple["Mixer", ...] = ()
     needs: tuple[str, ...] = ()
-    complete: Callable[[Draw, Tensor], Draw] | None = None
+    complete: Callable[[Draw, "Shown"], Draw] | None = None
     solver: bool = False
     attention: AttentionScore = "product"
     classifiers: tuple[str, ...] = ()

@@ -96,19 +96,39 @@ class WatchedAttention(TorchFunctionMode):
         Raises:
             UsageError: the model computed no attention over all its tokens.
         """
+        call = self._seen()
+        if not isinstance(call, Tensor):
+            # Only the row that is used, where nothing in the mask depends on the row.
+            one = self._one_row(call.query) and call.mask is None
+            call = (call._replace(query=call.query[:, :, :1]) if one else call).probabilities()
+        return self._map(call[:, :, :1] if self._one_row(call) else call[:, :, self._prefix(call) :])
+
+    @torch.no_grad()
+    def received_attention(self) -> Tensor:
+        """The share [b, h, w] of the attention of all positions that every position has; float32.
+
+        It is averaged over heads and adds up to one. Where one query alone attends to all positions, its own.
+
+        Raises:
+            UsageError: the model computed no attention over all its tokens.
+        """
+        call = self._seen()
+        rows = call if isinstance(call, Tensor) else call.probabilities()
+        return self._map(rows if rows.shape[2] == 1 else rows[:, :, self._prefix(rows) :])
+
+    def _seen(self) -> _Query | Tensor:
         if self.last is None:
             raise _no_attention(self.model)
-        rows = self.last if isinstance(self.last, Tensor) else self._rows(self.last).probabilities()
-        prefix = rows.shape[-1] - self.grid.height * self.grid.width
-        chosen = rows[:, :, :1] if self._one_row(rows) else rows[:, :, prefix:]
-        attention = chosen.float().mean(dim=(1, 2))[:, prefix:]
+        return self.last
+
+    def _prefix(self, rows: Tensor) -> int:
+        return rows.shape[-1] - self.grid.height * self.grid.width
+
+    def _map(self, rows: Tensor) -> Tensor:
+        """The mean of rows of attention [b, heads, q, k], as a map of the positions that adds up to one."""
+        attention = rows.float().mean(dim=(1, 2))[:, self._prefix(rows) :]
         attention = attention / attention.sum(-1, keepdim=True).clamp_min(1e-12)
         return self.grid.as_map(attention.T)
-
-    def _rows(self, call: _Query) -> _Query:
-        """Only the rows that are used, where nothing in the mask depends on the row."""
-        one = self._one_row(call.query) and call.mask is None
-        return call._replace(query=call.query[:, :, :1]) if one else call
 
     def _one_row(self, attention: Tensor) -> bool:
         return attention.shape[2] == 1 or self.grid.layout.reads_prefix
@@ -130,6 +150,6 @@ def _token_grid(model: Any, images: Tensor) -> Grid:
 
 def _no_attention(model: nn.Module) -> UsageError:
     return UsageError(
-        f"transmix got a {type(model).__name__} without attention over all positions; it takes vision "
-        "transformers such as timm's vit, deit, eva, cait"
+        f"the model must have attention over all positions, as timm's vit, deit, eva and cait have, got a "
+        f"{type(model).__name__}"
     )

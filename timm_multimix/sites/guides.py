@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..functional import soft_targets
 from ..functional.criteria import AnyCriterion, Criterion, find_criterion
+from .attention import WatchedAttention
 from .eval_mode import undisturbed
 from .grid import find_grid, last_features, sequence_grid
 from .outputs import as_logits
@@ -25,7 +26,7 @@ Guide = Callable[[Any, Tensor, Tensor, Criterion], Tensor]
 def compute_guide(
     name: str, model: nn.Module, images: Tensor, labels: Tensor | None, criterion: AnyCriterion = "softmax"
 ) -> Tensor:
-    """The guide `gradient`, `features` or `activation` (see Context) of clean images.
+    """The guide of this name, one of GUIDES (see Context), of clean images.
 
     labels: class indices [b] or targets [b, c].
 
@@ -63,6 +64,39 @@ def class_activation(model: Any, images: Tensor, labels: Tensor, criterion: Crit
 
     The head gives the positions' logits; with targets [b, c] the probabilities are averaged by them.
     """
+    logits, as_map = _at_positions(model, images)
+    return as_map(_own(criterion.probabilities(logits), labels))
+
+
+@torch.no_grad()
+def class_evidence(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
+    """Class activation map (CAM) [b, h, w], the logit of the own class at every position: one forward.
+
+    With targets [b, c] the logits are averaged by them.
+    """
+    logits, as_map = _at_positions(model, images)
+    return as_map(_own(logits, labels))
+
+
+@torch.no_grad()
+def received_attention(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
+    """Attention [b, h, w] that the positions pay to each position in the last layer: one forward.
+
+    Raises:
+        UsageError: the model has no attention over all positions.
+    """
+    with WatchedAttention(model, images) as watched:
+        model(images)
+    return watched.received_attention()
+
+
+def _own(values: Tensor, labels: Tensor) -> Tensor:
+    """Of values [r, b, c] those [r, b] of the examples' own classes."""
+    return (values * soft_targets(labels, values.shape[-1]).to(values.dtype)).sum(-1)
+
+
+def _at_positions(model: Any, images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Logits [r, b, c] of the positions without class tokens, and what makes maps of values [r, b]."""
     seen: list[Any] = []
 
     def features(x: Tensor) -> Any:
@@ -71,14 +105,14 @@ def class_activation(model: Any, images: Tensor, labels: Tensor, criterion: Crit
 
     dense = dense_forward(model, images, features=features)
     logits = (dense.positions[:-1] if dense.class_tokens else dense.positions).float()
-    probabilities = criterion.probabilities(logits)
-    targets = soft_targets(labels, logits.shape[-1]).to(probabilities.dtype)
     grid = find_grid(model, seen[0], images) if seen else sequence_grid(model, len(logits), images)
-    return grid.as_map((probabilities * targets).sum(-1))
+    return logits, grid.as_map
 
 
 GUIDES: dict[str, Guide] = {
     "gradient": input_gradient,
     "features": feature_map,
     "activation": class_activation,
+    "evidence": class_evidence,
+    "received": received_attention,
 }

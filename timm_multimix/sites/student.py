@@ -12,6 +12,7 @@ from ..functional import Composed, Draw, Identity
 from ..functional.criteria import AnyCriterion
 from ..functional.labels import as_values
 from ..mixers import Context, Mixer, Step, Term
+from ..mixers.mixer import Shown
 from .affine_probe import warn_if_not_affine
 from .attention import WatchedAttention
 from .eval_mode import undisturbed
@@ -140,8 +141,8 @@ class Student(nn.Module):
         draw = mixer.sample(images, context)
         if mixer.complete is None:
             return draw
-        _, attention = self._watched(draw(images), dense=False)
-        return mixer.complete(draw, attention)
+        output, attention = self._watched(draw(images), dense=False)
+        return mixer.complete(draw, _shown(output, attention, context))
 
     def _context(
         self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None
@@ -187,7 +188,7 @@ class Student(nn.Module):
         ):
             if first and first.complete is not None:
                 output, attention = self._watched(images, dense)
-                draws[0] = first.complete(draws[0], attention)
+                draws[0] = first.complete(draws[0], _shown(output, attention, context))
             elif features := at.get("features"):
                 output, draw = self._mixed_features(images, features, context)
                 draws.append(draw)
@@ -232,6 +233,11 @@ class Student(nn.Module):
             model = partial(dense_forward, self.model, attention_grad=True) if dense else self._plain
             output = model(mixed)
         return output, watched.class_attention()
+
+
+def _shown(output: Tensor | Dense, attention: Tensor, context: Context) -> Shown:
+    logits = output.logits if isinstance(output, Dense) else output
+    return Shown(attention, logits, context.labels)
 
 
 def _is_dense(term: Term) -> bool:

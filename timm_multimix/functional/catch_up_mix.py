@@ -1,0 +1,54 @@
+"""Catch-up Mix: of two feature maps, the channels of each that are weak in it compared with the other."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from .checks import Concentration
+from .draws import Draw, Pairs, _floating
+from .masks import check_maps
+from .mixing import mixing
+from .partners import Partner, find_partners
+from .sampling import beta_variates
+
+
+@dataclass(frozen=True, eq=False)
+class Channels(Pairs):
+    """Some channels of each example are the partner's.
+
+    keep [b, ch, 1, 1]: true where the channel is the example's own. Targets are mixed as pairs.
+    """
+
+    keep: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = _floating(x)
+        return torch.where(self.keep, x, x[self.partner])
+
+    def targets(self, targets: Tensor) -> Tensor:
+        return Pairs(self.lam, self.partner)(targets)
+
+
+@mixing
+def catch_up_mix(
+    x: Tensor, alpha: Concentration = 1.0, partner: Partner = "random", generator: Generator | None = None
+) -> Draw:
+    """Take from feature maps x [b, ch, h, w] the channels that lag behind (arXiv:2401.13193).
+
+    A channel's influence is the l2 norm of its map, divided by the sum of these norms over the channels; its
+    relative influence is that less the partner's. The floor(lambda ch) channels with the lowest relative
+    influence are kept, the others are the partner's, which lag behind there. lambda ~ Beta(alpha, alpha), one
+    for the batch; the label is by lambda. No gradient flows through the choice.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w].
+    """
+    check_maps("catch_up_mix", x)
+    lam = beta_variates(1, alpha, generator=generator, device=x.device)
+    chosen = find_partners(x, partner, generator)
+    norm = x.detach().float().flatten(2).norm(dim=2)
+    influence = norm / norm.sum(1, keepdim=True).clamp_min(1e-12)
+    rank = (influence - influence[chosen]).argsort(dim=1, stable=True).argsort(dim=1)
+    keep = rank < (lam * x.shape[1]).floor()
+    return Channels(lam, chosen, keep[..., None, None])
