@@ -21,7 +21,7 @@ def in_share(name: str, share: str) -> bool:
     """Whether a test belongs to a share such as 1/2."""
     part, parts = map(int, found.groups()) if (found := re.fullmatch(r"(\d+)/(\d+)", share)) else (0, 0)
     if not 1 <= part <= parts:
-        raise ValueError(f"MULTIMIX_SLOW={share} given, allowed are shares such as 1/2")
+        raise ValueError(f"MULTIMIX_SLOW must be a share such as 1/2, got {share}")
     return crc32(name.encode()) % parts == part - 1
 
 

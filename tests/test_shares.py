@@ -17,5 +17,5 @@ def test_every_test_is_in_one_share(parts: int) -> None:
 
 @pytest.mark.parametrize("share", ["0/2", "3/2", "2", "half"])
 def test_no_such_share(share: str) -> None:
-    with pytest.raises(ValueError, match="allowed are shares such as 1/2"):
+    with pytest.raises(ValueError, match="must be a share such as 1/2"):
         in_share("a", share)

@@ -62,7 +62,7 @@ def create_teacher(teacher: str | nn.Module, student: nn.Module) -> Teacher:
         except Exception as error:
             reason = str(error).partition("\n")[0]
             raise UsageError(
-                f"teacher {teacher!r} given, allowed are ema, self or a pretrained timm model: {reason}"
+                f"teacher must be ema, self or a pretrained timm model, got {teacher!r}: {reason}"
             ) from error
     given, needed = getattr(teacher, "num_classes", None), getattr(student, "num_classes", None)
     if given is not None and needed is not None and given != needed:

@@ -61,8 +61,8 @@ def _parse_window(text: str) -> Window:
     match, given = _WINDOW.fullmatch(text), quoted(text.strip())
     allowed = "START-STOP or START-STOP:ON/OFF in fractions of training, such as 0.1-0.8:0.008/0.002"
     if match is None:
-        raise UsageError(f"mix schedule {given} given, allowed is {allowed}")
+        raise UsageError(f"mix schedule must be {allowed}, got {given}")
     window = Window(*(float(number) for number in match.groups() if number is not None))
     if not 0 <= window.start < window.stop <= 1 or not 0 < window.on <= 1 or window.off > 1:
-        raise UsageError(f"mix schedule {given} is out of order or range, allowed is {allowed}")
+        raise UsageError(f"mix schedule must be {allowed}, in order and within 0 to 1, got {given}")
     return window

@@ -24,7 +24,7 @@ def check_objective(criterion: AnyCriterion, smoothing: float, distill: float) -
 def check_schedule(schedule: object, total_steps: object) -> None:
     """A schedule needs to know how long training is."""
     if not isinstance(schedule, str | MixSchedule | None):
-        raise UsageError(f"schedule={schedule!r} given, allowed is a text such as '0.1-0.8' or a MixSchedule")
+        raise UsageError(f"schedule must be a string such as '0.1-0.8' or a MixSchedule, got {schedule!r}")
     if schedule is not None and (not isinstance(total_steps, Integral) or total_steps < 1):
         raise UsageError(f"total_steps={total_steps!r} given, a schedule needs the number of training calls")
 
@@ -38,12 +38,10 @@ def check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:
     """A teacher that there may be, a warm-up in calls; a warning for a teacher that is not asked."""
     if not isinstance(teacher, str | nn.Module):
         raise UsageError(
-            f"teacher={teacher!r} given, allowed are 'ema', 'self', a model or a pretrained model's name"
+            f"teacher must be 'ema', 'self', a model or a pretrained model's name, got {teacher!r}"
         )
     if not isinstance(distill_warmup, int) or distill_warmup < 0:
-        raise UsageError(
-            f"distill_warmup={distill_warmup!r} given, allowed is a number of calls of at least 0"
-        )
+        raise UsageError(f"distill_warmup must be a number of calls of at least 0, got {distill_warmup!r}")
     if not distill and (teacher != "ema" or distill_warmup):
         warnings.warn("teacher and distill_warmup have no effect with distill=0", stacklevel=3)
 

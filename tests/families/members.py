@@ -71,7 +71,7 @@ def chosen_families(text: str | None = None, today: date | None = None) -> list[
     if "/" in text:
         part, parts = map(int, text.split("/"))
         if not 1 <= part <= parts:
-            raise ValueError(f"MULTIMIX_FAMILIES={text} given, allowed are all, shares such as 1/5, or names")
+            raise ValueError(f"MULTIMIX_FAMILIES must be all, a share such as 1/5, or names, got {text}")
         return by_size()[part - 1 :: parts]
     names = text.split(",")
     if unknown := set(names) - set(families()):

@@ -24,7 +24,7 @@ def test_targets_given_as_such_are_smoothed_too():
 
 @pytest.mark.parametrize("labels", [torch.rand(4), torch.rand(4, 3), torch.rand(4, 5, 1)])
 def test_other_labels_raise(labels):
-    with pytest.raises(ValueError, match="allowed are"):
+    with pytest.raises(ValueError, match="must be"):
         F.soft_targets(labels, 5)
 
 

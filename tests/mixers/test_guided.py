@@ -93,7 +93,7 @@ def test_chosen_for_every_example_they_get_their_guides():
 
 
 def test_labels_of_the_pass_cannot_be_chosen_for_every_example():
-    with pytest.raises(UsageError, match="per_sample given transmix, whose labels come from the pass"):
+    with pytest.raises(UsageError, match="got transmix, whose labels come from the pass"):
         create_mixer("per_sample(transmix | cutmix)")
 
 
@@ -151,7 +151,7 @@ def test_images_of_bytes_are_mixed_as_numbers():
         ("co_mixup(omega=2)", "number from 0 to 1"),
         ("co_mixup(partition=0)", "integer of at least 1"),
         ("co_mixup(halves=1)", "must be True or False"),
-        ("per_sample(co_mixup | cutmix)", "given co_mixup, which makes rows of its own"),
+        ("per_sample(co_mixup | cutmix)", "one row for each example, got co_mixup"),
         ("alignmixup(epsilon=0)", "must be a positive number"),
         ("transmix(area=2)", "number from 0 to 1"),
         ("tokenmix(ratio=-1)", "number from 0 to 1"),

@@ -96,7 +96,7 @@ def test_outputs_that_are_not_of_the_examples_are_refused(hold):
     model = Holding(hold)
     points = MixingPoints(model, ["body"])
     with (
-        pytest.raises(UsageError, match="allowed are tensors that begin with the batch's 3 examples"),
+        pytest.raises(UsageError, match="must have batch dimension 3"),
         points.mixing("body", 3, lambda _: SWAP),
     ):
         model(torch.randn(3, 5, 2, 2))

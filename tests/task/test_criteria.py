@@ -166,5 +166,5 @@ def test_what_hard_labels_cannot_go_with():
             MixTask(network(), "mixup", criterion=hard(), **option)
     with pytest.raises(UsageError, match=r"class indices \[b\] with HardPairs, got \[6, 4\]"):
         MixTask(network(), "mixup", criterion=hard()).train()(data(), torch.eye(C)[torch.arange(B) % C])
-    with pytest.raises(UsageError, match="Tuples; allowed are draws of pairs"):
+    with pytest.raises(UsageError, match="need a draw of pairs"):
         MixTask(network(), "zeta_mixup", criterion=hard()).train()(data(), torch.arange(B) % C)

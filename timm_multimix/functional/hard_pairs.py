@@ -31,8 +31,8 @@ def pair_form(draw: Draw, b: int, device: torch.device) -> PairForm:
         UsageError: the draw mixes more than two targets.
     """
     raise UsageError(
-        f"hard labels given to a draw of {type(draw).__name__}; allowed are draws of pairs, such as mixup, "
-        "cutmix, resizemix, multi_mixup"
+        f"hard labels need a draw of pairs, as of mixup, cutmix, resizemix and multi_mixup, got a draw of "
+        f"{type(draw).__name__}"
     )
 
 

@@ -19,7 +19,7 @@ def check_labels(labels: Tensor, num_classes: int) -> None:
     indices = labels.dim() == 1 and (num_classes == 1 or not labels.is_floating_point())
     if not indices and not (labels.dim() == 2 and labels.shape[1] == num_classes):
         allowed = f"[b] class indices or [b, {num_classes}]"
-        raise ValueError(f"labels {list(labels.shape)} of {labels.dtype} given, allowed are {allowed}")
+        raise ValueError(f"labels must be {allowed}, got {labels.dtype} of shape {list(labels.shape)}")
     if labels.device.type == "cpu" and not torch.compiler.is_compiling():
         check_range(labels, num_classes)
 
@@ -34,7 +34,7 @@ def check_range(labels: Tensor, num_classes: int) -> None:
         return
     low, high = (int(value) for value in labels.long().aminmax())
     if low < 0 or high >= num_classes:
-        raise ValueError(f"labels from {low} to {high} given, allowed are 0 to {num_classes - 1}")
+        raise ValueError(f"labels must be from 0 to {num_classes - 1}, got {low} to {high}")
 
 
 def check_rows(images: Tensor, labels: Tensor) -> None:
@@ -44,7 +44,9 @@ def check_rows(images: Tensor, labels: Tensor) -> None:
         ValueError: there are more or fewer.
     """
     if labels.dim() == 0 or len(labels) != len(images):
-        raise ValueError(f"labels {list(labels.shape)} given for {len(images)} images, allowed is one each")
+        raise ValueError(
+            f"labels must be one for each of {len(images)} images, got shape {list(labels.shape)}"
+        )
 
 
 def as_values(labels: Tensor, num_classes: int | None) -> Tensor:

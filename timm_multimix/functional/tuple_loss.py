@@ -52,7 +52,7 @@ def multimix_loss(
     criterion = _summed(kind)
     if logits.dim() < 2 or logits.numel() == 0:
         raise ValueError(
-            f"logits {list(logits.shape)} given, allowed are [..., b, c] with at least one of each"
+            f"logits must be [..., b, c] with at least one of each, got shape {list(logits.shape)}"
         )
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
     with without_autocast(logits.device):

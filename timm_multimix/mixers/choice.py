@@ -43,20 +43,17 @@ def per_sample(branches: Branches) -> Mixer:
     mixers = tuple(step.mixer for _, step in branches)
     for mixer in mixers:
         if not mixer.row_per_example:
-            raise UsageError(
-                f"{PER_SAMPLE} given {mixer.name}, which makes rows of its own; allowed are mixers that give "
-                "one row for each example"
-            )
+            raise UsageError(f"mixers in {PER_SAMPLE} must return one row for each example, got {mixer.name}")
         if mixer.complete is not None:
             raise UsageError(
-                f"{PER_SAMPLE} given {mixer.name}, whose labels come from the pass over the mixed batch; "
-                "allowed are mixers that know their labels when they draw"
+                f"mixers in {PER_SAMPLE} must know their labels when they draw, got {mixer.name}, "
+                "whose labels come from the pass over the mixed batch"
             )
     mixing = [mixer for mixer in mixers if mixer.name != "none"] or list(mixers)
     places = dict.fromkeys(_place_of(mixer) for mixer in mixing)
     if len(places) > 1 or mixing[0].place not in _PLACES:
         given = ", ".join(f"{mixer.name} at {_place_of(mixer)}" for mixer in mixing)
-        raise UsageError(f"{PER_SAMPLE} given {given}; allowed are mixers at the input or at the same layers")
+        raise UsageError(f"mixers in {PER_SAMPLE} must mix at the input or at the same layers, got {given}")
     name = " | ".join(f"{weight:g}*{step.name}" for weight, step in branches)
     sample = partial(_sample, mixers, [weight for weight, _ in branches])
     return Mixer(f"{PER_SAMPLE}({name})", sample, mixing[0].place, mixing[0].layers, parts=mixers)

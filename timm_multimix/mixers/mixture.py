@@ -101,7 +101,7 @@ class Mixture:
             return self.num_classes
         if labels.dim() == 2:
             if labels.shape[1] == 1 and not labels.is_floating_point():
-                raise UsageError("labels [b, 1] of whole numbers given, allowed are [b] class indices")
+                raise UsageError("class indices must have shape [b], got [b, 1]")
             return labels.shape[1]
         if self._inferred is None:
             self._inferred = int(labels.max()) + 1

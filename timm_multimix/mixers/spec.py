@@ -25,9 +25,9 @@ def parse_spec(spec: str) -> Branches:
         UsageError: not a spec, or an unknown mixer, argument or value; the message lists what is allowed.
     """
     if not isinstance(spec, str):
-        raise UsageError(f"mixer spec {spec!r} given, allowed is a string such as 'mixup | cutmix'")
+        raise UsageError(f"a mixer spec must be a string such as 'mixup | cutmix', got {spec!r}")
     if len(spec) > _LONGEST:
-        raise UsageError(f"mixer spec of {len(spec)} characters given, at most {_LONGEST} are allowed")
+        raise UsageError(f"a mixer spec must have at most {_LONGEST} characters, got {len(spec)}")
     try:
         tree = ast.parse(spec.strip(), mode="eval").body
         return weighted(_term(tree, spec))
@@ -64,7 +64,7 @@ def _term(node: ast.expr, spec: str) -> tuple[float, Branches]:
         return 1.0, _branches(node, spec)
     weight = _value(node.left, spec)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
-        raise UsageError(f"weight {weight!r} given in mixer spec {spec!r}, allowed is a positive number")
+        raise UsageError(f"weights in a mixer spec must be positive numbers, got {weight!r} in {spec!r}")
     return float(weight), _term(node.right, spec)[1]
 
 

@@ -161,7 +161,7 @@ class PreActResNet(nn.Module):
             ValueError: for an `output_fmt` other than NCHW
         """
         if output_fmt != "NCHW":
-            raise ValueError(f"output_fmt is {output_fmt!r}, allowed is 'NCHW'")
+            raise ValueError(f"output_fmt must be 'NCHW', got {output_fmt!r}")
         take, last_taken = feature_take_indices(len(self.stages), indices)
         last = len(self.stages) - 1
         intermediates = []

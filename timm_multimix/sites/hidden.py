@@ -84,8 +84,8 @@ class MixingPoint:
         shapes = [list(tensor.shape) for tensor in _tensors(output)]
         given = ", ".join(map(str, shapes)) or type(output).__name__
         return UsageError(
-            f"mixing at layer {self.layer!r}: its output is {given}, allowed are tensors that begin with "
-            f"the batch's {self.batch} examples"
+            f"mixing at layer {self.layer!r}: its outputs must have batch dimension {self.batch}, got shape "
+            f"{given}"
         )
 
     def _mix(self, tensor: Tensor) -> Tensor:

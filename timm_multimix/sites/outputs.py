@@ -21,5 +21,5 @@ def as_logits(output: Any) -> Tensor:
         return output
     given = type(output).__name__
     raise UsageError(
-        f"the model returned {given}; allowed are logits, an object with .logits, or a tuple of logits"
+        f"the model must return logits, an object with .logits, or a tuple of logits, got {given}"
     )

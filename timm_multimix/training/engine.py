@@ -60,7 +60,7 @@ def check_engine(accelerator: Accelerator) -> None:
     engine = accelerator.distributed_type
     if engine in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         raise UsageError(
-            f"accelerate is configured for {engine.value}; allowed are one process, DDP and FSDP version 2"
+            f"accelerate must be configured for one process, DDP or FSDP version 2, got {engine.value}"
         )
     if engine == DistributedType.FSDP and not accelerator.is_fsdp2:
         raise UsageError("accelerate is configured for FSDP version 1; set fsdp_version to 2")
@@ -74,7 +74,9 @@ def check_engine(accelerator: Accelerator) -> None:
         accelerator.parallelism_config is not None
         and accelerator.parallelism_config.non_data_parallel_size > 1
     ):
-        raise UsageError("accelerate is configured to split the model; allowed are DDP and FSDP version 2")
+        raise UsageError(
+            "accelerate must be configured for DDP or FSDP version 2, got one that splits the model"
+        )
 
 
 def check_precision(accelerator: Accelerator) -> None:
@@ -85,7 +87,7 @@ def check_precision(accelerator: Accelerator) -> None:
     """
     said = accelerator.mixed_precision
     if said not in _DTYPES:
-        raise UsageError(f"mixed precision {said}: allowed are {', '.join(_DTYPES)}")
+        raise UsageError(f"mixed precision must be {', '.join(_DTYPES)}, got {said}")
     numbers = torch.ones(1, 1, device=accelerator.device)
     with accelerator.autocast():
         found = (numbers @ numbers).dtype
