@@ -148,6 +148,8 @@ def filled_context():
         "gradient": torch.rand(B, 3, SIDE, SIDE),
         "features": torch.rand(B, 6, 4, 4),
         "activation": torch.rand(B, 4, 4),
+        "evidence": torch.rand(B, 4, 4),
+        "received": torch.rand(B, 4, 4),
         "labels": torch.arange(B),
     }
     return Context(**{each.name: given[each.name] for each in fields(Context) if each.name in given})
@@ -172,6 +174,7 @@ def test_labels_go_where_their_pixels_go(name):
             r"targets must be \[b, c\], got maps of labels \[b, c, h, w\] for a draw of features",
         ),
         (F.Tuples(F.dense_weights(torch.rand(4, B), n=3)), "for a draw of tuples at every position"),
+        (F.catch_up_mix.draw(torch.rand(B, 4, 3, 3)), "for a draw of channels of features"),
         (
             F.resizemix.draw(torch.rand(B, 3, 16, 12)),
             "must be of the images' size 16 x 12 for this draw, got 8 x 8",

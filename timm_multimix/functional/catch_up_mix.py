@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Concentration
-from .draws import Draw, Pairs, _floating
+from .draws import Draw, Pairs, _floating, is_map, no_maps
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -27,6 +27,8 @@ class Channels(Pairs):
         return torch.where(self.keep, x, x[self.partner])
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):
+            raise no_maps("channels of features")
         return Pairs(self.lam, self.partner)(targets)
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
 from .checks import interval
-from .draws import Draw, Pairs, _floating
+from .draws import Draw, Pairs, _floating, check_size, is_map
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -34,6 +34,9 @@ class Moved(Pairs):
         return torch.where(self.keep, x, other)
 
     def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):
+            check_size(targets, (self.keep.shape[-2], self.keep.shape[-1]))
+            return self(targets)
         return Pairs(self.lam, self.partner)(targets)
 
 

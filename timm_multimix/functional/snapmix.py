@@ -7,7 +7,7 @@ import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
 from .checks import Concentration, Flag
-from .draws import Draw, Masks, _floating
+from .draws import Draw, Masks, _floating, check_size, is_map
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -32,6 +32,12 @@ class Cropped(Masks):
             rows, columns = self.rows.to(x.dtype).unsqueeze(1), self.columns.to(x.dtype).unsqueeze(1)
             pasted = rows @ x[self.partner] @ columns.mT
         return torch.where(self.keep, x, pasted)
+
+    def targets(self, targets: Tensor) -> Tensor:
+        if is_map(targets):
+            check_size(targets, (self.keep.shape[-2], self.keep.shape[-1]))
+            return self(targets)
+        return super().targets(targets)
 
 
 @mixing
