@@ -4,16 +4,33 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from . import functional, models
+    from .api import Run, train
     from .mixers import create_mixer, list_mixers, register_mixer
     from .task import MixTask
+    from .training import Callback
 
-__version__ = "0.1.0"
+__all__ = [
+    "Callback",
+    "MixTask",
+    "Run",
+    "create_mixer",
+    "functional",
+    "list_mixers",
+    "models",
+    "register_mixer",
+    "train",
+]
 
-__all__ = ["MixTask", "create_mixer", "functional", "list_mixers", "models", "register_mixer"]
-
-_HOMES = {"MixTask": ".task"} | dict.fromkeys(("create_mixer", "list_mixers", "register_mixer"), ".mixers")
+_HOMES = {
+    "MixTask": ".task",
+    "Callback": ".training",
+    **dict.fromkeys(("create_mixer", "list_mixers", "register_mixer"), ".mixers"),
+    **dict.fromkeys(("Run", "train"), ".api"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 
@@ -27,7 +28,16 @@ def _row(cells: Sequence[str], tag: str) -> str:
 
 def figure_html(figure: Any, alt: str) -> str:
     """A matplotlib figure as an image inside the page."""
-    text = base64.b64encode(png(figure)).decode("ascii")
+    return _image(png(figure), alt)
+
+
+def file_html(path: Path, alt: str) -> str:
+    """A PNG file as an image inside the page."""
+    return _image(path.read_bytes(), alt)
+
+
+def _image(content: bytes, alt: str) -> str:
+    text = base64.b64encode(content).decode("ascii")
     return f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{text}">'
 
 

@@ -408,7 +408,7 @@ def test_a_run_that_is_finished_stays_so_without_a_hub(
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
     connected.faults.add("*", "*", unavailable, times=math.inf)
     argv = ["--output", str(run), "--resume", "auto", "--push-to-hub", "--hub-model-id", NAME]
-    assert train(parse_train_options(argv))["top1"] == 60.0
+    assert train(parse_train_options(argv)).summary["top1"] == 60.0
     error = capsys.readouterr().err
     assert error.startswith(f"warning: upload to {NAME}: ")
     assert error.count("\n") == 1

@@ -50,4 +50,4 @@ def quick(pictures: Path) -> list[str]:
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Train with the given command line, in an empty working folder."""
     monkeypatch.chdir(tmp_path)
-    return lambda *argv: run(parse_train_options([str(word) for word in argv]))
+    return lambda *argv: run(parse_train_options([str(word) for word in argv])).summary

@@ -60,7 +60,7 @@ class ImageDataset(Dataset[Sample]):
 
     def __getitems__(self, keys: Sequence[SampleKey]) -> list[Sample]:
         """A batch of samples; the caller's own random states stay as they are."""
-        with _random_states_kept():
+        with random_states_kept():
             return [self._sample(key) for key in keys]
 
     def read(self, index: int) -> tuple[Image.Image, int]:
@@ -80,7 +80,7 @@ class ImageDataset(Dataset[Sample]):
             image, label = self.read(key.index)
         except BrokenImage as error:
             raise UsageError(f"{error}{self.advice}") from error
-        _seed_all(derive_seed(self.seed, key.epoch, key.index))
+        seed_all(derive_seed(self.seed, key.epoch, key.index))
         return self.transform(image), label, key.valid
 
     def _leave_out_broken(self, workers: int) -> None:
@@ -105,7 +105,7 @@ def _complaint(dataset: ImageDataset, row: int) -> str | None:
     return None
 
 
-def _seed_all(seed: int) -> None:
+def seed_all(seed: int) -> None:
     """Seeds every generator a transform may use; torch.manual_seed, which reaches all devices, is slow."""
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
@@ -113,7 +113,7 @@ def _seed_all(seed: int) -> None:
 
 
 @contextmanager
-def _random_states_kept() -> Iterator[None]:
+def random_states_kept() -> Iterator[None]:
     """Puts the global random states back, except in a worker, where nobody else uses them."""
     if get_worker_info() is not None:
         yield

@@ -77,7 +77,7 @@ def load_splits(
     evaluation, evaluation_names = collection.open(evaluation_name, class_names or None)
     if isinstance(whole, StreamSource):
         class_names = whole.class_names = class_names or evaluation_names
-    _check_classes(class_names, evaluation_names, train_name, evaluation_name, dataset)
+    check_classes(class_names, evaluation_names, train_name, evaluation_name, dataset)
     return Splits(whole, evaluation, train_name, evaluation_name, class_names, defaults, notes, hub)
 
 
@@ -107,7 +107,8 @@ def _check_apart(collection: Collection, train: str, evaluation: str, eval_on_tr
         )
 
 
-def _check_classes(train: list[str], evaluation: list[str], first: str, second: str, dataset: str) -> None:
+def check_classes(train: list[str], evaluation: list[str], first: str, second: str, dataset: str) -> None:
+    """Raises: UsageError if two splits of a dataset do not have the same classes."""
     if train == evaluation:
         return
     if len(train) != len(evaluation):

@@ -73,6 +73,18 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     return model.to(memory_format=torch.channels_last) if network.channels_last else model
 
 
+def adopt_model(network: ModelOptions, model: torch.nn.Module | None) -> torch.nn.Module | None:
+    """A network that was given, in the memory layout asked for; None where there is none."""
+    if model is None:
+        return None
+    if network.grad_checkpointing:
+        enable: Any = getattr(model, "set_grad_checkpointing", None)
+        if enable is None:
+            raise UsageError(f"`grad_checkpointing`: {network.model} has no set_grad_checkpointing")
+        enable(True)
+    return model.to(memory_format=torch.channels_last) if network.channels_last else model
+
+
 def resolve_data_config(name: str, asked: InputOptions, model: torch.nn.Module) -> dict[str, Any]:
     """Input size, normalisation, crop and interpolation: those asked for, else the model's.
 
@@ -90,8 +102,11 @@ def describe_input(model: torch.nn.Module, data_config: dict[str, Any]) -> None:
 
 
 @torch.no_grad()
-def try_out(name: str, model: torch.nn.Module, data_config: dict[str, Any]) -> None:
+def try_out(name: str, model: torch.nn.Module, data_config: dict[str, Any]) -> int:
     """Run one empty image through the model, so that an unsuitable one is found before training.
+
+    Returns:
+        The number of its outputs.
 
     Raises:
         UsageError: if it cannot take images of this size or does not classify.
@@ -103,3 +118,5 @@ def try_out(name: str, model: torch.nn.Module, data_config: dict[str, Any]) -> N
     model.train()
     if not isinstance(output, torch.Tensor) and not hasattr(output, "logits"):
         raise UsageError(f"{name} gives a {type(output).__name__}, not class scores")
+    logits: Any = getattr(output, "logits", output)
+    return int(logits.shape[-1])

@@ -8,6 +8,9 @@ from .declaration import Part, flag, option
 from .shared import ColumnOptions, LoadingOptions, skip_broken
 from .values import Count, DatasetName, Fraction, Natural, NonNegative, Positive, PositiveFraction
 
+OBJECT = "python:"
+"""How the name of a dataset or model begins that was given as a Python object; its class follows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions(Part, title="data"):

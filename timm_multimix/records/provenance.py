@@ -13,11 +13,17 @@ import torch
 import torchvision
 from timm.models import get_pretrained_cfg
 
-import timm_multimix
+from ..options.data import OBJECT
+from ..version import __version__
 
 
 def dataset_kind(name: str) -> str:
-    """What --dataset names here: `digits`, `folder` (or a file), `torchvision`, `archives` or `hub`."""
+    """What --dataset names here: `digits`, `folder` (or a file), `torchvision`, `archives` or `hub`.
+
+    Of an object of Python it is `python`.
+    """
+    if name.startswith(OBJECT):
+        return "python"
     if name == "digits":
         return "digits"
     if Path(name).expanduser().exists():
@@ -47,10 +53,10 @@ def model_kind(name: str) -> str:
 def versions() -> dict[str, str]:
     """Versions of what a result depends on; `commit` where this package runs from a checkout."""
     packages = (timm, torch, torchvision, accelerate, datasets, huggingface_hub)
-    found = {"timm_multimix": timm_multimix.__version__}
+    found = {"timm_multimix": __version__}
     found |= {package.__name__: str(package.__version__) for package in packages}
     found |= {"python": platform.python_version()}
-    commit = checkout_commit(Path(timm_multimix.__file__).parents[1])
+    commit = checkout_commit(Path(__file__).parents[2])
     return found | ({"commit": commit} if commit else {})
 
 

@@ -1,5 +1,7 @@
 """Training any timm model with any mixer, on Accelerate."""
 
-from .run import run
+from .callbacks import Callback, TrainingState
+from .given import Given
+from .run import Outcome, run
 
-__all__ = ["run"]
+__all__ = ["Callback", "Given", "Outcome", "TrainingState", "run"]

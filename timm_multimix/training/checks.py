@@ -11,8 +11,8 @@ from ..schedule import parse_schedule
 from .finetune import check_weights
 
 
-def check_names(options: TrainOptions) -> None:
-    """Look up what has a name, before anything slow happens.
+def check_names(options: TrainOptions, *, named_model: bool = True) -> None:
+    """Look up what has a name, before anything slow happens; the model, too, unless it is an object.
 
     Raises:
         UsageError: for an unknown mixer, schedule, model or optimizer.
@@ -21,8 +21,9 @@ def check_names(options: TrainOptions) -> None:
     create_mixer(mixing.mix)
     if mixing.mix_schedule:
         parse_schedule(mixing.mix_schedule)
-    check_model_name(network.model)
-    attempt(f"model {network.model}", lambda: check_weights(network, mixing))
+    if named_model:
+        check_model_name(network.model)
+        attempt(f"model {network.model}", lambda: check_weights(network, mixing))
     optimizer, optimizers = options.optimization.opt, [str(name) for name in list_optimizers()]
     if optimizer and optimizer.lower().removeprefix("lookahead_") not in optimizers:
         raise UsageError(f"unknown optimizer {optimizer!r}; {nearest(optimizer, optimizers)}")

@@ -3,7 +3,9 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import timm
 import torch
 from safetensors.torch import save_file
 
@@ -40,6 +42,12 @@ def export_model(setup: Setup, kind: str, folder: Path, facts: dict[str, float] 
 def make_config(setup: Setup, model: torch.nn.Module, folder: Path) -> dict[str, object]:
     """The config.json of a model: how to build it, its preprocessing, its labels, how it was trained."""
     path, options = folder / "config.json", setup.options
+    if architecture_of(model) is None:
+        return {
+            "label_names": setup.splits.class_names,
+            "training": recipe(options),
+            "input": setup.data_config,
+        }
     tag = re.sub(r"[^a-z0-9]+", "_", options.mixing.mix.lower()).strip("_")
     about = {
         "label_names": label_names(setup.splits.class_names, options.network.num_classes),
@@ -54,6 +62,20 @@ def make_config(setup: Setup, model: torch.nn.Module, folder: Path) -> dict[str,
     if options.hub.hub_license:
         config["pretrained_cfg"]["license"] = options.hub.hub_license
     return config
+
+
+def architecture_of(model: torch.nn.Module) -> str | None:
+    """The name under which timm makes a model; None for a network of another kind."""
+    config: Any = getattr(model, "pretrained_cfg", {})
+    name = config.get("architecture")
+    return str(name) if name and timm.is_model(str(name)) else None
+
+
+def how_to_load(model: torch.nn.Module, run: Path) -> str:
+    """The line of Python that loads a run's result."""
+    if architecture_of(model) is None:
+        return f'model.load_state_dict(safetensors.torch.load_file("{run}/model/model.safetensors"))'
+    return f'timm.create_model("local-dir:{run}/model", pretrained=True)'
 
 
 def label_names(names: list[str], classes: int | None) -> list[str]:

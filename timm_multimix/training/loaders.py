@@ -13,6 +13,15 @@ from ..data.cache import CachedLoader
 from ..data.dataset import Transform
 from ..data.loader import ImageLoader
 from ..data.noise import EncodedLabels, NoisyLabels
+from ..data.objects import (
+    GivenLoader,
+    LoaderBatches,
+    LoaderImages,
+    LoaderSource,
+    ObjectImages,
+    ObjectSource,
+    ObjectTensors,
+)
 from ..data.plan import Plan
 from ..data.streaming import StreamedImages, StreamSource
 from ..errors import UsageError
@@ -26,8 +35,8 @@ class Stream:
     """Batches of one split: images [b, c, h, w], labels [b], valid [b]."""
 
     dataset: ImageDataset
-    batches: EpochBatches
-    loader: ImageLoader | CachedLoader
+    batches: EpochBatches | LoaderBatches
+    loader: ImageLoader | CachedLoader | GivenLoader
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from one of them on."""
@@ -60,12 +69,13 @@ def create_streams(
     train, evaluation = create_transforms(augmentation, data_config)
 
     def stream(source: Source, plan: Plan, batch_size: int, **order: bool) -> Stream:
-        streamed = isinstance(source, StreamSource)
-        kind = StreamedImages if streamed else ImageDataset
+        if isinstance(source, LoaderSource):
+            return stream_of_loader(source, seed, accelerator)
+        kind, streamed = dataset_kind(source), isinstance(source, StreamSource)
         dataset = kind(
             source,
             plan,
-            channels=data_config["input_size"][0],
+            channels=3 if kind is ObjectTensors else data_config["input_size"][0],
             seed=seed,
             skip_broken=data.skip_broken,
             workers=data.loading.workers,
@@ -95,6 +105,31 @@ def create_streams(
         stream(splits.train, train, data.loading.batch_size, shuffle=not data.streaming, drop_last=True),
         stream(splits.evaluation, evaluation, data.validation_batch_size or data.loading.batch_size),
     )
+
+
+def dataset_kind(source: Source) -> type[ImageDataset]:
+    """The dataset that reads a source's images."""
+    if isinstance(source, StreamSource):
+        return StreamedImages
+    if isinstance(source, ObjectSource):
+        return ObjectImages if source.shape is None else ObjectTensors
+    return ImageDataset
+
+
+def stream_of_loader(source: LoaderSource, seed: int, accelerator: Accelerator) -> Stream:
+    """The batches of a loader as they are.
+
+    Raises:
+        UsageError: there are several processes, which would all train on the same batches.
+    """
+    if accelerator.num_processes > 1:
+        raise UsageError(
+            f"{source.title} is a loader, which is for one process, not {accelerator.num_processes}; "
+            "give its dataset"
+        )
+    batches = LoaderBatches(len(source.loader), source.batch_size)
+    loader = GivenLoader(source.loader, batches, seed, len(source.class_names), source.title)
+    return Stream(LoaderImages(len(source), source.title), batches, loader)
 
 
 def create_memorization(

@@ -9,6 +9,7 @@ from timm.utils.agc import adaptive_clip_grad
 from torch.distributed.tensor import DTensor
 
 from ..randomness import derive_seed
+from .callbacks import Callbacks
 from .consensus import Stop, Watch
 from .finetune import still_frozen
 from .loaders import Batch
@@ -26,6 +27,7 @@ def train_epoch(
     sums: Sums,
     progress: Progress,
     watch: Watch,
+    callbacks: Callbacks,
     save: Callable[[], None],
 ) -> None:
     """Train from `position` to the end of its epoch; `save` is called every --checkpoint-interval updates.
@@ -53,6 +55,7 @@ def train_epoch(
             norm = update(setup, position, sums, trained=trained, measure=progress.tracks(first, index + 1))
             progress.track_gradient(position, norm)
             position.batch, position.seconds = index + 1, time.perf_counter() - started
+            callbacks.step(position)
         progress.step(position, sums, index + 1, loss)
         if last and stop:
             raise Stop

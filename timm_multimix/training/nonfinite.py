@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import get_total_norm
 
+from ..data.objects import LoaderImages
 from ..data.streaming import StreamedImages
 from ..errors import UsageError
 from ..files import fresh_folder, publish_folder, write_text
@@ -106,7 +107,7 @@ def batch_of(setup: Setup, epoch: int, batch: int) -> tuple[list[str], dict[str,
     keys = next(iter(stream.batches))
     names = [stream.dataset.describe(key.index) for key in keys]
     indices = {"indices": torch.tensor([key.index for key in keys])}
-    if isinstance(stream.dataset, StreamedImages):  # which would read all that comes before
+    if isinstance(stream.dataset, StreamedImages | LoaderImages):  # which would read all that comes before
         return names, indices
     samples = stream.dataset.__getitems__(keys)
     labels = torch.tensor([sample[1] for sample in samples])

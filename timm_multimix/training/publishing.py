@@ -4,9 +4,6 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from torch import nn
 
 from ..connection.client import check_token
 from ..errors import UsageError
@@ -16,6 +13,7 @@ from ..hub.upload import Uploader
 from ..options.publishing import HubOptions
 from ..records import RunRecord
 from ..records.lock import RunLock
+from .export import architecture_of
 from .record import draw_curves
 from .setup import Setup
 from .state import Position
@@ -29,13 +27,16 @@ def check_publishing(options: HubOptions) -> None:
         check_token()
 
 
-def open_target(options: HubOptions, architecture: str) -> None:
+def open_target(options: HubOptions, architecture: str | None) -> None:
     """Create the repository of a new run.
 
     Raises:
-        UsageError: if it cannot be written to, or holds another model that is not to be overwritten.
+        UsageError: if it cannot be written to, or holds another model that is not to be overwritten, or the
+            network is none that timm makes.
     """
     if options.target:
+        if architecture is None:
+            raise UsageError("--push-to-hub publishes models of timm only, and this network is none")
         open_repo(
             options.target,
             options.hub_private,
@@ -56,16 +57,10 @@ def start_uploader(setup: Setup, run: Path, resumed: bool) -> Uploader | None:
         run,
         options.target,
         options.hub_tag_epochs,
-        open_first=partial(open_target, options, architecture(setup.model)) if resumed else None,
+        open_first=partial(open_target, options, architecture_of(setup.model)) if resumed else None,
         overwrite=options.hub_overwrite,
         timeout=options.hub_timeout,
     )
-
-
-def architecture(model: nn.Module) -> str:
-    """The name under which timm makes a model, as its config.json has it."""
-    config: Any = getattr(model, "pretrained_cfg", {})
-    return str(config["architecture"])
 
 
 def offer_best(

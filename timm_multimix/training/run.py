@@ -2,13 +2,15 @@
 
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from torch import nn
 
 from ..errors import Interrupted, UsageError
 from ..logs import TO_FILE, kept_in
@@ -16,14 +18,16 @@ from ..options import TrainOptions
 from ..records import RunRecord
 from ..records.lock import RunLock
 from ..records.metrics import METRICS
+from .callbacks import Callback, Callbacks
 from .chance import is_at_chance, share_of_largest_class, what_to_try
 from .checkpoint import load_checkpoint, save_checkpoint
 from .consensus import Stop, Watch
 from .distributed import compare_ranks, on_main
 from .engine import adopt_accumulation, start_accelerator, start_trackers
 from .evaluate import Evaluation, evaluate
-from .export import export_model
+from .export import architecture_of, export_model, how_to_load
 from .faults import Reporter, writing
+from .given import NOTHING, Given
 from .interrupt import Interrupt
 from .loop import train_epoch
 from .memorization import measure_memorization
@@ -31,7 +35,6 @@ from .nonfinite import check_finite_weights, keep_state
 from .opening import tell_opening
 from .progress import Progress
 from .publishing import (
-    architecture,
     check_publishing,
     offer_best,
     open_target,
@@ -47,8 +50,27 @@ from .state import NonFinite, Position, Sums
 logger = logging.getLogger(__name__)
 
 
-def run(options: TrainOptions) -> dict[str, Any]:
-    """Train as the options say, from `parse_train_options`; gives the content of summary.json.
+@dataclass(frozen=True)
+class Outcome:
+    """A run that has ended: summary.json, its directory, and the network with the weights of its result.
+
+    The network is None where the run had been finished before.
+    """
+
+    summary: dict[str, Any]
+    folder: Path
+    model: nn.Module | None = None
+
+
+def run(options: TrainOptions, given: Given = NOTHING) -> Outcome:
+    """Train as the options say; the command line and `timm_multimix.train` both call this.
+
+    Args:
+        options: from `parse_train_options` or `from_keywords`.
+        given: what is given as an object, in the place of a name.
+
+    Returns:
+        What came of it.
 
     Raises:
         UsageError: for a mistake in the options, before anything is written, and for what goes wrong around
@@ -60,12 +82,17 @@ def run(options: TrainOptions) -> dict[str, Any]:
         options = adopt_accumulation(accelerator, options)
         reporter = Reporter(accelerator)
         with reporter.told_once():
-            return prepare_and_train(options, accelerator, interrupt, reporter, lock)
+            return prepare_and_train(options, given, accelerator, interrupt, reporter, lock)
 
 
 def prepare_and_train(
-    options: TrainOptions, accelerator: Accelerator, interrupt: Interrupt, reporter: Reporter, lock: RunLock
-) -> dict[str, Any]:
+    options: TrainOptions,
+    given: Given,
+    accelerator: Accelerator,
+    interrupt: Interrupt,
+    reporter: Reporter,
+    lock: RunLock,
+) -> Outcome:
     """Find the run's folder, make its parts, train; a folder of which nothing came is deleted."""
     found = on_main(accelerator, lambda: reserve(options, lock))
     if accelerator.is_main_process:
@@ -78,17 +105,19 @@ def prepare_and_train(
         on_main(accelerator, lambda: publish_finished(found.path, options.hub, lock))
         if accelerator.is_main_process:
             logger.info(f"{found.path} is finished: {result_text(found.summary['top1'])}")
-        return found.summary
+        assert found.path is not None
+        return Outcome(found.summary, found.path)
 
-    setup = build(found.options, accelerator)
+    setup = build(found.options, accelerator, given)
     position, sums = start(setup, found.checkpoint)
     if new:  # uploads of a resumed run never keep it from training
-        on_main(accelerator, lambda: open_target(options.hub, architecture(setup.model)))
+        on_main(accelerator, lambda: open_target(options.hub, architecture_of(setup.model)))
     folder = reporter.folder = on_main(accelerator, lambda: claim(found, setup.options, lock))
     interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
     try:
         with reporter.told_once(), log_of(folder, accelerator):
-            return Training(setup, position, sums, folder, interrupt).run()
+            summary = Training(setup, position, sums, folder, interrupt, given.callbacks).run()
+            return Outcome(summary, folder, setup.models()[exported_kind(setup)].eval())
     except Exception:
         if accelerator.is_main_process:
             drop_if_worthless(found, folder)
@@ -116,7 +145,13 @@ class Training:
     """A run from a position to its end, and publishing where that was asked for."""
 
     def __init__(
-        self, setup: Setup, position: Position, sums: Sums, folder: Path, interrupt: Interrupt
+        self,
+        setup: Setup,
+        position: Position,
+        sums: Sums,
+        folder: Path,
+        interrupt: Interrupt,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
         self.setup, self.position, self.sums = setup, position, sums
         self.folder, self.interrupt = folder, interrupt
@@ -124,6 +159,7 @@ class Training:
         start_trackers(setup.accelerator, folder, setup.options)
         self.uploader = start_uploader(setup, folder, resumed=position.updates > 0)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
+        self.callbacks = Callbacks(setup, folder, callbacks)
         self.writing = partial(writing, folder, setup.accelerator)
         self.results: dict[str, Evaluation] = {}
 
@@ -154,7 +190,7 @@ class Training:
         """Train and evaluate for an epoch, and keep it: best weights first, then the checkpoint."""
         setup, position = self.setup, self.position
         with self.progress.show(position):
-            train_epoch(setup, position, self.sums, self.progress, self.watch, self.save)
+            train_epoch(setup, position, self.sums, self.progress, self.watch, self.callbacks, self.save)
         totals = self.sums.read(setup.accelerator)
         # The epoch is over after evaluation only: a run that is stopped in it evaluates again.
         ended = position.epoch + 1
@@ -167,6 +203,7 @@ class Training:
         so_far = partial(summarize, setup, position, self.results, exported_kind(setup), {})
         offer_best(self.uploader, self.folder, position, setup.epochs, so_far)
         self.progress.end(position, totals, row)
+        self.callbacks.epoch_end(position)
 
     def record(self, row: dict[str, Any]) -> None:
         """Write down an epoch's row and what there is to go on from."""
@@ -240,11 +277,12 @@ def finish(setup: Setup, position: Position, results: dict[str, Evaluation], fol
         draw_curves(folder, position.rows)
         write_summary(folder, record)
         warn_at_chance(setup, record)
+    accelerator.wait_for_everyone()
     accelerator.end_training()
     if accelerator.is_main_process:
         logger.info(
             f"{result_text(record.top1)} of {record.samples_evaluated} images; the run is in {folder}\n"
-            f'load it with timm.create_model("local-dir:{folder}/model", pretrained=True)'
+            f"load it with {how_to_load(setup.model, folder)}"
         )
     return record.to_dict()
 

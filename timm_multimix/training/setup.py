@@ -8,18 +8,19 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from timm.scheduler.scheduler import Scheduler
 
-from ..data import Splits, load_splits
+from ..data import Splits
 from ..data.cache import CachedLoader
 from ..data.description import Description, describe_data
 from ..data.loader import ImageLoader
 from ..data.noise import add_label_noise
-from ..modeling.create import create_model, describe_input, resolve_data_config, try_out
+from ..data.objects import GivenLoader
+from ..modeling.create import adopt_model, create_model, describe_input, resolve_data_config, try_out
 from ..options import TrainOptions, fill_defaults
-from ..options.declaration import flat
 from ..task import MixTask
 from .checks import check_classes, check_names
 from .defaults import suit_model
 from .finetune import fit_head_and_body
+from .given import Given, fit_to_tensors
 from .loaders import Stream, create_memorization, create_streams
 from .lone_images import check_lone_images
 from .optimization import create_optimizer, create_scheduler
@@ -42,7 +43,7 @@ class Setup:
     optimizer: AcceleratedOptimizer
     scheduler: Scheduler | None
     train: Stream
-    evaluation: ImageLoader | CachedLoader
+    evaluation: ImageLoader | CachedLoader | GivenLoader
     epochs: int
 
     memorization: Stream | None = None  # the training images as in evaluation, with --label-noise
@@ -98,28 +99,23 @@ class Setup:
         self.optimizer.load_state_dict(state)
 
 
-def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
-    """Make all parts of a run; nothing is written.
+def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setup:
+    """Make all parts of a run of options and of what is given as an object; nothing is written.
 
     Raises:
         UsageError: for every option that cannot work.
     """
-    check_names(options)
+    given.check(options)
+    check_names(options, named_model=given.model is None)
     data, seed = options.data, options.run.seed
-    splits = load_splits(
-        data.dataset,
-        streaming=data.streaming,
-        eval_on_train=data.eval_on_train,
-        **flat(data.columns),
-    )
-    clean = splits
-    options = fill_defaults(options, splits.defaults)
+    clean = splits = given.splits(options)
+    options = fit_to_tensors(fill_defaults(options, splits.defaults), splits)
     network, data, schedule = options.network, options.data, options.schedule
     check_classes(network.num_classes, data.dataset, splits)
     if data.label_noise:
         splits = add_label_noise(splits, data.dataset, data.label_noise, data.label_noise_kind, seed)
     torch.manual_seed(seed)
-    model = create_model(network, len(splits.class_names))
+    model = adopt_model(network, given.model) or create_model(network, len(splits.class_names))
     options = suit_model(options, model)
     optimization = options.optimization
     fit_head_and_body(
@@ -127,7 +123,9 @@ def build(options: TrainOptions, accelerator: Accelerator) -> Setup:
     )
     data_config = resolve_data_config(network.model, network.input, model)
     describe_input(model, data_config)
-    try_out(network.model, model, data_config)
+    outputs = try_out(network.model, model, data_config)
+    if given.model is not None:
+        check_classes(outputs, data.dataset, splits)
     train, evaluation = create_streams(data, options.augmentation, seed, accelerator, splits, data_config)
     check_lone_images(
         model,

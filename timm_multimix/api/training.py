@@ -1,0 +1,105 @@
+"""`timm_multimix.train`: the trainer as a function."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+from torch import nn
+
+from ..data.objects import object_name
+from ..errors import UsageError
+from ..logs import start_logging
+from ..mixers import Mixture
+from ..options import TrainOptions
+from ..options.data import OBJECT
+from ..options.keywords import from_keywords, spelled_as_keywords
+from ..training import Callback, Given
+from ..training import run as run_training
+from .run import Run
+
+
+def train(
+    model: str | nn.Module = "test_resnet",
+    *,
+    mix: str | Mixture = "none",
+    train_data: Any = "digits",
+    eval_data: Any = None,
+    epochs: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    **options: Any,
+) -> Run:
+    """Train a model, mixing examples: what `timm-multimix train` does, with objects where that takes names.
+
+    Training is exactly resumable (`output=DIR, resume="auto"`): randomness is a function of the seed and the
+    position alone. How far that holds for objects:
+
+    - A dataset with a length and indices, of torch or of the `datasets` library, is read in our order by our
+      worker processes. What it draws itself from the global generators of Python, NumPy or torch in
+      `__getitem__` belongs to (seed, epoch, index). Resuming is exact if it gives the same items again.
+    - A loader (with a length, of batches of images and class indices) is iterated as it is, in one process.
+      The global generators are seeded before a pass and before each batch, so that a DataLoader that shuffles
+      and augments by them is exact; a run resumed within an epoch reads that epoch's earlier batches once
+      more. Not exact are a loader with a `generator` of its own or with `persistent_workers`; a warning says
+      so.
+    - A network starts with the weights that it has, is trained in place, and gets those of the checkpoint
+      when a run is resumed.
+
+    What an object is cannot be written down: the run's record has its class, and a run with objects is
+    resumed by this function, not from the command line.
+
+    Args:
+        model: a name as on the command line, or a network of any kind that maps images [b, c, h, w] to logits
+            [b, classes].
+        mix: a mixer spec such as `"multimix"` or `"mixup | cutmix"`.
+        train_data: a name or path as on the command line; a dataset of (image, class index) pairs; a
+            `datasets.Dataset` or `DatasetDict`; or a loader. PIL images are augmented and normalized as the
+            options say. Tensors [c, h, w] are used as they are; `mean` and `std` then only describe what was
+            done to them, for the exported model.
+        eval_data: likewise; None for names and for a `DatasetDict`, which have splits of their own.
+        epochs: passes over the data; None is the default for the data.
+        callbacks: called while the run trains, see `Callback`.
+        **options: every option of `timm-multimix train`, with underscores: `lr=0.1, model_ema=True,
+            output="runs/a"`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UsageError: an unknown option or a value that is not allowed, before anything is written; and what
+            goes wrong around a run.
+
+    Example:
+        >>> run = timm_multimix.train("resnet18", mix="multimix", train_data="digits", epochs=2)
+        >>> run.metrics[-1]["eval_top1"]
+    """
+    with spelled_as_keywords(TrainOptions):
+        named = {
+            "model": model if isinstance(model, str) else model_name(model),
+            "mix": mix.spec if isinstance(mix, Mixture) else mix,
+            "dataset": object_name(train_data) if is_object(train_data) else str(train_data),
+            "epochs": epochs,
+        }
+        if eval_data is not None and not is_object(train_data):
+            raise UsageError("eval_data has no effect on train_data by name; choose its split by val_split")
+        chosen = from_keywords(TrainOptions, named | options)
+        given = Given(
+            None if isinstance(model, str) else model,
+            train_data if is_object(train_data) else None,
+            eval_data,
+            tuple(callbacks),
+            chosen.given,
+        )
+        start_logging(chosen.run.log_level)
+        outcome = run_training(chosen, given)
+    return Run(outcome.folder, model=outcome.model)
+
+
+def is_object(data: Any) -> bool:
+    """Whether data are an object, not a name or a path."""
+    return not isinstance(data, str | PathLike)
+
+
+def model_name(model: nn.Module) -> str:
+    """What a run's record calls a network: timm's name for it, or its class."""
+    config: Any = getattr(model, "pretrained_cfg", None) or {}
+    return OBJECT + str(config.get("architecture") or type(model).__name__)
