@@ -52,7 +52,7 @@ def test_a_mixer_refuses_them(labels: torch.Tensor, words: str) -> None:
 
 
 def test_a_column_of_indices_is_no_target_of_one_class() -> None:
-    with pytest.raises(UsageError, match="labels must be"):
+    with pytest.raises(UsageError, match="class indices must have shape"):
         create_mixer("none")(IMAGES, torch.zeros(4, 1, dtype=torch.long))
     assert create_mixer("none")(IMAGES, torch.ones(4, 1))[1].equal(torch.ones(4, 1))
 
