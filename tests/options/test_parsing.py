@@ -1,5 +1,7 @@
 """Options: defaults, the two layers, mistakes, and a run's config.yaml as a way to repeat it."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -13,6 +15,8 @@ from timm_multimix.options import (
 )
 from timm_multimix.options.arguments import Parser
 from timm_multimix.options.declaration import declared, flat
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def parse(text=""):
@@ -187,6 +191,14 @@ def test_a_mistake_in_a_config_file_names_the_file(config, text, words):
 def test_a_folder_as_config_file_is_a_mistake(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         parse_train_options(["--config", str(tmp_path)])
+
+
+def test_a_recipe_is_found_by_its_name():
+    named, read = ("recipe:digits", str(RECIPES / "digits.yaml"))
+    options = [flat(parse_train_options(["--config", config, "--epochs", "3"])) for config in (named, read)]
+    assert options[0] | {"config": read} == options[1]
+    with pytest.raises(UsageError, match=r"a recipe must be one of cifar.*, digits, .*, got nonsense"):
+        parse_train_options(["--config", "recipe:nonsense"])
 
 
 def test_a_config_file_may_be_empty_or_leave_an_option_open(config):

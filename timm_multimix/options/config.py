@@ -10,6 +10,9 @@ from ..errors import UsageError, one_line
 from .arguments import KeyValues, Switch, reading, switch_flags
 from .declaration import Option, Part, declared, flat
 
+RECIPE = "recipe:"
+_PACKAGE = Path(__file__).parents[1]
+_RECIPES = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")  # of an installed package, of a checkout
 _LARGEST = 100_000
 _LARGEST_BITS = 4096
 _MOST_BRACKETS = 500
@@ -49,13 +52,27 @@ def _check_size(content: Any) -> None:
             raise UsageError(f"holds more than {_LARGEST} characters with its aliases written out")
 
 
+def find_config(path: str) -> Path:
+    """A config file, or a recipe of the package, as in `recipe:digits`.
+
+    Raises: UsageError if there is no such recipe.
+    """
+    if not path.startswith(RECIPE):
+        return Path(path)
+    found = {file.stem: file for folder in _RECIPES for file in sorted(folder.glob("*.yaml"))}
+    name = path.removeprefix(RECIPE)
+    if name not in found:
+        raise UsageError(f"a recipe must be one of {', '.join(found)}, got {name}")
+    return found[name]
+
+
 def load_config(path: str) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises: UsageError if it cannot be read, is not YAML or not a mapping of names to values.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = find_config(path).read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot be read ({error.strerror})") from None
     except ValueError as error:
