@@ -36,7 +36,7 @@ class RunOptions(Part, title="run"):
 
     config: str | None = option(
         None,
-        "YAML of these options, or recipe:NAME of the package's; the command line overrides it (default: none)",
+        "YAML of these options, or recipe:NAME; the command line overrides it (default: none)",
         "FILE",
         recorded=False,
         bears_on_result=False,
