@@ -8,7 +8,7 @@ from torch import nn
 
 from ..data.objects import object_name
 from ..errors import UsageError
-from ..logs import start_logging
+from ..logs import show_messages, start_logging
 from ..mixers import Mixture
 from ..options import TrainOptions
 from ..options.data import OBJECT
@@ -89,6 +89,7 @@ def train(
             tuple(callbacks),
             chosen.given,
         )
+        show_messages()
         start_logging(chosen.run.log_level)
         outcome = run_training(chosen, given)
     return Run(outcome.folder, model=outcome.model)

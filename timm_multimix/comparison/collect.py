@@ -159,6 +159,8 @@ def group(runs: Sequence[Run]) -> list[Arm]:
 def identity(run: Run) -> dict[str, Any]:
     """All that a run has in common with those of other seeds."""
     about = {name: run.summary[name] for name in ABOUT if name in run.summary}
+    if run.record.parent:
+        about["epochs_before"] = run.record.parent.epochs
     return run.options | {"dataset": last_part(str(run.options["dataset"]))} | about
 
 

@@ -60,7 +60,7 @@ class DataOptions(Part, title="data"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentationOptions(Part, title="augmentation", idle_with=("no_aug",)):
+class AugmentationOptions(Part, title="augmentation", idle_with=("no_aug",), new_in_child=True):
     """What is done to each training image by itself, before any mixing."""
 
     no_aug: bool = option(False, "only resize the training images (default: augment, except for digits)")

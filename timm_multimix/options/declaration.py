@@ -46,6 +46,7 @@ class Facts:
 
     recorded: bool = True  # in a run's config.yaml
     bears_on_result: bool = True  # else a resumed run may have another value
+    new_in_child: bool = False  # a run that goes on from the end of another may have another value
     arms: Arms = Arms.ANY
     bare: bool = False  # its value names an arm without the option's name
     headline: bool = False  # shown at the top of a comparison whatever its value

@@ -17,6 +17,7 @@ class MixingOptions(Part, title="mixing and targets"):
         arms=Arms.TELLS_APART,
         bare=True,
         headline=True,
+        new_in_child=True,
         short_forms={
             "mixup": Facts(
                 help="short for --mix 'mixup(alpha=ALPHA)' (default: not given)",
@@ -36,9 +37,13 @@ class MixingOptions(Part, title="mixing and targets"):
         "when to mix, in fractions of training, such as 0.1-0.8:0.008/0.002 (default: always)",
         "SCHEDULE",
         needs=("mix",),
+        new_in_child=True,
     )
     smoothing: BelowOne = option(
-        0.0, "label smoothing (default: {default}, so that nothing is added unasked; timm: 0.1)", "X"
+        0.0,
+        "label smoothing (default: {default}, so that nothing is added unasked; timm: 0.1)",
+        "X",
+        new_in_child=True,
     )
     bce_loss: bool = option(
         False, "binary cross-entropy, each class by itself (default: softmax cross-entropy)"

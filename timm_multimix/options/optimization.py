@@ -11,7 +11,7 @@ from .values import BelowOne, Count, Natural, NonNegative, Positive, PositiveFra
 class OptimizationOptions(Part, title="optimization"):
     """Optimizer and learning rate."""
 
-    epochs: Count = option(30, "passes over the data", "N", headline=True)
+    epochs: Count = option(30, "passes over the data", "N", headline=True, new_in_child=True)
     opt: str | None = option(
         None,
         "any optimizer of timm (default: sgd, and adamw for models with self-attention)",
@@ -24,6 +24,7 @@ class OptimizationOptions(Part, title="optimization"):
         "0.001 for adamw and other optimizers with betas)",
         "RATE",
         headline=True,
+        new_in_child=True,
     )
     momentum: BelowOne = option(0.9, "of sgd and its like", "X", headline=True)
     weight_decay: NonNegative = option(1e-4, "weight decay", "X", headline=True)
@@ -69,7 +70,7 @@ class OptimizationOptions(Part, title="optimization"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduleOptions(Part, title="learning-rate schedule"):
+class ScheduleOptions(Part, title="learning-rate schedule", new_in_child=True):
     """The learning rate over time, by timm's schedules."""
 
     sched: Literal["cosine", "tanh", "step", "multistep", "poly", "wsd", "rsqrt", "constant", "none"] = (

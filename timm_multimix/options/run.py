@@ -58,21 +58,24 @@ class RunOptions(Part, title="run"):
     )
     resume: str | None = option(
         None,
-        "auto: from the newest checkpoint in --output, if any; DIR: from that one (default: start anew)",
+        "auto: from the newest checkpoint in --output, if any; DIR: from that one; of a finished run, with "
+        "--epochs N and a new --output: N more epochs from its end (default: start anew)",
         "auto|DIR",
         excludes={"overwrite": "which replaces the run"},
         recorded=False,
         bears_on_result=False,
         arms=Arms.SET_BY_COMPARE,
     )
-    val_interval: Count = option(1, "evaluate after every so many epochs, and after the last", "EPOCHS")
+    val_interval: Count = option(
+        1, "evaluate after every so many epochs, and after the last", "EPOCHS", new_in_child=True
+    )
     checkpoint_interval: Natural = option(
         0,
         "a checkpoint also every so many optimizer steps (default: {default}, after epochs only)",
         "STEPS",
         bears_on_result=False,
     )
-    seed: Seed = option(42, "seed of all randomness", "N", arms=Arms.SET_BY_COMPARE)
+    seed: Seed = option(42, "seed of all randomness", "N", arms=Arms.SET_BY_COMPARE, new_in_child=True)
     log_interval: Count = option(
         50,
         "batches between lines of progress in train.log, on a pipe and in trackers",

@@ -55,7 +55,7 @@ def _public(values: Mapping[str, Any], types: Mapping[str, Any], kind: str) -> d
 
 def _public_value(value: Any, annotation: Any, kind: str) -> Any:
     if value is None or not _is_place(annotation, kind):
-        return public(value)
+        return _public_references(value)
     if isinstance(value, list | tuple):
         return [last_part(str(item)) for item in value]
     return last_part(str(value))

@@ -41,6 +41,17 @@ class NoiseRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ParentRecord:
+    """The finished run from whose end another one went on; `epochs` are all before, also its own parents'."""
+
+    run: str
+    kind: str = "folder"
+    epochs: int
+    top1: float
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """The content of summary.json. Accuracies are in per cent; `top1` is the last epoch's, of model/.
 
@@ -55,6 +66,7 @@ class RunRecord:
     dataset_kind: str
     epochs: int
     seed: Annotated[int, OPTION]
+    parent: ParentRecord | None = None
     num_processes: int
     samples_evaluated: int
     top1: float

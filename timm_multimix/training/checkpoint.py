@@ -91,6 +91,35 @@ def load_checkpoint(folder: Path, setup: Setup) -> tuple[Position, Sums]:
     Raises:
         UsageError: if it was written under other conditions.
     """
+    state, rank = _load_weights(folder, setup)
+    setup.task.step = state["task_step"]
+    setup.load_optimizer(state["optimizer"])
+    if setup.scheduler:
+        setup.scheduler.load_state_dict(state["scheduler"])
+    sums = {k.removeprefix("sums."): v for k, v in rank.items() if k.startswith("sums.")}
+    return Position(**state["position"]), Sums.from_tensors(sums, setup.accelerator.device)
+
+
+def load_parent(folder: Path, setup: Setup) -> None:
+    """Begin a run with the weights and the optimizer's state that a checkpoint of another run holds.
+
+    Learning rate, weight decay and the like are those of the new run, and so is the schedule.
+
+    Raises:
+        UsageError: if it was written under other conditions.
+    """
+    state, _ = _load_weights(folder, setup)
+    fresh = [
+        {name: value for name, value in group.items() if name != "params"}
+        for group in setup.optimizer.param_groups
+    ]
+    setup.load_optimizer(state["optimizer"])
+    for group, values in zip(setup.optimizer.param_groups, fresh, strict=True):
+        group.update(values)
+
+
+def _load_weights(folder: Path, setup: Setup) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Load weights, buffers and the scale of losses; gives the common state and this process's tensors."""
     state = unpack(
         (folder / "state.json").read_text(encoding="utf-8"), load_file(folder / "state.safetensors")
     )
@@ -102,14 +131,9 @@ def load_checkpoint(folder: Path, setup: Setup) -> tuple[Position, Sums]:
     rank = load_file(folder / _rank_name(setup.accelerator.process_index))
     setup.load_weights(load_file(folder / "weights.safetensors"))
     setup.load_weights({k.removeprefix("buffer."): v for k, v in rank.items() if k.startswith("buffer.")})
-    setup.task.step = state["task_step"]
-    setup.load_optimizer(state["optimizer"])
-    if setup.scheduler:
-        setup.scheduler.load_state_dict(state["scheduler"])
     if setup.accelerator.scaler:
         setup.accelerator.scaler.load_state_dict(state["scaler"])
-    sums = {k.removeprefix("sums."): v for k, v in rank.items() if k.startswith("sums.")}
-    return Position(**state["position"]), Sums.from_tensors(sums, setup.accelerator.device)
+    return state, rank
 
 
 def complete_checkpoints(folder: Path) -> list[Path]:

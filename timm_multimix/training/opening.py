@@ -9,23 +9,24 @@ from ..modeling.attention import has_self_attention
 from ..options.mixing import MixingOptions
 from .in_force import in_force
 from .setup import Setup
+from .state import Position
 
 logger = logging.getLogger(__name__)
 
 
-def tell_opening(setup: Setup, folder: Path) -> None:
+def tell_opening(setup: Setup, folder: Path, position: Position) -> None:
     """Print the opening lines on the main process, warnings first."""
     if setup.accelerator.is_main_process:
         for line in oddities(setup):
             logger.warning(line)
-        logger.info("\n".join(opening_lines(setup, folder)))
+        logger.info("\n".join(opening_lines(setup, folder, position)))
 
 
-def opening_lines(setup: Setup, folder: Path) -> list[str]:
+def opening_lines(setup: Setup, folder: Path, position: Position) -> list[str]:
     """A line for each kind of choice."""
     return [
         setup.data.text,
-        describe_model(setup),
+        describe_model(setup, position),
         describe_mixing(setup.options.mixing),
         describe_device(setup),
         describe_updates(setup),
@@ -33,16 +34,18 @@ def opening_lines(setup: Setup, folder: Path) -> list[str]:
     ]
 
 
-def describe_model(setup: Setup) -> str:
-    """The network, its parameters, and the images it takes."""
+def describe_model(setup: Setup, position: Position) -> str:
+    """The network, its parameters, where its weights come from, and the images it takes."""
     network = setup.options.network
     parameters = [*setup.model.parameters()]
     count = sum(parameter.numel() for parameter in parameters)
     trained = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
     frozen = "" if trained == count else f", of which {trained:,} are trained"
-    weights = "published" if network.pretrained else "random"
+    weights = "published weights" if network.pretrained else "random weights"
+    if position.parent:
+        weights = f"weights of {position.parent['run']} after {_counted(position.parent['epochs'], 'epoch')}"
     size = " x ".join(map(str, setup.data_config["input_size"]))
-    return f"model: {network.model}, {count:,} parameters{frozen}, {weights} weights, input {size}"
+    return f"model: {network.model}, {count:,} parameters{frozen}, {weights}, input {size}"
 
 
 def describe_mixing(mixing: MixingOptions) -> str:

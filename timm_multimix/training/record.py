@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..files import write_text
-from ..records import RunRecord, Scores
+from ..records import ParentRecord, RunRecord, Scores
 from ..records.provenance import base_model, command, dataset_kind, describe_hardware, versions
 from .evaluate import Evaluation
 from .in_force import in_force
@@ -96,6 +96,7 @@ def summarize(
         dataset_kind=dataset_kind(options.data.dataset),
         epochs=setup.epochs,
         seed=options.run.seed,
+        parent=ParentRecord(**position.parent) if position.parent else None,
         samples_evaluated=results[exported].samples,
         top1=results[exported].top1,
         top1_best=position.best_top1,

@@ -4,7 +4,7 @@ import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..records.lock import RunLock
 from ..records.metrics import METRICS
 from .callbacks import Callback, Callbacks
 from .chance import is_at_chance, share_of_largest_class, what_to_try
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import complete_checkpoints, load_checkpoint, load_parent, save_checkpoint
 from .consensus import Stop, Watch
 from .distributed import compare_ranks, on_main
 from .engine import adopt_accumulation, start_accelerator, start_trackers
@@ -42,7 +42,7 @@ from .publishing import (
     start_uploader,
 )
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
-from .run_folder import LOG, claim, drop_if_worthless, reserve
+from .run_folder import LOG, RunFolder, claim, drop_if_worthless, reserve
 from .setup import Setup, build
 from .sharding import is_sharded
 from .state import NonFinite, Position, Sums
@@ -98,7 +98,7 @@ def prepare_and_train(
     if accelerator.is_main_process:
         for line in found.warnings:
             logger.warning(line)
-    new = found.checkpoint is None and found.summary is None
+    new = found.summary is None and (found.checkpoint is None or found.parent is not None)
     if new:
         on_main(accelerator, lambda: check_publishing(options.hub))
     if found.summary is not None:
@@ -109,7 +109,7 @@ def prepare_and_train(
         return Outcome(found.summary, found.path)
 
     setup = build(found.options, accelerator, given)
-    position, sums = start(setup, found.checkpoint)
+    position, sums = start(setup, found)
     if new:  # uploads of a resumed run never keep it from training
         on_main(accelerator, lambda: open_target(options.hub, architecture_of(setup.model)))
     folder = reporter.folder = on_main(accelerator, lambda: claim(found, setup.options, lock))
@@ -155,7 +155,7 @@ class Training:
     ) -> None:
         self.setup, self.position, self.sums = setup, position, sums
         self.folder, self.interrupt = folder, interrupt
-        tell_opening(setup, folder)
+        tell_opening(setup, folder, position)
         start_trackers(setup.accelerator, folder, setup.options)
         self.uploader = start_uploader(setup, folder, resumed=position.updates > 0)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
@@ -167,6 +167,8 @@ class Training:
         """All of it; a signal, or a loss that is not finite, leaves what is needed to go on."""
         with self.interrupt.deferred():
             try:
+                if self.position.parent and not complete_checkpoints(self.folder / "checkpoints"):
+                    self.save()  # the parent's end, as what the run resumes from if it is stopped at once
                 summary = self.train()
             except Stop:
                 self.save()
@@ -226,12 +228,15 @@ class Training:
             save_checkpoint(self.folder / "checkpoints", self.setup, self.position, self.sums)
 
 
-def start(setup: Setup, checkpoint: Path | None) -> tuple[Position, Sums]:
+def start(setup: Setup, found: RunFolder) -> tuple[Position, Sums]:
     """The beginning of a run, or where a checkpoint left it."""
     setup.task.update_ema(0)
-    if checkpoint is None:
+    if found.checkpoint is None:
         return Position(), Sums.zero(setup.accelerator.device)
-    return load_checkpoint(checkpoint, setup)
+    if found.parent is None:
+        return load_checkpoint(found.checkpoint, setup)
+    load_parent(found.checkpoint, setup)
+    return Position(parent=asdict(found.parent)), Sums.zero(setup.accelerator.device)
 
 
 def exported_kind(setup: Setup) -> str:

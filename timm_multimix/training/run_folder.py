@@ -16,10 +16,11 @@ from ..options import TrainOptions, options_to_yaml
 from ..options.declaration import flag, flat
 from ..options.relations import names_of
 from ..options.run import RunOptions
-from ..records import read_options, read_summary
+from ..records import ParentRecord, read_options, read_summary
 from ..records.lock import NAME as LOCK
 from ..records.lock import RunLock
 from .checkpoint import Found, clean_up, find_checkpoint, find_damage
+from .parent import child_options, describe_parent
 
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
 LOG = "train.log"
@@ -35,6 +36,7 @@ class RunFolder:
     options: TrainOptions
     checkpoint: Path | None = None
     summary: dict[str, Any] | None = None  # of a run that is finished
+    parent: ParentRecord | None = None  # whose end, at the checkpoint, a new run goes on from
     made: bool = False  # by this run
     warnings: list[str] = field(default_factory=list)
 
@@ -58,8 +60,7 @@ def run_to_change(options: RunOptions) -> Path | None:
     if run is None or not is_run(run) or not (options.resume or options.overwrite):
         return None
     named = source is not None and source != run_of(source)
-    is_finished = (run / "summary.json").is_file()
-    return run if options.overwrite or named or not is_finished else None
+    return run if options.overwrite or named or not is_finished(run) else None
 
 
 def run_of(source: Path) -> Path:
@@ -91,6 +92,9 @@ def find_run_folder(options: TrainOptions) -> RunFolder:
         raise UsageError(f"--resume {source}: no complete checkpoint there ({reason})")
     if output and output.resolve() != run.resolve():
         check_usable(output, False)
+        if run == source and "epochs" in options.given and is_finished(run):
+            child, parent = child_options(options, run), describe_parent(run)
+            return RunFolder(output, child, found.checkpoint, parent=parent, warnings=tell_damage(found))
         return RunFolder(output, adopt(options, run), found.checkpoint, warnings=tell_damage(found))
     return find_rest(run, options, found)
 
@@ -109,6 +113,11 @@ def tell_damage(found: Found) -> list[str]:
 def is_run(folder: Path) -> bool:
     """Whether a run was started in a folder."""
     return (folder / "config.yaml").is_file()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run in a folder has ended."""
+    return (folder / "summary.json").is_file()
 
 
 def check_usable(folder: Path, overwrite: bool) -> None:
@@ -168,12 +177,18 @@ def adopt(options: TrainOptions, run: Path) -> TrainOptions:
     fixed = names_of(TrainOptions, bears_on_result=True)
     for name in sorted(fixed & options.given):
         if mine[name] != saved[name]:
+            new = f"; --resume {run} --output NEW trains so many more" if _can_go_on(name, run) else ""
             raise UsageError(
                 f"{flag(name)} {_shown(mine[name])}: the run to resume in {run} has {_shown(saved[name])}, "
-                "which only a new run can change"
+                f"which only a new run can change{new}"
             )
     adopted = options.but(**{name: saved[name] for name in fixed})
     return replace(adopted, given=options.given | saved.keys())
+
+
+def _can_go_on(name: str, run: Path) -> bool:
+    """Whether another value of an option is what a run that goes on from the end of this one is for."""
+    return name == "epochs" and is_finished(run)
 
 
 def _shown(value: Any) -> Any:
@@ -195,7 +210,7 @@ def claim(found: RunFolder, options: TrainOptions, lock: RunLock) -> Path:
         delete_all(folder, WRITTEN if options.run.overwrite else ("summary.json",))
         clean_up(folder)
         write_text(folder / "config.yaml", options_to_yaml(options))
-        best = found.checkpoint and found.checkpoint.with_name("best")
+        best = None if found.parent else found.checkpoint and found.checkpoint.with_name("best")
         if best and best.is_dir() and not (folder / "checkpoints" / "best").exists():
             shutil.copytree(best, folder / "checkpoints" / "best")
     except OSError as error:

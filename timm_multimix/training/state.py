@@ -40,6 +40,7 @@ class Position:
     best_top1: float = -1.0
     best_epoch: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)  # of metrics.csv
+    parent: dict[str, Any] | None = None  # the fields of a `ParentRecord`
 
 
 @dataclass

@@ -1,0 +1,100 @@
+"""A finished run goes on as a new run that names its parent."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from timm_multimix.errors import UsageError
+from timm_multimix.hub.record import read_run
+from timm_multimix.training.checkpoint import complete_checkpoints
+
+from .helpers import Train, outcome
+
+RUN = importlib.import_module("timm_multimix.training.run")  # the package's `run` is the function in it
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return load_file(checkpoint / "weights.safetensors")
+
+
+@pytest.mark.parametrize("opt", ["--momentum 0.9", "--opt adamw --lr 0.002 --model-ema --weight-decay 0.01"])
+def test_a_new_run_starts_where_its_parent_ended(
+    opt: str, train: Train, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Same weights, average and optimizer state; epochs, schedule and record are its own."""
+    first = train(*quick, *opt.split(), "--output", "old")
+    before = outcome(tmp_path / "old")
+    second = train("--resume", "old", "--epochs", 1, "--lr", 0.001, "--mix", "mixup", "--output", "new")
+    assert "weights of old after 2 epochs" in capsys.readouterr().out
+    assert outcome(tmp_path / "old") == before
+    assert (second["epochs"], second["mix"], second["lr"]) == (1, "mixup", 0.001)
+    parent = second["parent"]
+    assert (parent["run"], parent["epochs"], parent["top1"]) == ("old", 2, first["top1"])
+    assert len(parent["sha256"]) == 64
+    assert len((tmp_path / "new/metrics.csv").read_text().splitlines()) == 2
+    start, end = complete_checkpoints(tmp_path / "new/checkpoints")
+    assert (start.name, end.name) == ("step-00000000", "step-00000005")
+    last = complete_checkpoints(tmp_path / "old/checkpoints")[-1]
+    old, new = weights(last), weights(start)
+    assert old.keys() == new.keys()
+    assert all(torch.equal(new[name], value) for name, value in old.items())
+    moments, theirs = (load_file(folder / "state.safetensors") for folder in (start, last))
+    assert moments
+    assert moments.keys() == theirs.keys()
+    assert all(torch.equal(moments[name], value) for name, value in theirs.items())
+    assert not all(torch.equal(weights(end)[name], value) for name, value in old.items())
+    third = train("--resume", "new", "--epochs", 1, "--output", "newer", "--seed", 7)
+    assert (third["parent"]["epochs"], third["seed"], third["mix"]) == (3, 7, "mixup")
+
+
+def test_one_that_is_stopped_goes_on_from_its_parents_end(
+    train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in its first epoch, before it has a checkpoint of its own."""
+    train(*quick, "--output", "old")
+    record = train("--resume", "old", "--epochs", 2, "--output", "new")
+
+    def stop(*arguments: object) -> None:
+        raise RuntimeError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RUN, "train_epoch", stop)
+        with pytest.raises(RuntimeError, match="stopped"):
+            train("--resume", "old", "--epochs", 2, "--output", "stopped")
+    assert train("--output", "stopped", "--resume", "auto")["parent"] == record["parent"]
+    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "new")
+
+
+def test_what_cannot_change_is_named(train: Train, quick: list[str], tmp_path: Path) -> None:
+    train(*quick, "--output", "old")
+    for words, said in (
+        (
+            "--epochs 3 --output new --model test_vit",
+            "--model must be that of the run to go on from, test_resnet",
+        ),
+        (
+            "--epochs 3 --output new --batch-size 4",
+            "--batch-size must be that of the run to go on from, 8, got 4",
+        ),
+        ("--epochs 3 --output new --opt adamw", "a run that goes on can change"),
+        ("--epochs 3", "--resume old --output NEW trains so many more"),
+        ("--epochs 3 --output old", "--resume old --output NEW trains so many more"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            train("--resume", "old", *words.split())
+        assert not (tmp_path / "new").exists()
+    (tmp_path / "old/summary.json").unlink()
+    with pytest.raises(UsageError, match=r"which only a new run can change$"):
+        train("--resume", "old", "--epochs", 3, "--output", "new")
+
+
+def test_the_card_names_the_parent_without_its_place(train: Train, quick: list[str], tmp_path: Path) -> None:
+    train(*quick, "--output", tmp_path / "secret/old")
+    train("--resume", tmp_path / "secret/old", "--epochs", 1, "--output", "new")
+    record, _ = read_run(tmp_path / "new")
+    assert record["summary"]["parent"]["run"] == "old"
+    assert "secret" not in json.dumps(record)
