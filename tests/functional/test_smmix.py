@@ -43,5 +43,5 @@ def test_the_partners_most_attended_square_covers_the_least_attended_one():
 
 
 def test_images_must_be_multiples_of_the_grid():
-    with pytest.raises(ValueError, match="sides are multiples of 4 x 4, got 10 x 8"):
+    with pytest.raises(ValueError, match="multiples of 4 x 4 tokens for smmix, got 10 x 8"):
         F.smmix(torch.rand(2, 3, 10, 8), torch.rand(2, 4, 4))

@@ -62,7 +62,7 @@ def test_each_has_a_card_of_a_line_and_a_paragraph(name):
     assert "\n" not in line
     assert line == describe(name)
     assert _entry_points[name].paper.title
-    body = body.partition("\n\nRaises:")[0]
+    body = re.split(r"\n\n(?:Args|Raises):", body)[0]
     assert "\n\n" not in body
     assert 40 <= len(body.split()) <= 110
     assert re.search(r"\bcosts?\b|multiplications", body)

@@ -79,8 +79,11 @@ UNGUIDED = [
     for name in list_mixers()
     if not any(needs_model(step.mixer) for _, step in create_mixer(name).branches)
 ]
+# Catch-up Mix takes whole channels, of which pictures have three: too few to show its shares.
 AT_THE_INPUT = [
-    name for name in UNGUIDED if create_mixer(name).branches[0][1].mixer.place in ("input", "hidden")
+    name
+    for name in UNGUIDED
+    if create_mixer(name).branches[0][1].mixer.place in ("input", "hidden") and name != "catch_up_mix"
 ]
 
 

@@ -54,7 +54,8 @@ def test_what_is_in_the_picture(tmp_path) -> None:
     ]
     assert titles[1].startswith("multimix, before the classifier: tuples sorted")
     assert [(len(panel.samples), len(panel.weights)) for panel in panels] == [(3, 0), (0, 3), (3, 0)]
-    assert panels[0].arguments == "alpha = 1.0, per_sample = False, correct = True"
+    arguments = "alpha = 1.0, per_sample = False, correct = True, minmax = None, partner = random"
+    assert panels[0].arguments == arguments
     for sample in (*panels[0].samples, *panels[2].samples):
         assert sample.image.shape == (3, 16, 16)
         assert sample.target.sum().item() == pytest.approx(1)

@@ -19,8 +19,8 @@ class Decoupled(Formula):
 
     with p the softmax of the logits: the second term is the confidence in a mixed class where the other mixed
     ones are left out, so that it does not fall with their share. Other rows have cross-entropy alone. This is
-    the loss of the authors' code, which has `both`, or the class with the larger share only, and weights t^0
-    to t^1 in its recipes.
+    the loss of the authors' code (OpenMixup), whose recipes have `both`, or one class only, and powers from 0
+    to 1. It averages rows that mix no classes apart and adds that; here the loss is the mean over all rows.
 
     Args:
         eta: the weight of the regularizer.

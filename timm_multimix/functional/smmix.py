@@ -70,7 +70,7 @@ def smmix(
     rows, columns = attention.shape[1:]
     if height % rows or width % columns:
         raise ValueError(
-            f"smmix needs images whose sides are multiples of {rows} x {columns}, got {height} x {width}"
+            f"images must have multiples of {rows} x {columns} tokens for smmix, got {height} x {width}"
         )
     low, high = (max(1, int(min(rows, columns) * share)) for share in sides)
     uniform = torch.rand(1, generator=generator, device=x.device)

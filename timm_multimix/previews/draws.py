@@ -89,9 +89,9 @@ def pixel_weights(draw: Draw, pixels: Tensor, row: int) -> Tensor:
     """
     weights = []
     for number in range(len(pixels)):
-        alone = torch.zeros(len(pixels), 1, *pixels.shape[-2:])
+        alone = torch.zeros_like(pixels)
         alone[number] = 1
-        weights.append(draw(alone)[row, 0])
+        weights.append(draw(alone)[row].mean(0))
     return torch.stack(weights)
 
 
