@@ -109,12 +109,12 @@ def test_the_code_of_the_examples_page_is_the_examples():
     sections = (DOCS / "examples.md").read_text().split("\n## ")[1:]
     assert len(sections) >= 3
     for section in sections:
-        file = re.search(r"\(\.\./(examples/\w+\.py)\)", section)
+        file = re.search(r"\(\.\./(examples/\w+\.(?:py|patch))\)", section)
         assert file is not None
         code = {line.strip() for line in (DOCS.parent / file[1]).read_text().splitlines()}
         shown = [
             line.strip()
-            for block in re.findall(r"```python\n(.*?)```", section, re.S)
+            for block in re.findall(r"```(?:python|diff)\n(.*?)```", section, re.S)
             for line in block.splitlines()
         ]
         assert [line for line in shown if line not in code | {"...", ""}] == []
