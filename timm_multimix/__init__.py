@@ -8,7 +8,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import functional, models
-    from .api import Run, train
+    from .api import Run, compare, evaluate, preview, train
     from .mixers import create_mixer, list_mixers, register_mixer
     from .task import MixTask
     from .training import Callback
@@ -17,10 +17,13 @@ __all__ = [
     "Callback",
     "MixTask",
     "Run",
+    "compare",
     "create_mixer",
+    "evaluate",
     "functional",
     "list_mixers",
     "models",
+    "preview",
     "register_mixer",
     "train",
 ]
@@ -29,7 +32,7 @@ _HOMES = {
     "MixTask": ".task",
     "Callback": ".training",
     **dict.fromkeys(("create_mixer", "list_mixers", "register_mixer"), ".mixers"),
-    **dict.fromkeys(("Run", "train"), ".api"),
+    **dict.fromkeys(("Run", "compare", "evaluate", "preview", "train"), ".api"),
 }
 
 

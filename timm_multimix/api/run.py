@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import timm
 from torch import nn
@@ -18,6 +18,9 @@ from ..options.keywords import from_keywords, spelled_as_keywords
 from ..options.publishing import PushOptions
 from ..records import FinishedRun, RunRecord, read_run
 from ..records.metrics import METRICS
+
+if TYPE_CHECKING:
+    from .evaluation import Measured
 
 
 class Run:
@@ -69,6 +72,22 @@ class Run:
                 f"{self._found.model / 'model.safetensors'} into yours"
             )
         return timm.create_model(f"local-dir:{self._found.model}", pretrained=True).eval()
+
+    @property
+    def network(self) -> nn.Module | Path:
+        """What `evaluate` measures: the directory, whose model timm makes, else the network at hand."""
+        return self.directory if is_of_timm(self._found) else self.model
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the network's outputs."""
+        return [str(name) for name in read_json(self._found.model / "config.json")["label_names"]]
+
+    def evaluate(self, data: Any = None, **options: Any) -> "Measured":
+        """Measure the run's model, see `timm_multimix.evaluate`."""
+        from .evaluation import evaluate
+
+        return evaluate(self, data, **options)
 
     def push(self, repo_id: str, **options: Any) -> str | Path:
         """Publish the run on the Hugging Face Hub, as `timm-multimix push` does.

@@ -1,7 +1,6 @@
 """`timm_multimix.train`: the trainer as a function."""
 
 from collections.abc import Sequence
-from os import PathLike
 from typing import Any
 
 from torch import nn
@@ -11,10 +10,10 @@ from ..errors import UsageError
 from ..logs import show_messages, start_logging
 from ..mixers import Mixture
 from ..options import TrainOptions
-from ..options.data import OBJECT
 from ..options.keywords import from_keywords, spelled_as_keywords
 from ..training import Callback, Given
 from ..training import run as run_training
+from .objects import is_object, model_name
 from .run import Run
 
 
@@ -93,14 +92,3 @@ def train(
         start_logging(chosen.run.log_level)
         outcome = run_training(chosen, given)
     return Run(outcome.folder, model=outcome.model)
-
-
-def is_object(data: Any) -> bool:
-    """Whether data are an object, not a name or a path."""
-    return not isinstance(data, str | PathLike)
-
-
-def model_name(model: nn.Module) -> str:
-    """What a run's record calls a network: timm's name for it, or its class."""
-    config: Any = getattr(model, "pretrained_cfg", None) or {}
-    return OBJECT + str(config.get("architecture") or type(model).__name__)

@@ -28,20 +28,20 @@ Theme = dict[str, str]
 
 def draw_all(comparison: Comparison, theme: str) -> dict[str, bytes]:
     """Every picture by its name, as the bytes of a PNG."""
-    return {name: draw(comparison, THEMES[theme]) for name, draw in PICTURES.items()}
+    return {name: _png(draw(comparison, THEMES[theme])) for name, draw in PICTURES.items()}
 
 
-def draw_curves(comparison: Comparison, theme: Theme) -> bytes:
+def draw_curves(comparison: Comparison, theme: Theme) -> Figure:
     """Accuracy over all epochs."""
     return _draw_curves(comparison, theme, 0.0, "Accuracy by epoch")
 
 
-def draw_end(comparison: Comparison, theme: Theme) -> bytes:
+def draw_end(comparison: Comparison, theme: Theme) -> Figure:
     """Accuracy over the last third of the epochs, where the arms can be told apart."""
     return _draw_curves(comparison, theme, 2 / 3, "The last third of it")
 
 
-def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str) -> bytes:
+def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str) -> Figure:
     figure, panel = _panel(theme, 4.2 + 0.22 * len(comparison.arms))
     for place, arm in enumerate(comparison.arms):
         band = curve_band([run.curve() for run in arm.runs.values()])
@@ -61,7 +61,7 @@ def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str)
     panel.xaxis.get_major_locator().set_params(integer=True)
     panel.grid(color=theme["faint"], linewidth=0.6)
     figure.legend(loc="outside lower left", frameon=False, fontsize=9, labelcolor=theme["ink"])
-    return _png(figure)
+    return figure
 
 
 def _floor(finals: list[float]) -> float:
@@ -70,7 +70,7 @@ def _floor(finals: list[float]) -> float:
     return middle - 3 * max(1.0, max(finals) - middle)
 
 
-def draw_accuracies(comparison: Comparison, theme: Theme) -> bytes:
+def draw_accuracies(comparison: Comparison, theme: Theme) -> Figure:
     """Last-epoch accuracy: a dot for each seed, a line for the mean, a box for the deviation."""
     figure, panel = _panel(theme, 1.4 + 0.5 * len(comparison.arms))
     for place, (arm, row) in enumerate(zip(comparison.arms, comparison.rows, strict=True)):
@@ -87,7 +87,7 @@ def draw_accuracies(comparison: Comparison, theme: Theme) -> bytes:
     return _finish_bars(figure, panel, comparison, theme)
 
 
-def draw_differences(comparison: Comparison, theme: Theme) -> bytes:
+def draw_differences(comparison: Comparison, theme: Theme) -> Figure:
     """Bars of the paired difference to the baseline with their confidence intervals."""
     figure, panel = _panel(theme, 1.4 + 0.5 * len(comparison.arms))
     for place, row in enumerate(comparison.rows):
@@ -105,7 +105,7 @@ def draw_differences(comparison: Comparison, theme: Theme) -> bytes:
     return _finish_bars(figure, panel, comparison, theme)
 
 
-PICTURES: dict[str, Callable[[Comparison, Theme], bytes]] = {
+PICTURES: dict[str, Callable[[Comparison, Theme], Figure]] = {
     "curves": draw_curves,
     "curves-end": draw_end,
     "bars": draw_accuracies,
@@ -138,14 +138,14 @@ def _title(panel: Any, text: str, theme: Theme) -> None:
     panel.set_title(text, loc="left", fontsize=12, fontweight="bold", color=theme["ink"])
 
 
-def _finish_bars(figure: Figure, panel: Any, comparison: Comparison, theme: Theme) -> bytes:
+def _finish_bars(figure: Figure, panel: Any, comparison: Comparison, theme: Theme) -> Figure:
     panel.set_yticks(range(len(comparison.rows)), [_wrapped(row.label) for row in comparison.rows])
     panel.set_ylim(len(comparison.rows) - 0.4, -0.6)
     panel.set_axisbelow(True)
     panel.use_sticky_edges = False
     panel.autoscale_view(scaley=False)
     panel.grid(axis="x", color=theme["faint"], linewidth=0.6)
-    return _png(figure)
+    return figure
 
 
 def _wrapped(text: str, width: int = 36, lines: int = 3) -> str:

@@ -3,6 +3,7 @@
 import logging
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageError
@@ -25,18 +26,40 @@ def run(options: CompareOptions, argv: Sequence[str]) -> int:
         UsageError: for mistakes, before anything is trained or written.
         Interrupted: for SIGTERM or SIGINT, after the run that was training has saved a checkpoint.
     """
-    check_output(options.output)
     command = shlex.join(["timm-multimix", "compare", *map(public_text, argv)])
+    compared = make_comparison(options, command)
+    if compared.comparison:
+        tell(compared.comparison, options.output)
+    for name, line in compared.failures.items():
+        logger.error(f"{name}: {line.removeprefix('error: ')}")
+    return 2 if compared.failures else 0
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison, None without a finished run, and the line that says why, of each run that failed."""
+
+    comparison: Comparison | None
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def make_comparison(options: CompareOptions, command: str | None) -> Compared:
+    """Collect or train the runs and write the pages; `command` is written there.
+
+    Raises:
+        UsageError: for mistakes, before anything is trained or written.
+        Interrupted: for SIGTERM or SIGINT, after the run that was training has saved a checkpoint.
+    """
+    check_output(options.output)
     if options.runs:
         arms = group(read_runs(options.runs))
         comparison = compare(arms, find_baseline(arms, options.baseline), command=command)
         write_comparison(options.output, comparison)
-        tell(comparison, options.output)
-        return 0
+        return Compared(comparison)
     return train_all(options, plan(options), command)
 
 
-def train_all(options: CompareOptions, trials: Sequence[Trial], command: str) -> int:
+def train_all(options: CompareOptions, trials: Sequence[Trial], command: str | None) -> Compared:
     """Train what is not finished, and write the pages after every seed."""
     failures: dict[str, str] = {}
     group_finished(trials)
@@ -54,16 +77,11 @@ def train_all(options: CompareOptions, trials: Sequence[Trial], command: str) ->
                     logger.info(f"{head} {failure}")
             if number % len(options.arms) == 0 and number < len(trials):
                 collect(options, trials[:number], failures, command)
-        comparison = collect(options, trials, failures, command)
-    if comparison:
-        tell(comparison, options.output)
-    for name, line in failures.items():
-        logger.error(f"{name}: {line.removeprefix('error: ')}")
-    return 2 if failures else 0
+        return Compared(collect(options, trials, failures, command), failures)
 
 
 def collect(
-    options: CompareOptions, trials: Sequence[Trial], failures: dict[str, str], command: str
+    options: CompareOptions, trials: Sequence[Trial], failures: dict[str, str], command: str | None
 ) -> Comparison | None:
     """Compare the trials that are finished, and write it down; None if there are none."""
     arms = group_finished(trials)

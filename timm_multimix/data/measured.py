@@ -141,5 +141,10 @@ class Relabelled:
         image, label = self.source[index]
         return image, self.numbers[label]
 
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """That of its images, where they are tensors."""
+        return getattr(self.source, "shape", None)
+
     def describe(self, index: int) -> str:
         return self.source.describe(index)

@@ -96,18 +96,23 @@ class ObjectTensors(ObjectImages):
     """Items whose images are tensors [c, h, w] already; all of the shape of the first."""
 
     def _sample(self, key: SampleKey) -> Sample:
-        row = int(self._rows[key.index])
         seed_all(derive_seed(self.seed, key.epoch, key.index))
-        image, label = self.source[row]
+        image, label = self.read(key.index)
         if tuple(image.shape) != self.source.shape:
             raise UsageError(
-                f"the images of {self.source.title} must have one shape, got {list(image.shape)} in "
-                f"{self.source.describe(row)} and {list(self.source.shape or ())} in item 0"
+                f"the images of a dataset must have one shape, got {list(image.shape)} in "
+                f"{self.describe(key.index)} and {list(self.source.shape or ())} in item 0"
             )
-        return image.float(), label, key.valid
+        return self.transform(image.float()), label, key.valid
 
     def read(self, index: int) -> tuple[Any, int]:
         return self.source[int(self._rows[index])]
+
+
+def unchanged(image: Any) -> torch.Tensor:
+    """The transform of images that are tensors."""
+    tensor: torch.Tensor = image
+    return tensor
 
 
 @dataclass

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from ..data.measured import Split, load_pictures, load_split
+from ..data.objects import LoaderSource, open_object
 from ..data.sources import Source
 from ..errors import UsageError
 from ..mixers import Mixture
+from ..options.data import OBJECT
 from ..options.declaration import flat
 from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions
 from ..options.shared import ColumnOptions
@@ -41,8 +43,16 @@ class Job:
     other_classes: bool = False  # the data's are not the model's, which was allowed
 
 
-def prepare(options: EvaluateOptions) -> Job:
-    """Load the model and open all data.
+@dataclass(frozen=True)
+class Given:
+    """A model and a dataset that are given as objects; None where the options name them."""
+
+    classifier: Classifier | None = None
+    data: Any = None
+
+
+def prepare(options: EvaluateOptions, given: Given) -> Job:
+    """Load the model and open all data that are not given.
 
     Raises:
         UsageError: for every option that cannot work.
@@ -52,8 +62,8 @@ def prepare(options: EvaluateOptions) -> Job:
     mixtures = {spec: create_input_mixer(spec) for spec in measures.consistency}
     run = run_folder(network.model)
     dataset, columns = find_data(options.data, run)
-    own_classes = has_classes(network.model, network.pretrained, run)
-    split = None if own_classes else load_split(dataset, **flat(columns))
+    own_classes = given.classifier is not None or has_classes(network.model, network.pretrained, run)
+    split = None if own_classes else open_split(dataset, columns, given.data)
     if split is not None and network.img_size is None:
         network = network.but(img_size=split.defaults.get("img_size"))
 
@@ -71,8 +81,11 @@ def prepare(options: EvaluateOptions) -> Job:
             )
         return loaded
 
-    classifier = load(network.model, lambda: len(split.class_names) if split else 0)
-    split = split or load_split(dataset, **flat(columns), class_names=classifier.label_names)
+    if given.classifier is not None:
+        classifier = given.classifier.to(device)
+    else:
+        classifier = load(network.model, lambda: len(split.class_names) if split else 0)
+    split = split or open_split(dataset, columns, given.data, classifier.label_names)
     for note in split.notes:
         logger.warning(note)
     outputs = count_outputs(classifier)
@@ -106,6 +119,28 @@ def prepare(options: EvaluateOptions) -> Job:
         mixtures,
         other_classes,
     )
+
+
+def open_split(
+    dataset: str, columns: ColumnOptions, data: Any, class_names: list[str] | None = None
+) -> Split:
+    """The split to measure on, of a name or of an object; `class_names` where it does not name its classes.
+
+    Raises:
+        UsageError: it cannot be opened, or its classes are not known.
+    """
+    if data is None and dataset.startswith(OBJECT):
+        raise UsageError(
+            f"the run was trained on a {dataset.removeprefix(OBJECT)} object; give data to evaluate on"
+        )
+    if data is None:
+        return load_split(dataset, **flat(columns), class_names=class_names)
+    source, names = open_object(
+        data, "data", (columns.image_column, columns.label_column), class_names=class_names
+    )
+    if isinstance(source, LoaderSource):
+        raise UsageError("data must be a dataset, not a loader; give the loader's dataset")
+    return Split(source, "data", names, {})
 
 
 def choose_device(name: str) -> torch.device:

@@ -2,6 +2,8 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from torchvision.transforms import Compose
 from ..data import EpochBatches, ImageDataset, create_loader
 from ..data.columns import shown
 from ..data.measured import Relabelled, Split
+from ..data.objects import ObjectTensors
 from ..data.sources import Source
 from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
@@ -29,6 +32,18 @@ class Chosen(EpochBatches):
         return self.indices
 
 
+@dataclass(frozen=True)
+class Denormalize:
+    """From the input of a model [c, h, w] to pixels; mean and std [c, 1, 1]."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __call__(self, image: Any) -> Tensor:
+        pixels: Tensor = image * self.std + self.mean
+        return pixels
+
+
 class Pictures:
     """A split, read anew at every pass; each picture once, in the order of the split."""
 
@@ -43,10 +58,13 @@ class Pictures:
     ) -> None:
         config = classifier.data_config
         self.loading, self.device = loading, classifier.mean.device
-        self.dataset = ImageDataset(
+        tensors = getattr(source, "shape", None) is not None
+        mean, std = classifier.mean.cpu(), classifier.std.cpu()
+        self.dataset = (ObjectTensors if tensors else ImageDataset)(
             source,
-            create_pixel_transform(config),
-            channels=config["input_size"][0],
+            # tensors are what the model takes: as pixels they give the same once they are normalized
+            Denormalize(mean, std) if tensors else create_pixel_transform(config),
+            channels=3 if tensors else config["input_size"][0],
             seed=seed,
             skip_broken=skip_broken,
             workers=loading.workers,

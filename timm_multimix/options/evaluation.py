@@ -153,7 +153,11 @@ def parse_evaluation_options(argv: Sequence[str]) -> EvaluateOptions:
     Raises:
         UsageError: for every mistake, in one line.
     """
-    options = parse(EvaluateOptions, argv)
+    return settle_attacks(parse(EvaluateOptions, argv))
+
+
+def settle_attacks(options: EvaluateOptions) -> EvaluateOptions:
+    """The same with attacks by name, each once, and budgets in order."""
     if options.measures.attacks is None:
         return options
     return options.but(

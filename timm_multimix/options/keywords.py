@@ -28,9 +28,17 @@ def from_keywords(kind: type[Command], values: Mapping[str, Any], *positional: s
     Raises:
         UsageError: an unknown name, with the nearest known ones, or a value that is not allowed.
     """
+    return parse(kind, [*positional, *keyword_tokens(kind, values)])
+
+
+def keyword_tokens(kind: type[Options], values: Mapping[str, Any]) -> list[str]:
+    """The command line that says the same as values by name.
+
+    Raises:
+        UsageError: an unknown name, or a value of another type than the option's.
+    """
     known = {option.name: option for option in parser_of(kind).flags()}
-    tokens = config_tokens({name: _plain(value) for name, value in values.items()}, known)
-    return parse(kind, [*positional, *tokens])
+    return config_tokens({name: _plain(value) for name, value in values.items()}, known)
 
 
 def _plain(value: Any) -> Any:

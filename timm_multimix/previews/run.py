@@ -7,10 +7,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..mixers import create_mixer
+from ..mixers.step import Branches
 from ..modeling.create import attempt
 from ..options.preview import PreviewOptions
 from .draws import needs_model
-from .examples import load_examples
+from .examples import Examples, load_examples
 from .figure import draw_panels
 from .panels import Panel, make_panels
 
@@ -21,21 +22,37 @@ def run(options: PreviewOptions) -> list[Panel]:
     Raises:
         UsageError: a mistake in the options, before anything is written.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # warns of training, where nothing is trained
-        branches = create_mixer(options.file.mix).branches
-    if not any(step.mixers for _, step in branches):
-        raise UsageError(f"--mix must name a mixer to draw, got {options.file.mix}")
-    guided = [mixer.name for _, step in branches for mixer in step.mixers if needs_model(mixer)]
-    if guided and options.network.model is None:
-        raise UsageError(f"{guided[0]} draws by what a model computes; give one with --model")
+    branches = read_mix(options.file.mix, has_model=options.network.model is not None)
     examples = load_examples(options.data, options.network, options.file.seed)
-    panels = attempt(
-        f"preview of {options.file.mix}",
-        lambda: make_panels(branches, examples, options.file.examples, options.file.seed),
-    )
+    panels = draw(options.file.mix, branches, examples, options.file.examples, options.file.seed)
     write(draw_panels(panels, examples), options.file.out)
     return panels
+
+
+def read_mix(mix: str, *, has_model: bool) -> Branches:
+    """The steps of a spec.
+
+    Raises:
+        UsageError: no spec, one without a mixer, or one that needs a model where there is none.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warns of training, where nothing is trained
+        branches = create_mixer(mix).branches
+    if not any(step.mixers for _, step in branches):
+        raise UsageError(f"--mix must name a mixer to draw, got {mix}")
+    guided = [mixer.name for _, step in branches for mixer in step.mixers if needs_model(mixer)]
+    if guided and not has_model:
+        raise UsageError(f"{guided[0]} draws by what a model computes; give one with --model")
+    return branches
+
+
+def draw(mix: str, branches: Branches, examples: Examples, count: int, seed: int) -> list[Panel]:
+    """What the mixers of a spec draw on examples in the first `count` steps.
+
+    Raises:
+        UsageError: a mixer does not take these images, or not with this model.
+    """
+    return attempt(f"preview of {mix}", lambda: make_panels(branches, examples, count, seed))
 
 
 def write(figure: Any, file: Path) -> None:

@@ -43,9 +43,11 @@ def base_model(model: str, pretrained: bool) -> str | None:
 
 
 def model_kind(name: str) -> str:
-    """What a model's name is on this machine: `hub`, `folder` or `timm`."""
+    """What a model's name is on this machine: `hub`, `folder` or `timm`; `python` for an object."""
     if name.startswith("hf-hub:"):
         return "hub"
+    if name.startswith(OBJECT):
+        return "python"
     local = name.startswith("local-dir:") or Path(name).expanduser().is_dir()
     return "folder" if local else "timm"
 

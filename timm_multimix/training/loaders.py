@@ -21,6 +21,7 @@ from ..data.objects import (
     ObjectImages,
     ObjectSource,
     ObjectTensors,
+    unchanged,
 )
 from ..data.plan import Plan
 from ..data.streaming import StreamedImages, StreamSource
@@ -74,7 +75,7 @@ def create_streams(
         kind, streamed = dataset_kind(source), isinstance(source, StreamSource)
         dataset = kind(
             source,
-            plan,
+            unchanged if kind is ObjectTensors else plan,
             channels=3 if kind is ObjectTensors else data_config["input_size"][0],
             seed=seed,
             skip_broken=data.skip_broken,

@@ -1,0 +1,102 @@
+"""`timm_multimix.compare`: a comparison as a function."""
+
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from ..comparison.formatting import cells, header
+from ..comparison.pictures import PICTURES, THEMES
+from ..comparison.run import Compared, make_comparison
+from ..comparison.table import Comparison, Row, as_record
+from ..errors import UsageError
+from ..notebook import figure_html, table_html
+from ..options import TrainOptions
+from ..options.comparison import CompareOptions, parse_comparison_options
+from ..options.keywords import keyword_tokens, spelled_as_keywords
+from .run import Run
+
+
+class ComparedRuns:
+    """A comparison of runs.
+
+    Args:
+        compared: it, and the runs that failed.
+        directory: where its pages are.
+    """
+
+    def __init__(self, compared: Compared, directory: Path) -> None:
+        if compared.comparison is None:
+            reason = next(iter(compared.failures.values()), "").removeprefix("error: ")
+            raise UsageError(f"no run has finished: {reason}")
+        self.comparison: Comparison = compared.comparison
+        self.failures, self.directory = compared.failures, directory
+
+    @property
+    def rows(self) -> list[Row]:
+        """A row for each arm, the baseline first: means, deviations and paired differences, in per cent."""
+        return self.comparison.rows
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The content of comparison.json."""
+        return as_record(self.comparison)
+
+    def figure(self, name: str = "curves") -> Figure:
+        """A figure: `curves`, `curves-end`, `bars` or `differences`."""
+        if name not in PICTURES:
+            raise UsageError(f"name must be one of {', '.join(PICTURES)}, got {name!r}")
+        return PICTURES[name](self.comparison, THEMES["light"])
+
+    def __repr__(self) -> str:
+        return f"ComparedRuns({[row.label for row in self.rows]}, directory={str(self.directory)!r})"
+
+    def _repr_html_(self) -> str:
+        """The table, the curves and the differences, for notebooks."""
+        table = table_html(
+            self.comparison.title, header(self.comparison.metric), [cells(row) for row in self.rows]
+        )
+        return table + "".join(figure_html(self.figure(name), name) for name in ("curves", "differences"))
+
+
+def compare(
+    runs: "Iterable[Run | str | PathLike[str]]" = (),
+    *,
+    mix: Sequence[str] = (),
+    output: "str | PathLike[str]",
+    seeds: int | None = None,
+    baseline: str | None = None,
+    **training: Any,
+) -> ComparedRuns:
+    """Compare finished runs, or train some mixers with several seeds and compare these.
+
+    The same call with the same `output` resumes what was interrupted. Training runs in processes of its own,
+    so it takes data and models by name.
+
+    Args:
+        runs: finished runs or their directories.
+        mix: mixer specs to train, in the place of `runs`.
+        output: directory for the pages, and for the runs trained for them.
+        seeds: seeds 0 to N - 1 of each mixer.
+        baseline: what the others are compared with.
+        **training: options of training for all of them, as `timm_multimix.train` takes them.
+
+    Returns:
+        The comparison, which is also written to `output` as pages.
+
+    Raises:
+        UsageError: mistakes, before anything is trained; or no run finished.
+
+    Example:
+        >>> timm_multimix.compare(mix=["none", "multimix"], output="digits", seeds=2, epochs=5)
+    """
+    with spelled_as_keywords(CompareOptions), spelled_as_keywords(TrainOptions):
+        words = [str(run.directory if isinstance(run, Run) else run) for run in runs]
+        own = {"output": output, "seeds": seeds, "baseline": baseline}
+        words += [f"--mix={spec}" for spec in mix] + keyword_tokens(CompareOptions, own)
+        if training:
+            words += ["--", *keyword_tokens(TrainOptions, training)]
+        options = parse_comparison_options(words)
+        return ComparedRuns(make_comparison(options, None), options.output)

@@ -1,0 +1,100 @@
+"""`timm_multimix.evaluate`: an evaluation as a function."""
+
+import copy
+from os import PathLike
+from typing import Any
+
+from torch import nn
+
+from ..data.objects import object_name
+from ..evaluation.classifier import Classifier
+from ..evaluation.job import Given
+from ..evaluation.report import render
+from ..evaluation.run import run as run_evaluation
+from ..evaluation.sections import make_tables
+from ..modeling.create import resolve_data_config
+from ..notebook import table_html
+from ..options.evaluation import EvaluateOptions, settle_attacks
+from ..options.keywords import from_keywords, spelled_as_keywords
+from ..options.model import InputOptions
+from ..records.evaluation_tables import Table
+from ..records.evaluations import Evaluation
+from .objects import is_object, model_name
+from .run import Run
+
+
+class Measured:
+    """What an evaluation measured.
+
+    Args:
+        record: as evaluation.json has it: `record["accuracy"]["top1"]` is in per cent.
+    """
+
+    def __init__(self, record: Evaluation) -> None:
+        self.record = record
+
+    @property
+    def tables(self) -> list[Table]:
+        """The numbers as tables, one for each part."""
+        return list(make_tables(self.record))
+
+    def __getitem__(self, part: str) -> Any:
+        """A part of the record, such as `accuracy` or `calibration`."""
+        return self.record[part]
+
+    def __repr__(self) -> str:
+        return render(self.record)
+
+    def _repr_html_(self) -> str:
+        """The tables, for notebooks."""
+        return "".join(table_html(table.title, table.header, table.rows) for table in self.tables)
+
+
+def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, **options: Any) -> Measured:
+    """Measure a classifier: what `timm-multimix evaluate` does, with objects where that takes names.
+
+    Args:
+        model: a run or its directory, a model's name as on the command line, or a network. A network is
+            measured as a copy; its preprocessing is its `pretrained_cfg`'s, timm's default without one.
+        data: a name or path as on the command line; a dataset of (image, class index) pairs, or a
+            `datasets.Dataset`. Tensors are what the network takes, already normalized. None: the run's own
+            data, else digits.
+        **options: those of `timm-multimix evaluate`, with underscores: `corruptions=True,
+            attacks=["pgd"]`.
+
+    Returns:
+        What was measured. Of a run it is also written to evaluation.json in its directory.
+
+    Raises:
+        UsageError: an unknown option, a model or data that cannot be opened, or classes that differ.
+
+    Example:
+        >>> timm_multimix.evaluate(run)["accuracy"]["top1"]
+    """
+    with spelled_as_keywords(EvaluateOptions):
+        network = model.network if isinstance(model, Run) else model
+        named = model_name(network) if isinstance(network, nn.Module) else str(network)
+        if data is None and isinstance(model, Run):
+            data = model.summary.dataset
+        dataset = None if data is None else object_name(data) if is_object(data) else str(data)
+        chosen = from_keywords(EvaluateOptions, {"dataset": dataset} | options, named)
+        given = Given(
+            as_classifier(model if isinstance(model, Run) else network, chosen.network.input)
+            if isinstance(network, nn.Module)
+            else None,
+            data if data is not None and is_object(data) else None,
+        )
+        return Measured(run_evaluation(settle_attacks(chosen), given))
+
+
+def as_classifier(model: Run | nn.Module, asked: InputOptions | None = None) -> Classifier:
+    """A copy of a network, or of a run's, as evaluation takes it.
+
+    Args:
+        model: the network or the run.
+        asked: what of its input is to be other than its `pretrained_cfg` says.
+    """
+    network = model.model if isinstance(model, Run) else model
+    names = model.class_names if isinstance(model, Run) else None
+    config = resolve_data_config(model_name(network), asked or InputOptions(), network)
+    return Classifier(copy.deepcopy(network), config, names)
