@@ -63,7 +63,7 @@ def test_finished_runs_are_compared(digits, tmp_path):
     assert compared.rows[0].last.mean == digits.summary.top1
     assert compared.record == json.loads((tmp_path / "pages/comparison.json").read_text())
     assert isinstance(compared.figure("differences"), Figure)
-    with pytest.raises(UsageError, match="name must be one of curves, .*, got 'curve'"):
+    with pytest.raises(UsageError, match=r"name must be one of curves, .*, got 'curve'"):
         compared.figure("curve")
     page = compared._repr_html_()
     assert page.count("<img") == 2
@@ -73,7 +73,7 @@ def test_finished_runs_are_compared(digits, tmp_path):
 def test_mistakes_in_a_comparison_are_told_in_the_words_of_python(tmp_path):
     with pytest.raises(UsageError, match=r"unknown option 'epoch'; did you mean epochs"):
         timm_multimix.compare(mix=["none", "mixup"], output=tmp_path / "pages", epoch=1)
-    with pytest.raises(UsageError, match="^seeds has no effect on finished runs"):
+    with pytest.raises(UsageError, match=r"^seeds has no effect on finished runs"):
         timm_multimix.compare(["somewhere"], output=tmp_path / "pages", seeds=2)
 
 
