@@ -1,15 +1,91 @@
-"""The worked example of CONTRIBUTING.md: a module as it stands there is a mixer of specs, cards and lists."""
+"""The worked examples of CONTRIBUTING.md, carried out in a copy of the package, and its table of measures."""
 
+import filecmp
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests import measures
+
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
-USE = """
-import halves as example, torch
+
+def section(title: str) -> str:
+    found = CONTRIBUTING.read_text(encoding="utf-8").partition(f"\n## {title}")[2].partition("\n## ")[0]
+    assert found, title
+    return found
+
+
+def block(title: str, language: str) -> str:
+    """The one code block of a language in a section."""
+    (found,) = re.findall(rf"```{language}\n(.*?)```", section(title), re.S)
+    return found
+
+
+def change(copy: Path, diff: str) -> None:
+    """Carry out a diff without line numbers: what a hunk takes away and keeps is in its file once."""
+    for change in diff.split("--- ")[1:]:
+        name, *hunks = change.split("@@\n")
+        file = copy.parent / name.strip()
+        text = file.read_text(encoding="utf-8")
+        for hunk in hunks:
+            lines = hunk.splitlines(keepends=True)
+            old, new = ("".join(line[1:] for line in lines if line[0] in f" {sign}") for sign in "-+")
+            assert text.count(old) == 1, f"{name.strip()} must hold once:\n{old}"
+            text = text.replace(old, new)
+        file.write_text(text, encoding="utf-8")
+
+
+def append(copy: Path, name: str, text: str) -> None:
+    with (copy / name).open("a", encoding="utf-8") as stream:
+        stream.write("\n\n" + text)
+
+
+def changed(copy: Path) -> int:
+    """How many files of the copy are not those of the package."""
+    names = [str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()]
+    names = [name for name in names if "__pycache__" not in name]
+    _, different, new = filecmp.cmpfiles(measures.PACKAGE, copy, names, shallow=False)
+    return len(different) + len(new)
+
+
+def run(code: str, folder: Path) -> str:
+    """What Python prints that finds packages in this folder first."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(CONTRIBUTING.parent)])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the package to change."""
+    made = tmp_path / "timm_multimix"
+    shutil.copytree(measures.PACKAGE, made, ignore=shutil.ignore_patterns("__pycache__"))
+    assert changed(made) == 0
+    return made
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, str]:
+    """What the table of measures says of now."""
+    rows = re.findall(r"^\| (.+?) \| .+? \| (.+?) \|$", section("Measures"), re.M)
+    return {name: now for name, now in rows if name != "measure"}
+
+
+MIXER = """
+import torch
 from timm_multimix import MixTask, cli, create_mixer
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.methods import methods, unique_citations
@@ -37,26 +113,131 @@ cli.main(["list", "halves"])
 """
 
 
-def test_the_example_is_a_mixer(tmp_path: Path) -> None:
-    section = CONTRIBUTING.read_text(encoding="utf-8").partition("## Add a mixer")[2]
-    (example,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.S)
-    (tmp_path / "halves.py").write_text(example, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", USE],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(CONTRIBUTING.parent)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    for said in (
+@pytest.mark.parametrize("place", ["a module of one's own", "the package"])
+def test_a_mixer(place: str, tmp_path: Path, request: pytest.FixtureRequest, table: dict[str, str]) -> None:
+    example = block("Add a mixer", "python")
+    if place == "the package":
+        copy = request.getfixturevalue("copy")
+        append(copy, "mixers/masks.py", example)
+        said = run(MIXER, tmp_path)
+        assert changed(copy) == int(table["files that a mixer changes"])
+    else:
+        (tmp_path / "halves.py").write_text(example, encoding="utf-8")
+        said = run("import halves\n" + MIXER, tmp_path)
+    for words in (
         "mixer halves: share must be a number from 0 to 1, got 2",
         "mixer halves: upper must be True or False, got 1",
         "mixer halves: place must be one of input, hidden, got 'embedding'",
         "title         = {Improved Mixed-Example Data Augmentation}",
         "eprint        = {1805.11272}",
         "Halves: show a partner below or above a line, labels by area.",
-        "share=0.5                 the height of what is kept, of the image's\n",
+        "spec   halves(share=0.5, upper=True, place='input', layers=(0, 'stage 1', 'stage 2'))",
     ):
-        assert said in done.stdout
+        assert words in said
+
+
+CRITERION = """
+import torch
+from torch.nn.functional import huber_loss
+from timm_multimix import MixTask
+
+x, target = torch.randn(4, 5), 3 * torch.randn(4, 3)
+task = MixTask(torch.nn.Linear(5, 3), "mixup", criterion="huber").train()
+found = task(x, target)
+torch.testing.assert_close(found["loss"], huber_loss(found["output"], found["target"]))
+MixTask(torch.nn.Linear(5, 3), "multimix(p=1)", criterion="huber").train()(x, target)["loss"].backward()
+"""
+
+
+def test_a_criterion(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+    append(copy, "functional/criteria.py", block("Add a criterion", "python"))
+    run(CRITERION, tmp_path)
+    assert changed(copy) == int(table["files that a criterion changes"])
+
+
+OPTION = """
+import numpy, yaml
+from pathlib import Path
+from PIL import Image
+from timm_multimix import cli
+from timm_multimix.comparison.arm_names import make_arm_names
+from timm_multimix.data import create_transforms
+from timm_multimix.errors import UsageError
+from timm_multimix.options import TrainOptions, options_to_yaml, parse_train_options
+from timm_multimix.options.relations import names_of
+
+Path("c.yaml").write_text("solarize: 0.25")
+for words in ("--config c.yaml", "--config c.yaml --solarize 1"):
+    print("solarize", yaml.safe_load(options_to_yaml(parse_train_options(words.split())))["solarize"])
+for words in ("--solarize 2", "--no-aug --solarize 0.1", "--solarise 0.1"):
+    cli.main(["train", *words.split()])
+print(make_arm_names([{"mix": "mixup", "solarize": 0.1}, {"mix": "mixup"}]))
+assert "solarize" in names_of(TrainOptions, bears_on_result=True)
+
+config = {"input_size": (3, 8, 8), "mean": (0, 0, 0), "std": (1, 1, 1)}
+config |= {"crop_pct": 1.0, "crop_mode": "center", "interpolation": "bicubic"}
+options = parse_train_options("--solarize 1 --hflip 0 --crop-padding 1".split()).augmentation
+plan, _ = create_transforms(options, config)
+values = plan(Image.fromarray(numpy.full((8, 8, 3), 200, numpy.uint8))).unique()
+assert values.mul(255).round().tolist() == [0, 55], values  # black beyond the edges, and 255 - 200
+try:
+    plan.batched()
+except UsageError as error:
+    print(error)
+try:
+    cli.main(["train", "--help"])
+except SystemExit:
+    pass
+"""
+
+
+def test_an_option(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+    change(copy, block("Add an option", "diff"))
+    said = run("import sys\nsys.stderr = sys.stdout\n" + OPTION, tmp_path)
+    for words in (
+        "solarize 0.25\nsolarize 1.0\n",
+        "error: argument --solarize: must be a number from 0 to 1, got '2'",
+        "error: --solarize has no effect together with --no-aug",
+        "--solarise; did you mean --solarize?",
+        "['mixup, solarize 0.1', 'mixup']",
+        "; got `solarize`",
+    ):
+        assert words in said
+    assert re.search(r"--solarize P +probability of inverting all values from 128 \(default: 0\.0\)", said)
+    assert changed(copy) == int(table["files that an option changes, with its use"])
+
+
+METRIC = """
+import math, torch
+from timm_multimix.evaluation.calibration import summarize_calibration
+from timm_multimix.evaluation.sections import all_numbers, make_tables
+
+record = {"calibration": summarize_calibration(torch.zeros(4, 2), torch.tensor([0, 1, 1, 1]))}
+(table,) = make_tables(record)
+print(table.header)
+for row in table.rows:
+    print(row)
+(number,) = (n for n in all_numbers(record) if n.is_compared and n.name == "entropy of the predictions")
+assert math.isclose(number.value, math.log(2))
+"""
+
+
+def test_a_metric(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+    change(copy, block("Add a metric", "diff"))
+    header, first, *_ = run(METRIC, tmp_path).splitlines()
+    assert "'entropy'" in header
+    assert "'0.6931'" in first
+    assert changed(copy) == int(table["files that a metric changes"])
+
+
+@pytest.mark.parametrize("name", measures.MEASURES)
+def test_the_table_of_measures(name: str, table: dict[str, str]) -> None:
+    found, said = measures.count()[name], table[name]
+    if limit := said.removeprefix("at most ") if said.startswith("at most ") else None:
+        assert found <= float(limit)
+    else:
+        assert found == float(said)
+
+
+def test_every_row_of_the_table_is_counted(table: dict[str, str]) -> None:
+    assert {name for name in table if not name.startswith("files that ")} == set(measures.MEASURES)

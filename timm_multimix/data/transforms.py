@@ -1,6 +1,6 @@
 """timm's transforms from timm's options, and the crop from a padded picture of the small-image recipes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from timm.data import create_transform
@@ -85,10 +85,11 @@ def _timms_steps(
     return crop, colours, tuple(Step("`reprob`", step) for step in erase)
 
 
-def _flips(options: AugmentationOptions) -> list[Step]:
-    kinds = {"hflip": transforms.RandomHorizontalFlip, "vflip": transforms.RandomVerticalFlip}
-    chances = {name: getattr(options, name) for name in kinds}
-    return [Step(f"`{name}`", kinds[name](p), {name: p}) for name, p in chances.items() if p > 0]
+def _flips(options: AugmentationOptions) -> Iterator[Step]:
+    if options.hflip:
+        yield Step("`hflip`", transforms.RandomHorizontalFlip(options.hflip), {"hflip": options.hflip})
+    if options.vflip:
+        yield Step("`vflip`", transforms.RandomVerticalFlip(options.vflip), {"vflip": options.vflip})
 
 
 def _normalize(config: Mapping[str, Any]) -> ToNormalised:

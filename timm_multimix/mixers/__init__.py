@@ -1,13 +1,14 @@
 """The registry of mixers and the strings that name them."""
 
-# registers the mixers, in the order in which they are listed
-from . import pairs, masks, tuples, guided, transformers  # noqa: F401  # isort: skip
 from .agreement import Agreement
 from .mixer import Context, Mixer
 from .mixture import Mixture, create_mixer
 from .paper import Paper
 from .registry import describe, list_mixers, register_mixer
 from .step import Step, Term
+
+# registers the mixers, in the order in which they are listed
+from . import pairs, masks, tuples, guided, transformers  # noqa: F401  # isort: skip
 
 __all__ = [
     "Agreement",
