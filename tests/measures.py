@@ -88,7 +88,8 @@ def defaults_stated_twice(modules: list[Module]) -> int:
     for module in modules:
         if module.part in defaults:
             for function in module.functions:
-                defaults[module.part] |= {(function.name, name) for name in _with_default(function)}
+                if not function.name.startswith("_"):
+                    defaults[module.part] |= {(function.name, name) for name in _with_default(function)}
     return len(defaults["functional"] & defaults["mixers"])
 
 
