@@ -20,3 +20,9 @@ def test_no_part_imports_from_above() -> None:
 
 def test_the_page_of_the_parts_is_up_to_date() -> None:
     assert layers.PAGE.read_text(encoding="utf-8") == layers.make_page(), "run `make docs`"
+
+
+def test_tests_mirror_the_package() -> None:
+    """A directory of tests is one of the package's parts, or of tools for tests."""
+    tests = {path.name for path in (layers.ROOT / "tests").iterdir() if (path / "__init__.py").is_file()}
+    assert tests - set(layers.LAYERS) == {"fakehub", "families", "fuzz"}
