@@ -34,6 +34,7 @@ docs:  ## docs/guide.md, docs/agreement.md and benchmarks/README.md, from the re
 	$(PYTHON) -m benchmarks.agreement
 	$(PYTHON) -m benchmarks.aims
 	$(PYTHON) -m benchmarks.data_page
+	$(PYTHON) -m benchmarks.flags_page
 	$(PYTHON) -m tests.layers
 
 docs-site:  ## the documentation site, in build/site, with every warning an error

@@ -21,10 +21,9 @@ RECIPES = {
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_resuming_from_any_checkpoint_gives_the_same_run(
-    recipe: str, train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: str, train: Train, quick: list[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(checkpoint, "KEPT", 100)
-    options = [*quick, *recipe.split()]
+    options = [*quick, *recipe.split(), "--checkpoint-hist", 100]
     train(*options, "--output", "whole", "--checkpoint-interval", 1)
     checkpoints = sorted((tmp_path / "whole/checkpoints").glob("step-*"))
     assert len(checkpoints) == (6 if "accum" in recipe else 10)

@@ -65,6 +65,7 @@ def _timms_steps(
         "interpolation": options.train_interpolation,
         "scale": options.scale,
         "ratio": options.ratio,
+        "train_crop_mode": options.train_crop_mode,
         "color_jitter": options.color_jitter or None,
         "auto_augment": options.aa,
         "re_prob": options.reprob,
@@ -80,7 +81,8 @@ def _timms_steps(
     else:
         jitter = {"jitter": (options.color_jitter,) * 3}
         colours = [Step("`color_jitter`", step, jitter) for step in second.transforms]
-    crop = Step("a random resized crop (`scale`)", first.transforms[0])
+    crop_steps = first.transforms[: 1 if options.train_crop_mode == "rrc" else 2]  # the others are flips
+    crop = Step("a random resized crop (`scale`)", transforms.Compose(crop_steps))
     erase = last.transforms[2:]  # behind the two steps from image to normalized tensor
     return crop, colours, tuple(Step("`reprob`", step) for step in erase)
 

@@ -127,6 +127,39 @@ class Sigmoid(Formula):
         return logits.sigmoid()
 
 
+class BinaryCrossEntropy(Formula):
+    """Binary cross-entropy with binarised targets, weighted positives or summed classes.
+
+    -w t log s(z) - (1 - t) log(1 - s(z)) with the sigmoid s, the weight w and the target t; as timm's
+    `BinaryCrossEntropy` for soft targets.
+
+    Args:
+        threshold: targets above it are 1, others 0; None leaves them.
+        pos_weight: the weight w of the positive part.
+        sum_classes: add the classes up, instead of their mean.
+    """
+
+    name = "bce"
+
+    def __init__(
+        self, threshold: float | None = None, pos_weight: float | None = None, sum_classes: bool = False
+    ) -> None:
+        self.threshold, self.pos_weight, self.sum_classes = threshold, pos_weight, sum_classes
+        self.linear = threshold is None
+
+    def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of logits [..., c] against targets of that shape."""
+        if self.threshold is not None:
+            targets = (targets > self.threshold).to(targets.dtype)
+        weight = None if self.pos_weight is None else logits.new_tensor(self.pos_weight)
+        loss = nnf.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
+        return loss * logits.shape[-1] if self.sum_classes else loss
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """How probable the classes are by the logits, each by itself."""
+        return logits.sigmoid()
+
+
 class SquaredError(Formula):
     """Squared error, averaged over the outputs."""
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import timm
@@ -64,10 +65,20 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     def create() -> Any:
         arguments = timm.models.resolve_model_input_args(network.model, wanted, **network.model_kwargs)
         return timm.create_model(
-            pretrained=network.pretrained, num_classes=network.num_classes or classes, **arguments, **rates
+            pretrained=network.pretrained or network.pretrained_path is not None,
+            pretrained_cfg_overlay=weights_of(network.pretrained_path),
+            num_classes=network.num_classes or classes,
+            **arguments,
+            **rates,
         )
 
-    model: Any = attempt(f"model {network.model}", create)
+    source = f" with --pretrained-path {network.pretrained_path}" if network.pretrained_path else ""
+    model: Any = attempt(f"model {network.model}{source}", create)
+    if file := network.initial_checkpoint:
+        attempt(
+            f"--initial-checkpoint {file}",
+            lambda: timm.models.load_checkpoint(model, str(file), weights_only=True),
+        )
     if network.grad_checkpointing:
         attempt(f"--grad-checkpointing with {network.model}", lambda: model.set_grad_checkpointing(True))
     return model.to(memory_format=torch.channels_last) if network.channels_last else model
@@ -83,6 +94,16 @@ def adopt_model(network: ModelOptions, model: torch.nn.Module | None) -> torch.n
             raise UsageError(f"`grad_checkpointing`: {network.model} has no set_grad_checkpointing")
         enable(True)
     return model.to(memory_format=torch.channels_last) if network.channels_last else model
+
+
+def weights_of(file: Path | None) -> dict[str, Any] | None:
+    """What makes timm take a file for a model's published weights, fitting first layer and classifier to it.
+
+    timm reads safetensors, and other files as weights only, so no code in a pickle is run.
+    """
+    if file is None:
+        return None
+    return {"file": str(file), "num_classes": -1, "custom_load": False}
 
 
 def resolve_data_config(name: str, asked: InputOptions, model: torch.nn.Module) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 
 from ..errors import UsageError
 from .declaration import REQUIRED, Option, Options, declared, flag
+from .timm_flags import advise
 from .values import key_value
 
 
@@ -125,8 +126,11 @@ class Parser(argparse.ArgumentParser):
 
     def _describe_unknown(self, token: str) -> str:
         if not token.startswith("-"):
-            return f"unexpected argument {token!r}; options begin with --"
+            data = f"give data as --dataset {token}, and " if "dataset" in self.declared else ""
+            return f"unexpected argument {token!r}; {data}options begin with --"
         given = token.partition("=")[0]
+        if advice := advise(given):
+            return f"unrecognized option {given}; {advice}"
         known = [name for action in self._actions for name in action.option_strings]
         nearest = difflib.get_close_matches(given, known, n=1)
         return f"unrecognized option {given}; " + (
@@ -153,6 +157,7 @@ def add_option(group: Any, option: Option) -> None:
     if facts.const is not None:
         found["const"] = facts.const
     names = [option.flag] if found.get("action") is not Switch else switch_flags(option)
+    names += map(flag, facts.aliases)
     if facts.short:
         names.insert(0, facts.short)
     group.add_argument(*names, dest=option.name, **about, **found)

@@ -9,6 +9,7 @@ import yaml
 from ..errors import UsageError, one_line
 from .arguments import KeyValues, Switch, reading, switch_flags
 from .declaration import Option, Part, declared, flat
+from .timm_flags import advise
 
 RECIPE = "recipe:"
 _PACKAGE = Path(__file__).parents[1]
@@ -106,6 +107,8 @@ def config_tokens(content: dict[str, Any], known: dict[str, Option]) -> list[str
 def _find(key: Any, known: dict[str, Option]) -> Option:
     name = str(key).removeprefix("--").replace("-", "_")
     if name not in known:
+        if advice := advise(name):
+            raise UsageError(f"unknown option {key!r}; {advice}")
         nearest = difflib.get_close_matches(name, known, n=3)
         hint = f"did you mean {' or '.join(nearest)}?" if nearest else "`train --help` lists them"
         raise UsageError(f"unknown option {key!r}; {hint}")

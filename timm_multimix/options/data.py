@@ -81,6 +81,11 @@ class AugmentationOptions(Part, title="augmentation", idle_with=("no_aug",), new
         ("LOW", "HIGH"),
         idle_with=("crop_padding",),
     )
+    train_crop_mode: Literal["rrc", "rkrc", "rkrr"] = option(
+        "rrc",
+        "timm's crop: random resized, or resized with the ratio kept and cropped in the centre or at random",
+        idle_with=("crop_padding",),
+    )
     hflip: Fraction = option(0.5, "probability of a horizontal flip", "P")
     vflip: Fraction = option(0.0, "probability of a vertical flip", "P")
     color_jitter: NonNegative = option(

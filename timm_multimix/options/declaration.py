@@ -36,6 +36,8 @@ class Facts:
     append: bool = False  # each flag adds one value
     positional: bool = False
     short_forms: Mapping[str, "Facts"] = field(default_factory=dict)  # flags that stand for a value of it
+    combine: Any = None  # the value that its short forms stand for together, from theirs by name; None: off
+    aliases: tuple[str, ...] = ()  # further names
     check: Any = None  # the type of a short form, as it has no annotation
     action: Any = None  # argparse's, where the type does not tell
 

@@ -20,3 +20,11 @@ def check_writable(flag: str, file: Path, overwrite: bool) -> None:
         raise UsageError(f"{flag} {file} exists; give --overwrite to replace it")
     if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
         raise UsageError(f"{flag} {file}: it cannot be written")
+
+
+def check_readable(flag: str, file: Path | None) -> None:
+    """Raises: UsageError unless a file, if one is given, is there and can be read."""
+    if file is not None and not file.is_file():
+        raise UsageError(f"{flag} {file}: there is no such file")
+    if file is not None and not os.access(file, os.R_OK):
+        raise UsageError(f"{flag} {file}: it cannot be read")

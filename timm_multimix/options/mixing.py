@@ -1,9 +1,11 @@
 """The options this package adds: mixing, its targets and its schedule."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from .declaration import Arms, Facts, Part, option
-from .values import BelowOne, Fraction, NonNegative
+from .timm_mixing import mix_of_timm
+from .values import BelowOne, Fraction, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +32,41 @@ class MixingOptions(Part, title="mixing and targets"):
                 metavar="ALPHA",
                 check=NonNegative,
             ),
+            "cutmix_minmax": Facts(
+                help="as in timm: cutmix boxes between these parts of height and width (default: by alpha)",
+                metavar=("LOW", "HIGH"),
+                check=tuple[Fraction, Fraction],
+            ),
+            "mixup_prob": Facts(
+                help="as in timm: part of the batches that --mixup and --cutmix mix (default: 1)",
+                metavar="P",
+                check=Fraction,
+            ),
+            "mixup_switch_prob": Facts(
+                help="as in timm: the part of --cutmix where --mixup is given too (default: 0.5)",
+                metavar="P",
+                check=Fraction,
+            ),
+            "mixup_mode": Facts(
+                help="as in timm: what has a draw of --mixup and --cutmix of its own (default: batch)",
+                check=Literal["batch", "pair", "elem"],
+            ),
         },
+        combine=mix_of_timm,
     )
     mix_schedule: str | None = option(
         None,
         "when to mix, in fractions of training, such as 0.1-0.8:0.008/0.002 (default: always)",
         "SCHEDULE",
         needs=("mix",),
+        new_in_child=True,
+    )
+    mixup_off_epoch: Natural = option(
+        0,
+        "do not mix from this epoch on, as in timm; 0 for all epochs",
+        "EPOCH",
+        needs=("mix",),
+        excludes={"mix_schedule": "which also says when to mix"},
         new_in_child=True,
     )
     smoothing: BelowOne = option(
@@ -47,6 +77,18 @@ class MixingOptions(Part, title="mixing and targets"):
     )
     bce_loss: bool = option(
         False, "binary cross-entropy, each class by itself (default: softmax cross-entropy)"
+    )
+    bce_sum: bool = option(
+        False, "sum the binary cross-entropy over classes (default: their mean)", needs=("bce_loss",)
+    )
+    bce_target_thresh: Fraction | None = option(
+        None,
+        "targets of the binary cross-entropy are 1 above this and 0 below (default: as they are)",
+        "X",
+        needs=("bce_loss",),
+    )
+    bce_pos_weight: Positive | None = option(
+        None, "weight of the positive part of the binary cross-entropy (default: 1)", "X", needs=("bce_loss",)
     )
     distill: Fraction = option(0.0, "part of the targets that a teacher's predictions make up", "WEIGHT")
     distill_teacher: str = option(

@@ -1,10 +1,12 @@
 """The options of the network and the shape of its input."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from .declaration import Part, option
+from .declaration import Part, flag, option
+from .files import check_readable
 from .shared import Interpolation, img_size, model_kwargs
-from .values import BelowOne, Count, Finite, KeyValues, Positive, PositiveFraction, Size
+from .values import BelowOne, Count, Finite, KeyValues, NonNegative, Positive, PositiveFraction, Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +37,41 @@ class ModelOptions(Part, title="model"):
         headline=True,
     )
     pretrained: bool = option(False, "start from the model's published weights (default: random weights)")
+    pretrained_path: Path | None = option(
+        None,
+        "start from the weights in this .safetensors or .pth file, with the first layer and the classifier "
+        "made to fit (default: none)",
+        "FILE",
+        excludes={"pretrained": "which starts from other weights"},
+    )
+    initial_checkpoint: Path | None = option(
+        None,
+        "load this .safetensors or .pth file, which must fit as it is, into the model (default: none)",
+        "FILE",
+        excludes={
+            "pretrained": "which starts from other weights",
+            "pretrained_path": "which starts from other weights",
+        },
+    )
     model_kwargs: KeyValues = model_kwargs()
     num_classes: Count | None = option(None, "size of the classifier (default: the data's classes)", "N")
     input: InputOptions = field(default_factory=InputOptions)
+    input_size: tuple[Count, Count, Count] | None = option(
+        None,
+        "as in timm: --in-chans and --img-size in one (default: not given)",
+        ("CHANNELS", "HEIGHT", "WIDTH"),
+        recorded=False,
+        idle_with=("img_size", "in_chans"),
+    )
+    head_init_scale: NonNegative | None = option(
+        None, "multiply the classifier's first weights and biases by this (default: 1)", "X"
+    )
+    head_init_bias: Finite | None = option(
+        None, "set the classifier's first biases to this, such as -log(classes) (default: timm's)", "X"
+    )
+    sync_bn: bool = option(
+        False, "BatchNorm over the batches of all processes, on GPUs (default: over those of each)"
+    )
     drop: BelowOne = option(0.0, "dropout before the classifier", "RATE")
     drop_path: BelowOne | None = option(None, "stochastic depth (default: the model's)", "RATE")
     grad_checkpointing: bool = option(
@@ -51,3 +85,8 @@ class ModelOptions(Part, title="model"):
         nargs="?",
         const="inductor",
     )
+
+    def check(self) -> None:
+        """Check that files of weights are there. Raises: UsageError."""
+        for name in ("pretrained_path", "initial_checkpoint"):
+            check_readable(flag(name), getattr(self, name))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .declaration import Part, option
-from .values import BelowOne, Count, Natural, NonNegative, Positive, PositiveFraction
+from .values import BelowOne, Count, KeyValues, Natural, NonNegative, Positive, PositiveFraction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,22 @@ class OptimizationOptions(Part, title="optimization"):
         "RATE",
         headline=True,
         new_in_child=True,
+        idle_with=("lr_base",),
     )
+    lr_base: Positive | None = option(
+        None,
+        "peak learning rate at --lr-base-size images per update, to be scaled to those of the run, as in "
+        "timm (default: --lr)",
+        "RATE",
+        idle_with=("lr",),
+    )
+    lr_base_size: Count = option(256, "images per update that --lr-base is for", "N", needs=("lr_base",))
+    lr_base_scale: Literal["linear", "sqrt"] | None = option(
+        None,
+        "how --lr-base grows with the images per update (default: sqrt for Ada... and Lamb..., else linear)",
+        needs=("lr_base",),
+    )
+    opt_kwargs: KeyValues = option({}, "further arguments of the optimizer (default: none)", "KEY=VALUE")
     momentum: BelowOne = option(0.9, "of sgd and its like", "X", headline=True)
     weight_decay: NonNegative = option(1e-4, "weight decay", "X", headline=True)
     opt_eps: Positive | None = option(None, "epsilon (default: the optimizer's)", "X")
@@ -86,4 +101,4 @@ class ScheduleOptions(Part, title="learning-rate schedule", new_in_child=True):
         None, "interval of step, length of wsd's end (default: timm's)", "N"
     )
     decay_milestones: tuple[Count, ...] = option((90, 180, 270), "where multistep falls", "EPOCH")
-    decay_rate: Positive = option(0.1, "factor of step and multistep, power of poly", "X")
+    decay_rate: Positive = option(0.1, "factor of step and multistep, power of poly", "X", aliases=("dr",))

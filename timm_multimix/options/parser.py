@@ -1,5 +1,6 @@
 """Parsing by declarations, in two layers: a YAML file under the command line, each checked by one parser."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -8,6 +9,9 @@ from .arguments import parser_of
 from .config import config_tokens, load_config
 from .declaration import REQUIRED, Option, Options, build, declared, flag
 from .relations import check_given, check_together, overruled
+from .timm_config import from_timm, is_of_timm
+
+logger = logging.getLogger(__name__)
 
 Command = TypeVar("Command", bound=Options)
 
@@ -21,12 +25,17 @@ def resolve_short_forms(options: Mapping[str, Option], chosen: dict[str, Any]) -
     for name, option in options.items():
         short = {form: chosen[form] for form in option.facts.short_forms if form in chosen}
         if short and name in chosen:
-            raise UsageError(f"{flag(min(short))} is short for a {option.flag} spec; give one of the two")
+            raise UsageError(f"{flag(min(short))} is short for {option.flag}; give one of the two")
         if short:
-            specs = [f"{form}(alpha={value})" for form, value in short.items() if value > 0]
+            together = option.facts.combine(short)
             rest = {other: value for other, value in chosen.items() if other not in short}
-            chosen = rest | {name: " | ".join(specs) or option.default}
+            chosen = rest | {name: option.default if together is None else together}
     return chosen
+
+
+def names_in_config(option: Option) -> tuple[str, ...]:
+    """The names of an option in a config file."""
+    return (option.name, *option.facts.aliases)
 
 
 def read_layer(kind: type[Options], tokens: Sequence[str]) -> dict[str, Any]:
@@ -39,10 +48,22 @@ def read_config(kind: type[Options], path: str) -> dict[str, Any]:
     """The values of a config file. Raises: UsageError, which names the file."""
     try:
         content = load_config(path)
-        known = {option.name: option for option in parser_of(kind).flags()}
+        if is_of_timm(content):
+            content, left = from_timm(content)
+            tell_left_out(path, left)
+        known = {name: option for option in parser_of(kind).flags() for name in names_in_config(option)}
         return read_layer(kind, config_tokens(content, known))
     except UsageError as error:
         raise UsageError(f"config file {path}: {error}") from None
+
+
+def tell_left_out(path: str, left: Sequence[str]) -> None:
+    """Tell a person in one line what of timm's arguments is not used."""
+    if left:
+        logger.warning(
+            f"config file {path} has arguments of timm's train.py; not used are {', '.join(left)}: "
+            "docs/flags.md says what to do instead"
+        )
 
 
 def parse(kind: type[Command], argv: Sequence[str]) -> Command:

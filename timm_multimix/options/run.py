@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import UsageError
-from .declaration import Arms, Part, option
+from .declaration import Arms, Facts, Part, option
 from .shared import LogLevel, log_level
 from .values import BelowOne, Count, Natural, Seed
 
@@ -38,6 +38,7 @@ class RunOptions(Part, title="run"):
         None,
         "YAML of these options, or recipe:NAME; the command line overrides it (default: none)",
         "FILE",
+        short="-c",
         recorded=False,
         bears_on_result=False,
     )
@@ -74,6 +75,10 @@ class RunOptions(Part, title="run"):
         "a checkpoint also every so many optimizer steps (default: {default}, after epochs only)",
         "STEPS",
         bears_on_result=False,
+        aliases=("recovery_interval",),
+    )
+    checkpoint_hist: Count = option(
+        2, "checkpoints to keep, besides the best weights", "N", bears_on_result=False
     )
     seed: Seed = option(42, "seed of all randomness", "N", arms=Arms.SET_BY_COMPARE, new_in_child=True)
     log_interval: Count = option(
@@ -88,6 +93,8 @@ class RunOptions(Part, title="run"):
         "TRACKER",
         append=True,
         bears_on_result=False,
+        short_forms={"log_wandb": Facts(help="short for --log-with wandb (default: not given)", check=bool)},
+        combine=lambda given: ("wandb",) if given["log_wandb"] else None,
     )
     log_level: LogLevel = log_level(bears_on_result=False)
     wandb_project: str | None = option(

@@ -35,10 +35,16 @@ class ColumnOptions(Part):
         False, "let torchvision download a torch/ dataset into --data-dir (default: not)", needs=("data_dir",)
     )
     image_column: str | None = option(
-        None, "column of the images (default: by the usual names, then types)", "NAME"
+        None,
+        "column of the images (default: by the usual names, then types)",
+        "NAME",
+        aliases=("input_key",),
     )
     label_column: str | None = option(
-        None, "column of the labels (default: by the usual names, then types)", "NAME"
+        None,
+        "column of the labels (default: by the usual names, then types)",
+        "NAME",
+        aliases=("target_key",),
     )
 
 

@@ -1,8 +1,8 @@
 """All options of `train`, and those defaults of theirs that depend on the data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, cast
 
 from .data import AugmentationOptions, DataOptions
 from .declaration import Options, declared
@@ -37,8 +37,28 @@ class TrainOptions(
     hub: HubOptions = field(default_factory=HubOptions)
 
     def settled(self) -> Self:
-        """The same with one size of the images. Raises: UsageError."""
-        return settle_img_size(self)
+        """The same with one size of the images and one name of the data. Raises: UsageError."""
+        settled: Any = settle_data(settle_input_size(settle_img_size(self)))
+        return cast(Self, settled)
+
+
+def settle_input_size(options: TrainOptions) -> TrainOptions:
+    """Let --input-size be --in-chans and --img-size."""
+    if options.network.input_size is None:
+        return options
+    channels, height, width = options.network.input_size
+    size = height if height == width else (height, width)
+    settled = options.but(input_size=None, in_chans=channels, img_size=size)
+    return replace(settled, given=options.given - {"input_size"} | {"in_chans", "img_size"})
+
+
+def settle_data(options: TrainOptions) -> TrainOptions:
+    """Let --data-dir alone be --dataset, as in timm."""
+    folder = options.data.columns.data_dir
+    if folder is None or "dataset" in options.given:
+        return options
+    settled = options.but(dataset=str(folder), data_dir=None)
+    return replace(settled, given=options.given - {"data_dir"} | {"dataset"})
 
 
 def parse_train_options(argv: Sequence[str]) -> TrainOptions:

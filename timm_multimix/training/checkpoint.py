@@ -15,14 +15,15 @@ from .setup import Setup
 from .sharding import is_sharded, whole
 from .state import Position, Sums
 
-KEPT = 2
-
 _COMMON = ("state.json", "state.safetensors", "weights.safetensors")
 """The files that all processes have in common."""
 
 
 def save_checkpoint(folder: Path, setup: Setup, position: Position, sums: Sums) -> None:
-    """Write `folder/step-UPDATES`, to be called by all processes together; only the newest two stay."""
+    """Write `folder/step-UPDATES`, to be called by all processes together.
+
+    Only the newest --checkpoint-hist of them stay.
+    """
     accelerator = setup.accelerator
     target = folder / f"step-{position.updates:08d}"
     if accelerator.is_main_process:
@@ -36,7 +37,7 @@ def save_checkpoint(folder: Path, setup: Setup, position: Position, sums: Sums) 
         digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
         (temporary / "check.json").write_text(json.dumps(digests, indent=1), encoding="utf-8")
         publish_folder(temporary, target)
-        for old in complete_checkpoints(folder)[:-KEPT]:
+        for old in complete_checkpoints(folder)[: -setup.options.run.checkpoint_hist]:
             remove_folder(old)
 
 

@@ -5,15 +5,28 @@ from torch import nn
 
 from ..modeling.attention import has_self_attention
 from ..options import TrainOptions
+from ..options.optimization import OptimizationOptions
 
 SGD_RATE, ADAPTIVE_RATE = 0.2, 1e-3
 
 
-def suit_model(options: TrainOptions, model: nn.Module) -> TrainOptions:
+def suit_model(options: TrainOptions, model: nn.Module, processes: int = 1) -> TrainOptions:
     """Options with the optimizer and the rate that suit a model, where the user left them open."""
-    opt, lr = options.optimization.opt, options.optimization.lr
-    opt = opt or ("adamw" if has_self_attention(model) else "sgd")
-    return options.but(opt=opt, lr=lr or default_rate(opt))
+    optimization = options.optimization
+    opt = optimization.opt or ("adamw" if has_self_attention(model) else "sgd")
+    images = options.data.loading.batch_size * processes * optimization.grad_accum_steps
+    rate = optimization.lr or scaled_rate(optimization, opt, images) or default_rate(opt)
+    return options.but(opt=opt, lr=rate)
+
+
+def scaled_rate(optimization: OptimizationOptions, opt: str, images: int) -> float | None:
+    """The peak rate of --lr-base for updates of so many images, as timm scales it; None without --lr-base."""
+    base, scale = optimization.lr_base, optimization.lr_base_scale
+    if base is None:
+        return None
+    ratio = images / optimization.lr_base_size
+    by_root = scale == "sqrt" if scale else any(word in opt.lower() for word in ("ada", "lamb"))
+    return base * (ratio**0.5 if by_root else ratio)
 
 
 def default_rate(opt: str) -> float:

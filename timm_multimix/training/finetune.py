@@ -7,7 +7,7 @@ from timm.optim import param_groups_weight_decay
 from torch import nn
 
 from ..errors import UsageError
-from ..modeling.heads import head_parameters, reset_head
+from ..modeling.heads import head_modules, head_parameters, reset_head
 from ..modeling.pretrained import check_pretrained
 from ..options.mixing import MixingOptions
 from ..options.model import ModelOptions
@@ -45,6 +45,24 @@ def fit_head_and_body(model: nn.Module, class_names: list[str], *, pretrained: b
         model.requires_grad_(False)
         for parameter in head_parameters(model):
             parameter.requires_grad_(True)
+
+
+@torch.no_grad()
+def init_head(model: nn.Module, scale: float | None, bias: float | None) -> None:
+    """Scale the classifier's weights and biases, then set its biases; None leaves them.
+
+    Raises:
+        UsageError: for biases of a classifier that has none.
+    """
+    for head in head_modules(model):
+        if scale is not None:
+            for parameter in head.parameters():
+                parameter.mul_(scale)
+        if bias is not None:
+            own: Any = getattr(head, "bias", None)
+            if own is None:
+                raise UsageError(f"--head-init-bias: the classifier of {type(model).__name__} has no biases")
+            own.fill_(bias)
 
 
 def still_frozen(module: nn.Module) -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..modeling.attention import has_self_attention
+from ..options import TrainOptions
+from ..options.declaration import flag, flat
 from ..options.mixing import MixingOptions
+from ..options.timm_flags import timm_flags
 from .in_force import in_force
 from .setup import Setup
 from .state import Position
@@ -30,8 +33,32 @@ def opening_lines(setup: Setup, folder: Path, position: Position) -> list[str]:
         describe_mixing(setup.options.mixing),
         describe_device(setup),
         describe_updates(setup),
+        *unlike_timm(setup.options),
         f"output: {folder}",
     ]
+
+
+def unlike_timm(options: TrainOptions) -> Iterator[str]:
+    """A line of the defaults in use that timm's train.py has others for, of options with one name."""
+    values, found = flat(options), []
+    for name, timms in timm_flags().items():
+        value = values.get(name)
+        value = list(value) if isinstance(value, tuple) else value
+        ours = timms.kind == "same" and name not in options.given and value is not None
+        if ours and timms.default not in (None, "") and value != timms.default and name not in _OF_TASK:
+            found.append(f"{flag(name)} {_shown(value)} ({_shown(timms.default)})")
+    if found:
+        yield f"defaults unlike those of timm's train.py, which are in brackets: {', '.join(found)}"
+
+
+_OF_TASK = ("model", "train_split", "val_split")
+"""What a run is about, which has no better default."""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def describe_model(setup: Setup, position: Position) -> str:

@@ -22,7 +22,7 @@ def create_optimizer(
     Raises:
         UsageError: if it refuses an argument, or needs second derivatives.
     """
-    arguments = optimizer_kwargs(optimization) | group_arguments(optimization)
+    arguments = optimizer_kwargs(optimization) | group_arguments(optimization) | optimization.opt_kwargs
     optimizer = attempt(f"optimizer {optimization.opt}", lambda: create_optimizer_v2(model, **arguments))
     if not scheduled:
         scale_rates(optimizer)

@@ -19,10 +19,11 @@ from ..options import TrainOptions, fill_defaults
 from ..task import MixTask
 from .checks import check_classes, check_names
 from .defaults import suit_model
-from .finetune import fit_head_and_body
+from .finetune import fit_head_and_body, init_head
 from .given import Given, fit_to_tensors
 from .loaders import Stream, create_memorization, create_streams
 from .lone_images import check_lone_images
+from .norms import share_norms
 from .optimization import create_optimizer, create_scheduler
 from .sharding import is_sharded, shard_like
 from .task import create_task, fit_average_to_shards
@@ -116,11 +117,13 @@ def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setu
         splits = add_label_noise(splits, data.dataset, data.label_noise, data.label_noise_kind, seed)
     torch.manual_seed(seed)
     model = adopt_model(network, given.model) or create_model(network, len(splits.class_names))
-    options = suit_model(options, model)
+    model = share_norms(model, network, accelerator)
+    options = suit_model(options, model, accelerator.num_processes)
     optimization = options.optimization
     fit_head_and_body(
         model, splits.class_names, pretrained=network.pretrained, freeze=optimization.freeze_body
     )
+    init_head(model, network.head_init_scale, network.head_init_bias)
     data_config = resolve_data_config(network.model, network.input, model)
     describe_input(model, data_config)
     outputs = try_out(network.model, model, data_config)

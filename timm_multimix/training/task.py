@@ -3,6 +3,7 @@
 import torch
 
 from ..errors import UsageError
+from ..functional.criteria import BinaryCrossEntropy, Criterion
 from ..modeling.create import attempt
 from ..options.mixing import MixingOptions
 from ..options.run import AveragingOptions
@@ -33,13 +34,13 @@ def create_task(
     task = MixTask(
         model,
         mixing.mix,
-        criterion="sigmoid" if mixing.bce_loss else "softmax",
+        criterion=choose_criterion(mixing),
         smoothing=mixing.smoothing,
         distill=mixing.distill,
         teacher=mixing.distill_teacher,
         seed=seed,
         distill_warmup=round(mixing.distill_warmup_epochs * epoch_steps),
-        schedule=mixing.mix_schedule,
+        schedule=mixing.mix_schedule or schedule_until(mixing.mixup_off_epoch, steps, epoch_steps),
         total_steps=steps,
     )
     if averaging.model_ema:
@@ -47,6 +48,22 @@ def create_task(
     if backend:
         attempt(f"--torchcompile {backend}", lambda: task.compile(backend=backend))
     return task
+
+
+def choose_criterion(mixing: MixingOptions) -> str | Criterion:
+    """The loss of --bce-loss and its options, else cross-entropy."""
+    if not mixing.bce_loss:
+        return "softmax"
+    threshold, weight = mixing.bce_target_thresh, mixing.bce_pos_weight
+    if threshold is None and weight is None and not mixing.bce_sum:
+        return "sigmoid"
+    return BinaryCrossEntropy(threshold, weight, mixing.bce_sum)
+
+
+def schedule_until(epoch: int, steps: int, epoch_steps: int) -> str | None:
+    """The schedule that mixes before an epoch, counted from 0, and not from it on; None for all epochs."""
+    end = epoch * epoch_steps / steps
+    return f"0-{end!r}" if 0 < end < 1 else None
 
 
 def fit_average_to_shards(averaging: AveragingOptions, task: MixTask) -> None:

@@ -1,0 +1,76 @@
+"""Write docs/flags.md: the flags of timm's train.py, and what they are here.
+
+make docs
+"""
+
+from pathlib import Path
+
+from timm_multimix.options import TrainOptions
+from timm_multimix.options.arguments import parser_of
+from timm_multimix.options.declaration import flag
+from timm_multimix.options.parser import names_in_config
+from timm_multimix.options.timm_flags import TimmFlag, timm_flags
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "flags.md"
+
+_PAGE = """# timm's flags
+
+<!-- Made by `make docs` from timm_multimix/options/timm_flags.tsv and the declarations of options. -->
+
+timm's `train.py` has {total} options (timm 1.0.29.dev0, commit aa4b5850). Of these {same} are options here,
+{alias} are short or other names of one, {accelerate} are for `accelerate launch`, and {absent} are not here.
+None is accepted and ignored: a flag that is not here ends in one line that says what to do instead.
+
+`--config args.yaml` reads the arguments that a run of timm saved; what is not here is listed in one
+line.
+
+## Options here
+
+{present}
+
+## For accelerate, or not here
+
+{missing}
+
+## Only here
+
+{own}.
+"""
+
+
+def make_page() -> str:
+    """The page as `make docs` writes it."""
+    flags = list(timm_flags().values())
+    counts = {
+        kind: sum(each.kind == kind for each in flags) for kind in ("same", "alias", "accelerate", "absent")
+    }
+    present = [each for each in flags if each.kind in ("same", "alias")]
+    missing = [each for each in flags if each not in present]
+    return _PAGE.format(
+        total=len(flags), **counts, present=_table(present), missing=_table(missing), own=", ".join(_own())
+    )
+
+
+def names_here() -> dict[str, object]:
+    """All names of options of `train`, with their defaults."""
+    return {name: each.default for each in parser_of(TrainOptions).flags() for name in names_in_config(each)}
+
+
+def _own() -> list[str]:
+    return [f"`{flag(name)}`" for name in names_here() if name not in timm_flags()]
+
+
+def _table(flags: list[TimmFlag]) -> str:
+    rows = [f"| `{flag(each.name)}` | {_here(each)} |" for each in flags]
+    return "\n".join(["| timm | here |", "|---|---|", *rows])
+
+
+def _here(each: TimmFlag) -> str:
+    text = each.text.replace("|", "\\|")
+    if each.kind == "accelerate":
+        return f"accelerate's: {text}"
+    return f"short for {text}" if each.kind == "alias" else text or "the same"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(make_page(), encoding="utf-8")

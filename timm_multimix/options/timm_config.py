@@ -1,0 +1,47 @@
+"""The args.yaml that timm's train.py writes, as a config of options here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .timm_flags import timm_flags
+
+_OFF: tuple[Any, ...] = (None, "", [], {})
+_TELLING = 10  # options that are not here, of which a dump has all and a config of ours none
+_OWN_CHOICE = ("train_split", "val_split")  # timm's defaults are names that data may not have
+_SWITCH = "mixup_switch_prob"
+
+
+def is_of_timm(content: Mapping[Any, Any]) -> bool:
+    """Whether a config is all arguments of a run of timm."""
+    missing = {name for name, found in timm_flags().items() if found.kind == "absent"}
+    return len(missing & content.keys()) >= _TELLING
+
+
+def from_timm(content: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The options that timm's arguments are here, and those that are not here, as `name=value`.
+
+    What is off, or has timm's default and is not here, is in neither.
+    """
+    used: dict[str, Any] = {}
+    left: list[str] = []
+    for name, value in content.items():
+        found = timm_flags().get(name)
+        if value in _OFF or name == "config":
+            continue
+        if found is None or found.kind in ("absent", "accelerate"):
+            if found is None or value != found.default:
+                left.append(f"{name}={value}")
+        elif not (value == found.default and (found.kind == "alias" or name in _OWN_CHOICE)):
+            used[name] = value
+    return _agreed(used, content), left
+
+
+def _agreed(used: dict[str, Any], content: Mapping[Any, Any]) -> dict[str, Any]:
+    """Options as timm would use them: without those that others overrule, and with the positional data."""
+    if content.get("data") not in _OFF:
+        used.setdefault("data_dir", content["data"])
+    mixes = [name for name in ("mixup", "cutmix") if used.get(name)] + ["cutmix"] * ("cutmix_minmax" in used)
+    idle = {_SWITCH} if len(set(mixes)) < 2 else set()
+    idle |= set() if mixes else {"mixup_prob", "mixup_mode", "mixup_off_epoch"}
+    idle |= {"lr_base", "lr_base_size", "lr_base_scale"} if "lr" in used else set()
+    return {name: value for name, value in used.items() if name not in idle}
