@@ -111,6 +111,7 @@ model_kwargs:
 - b='gelu'
 mean:
 - 0.5
+sync_bn: false
 drop: 0.0
 grad_checkpointing: false
 channels_last: false
@@ -134,6 +135,7 @@ scale:
 ratio:
 - 0.75
 - 1.3333333333333333
+train_crop_mode: rrc
 hflip: 0.5
 vflip: 0.0
 color_jitter: 0.0
@@ -142,14 +144,18 @@ remode: pixel
 recount: 1
 train_interpolation: random
 mix: mixup(alpha=0.8)
+mixup_off_epoch: 0
 smoothing: 0.0
 bce_loss: false
+bce_sum: false
 distill: 0.0
 distill_teacher: ema
 distill_warmup_epochs: 0.0
 epochs: 30
 opt: sgd
 lr: 0.2
+lr_base_size: 256
+opt_kwargs: []
 momentum: 0.9
 weight_decay: 0.0001
 opt_betas:
@@ -174,6 +180,7 @@ model_ema_warmup: true
 export_weights: auto
 val_interval: 1
 checkpoint_interval: 0
+checkpoint_hist: 2
 seed: 42
 log_interval: 50
 log_with:

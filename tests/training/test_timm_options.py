@@ -204,7 +204,8 @@ def test_crops_are_timms(mode: Any) -> None:
         is_training=True,
         train_crop_mode=mode,
         hflip=0.0,
-        scale=(0.08, 1.0),
+        scale=options.scale,
+        ratio=options.ratio,
         separate=True,
         interpolation="random",
     )[0]

@@ -60,7 +60,6 @@ class ModelOptions(Part, title="model"):
         None,
         "as in timm: --in-chans and --img-size in one (default: not given)",
         ("CHANNELS", "HEIGHT", "WIDTH"),
-        recorded=False,
         idle_with=("img_size", "in_chans"),
     )
     head_init_scale: NonNegative | None = option(
