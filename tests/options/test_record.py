@@ -144,6 +144,7 @@ remode: pixel
 recount: 1
 train_interpolation: random
 mix: mixup(alpha=0.8)
+import: []
 mixup_off_epoch: 0
 smoothing: 0.0
 bce_loss: false

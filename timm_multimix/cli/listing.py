@@ -24,8 +24,10 @@ def main(argv: list[str]) -> int:
     """
     options = parse(ListOptions, argv)
     from ..mixers.cards import read_cards
+    from ..mixers.plugins import import_modules
     from ..mixers.registry import list_mixers
 
+    import_modules(options.import_)
     cards = read_cards(options.pattern)
     if not cards:
         raise UsageError(f"no mixer matches {options.pattern!r}; there are {', '.join(list_mixers())}")

@@ -13,6 +13,7 @@ from ..data.objects import LoaderSource, open_object
 from ..data.sources import Source
 from ..errors import UsageError
 from ..mixers import Mixture
+from ..mixers.plugins import import_modules
 from ..options.data import OBJECT
 from ..options.declaration import flat
 from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions
@@ -59,6 +60,7 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     """
     network, measures, report = options.network, options.measures, options.report
     device = choose_device(report.device)
+    import_modules(measures.import_)
     mixtures = {spec: create_input_mixer(spec) for spec in measures.consistency}
     run = run_folder(network.model)
     dataset, columns = find_data(options.data, run)

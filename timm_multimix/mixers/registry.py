@@ -11,6 +11,7 @@ from ..errors import UsageError
 from .agreement import Agreement
 from .entries import Entry, drawing_entry, making_entry
 from .paper import Paper
+from .plugins import load_installed
 from .step import Branches, as_branches
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -83,7 +84,11 @@ def _draws(function: Callable[..., Any]) -> bool:
 
 
 def list_mixers(pattern: str = "*") -> list[str]:
-    """Names of the registered mixers that match a glob pattern, in order of registration."""
+    """Names of the registered mixers that match a glob pattern, in order of registration.
+
+    Last are those of other installed packages, by entry points of the group `timm_multimix.mixers`.
+    """
+    load_installed()
     return fnmatch.filter(_entry_points, pattern)
 
 
@@ -113,6 +118,8 @@ def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None =
 
 def find_entry_point(name: str) -> Entry:
     """What is registered under a name. Raises: UsageError, which lists the names, if there is nothing."""
+    if name not in _entry_points:
+        load_installed()
     if name not in _entry_points:
         near = difflib.get_close_matches(name, _entry_points, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""

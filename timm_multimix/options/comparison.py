@@ -11,6 +11,7 @@ from ..errors import UsageError
 from .arguments import parser_of
 from .declaration import REQUIRED, Arms, Facts, Options, option
 from .parser import parse
+from .shared import imports
 from .train import TrainOptions
 from .values import Count
 
@@ -67,6 +68,7 @@ class CompareOptions(
             )
         },
     )
+    import_: tuple[str, ...] = imports()
     seeds: Count = option(3, "seeds 0 to N - 1 of each arm", "N")
     output: Path = option(REQUIRED, "directory for the pages and the runs trained for them", "DIR")
     baseline: str | None = option(
@@ -94,6 +96,8 @@ def parse_comparison_options(argv: Sequence[str]) -> CompareOptions:
     if options.runs:
         _check_collecting(options)
     else:
+        words = [f"--import={name}" for name in options.import_]
+        options = replace(options, training=(*words, *options.training))
         _check_training(options)
     return options
 
@@ -101,6 +105,8 @@ def parse_comparison_options(argv: Sequence[str]) -> CompareOptions:
 def _check_collecting(options: CompareOptions) -> None:
     if options.arms:
         raise UsageError("compare takes finished runs or trains arms (--mix); give one or the other")
+    if options.import_:
+        raise UsageError("--import has no effect on finished runs; remove it")
     if "seeds" in options.given or options.training:
         what = "--seeds" if "seeds" in options.given else "what follows --"
         raise UsageError(f"{what} has no effect on finished runs; give --mix SPEC to train")

@@ -106,6 +106,7 @@ def config_tokens(content: dict[str, Any], known: dict[str, Option]) -> list[str
 
 def _find(key: Any, known: dict[str, Option]) -> Option:
     name = str(key).removeprefix("--").replace("-", "_")
+    name = name if name in known else f"{name}_" if f"{name}_" in known else name
     if name not in known:
         if advice := advise(name):
             raise UsageError(f"unknown option {key!r}; {advice}")
@@ -165,4 +166,5 @@ def _plain(value: Any) -> Any:
 
 def options_to_yaml(options: Part) -> str:
     """`options_to_dict` as the text of a file that --config takes."""
-    return yaml.safe_dump(options_to_dict(options), sort_keys=False, allow_unicode=True)
+    named = {name.rstrip("_"): value for name, value in options_to_dict(options).items()}
+    return yaml.safe_dump(named, sort_keys=False, allow_unicode=True)

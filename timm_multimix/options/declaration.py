@@ -138,8 +138,8 @@ class Option:
 
 
 def flag(name: str) -> str:
-    """An option's name as the command line spells it."""
-    return "--" + name.replace("_", "-")
+    """An option's name as the command line spells it; a name that Python reserves ends in an underscore."""
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 Kind = TypeVar("Kind", bound=Part)

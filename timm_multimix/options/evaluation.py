@@ -15,6 +15,7 @@ from .shared import (
     LoadingOptions,
     device,
     img_size,
+    imports,
     model_kwargs,
     pretrained,
     settle_img_size,
@@ -102,6 +103,7 @@ class MeasureOptions(Part, title="what is measured besides"):
     consistency: tuple[str, ...] = option(
         (), "is f(mix) = mix(f) for these mixers of the input? (default: not measured)", "SPEC"
     )
+    import_: tuple[str, ...] = imports(needs=("consistency",))
     embedding_plot: Figure | None = option(
         None, "draw the embedding in the plane, by t-SNE (default: not drawn)", "FILE"
     )

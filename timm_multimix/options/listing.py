@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .declaration import Options, option
+from .shared import imports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,4 +16,5 @@ class ListOptions(
     """Which mixers are listed, and how."""
 
     pattern: str = option("*", "a name or a glob pattern (default: all)", "NAME", nargs="?", positional=True)
+    import_: tuple[str, ...] = imports()
     json: bool = option(False, "print JSON (default: text)")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .declaration import Arms, Facts, Part, option
+from .shared import imports
 from .timm_mixing import mix_of_timm
 from .values import BelowOne, Fraction, Natural, NonNegative, Positive
 
@@ -54,6 +55,7 @@ class MixingOptions(Part, title="mixing and targets"):
         },
         combine=mix_of_timm,
     )
+    import_: tuple[str, ...] = imports()
     mix_schedule: str | None = option(
         None,
         "when to mix, in fractions of training, such as 0.1-0.8:0.008/0.002 (default: always)",

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from .declaration import REQUIRED, Options, Part, option
 from .files import check_writable
 from .parser import parse
-from .shared import ColumnOptions, img_size, model_kwargs, pretrained, settle_img_size
+from .shared import ColumnOptions, img_size, imports, model_kwargs, pretrained, settle_img_size
 from .values import FIGURES, Figure, KeyValues, Seed, Size, integer
 
 
@@ -16,6 +16,7 @@ class PreviewFileOptions(Part):
     """The mixer and the file."""
 
     mix: str = option(REQUIRED, "mixers, as in `train`", "SPEC")
+    import_: tuple[str, ...] = imports()
     out: Figure = option(REQUIRED, f"image to write: {', '.join(FIGURES)}", "FILE")
     overwrite: bool = option(False, "replace a file that exists (default: not)")
     examples: Annotated[int, integer(1, 16)] = option(4, "steps shown", "N")

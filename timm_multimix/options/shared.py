@@ -65,6 +65,18 @@ class LoadingOptions(Part):
     )
 
 
+def imports(**facts: Any) -> Any:
+    """Modules with mixers of the user's own."""
+    return option(
+        (),
+        "a module that registers mixers, installed or in the working directory; may be repeated (default: "
+        "none)",
+        "MODULE",
+        append=True,
+        **facts,
+    )
+
+
 def skip_broken(**facts: Any) -> Any:
     """What becomes of unreadable images."""
     return option(

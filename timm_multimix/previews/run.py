@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..mixers import create_mixer
+from ..mixers.plugins import import_modules
 from ..mixers.step import Branches
 from ..modeling.create import attempt
 from ..options.preview import PreviewOptions
@@ -22,6 +23,7 @@ def run(options: PreviewOptions) -> list[Panel]:
     Raises:
         UsageError: a mistake in the options, before anything is written.
     """
+    import_modules(options.file.import_)
     branches = read_mix(options.file.mix, has_model=options.network.model is not None)
     examples = load_examples(options.data, options.network, options.file.seed)
     panels = draw(options.file.mix, branches, examples, options.file.examples, options.file.seed)

@@ -5,6 +5,7 @@ from timm.optim import list_optimizers
 from ..data import Splits
 from ..errors import UsageError, printable
 from ..mixers import create_mixer
+from ..mixers.plugins import import_modules
 from ..modeling.create import attempt, check_model_name, nearest
 from ..options import TrainOptions
 from ..schedule import parse_schedule
@@ -18,6 +19,7 @@ def check_names(options: TrainOptions, *, named_model: bool = True) -> None:
         UsageError: for an unknown mixer, schedule, model or optimizer.
     """
     network, mixing = options.network, options.mixing
+    import_modules(mixing.import_)
     create_mixer(mixing.mix)
     if mixing.mix_schedule:
         parse_schedule(mixing.mix_schedule)

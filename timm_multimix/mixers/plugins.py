@@ -1,0 +1,44 @@
+"""Mixers of other packages: by their entry points, and by modules that are named."""
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import entry_points
+
+from ..errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+GROUP = "timm_multimix.mixers"
+"""The group of entry points that name modules, or functions in them, which register mixers."""
+
+
+@cache
+def load_installed() -> None:
+    """Import what installed packages name in `GROUP`, once; what cannot be imported is warned of."""
+    for entry in entry_points(group=GROUP):
+        try:
+            entry.load()
+        except Exception as error:  # any, as it is other people's code
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            logger.warning(f"the mixers of entry point {entry.name} ({entry.value}) are missing: {reason}")
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Import modules that register mixers; they may also lie in the working directory.
+
+    Raises:
+        UsageError: one cannot be imported.
+    """
+    for name in names:
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            advice = f"; give {name.removesuffix('.py')}" if name.endswith(".py") else ""
+            raise UsageError(f"--import {name}: {reason}{advice}") from error
