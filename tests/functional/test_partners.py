@@ -88,6 +88,12 @@ def test_in_training_a_mixer_meets_its_own_class_where_the_kernel_is_narrow():
     torch.testing.assert_close(out["target"], torch.nn.functional.one_hot(labels, 4).float())
 
 
+@pytest.mark.parametrize("name", ["alignmixup", "catch_up_mix"])
+def test_both_halves_of_a_mixer_have_the_same_partners(name):
+    branches = create_mixer(f"{name}(partner='reversed')").branches
+    assert [step.mixer.arguments["partner"] for _, step in branches] == ["reversed"] * 2
+
+
 def test_what_partners_must_be():
     x = torch.zeros(3, 2)
     assert F.mixup.draw(x, partner=torch.tensor([2, 2, 0])).partner.tolist() == [2, 2, 0]

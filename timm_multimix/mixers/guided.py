@@ -159,7 +159,8 @@ def alignmixup(arguments: dict[str, Any], p: Share = 0.5) -> Branches:
     """
     sample = partial(draw_with, F.alignmixup, arguments)
     aligned = Mixer("alignmixup", sample, "features", arguments=arguments)
-    return weighted((p, aligned), (1 - p, build("mixup", (arguments["alpha"],))))
+    images = {"alpha": arguments["alpha"], "partner": arguments["partner"]}
+    return weighted((p, aligned), (1 - p, build("mixup", (), images)))
 
 
 register_mixer(
