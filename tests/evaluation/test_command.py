@@ -278,6 +278,7 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run} {data} --embedding-plot out.txt": "ends in .png",
         f"{run} {data} --embedding-plot {tmp_path}/nowhere/out.png": "a directory that exists",
         f"{run} {data} --output {tmp_path}": "cannot write",
+        f"{run} {data} --output {tmp_path}/other.json": "other.json holds no evaluations, or is damaged",
         f"{run} {data} --device nothing": "--device nothing: not here",
         f"{run} {data} --batch-size 0": "expected a whole number >= 1",
         f"{run} {data} --label-column x": "has no columns",
@@ -293,6 +294,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "other.json").write_text('{"name": "somebody\'s"}')
     make_model(tmp_path / "four", list("abcd"))
     monkeypatch.chdir(tmp_path / "empty")
     for words, said in mistakes(tmp_path, colours).items():

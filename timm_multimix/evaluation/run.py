@@ -3,8 +3,9 @@
 from typing import Any
 
 from ..options.evaluation import EvaluateOptions
+from ..records.evaluations import check_addable
 from .job import Given, prepare
-from .report import write
+from .report import find_file, write
 from .sections import measure_all
 
 NOTHING = Given()
@@ -16,5 +17,7 @@ def run(options: EvaluateOptions, given: Given = NOTHING) -> dict[str, Any]:
     Raises:
         UsageError: for a mistake in the options, before anything is measured.
     """
+    if file := find_file(options):
+        check_addable(file)
     job = prepare(options, given)
     return write(job, measure_all(job))

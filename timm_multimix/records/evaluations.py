@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..errors import UsageError
 from ..files import digest
 
 Evaluation = dict[str, Any]
@@ -29,6 +30,14 @@ def read_all(file: Path) -> list[Evaluation]:
 
 def _is_evaluation(item: Any) -> bool:
     return isinstance(item, dict) and {"model", "data"} <= item.keys()
+
+
+def check_addable(file: Path) -> None:
+    """Raises: UsageError if a file holds anything other than evaluations, which would be lost."""
+    if file.is_file() and file.stat().st_size and not read_all(file):
+        raise UsageError(
+            f"{file} holds no evaluations, or is damaged; move it away or choose another --output"
+        )
 
 
 def read_evaluations(run: Path, model: Path) -> list[Evaluation]:
