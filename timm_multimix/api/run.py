@@ -114,7 +114,7 @@ class Run:
     def _facts(self) -> dict[str, Any]:
         record = self.summary
         facts = {"mix": record.mix, "model": record.model, "dataset": record.dataset, "epochs": record.epochs}
-        return facts | {"seed": record.seed, "top1": METRICS["top1"].format(record.top1)}
+        return facts | {"seed": record.seed, record.metric: METRICS[record.metric].format(record.result)}
 
     def _repr_html_(self) -> str:
         """A table of the run and its curves, for notebooks."""

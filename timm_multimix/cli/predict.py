@@ -35,4 +35,4 @@ def tell(prediction: "Prediction") -> None:
         return
     print(prediction.image)
     for name, _, share in prediction.classes:
-        print(f"  {share:7.2%}  {name}")
+        print(f"  {share:.6g}  {name}" if prediction.numbers else f"  {share:7.2%}  {name}")

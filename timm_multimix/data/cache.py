@@ -75,11 +75,11 @@ def decode_all(
     """All pictures [n, h, w, c] after these steps, 8 bits, and their labels [n]."""
     to_bytes, plain = ToBytes(), copy.copy(dataset)
     plain.transform = transforms.Compose([*steps, to_bytes])
-    first = plain[next(iter(EpochBatches(len(plain), 1)))[0]][0]
+    first, label, _ = plain[next(iter(EpochBatches(len(plain), 1)))[0]]
     place = device if cache == "device" else torch.device("cpu")
     _check_memory(first.numel() * len(plain), cache, place)
     pictures = torch.empty(len(plain), *first.shape, dtype=torch.uint8, device=place)
-    labels = torch.empty(len(plain), dtype=torch.long)
+    labels = torch.as_tensor(label).new_empty(len(plain), *torch.as_tensor(label).shape)
     loader, done = create_loader(plain, EpochBatches(len(plain), 256), workers=workers), 0
     try:
         for images, numbers, _ in loader:

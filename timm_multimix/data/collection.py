@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import UsageError
+from ..records.tasks import CLASSIFICATION
 from .columns import find_image_column, find_label_column
 from .folders import directories, pictures_below
 from .hub import HubName
-from .labels import read_labels
 from .request import Request
 from .shards import Shards, is_class_directories
 from .sources import FileSource, Source, TableSource
 from .split_names import WHOLE
+from .targets import read_targets
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 class Collection(Protocol):
     """A dataset of several splits, opened one by one.
 
-    defaults: option values that suit these images; contents: what makes up a split, in words; notes: what a
-    person should know, such as of files that were left out.
+    task: what the labels are for, one of `TASKS` or auto; defaults: option values that suit these images;
+    contents: what makes up a split, in words; notes: what a person should know, such as of files that were
+    left out.
     """
 
     name: str
+    task: str
     split_names: list[str]
     defaults: dict[str, Any]
     contents: dict[str, str]
@@ -45,7 +48,7 @@ class ClassFolders:
     """Class directories of image files, by split or not; classes are sorted by name, as in torchvision."""
 
     def __init__(self, root: Path, notes: list[str] | None = None) -> None:
-        self.name, self.defaults = str(root), dict[str, Any]()
+        self.name, self.task, self.defaults = str(root), CLASSIFICATION, dict[str, Any]()
         self.folders = (
             {WHOLE: root}
             if is_class_directories(root)
@@ -90,7 +93,7 @@ class Tables:
         self.split_names, self.shards, self.notes = list(loaders), shards, notes or []
         self.contents = shards.contents if shards else dict[str, str]()
         self.image_column, self.label_column = request.image_column, request.label_column
-        self.root, self.hub = root, hub
+        self.task, self.root, self.hub = request.task, root, hub
 
     def origin(self, split: str) -> object:
         return [os.path.realpath(file) for file in self.shards.splits[split]] if self.shards else split
@@ -102,5 +105,5 @@ class Tables:
             raise UsageError(f"{title} is empty")
         image = find_image_column(dataset, self.image_column, title)
         label = find_label_column(dataset, self.label_column, title)
-        labels, names = read_labels(dataset, label, class_names, title)
+        labels, names = read_targets(dataset, label, self.task, class_names, title)
         return TableSource(dataset, (image, label), labels, title, self.root), names

@@ -56,15 +56,17 @@ def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     """The column of labels: the most usual name, else the only one that is about labels by name or by type.
 
     Of columns without a usual name, only one that `datasets` types as class labels, or whose name ends in a
-    word for it, may be chosen; numbers and texts may be anything. Booleans and floats need a usual name and
-    no rival.
+    word for it, may be chosen; numbers and texts may be anything. Booleans, floats and lists need a usual
+    name and no rival.
 
     Raises: UsageError, which lists the columns, if there is none, several, or not the wanted one.
     """
     if wanted is not None:
-        _check_column(dataset, wanted, "label_column", title)
-        if not (_may_hold_labels(dataset, wanted) or _needs_name(dataset, wanted)):
-            raise UsageError(f"`label_column` {wanted}: {_typed(dataset, wanted)}, not of labels, in {title}")
+        for column in label_columns(dataset, wanted):
+            _check_column(dataset, column, "label_column", title)
+            if not (_may_hold_labels(dataset, column) or _needs_name(dataset, column)):
+                kind = _typed(dataset, column)
+                raise UsageError(f"`label_column` {column}: {kind}, not of labels, in {title}")
         return wanted
     possible = [name for name in dataset.column_names if _may_hold_labels(dataset, name)]
     likely = [name for name in possible if _is_about_labels(dataset, name)]
@@ -76,6 +78,13 @@ def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     if len(likely) == 1:
         return likely[0]
     raise _doubt("label", dataset, title, several=bool(likely))
+
+
+def label_columns(dataset: "Dataset", wanted: str) -> list[str]:
+    """The columns of a name: itself, or several with commas between them, as timm's --target-key has them."""
+    if wanted in dataset.column_names:
+        return [wanted]
+    return [name.strip() for name in wanted.split(",")]
 
 
 def _usual(names: list[str], usual: tuple[str, ...]) -> list[str]:
@@ -118,6 +127,15 @@ def is_text(kind: Any) -> bool:
     )
 
 
+def is_list(kind: Any) -> bool:
+    """Whether values of an Arrow type are lists of labels."""
+    import pyarrow as pa
+
+    return any(
+        check(kind) for check in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    )
+
+
 def _type(dataset: "Dataset", column: str) -> Any:
     return dataset.data.schema.field(column).type
 
@@ -130,11 +148,11 @@ def _may_hold_labels(dataset: "Dataset", column: str) -> bool:
 
 
 def _needs_name(dataset: "Dataset", column: str) -> bool:
-    """Whether values may be labels, but seldom are: booleans and floats."""
+    """Whether values may be labels, but seldom are: booleans, floats and lists."""
     import pyarrow as pa
 
     kind = value_type(_type(dataset, column))
-    return bool(pa.types.is_boolean(kind) or pa.types.is_floating(kind))
+    return bool(pa.types.is_boolean(kind) or pa.types.is_floating(kind) or is_list(kind))
 
 
 def _may_hold_images(dataset: "Dataset", column: str) -> bool:

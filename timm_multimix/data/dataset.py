@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from .images import BrokenImage, check_channels, to_channels
 from .sources import Source
 
 Transform = Callable[[Image.Image], torch.Tensor]
-Sample = tuple[torch.Tensor, int, bool]
+Sample = tuple[torch.Tensor, Any, bool]
 
 
 class ImageDataset(Dataset[Sample]):
@@ -63,7 +64,7 @@ class ImageDataset(Dataset[Sample]):
         with random_states_kept():
             return [self._sample(key) for key in keys]
 
-    def read(self, index: int) -> tuple[Image.Image, int]:
+    def read(self, index: int) -> tuple[Image.Image, Any]:
         """The picture before the transform, and its label. Raises: UsageError, which names it, if broken."""
         row = int(self._rows[index])
         image, label = self.source[row]

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import quoted
+from ..records.tasks import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from .columns import shown
 from .dataset import ImageDataset
 from .held_out import HeldOut
 from .hub import HubName
 from .splits import Splits
+from .targets import task_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Description:
     evaluation: Part
     notes: list[str]
     held_out: HeldOut | None = None
+    task: str = CLASSIFICATION
 
     @property
     def text(self) -> str:
@@ -43,6 +46,8 @@ class Description:
         train, evaluation = self.train, self.evaluation
         columns = "" if self.columns is None else ", images in column '{}', labels in column '{}'"
         classes = f"{len(self.class_names)} class" + ("es" if len(self.class_names) != 1 else "")
+        if self.task != CLASSIFICATION:
+            classes = self.task + (f" of {classes}" if self.task == MULTI_LABEL else "")
         left_out = f"; {_broken(self.skipped)} left out" if self.skipped else ""
         return (
             f"data: {self.dataset}{columns.format(*(self.columns or ()))}, {classes}\n"
@@ -88,6 +93,8 @@ class Description:
                 f"{len(missing)} {of_all} have no image in split '{evaluation.split}', whose accuracy says "
                 f"nothing of them: {shown(missing)}"
             )
+        if self.task != CLASSIFICATION:
+            return
         if len(names) == 1:
             yield f"there is one class only, {quoted(names[0])}, so nothing to tell apart"
         used = len(names) - len(train.empty or [])
@@ -115,6 +122,7 @@ def describe_data(dataset: str, splits: Splits, train: ImageDataset, evaluation:
         ),
         splits.notes,
         splits.held_out,
+        splits.task,
     )
 
 
@@ -123,7 +131,10 @@ def _empty(source: Any, dataset: ImageDataset, names: list[str]) -> list[str] | 
     labels = getattr(source, "labels", None)
     if labels is None:
         return None
-    counts = np.bincount(np.asarray(labels)[dataset.rows], minlength=len(names))
+    left, task = np.asarray(labels)[dataset.rows], task_of(labels)
+    if task == REGRESSION:
+        return []
+    counts = left.sum(0) if task == MULTI_LABEL else np.bincount(left, minlength=len(names))
     return [name for name, count in zip(names, counts, strict=True) if not count]
 
 

@@ -113,7 +113,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+    def __getitem__(self, index: int) -> tuple[Image.Image, Any]:
         return self.source[int(self.rows[index])]
 
     def describe(self, index: int) -> str:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ..errors import UsageError
 from ..randomness import derive_seed
+from ..records.tasks import CLASSIFICATION
 from .dataset import ImageDataset
 from .sources import Source
 from .splits import Splits
@@ -93,6 +94,8 @@ def add_label_noise(splits: Splits, dataset: str, fraction: float, kind: str, se
         UsageError: no label would be another.
     """
     classes, count = len(splits.class_names), len(splits.train)
+    if splits.task != CLASSIFICATION:
+        raise UsageError(f"`label_noise` {fraction} is for one class an image; {dataset} is {splits.task}")
     if classes < 2 or round(fraction * count) < 1:
         raise UsageError(
             f"`label_noise` {fraction}: {dataset} has {count} training images of {classes}"

@@ -11,7 +11,9 @@ class Request:
     Args:
         dataset: what `--dataset` names.
         image_column: the column of a table with the images; None: found by name and type.
-        label_column: the column of a table with the labels; None: found by name and type.
+        label_column: the column of a table with the labels; None: found by name and type. Several, with
+            commas between them, are multi-label targets of 0 and 1.
+        task: what the labels are for, one of `records.tasks.TASKS`; auto: by their type.
         data_dir: where torchvision's datasets lie, and what paths in a table are relative to.
         dataset_download: whether torchvision may download.
         streaming: whether training images are read as they arrive.
@@ -20,6 +22,7 @@ class Request:
     dataset: str
     image_column: str | None = None
     label_column: str | None = None
+    task: str = "auto"
     data_dir: Path | None = None
     dataset_download: bool = False
     streaming: bool = False

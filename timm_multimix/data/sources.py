@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import torch
 from PIL import Image
 
 from .columns import is_text
@@ -16,15 +17,25 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """One split: pictures in the mode they are stored in, with integer labels."""
+    """One split: images in the mode they are stored in, with their labels.
+
+    A label is a class number, or a float tensor: [c] of 0 and 1 for several labels, [] for a number.
+    """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+    def __getitem__(self, index: int) -> tuple[Image.Image, Any]:
         """Decodes one sample. Raises: BrokenImage, which names it."""
 
     def describe(self, index: int) -> str:
         """The file or the row, for messages."""
+
+
+def label_at(labels: np.ndarray, index: int) -> Any:
+    """A label as samples have it, of class numbers [n], numbers [n] or rows [n, c]."""
+    if labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer):
+        return int(labels[index])
+    return torch.tensor(labels[index], dtype=torch.float32)
 
 
 class ArraySource:
@@ -36,8 +47,8 @@ class ArraySource:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
-        return Image.fromarray(self.images[index]), int(self.labels[index])
+    def __getitem__(self, index: int) -> tuple[Image.Image, Any]:
+        return Image.fromarray(self.images[index]), label_at(self.labels, index)
 
     def describe(self, index: int) -> str:
         return f"image {index} of {self.title}"
@@ -86,9 +97,9 @@ class TableSource:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+    def __getitem__(self, index: int) -> tuple[Image.Image, Any]:
         image = decode_image(self._image_data(index), lambda: self.describe(index))
-        return image, int(self.labels[index])
+        return image, label_at(self.labels, index)
 
     def describe(self, index: int) -> str:
         path = self._value(1, index)

@@ -13,6 +13,7 @@ from .request import Request
 from .sources import Source
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
 from .streaming import StreamedTables, StreamSource
+from .targets import task_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Splits:
     notes: list[str] = field(default_factory=list)
     hub: HubName | None = None
     held_out: HeldOut | None = None
+
+    @property
+    def task(self) -> str:
+        """What the labels are for, one of `TASKS`."""
+        return task_of(getattr(self.train, "labels", None))
 
 
 def load_splits(
@@ -74,6 +80,7 @@ def load_splits(
     evaluation_name = choose_split(collection, val_split, EVALUATION_NAMES, "val_split")
     _check_apart(collection, train_name, evaluation_name, eval_on_train)
     whole, class_names = _open_train(collection, train_name)
+    collection.task = task_of(getattr(whole, "labels", None))  # evaluation's labels are read alike
     evaluation, evaluation_names = collection.open(evaluation_name, class_names or None)
     if isinstance(whole, StreamSource):
         class_names = whole.class_names = class_names or evaluation_names

@@ -42,6 +42,23 @@ def mean_absolute_error(predictions: Tensor, targets: Tensor) -> float:
     return (predictions.double() - targets.double()).abs().mean().item()
 
 
+def summarize_scores(outputs: Tensor, labels: Tensor) -> dict[str, float]:
+    """The metrics of what the labels are for.
+
+    Args:
+        outputs: of the model, [n, c].
+        labels: class numbers [n], multi-label targets [n, c], or numbers [n], both floating.
+
+    Returns:
+        Top-1 and top-5, mAP, or MAE.
+    """
+    if labels.dim() == 2:
+        return {"map": mean_average_precision(outputs, labels)}
+    if labels.is_floating_point():
+        return {"mae": mean_absolute_error(outputs[:, 0], labels)}
+    return summarize_accuracy(outputs, labels)
+
+
 def summarize_accuracy(logits: Tensor, labels: Tensor) -> dict[str, float]:
     """Top-1, and top-5 where it is not always right."""
     result = {"top1": topk_accuracy(logits, labels)}

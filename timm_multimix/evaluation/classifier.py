@@ -14,6 +14,7 @@ from ..modeling.heads import head_modules
 from ..modeling.pretrained import check_pretrained
 from ..options.model import InputOptions
 from ..records import read_run
+from ..records.tasks import CLASSIFICATION, TASKS, Task, task_of_config
 from ..sites.student import as_logits
 
 
@@ -32,10 +33,11 @@ class Classifier(nn.Module):
         data_config: dict[str, Any],
         label_names: list[str] | None,
         is_random: bool = False,
+        task: Task = TASKS[CLASSIFICATION],
     ) -> None:
         super().__init__()
         self.model, self.data_config, self.label_names = model, data_config, label_names
-        self.is_random = is_random
+        self.is_random, self.task = is_random, task
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(data_config[name])[:, None, None])
         self.requires_grad_(False)
@@ -114,8 +116,7 @@ def load_classifier(
     name = f"local-dir:{run}/model" if run else model
     check_model_name(name)
     pretrained = pretrained or name.startswith(("local-dir:", "hf-hub:"))
-    if pretrained:
-        attempt(f"model {name}", lambda: check_pretrained(name))
+    config = attempt(f"model {name}", lambda: check_pretrained(name)) if pretrained else {}
     wanted = {"img_size": input.img_size}
     torch.manual_seed(seed)
 
@@ -129,6 +130,7 @@ def load_classifier(
     names: Any = getattr(network, "pretrained_cfg", {}).get("label_names") if pretrained else None
     data_config = resolve_data_config(model, input, network)
     label_names = [str(label) for label in names] if names else None
-    classifier = Classifier(network, data_config, label_names, is_random=not pretrained)
+    task = task_of_config(config)
+    classifier = Classifier(network, data_config, label_names, is_random=not pretrained, task=task)
     attempt(f"input of {name}", lambda: classifier(torch.zeros(1, *data_config["input_size"])))
     return classifier

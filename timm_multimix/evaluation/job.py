@@ -11,20 +11,25 @@ import torch
 from ..data.measured import Split, load_pictures, load_split
 from ..data.objects import LoaderSource, open_object
 from ..data.sources import Source
+from ..data.targets import task_of
 from ..errors import UsageError
 from ..mixers import Mixture
 from ..mixers.plugins import import_modules
 from ..options.data import OBJECT
-from ..options.declaration import flat
-from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions
+from ..options.declaration import flag, flat
+from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions, MeasureOptions
 from ..options.shared import ColumnOptions
 from ..records import read_options
 from ..records.provenance import dataset_kind, model_kind
+from ..records.tasks import CLASSIFICATION
 from .classifier import Classifier, load_classifier, run_folder
 from .consistency import create_input_mixer
 from .pictures import Pictures, match_classes
 
 logger = logging.getLogger(__name__)
+
+
+_OF_CLASSES = ("attacks", "consistency", "corruptions", "embedding_plot", "ood")
 
 
 @dataclass
@@ -91,6 +96,7 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     for note in split.notes:
         logger.warning(note)
     outputs = count_outputs(classifier)
+    check_measures(measures, dataset, task_of(getattr(split.source, "labels", None)))
 
     def read(source: Source) -> Pictures:
         data = options.data
@@ -180,6 +186,17 @@ def has_classes(model: str, pretrained: bool, run: Path | None) -> bool:
 def count_outputs(classifier: Classifier) -> int:
     """The number of the model's classes."""
     return classifier(classifier.mean.new_zeros(1, *classifier.data_config["input_size"])).shape[1]
+
+
+def check_measures(measures: MeasureOptions, dataset: str, task: str) -> None:
+    """Check that what is asked for can be measured.
+
+    Raises:
+        UsageError: it is defined for one class an image, and the labels are others.
+    """
+    given = {name: value for name, value in flat(measures).items() if value and name in _OF_CLASSES}
+    if given and task != CLASSIFICATION:
+        raise UsageError(f"{flag(min(given))} is for one class an image; {dataset} is {task}: remove it")
 
 
 def check_surrogate(name: str, surrogate: Classifier, classifier: Classifier, outputs: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..records.evaluation_tables import short_name
-from .accuracy import summarize_accuracy
+from .accuracy import summarize_scores
 from .calibration import summarize_calibration
 from .consistency import measure_consistency
 from .corruptions import KINDS, STRENGTHS, Corrupt
@@ -29,11 +29,13 @@ def predict(job: Job) -> Outputs:
 
 def accuracy(job: Job, outputs: Outputs) -> Part:
     """How often the predictions are right."""
-    return summarize_accuracy(outputs.logits, outputs.labels)
+    return summarize_scores(outputs.logits, outputs.labels)
 
 
-def calibration(job: Job, outputs: Outputs) -> Part:
-    """What the confidence is worth."""
+def calibration(job: Job, outputs: Outputs) -> Part | None:
+    """What the confidence is worth, where there is one class for each image."""
+    if outputs.labels.is_floating_point():
+        return None
     return summarize_calibration(outputs.logits, outputs.labels)
 
 
@@ -41,7 +43,7 @@ def embedding(job: Job, outputs: Outputs) -> Part | None:
     """The geometry of the embedding, where the model has one; it is drawn if that is asked for."""
     if job.options.measures.embedding_plot:
         draw(job, outputs, job.options.measures.embedding_plot)
-    if outputs.embedding is None:
+    if outputs.embedding is None or outputs.labels.is_floating_point():
         return None
     return summarize_embedding(outputs.embedding, outputs.labels)
 

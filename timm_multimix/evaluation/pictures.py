@@ -14,9 +14,11 @@ from ..data.columns import shown
 from ..data.measured import Relabelled, Split
 from ..data.objects import ObjectTensors
 from ..data.sources import Source
+from ..data.targets import task_of
 from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
 from ..options.shared import LoadingOptions
+from ..records.tasks import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from .classifier import Classifier
 from .corruptions import Corrupt
 
@@ -126,8 +128,16 @@ def match_classes(
     names, known = split.class_names, [name for name in label_names or [] if not _is_unused(name)]
     if names == known:
         return split.source, False
+    task = task_of(getattr(split.source, "labels", None))
+    if task == REGRESSION and outputs == 1:
+        return split.source, False
+    if task == MULTI_LABEL and known:
+        raise UsageError(
+            f"the split '{split.name}' has the labels {shown(names, 5)}, the model {shown(known, 5)}; they "
+            "must be the same, in the same order"
+        )
     are_names = not all(name.isdigit() for name in names) and len(set(known)) == len(known)
-    if are_names and set(names) <= set(known):
+    if task == CLASSIFICATION and are_names and set(names) <= set(known):
         return Relabelled(split.source, [known.index(name) for name in names]), False
     if len(names) != outputs:
         theirs = f"{len(names)} classes ({shown(names, 5)})"

@@ -14,19 +14,25 @@ from ..data.folders import pictures_below
 from ..data.images import decode_image, to_channels
 from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
+from ..functional.criteria import CRITERIA
 from ..options.model import InputOptions
 from ..options.prediction import PredictOptions
+from ..records.tasks import REGRESSION, TASKS
 from .classifier import Classifier, load_classifier, run_folder
 from .job import choose_device
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Classes of a picture (name, number, probability), most probable first; or why it cannot be read."""
+    """Classes of an image (name, number, probability), most probable first; or why it cannot be read.
+
+    Of a regression model, the values are no probabilities.
+    """
 
     image: str
     classes: list[tuple[str, int, float]]
     error: str | None = None
+    numbers: bool = False
 
 
 def run(options: PredictOptions) -> Iterator[Prediction]:
@@ -79,7 +85,8 @@ def predict(
             if isinstance(picture, str):
                 yield Prediction(str(file), [], picture)
             else:
-                yield Prediction(str(file), [(names.get(k, str(k)), k, share) for k, share in next(ranked)])
+                found = [(names.get(k, str(k)), k, share) for k, share in next(ranked)]
+                yield Prediction(str(file), found, numbers=classifier.task is TASKS[REGRESSION])
 
 
 def read_pixels(file: Path, transform: Transform, channels: int) -> Tensor | str:
@@ -92,9 +99,10 @@ def read_pixels(file: Path, transform: Transform, channels: int) -> Tensor | str
 
 @torch.no_grad()
 def rank(classifier: Classifier, pixels: Tensor, topk: int) -> list[list[tuple[int, float]]]:
-    """(number, probability) of the most probable classes of pixels [b, ch, h, w], by the softmax."""
-    probabilities = classifier(pixels.to(classifier.mean.device)).float().softmax(1).cpu()
-    best = probabilities.topk(min(topk, probabilities.shape[1]))
+    """(number, probability) of the most probable classes of pixels [b, ch, h, w], or numbers predicted."""
+    logits = classifier(pixels.to(classifier.mean.device)).float().cpu()
+    values = CRITERIA[classifier.task.criterion].prediction(logits)
+    best = values.topk(min(topk, values.shape[1]))
     return [
         list(zip(numbers, shares, strict=True))
         for numbers, shares in zip(best.indices.tolist(), best.values.tolist(), strict=True)
@@ -116,5 +124,7 @@ def describe(prediction: Prediction) -> dict[str, Any]:
     """A prediction for JSON."""
     if prediction.error is not None:
         return {"image": prediction.image, "error": prediction.error}
+    if prediction.numbers:
+        return {"image": prediction.image, "values": {name: value for name, _, value in prediction.classes}}
     rows = [{"class": name, "index": k, "probability": share} for name, k, share in prediction.classes]
     return {"image": prediction.image, "classes": rows}

@@ -44,7 +44,7 @@ class Section:
 
 def show_accuracy(part: dict[str, Any]) -> Block:
     """The metrics of the predictions."""
-    return Block("Accuracy", list(numbers_of(part)))
+    return Block("Accuracy" if "top1" in part else "Result", list(numbers_of(part)))
 
 
 def show_calibration(part: dict[str, Any]) -> Block:

@@ -16,7 +16,7 @@ from ..records.metrics import METRICS
 from .merge import Parts, join, without_marks
 from .metadata import is_own, make_metadata
 from .methods import methods, unique_citations
-from .record import Record
+from .record import Record, task_of
 
 SHOWN_CLASSES = 20
 
@@ -73,7 +73,7 @@ def hub_link(name: str, place: str = "") -> Markup | str:
 def describe(record: Record, repo_id: str) -> dict[str, Any]:
     """The variables of the template."""
     summary, model = record["summary"], record["model"]
-    found = methods(summary["mix"])
+    found, task = methods(summary["mix"]), task_of(summary)
     base, data = summary["base_model"], summary["dataset"]
     channels, *size = model["input"]["input_size"]
     evaluations = record.get("evaluations", [])
@@ -91,7 +91,11 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
         "classes": model["label_names"][:SHOWN_CLASSES],
         "more_classes": max(0, len(model["label_names"]) - SHOWN_CLASSES),
         "results": results(record),
-        "metric": METRICS["top1"],
+        "task": task,
+        "metric": task.metric,
+        "value": record["published"][task.scores[0]],
+        "by_class": task.criterion == "softmax",
+        "numbers": task.criterion == "mse",
         "finished": len(record["metrics"]) >= summary["epochs"],
         "command": block(summary["command"], "shell"),
         "label_noise": record["options"].get("label_noise"),
@@ -148,11 +152,13 @@ def results(record: Record) -> Table:
     """A row for the raw and the averaged weights each: last and best epoch of the run so far."""
     rows, summary = record["metrics"], record["summary"]
     few = record["model"]["num_classes"] <= 5  # top-5 is always right
-    shown = {key: METRICS[key] for key in ("top1", "top5", "loss") if not (few and key == "top5")}
-    main, table = METRICS["top1"], []
+    task = task_of(summary)
+    shown = {key: METRICS[key] for key in (*task.scores, "loss") if not (few and key == "top5")}
+    main, table = task.metric, []
+    choose = min if main.better == "lower" else max
     for kind, last in summary["results"].items():
-        column = {"raw": "eval_top1", "ema": "ema_top1"}[kind]
-        best = max((row for row in rows if column in row), key=lambda row: row[column])
+        column = f"{ {'raw': 'eval', 'ema': 'ema'}[kind] }_{task.scores[0]}"
+        best = choose((row for row in rows if column in row), key=lambda row: row[column])
         told = {"raw": "raw", "ema": "moving average"}[kind]
         cells = [metric.format(last[key]) for key, metric in shown.items()]
         table.append([told, *cells, f"{main.format(best[column])} (epoch {int(best['epoch'])})"])

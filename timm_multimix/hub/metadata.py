@@ -11,25 +11,26 @@ from ..data.hub import HubName, is_hub_id
 from ..evaluation.sections import all_numbers
 from ..markdown import one_line
 from ..records.evaluation_tables import is_number
-from ..records.metrics import METRICS, Metric
+from ..records.metrics import Metric
+from ..records.tasks import CLASSIFICATION, TASKS, Task
 from .methods import methods
-from .record import Record
+from .record import Record, task_of
 
 
 def make_metadata(record: Record, repo_id: str) -> ModelCardData:
     """library_name, tags, data, base model and results; a licence only where one was chosen."""
-    summary = record["summary"]
+    summary, task = record["summary"], task_of(record["summary"])
     names = [method.name for method in methods(summary["mix"])]
     base = summary["base_model"]
     hub = hub_name(summary["dataset"], summary["dataset_kind"])
     return ModelCardData(
         library_name="timm",
-        pipeline_tag="image-classification",
-        tags=["image-classification", "timm", *_transformers(record), "timm_multimix", *names],
+        pipeline_tag=task.pipeline,
+        tags=[task.hub, "timm", *_transformers(record), "timm_multimix", *names],
         datasets=[hub.repo_id] if hub else None,
         base_model=base if base and is_hub_id(base) else None,
         license=record["model"]["license"],
-        metrics=[str(METRICS["top1"].hub)],
+        metrics=[str(task.metric.hub)],
         model_name=repo_id.split("/")[1],
         eval_results=make_results(record) or None,
     )
@@ -43,7 +44,11 @@ def hub_name(dataset: str, kind: str) -> HubName | None:
 def _transformers(record: Record) -> list[str]:
     """The tag of transformers for what its pipeline can do, which makes three channels of every image."""
     model = record["model"]
-    works = model["input"]["input_size"][0] == 3 and not is_own(model["architecture"])
+    works = (
+        task_of(record["summary"]).pipeline
+        and model["input"]["input_size"][0] == 3
+        and not is_own(model["architecture"])
+    )
     return ["transformers"] if works else []
 
 
@@ -61,14 +66,15 @@ def make_results(record: Record) -> list[EvalResult]:
     """
     summary = record["summary"]
     mine = summary["dataset"], summary["dataset_kind"], summary["evaluation_split"]
-    found = {(METRICS["top1"], mine): record["published"]["top1"]}
+    task = task_of(summary)
+    found = {(task.metric, mine): record["published"][task.scores[0]]}
     for evaluation in record.get("evaluations", ()):
         data = evaluation["data"]["dataset"], evaluation["data"]["kind"], evaluation["data"]["split"]
         for number in all_numbers(evaluation):
             if number.is_overall:
                 found.setdefault((number.metric, data), number.value)
     return [
-        make_result(metric, describe_dataset(dataset, kind), one_line(split), value)
+        make_result(metric, describe_dataset(dataset, kind), one_line(split), value, task)
         for (metric, (dataset, kind, split)), value in found.items()
         if metric.hub and is_number(value)
     ]
@@ -84,9 +90,11 @@ def describe_dataset(dataset: str, kind: str) -> dict[str, str]:
     return about | {name: value for name, value in named.items() if value is not None}
 
 
-def make_result(metric: Metric, dataset: dict[str, str], split: str, value: float) -> EvalResult:
+def make_result(
+    metric: Metric, dataset: dict[str, str], split: str, value: float, task: Task = TASKS[CLASSIFICATION]
+) -> EvalResult:
     """One number as the Hub reads it."""
-    about: dict[str, Any] = {"task_type": "image-classification", "task_name": "Image Classification"}
+    about: dict[str, Any] = {"task_type": task.hub, "task_name": task.hub.replace("-", " ").title()}
     about |= dataset | {"dataset_split": split}
     about |= {"metric_type": metric.hub, "metric_name": metric.full_name.capitalize()}
     return EvalResult(**about, metric_value=round(metric.fraction(float(value)), 6))

@@ -11,9 +11,8 @@ from ..connection.retry import describe
 from ..deadlines import within
 from ..errors import UsageError
 from ..options.publishing import HUB_TIMEOUT
-from ..records.metrics import METRICS
 from .push import push_files, tag_commit
-from .record import make_record, read_run
+from .record import make_record, read_run, task_of
 from .stage import (
     clear,
     contents,
@@ -28,10 +27,10 @@ from .stage import (
 )
 
 
-def stage_epoch(run: Path, summary: dict[str, Any], epoch: int, top1: float, tag: bool) -> Path:
+def stage_epoch(run: Path, summary: dict[str, Any], epoch: int, value: float, tag: bool) -> Path:
     """Copy the best weights of a run so far, with a record of what there is of it."""
     best = run / "checkpoints" / "best"
-    record = make_record(run, best, summary, epoch, top1)
+    record = make_record(run, best, summary, epoch, value)
     return stage(epoch_folder(run, epoch, tag), record, best, run / "curves.png")
 
 
@@ -69,8 +68,8 @@ def _push(repo_id: str, folder: Path, overwrite: bool) -> str:
     record, api = read_record(folder), HfApi()
     published, epochs = record["published"], record["summary"]["epochs"]
     what = "Result, epoch" if is_result(folder) else "Epoch"
-    metric = METRICS["top1"]
-    result = f"{metric.label} {metric.format(published['top1'])}"
+    task = task_of(record["summary"])
+    result = f"{task.metric.label} {task.metric.format(published[task.scores[0]])}"
     message = f"{what} {published['epoch']} of {epochs}: {result}"
     commit = push_files(api, repo_id, lambda there: contents(folder, there, overwrite), message)
     if wants_tag(folder):

@@ -11,6 +11,7 @@ from ..records import read_metrics, read_options
 from ..records import read_run as read_finished
 from ..records.evaluations import read_evaluations
 from ..records.publication import public_evaluation, public_options, public_summary
+from ..records.tasks import CLASSIFICATION, TASKS, Task
 
 Record = dict[str, Any]
 
@@ -21,18 +22,18 @@ def read_run(run: Path) -> tuple[Record, Path]:
     Raises: UsageError if a folder holds no finished run, or one with a damaged file.
     """
     found = read_finished(run)
-    record = make_record(run, found.model, found.record.to_dict(), found.record.epochs, found.record.top1)
+    record = make_record(run, found.model, found.record.to_dict(), found.record.epochs, found.record.result)
     return record, found.model
 
 
-def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top1: float) -> Record:
+def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, result: float) -> Record:
     """The record of a run whose weights in the folder `model` are those of an epoch.
 
     Raises: UsageError if a file is damaged.
     """
     config = read_model_config(model)
     options = options_to_dict(read_options(run))
-    kind = summary["dataset_kind"]
+    kind, metric = summary["dataset_kind"], task_of(summary).scores[0]
     evaluations = read_evaluations(run, model)
     record = {
         "summary": public_summary(summary, options, kind),
@@ -49,9 +50,14 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, top
             },
             "license": config["pretrained_cfg"].get("license"),
         },
-        "published": {"epoch": epoch, "weights": summary["exported_weights"], "top1": top1},
+        "published": {"epoch": epoch, "weights": summary["exported_weights"], metric: result},
     }
     return record | ({"evaluations": list(map(public_evaluation, evaluations))} if evaluations else {})
+
+
+def task_of(summary: dict[str, Any]) -> Task:
+    """What the model of a run was trained for."""
+    return TASKS[summary.get("task") or CLASSIFICATION]
 
 
 def read_model_config(model: Path) -> dict[str, Any]:

@@ -53,10 +53,10 @@ class Uploader:
         self._thread.start()
         self._wake.set()
 
-    def offer(self, summary: dict[str, Any], epoch: int, top1: float) -> None:
+    def offer(self, summary: dict[str, Any], epoch: int, value: float) -> None:
         """Publish the best weights so far, of this epoch, when the thread comes to it."""
         if epoch_folder(self.run, epoch, self.tag_epochs) != self._current:  # else a resumed run's, the same
-            self._add(f"epoch {epoch}", lambda: stage_epoch(self.run, summary, epoch, top1, self.tag_epochs))
+            self._add(f"epoch {epoch}", lambda: stage_epoch(self.run, summary, epoch, value, self.tag_epochs))
 
     def finish(self) -> None:
         """Publish the result of the finished run, and wait for all that is left no longer than `timeout`."""

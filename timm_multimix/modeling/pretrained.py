@@ -19,20 +19,22 @@ from ..errors import UsageError
 WEIGHTS = "model.safetensors"
 
 
-def check_pretrained(name: str) -> None:
+def check_pretrained(name: str) -> dict[str, Any]:
     """Look at the weights of a model's name: `hf-hub:USER/NAME`, `local-dir:FOLDER`, or one of timm's.
+
+    Gives the config.json beside the weights; an empty one for timm's own.
 
     Raises: UsageError if they are missing, a pickle or cut off, or of a network that timm does not know.
     """
     source, _, place = name.rpartition(":")
-    if source == "local-dir":
-        check_config(name, read_config(name, Path(place) / "config.json"))
-        check_safetensors(name, local_file(name, Path(place)))
-    elif source:
-        check_config(name, read_config(name, download(name, place, "config.json")))
-        check_safetensors(name, download(name, place, WEIGHTS))
-    else:
+    if not source:
         check_named(name)
+        return {}
+    local = source == "local-dir"
+    config = read_config(name, Path(place) / "config.json" if local else download(name, place, "config.json"))
+    check_config(name, config)
+    check_safetensors(name, local_file(name, Path(place)) if local else download(name, place, WEIGHTS))
+    return config
 
 
 def check_named(name: str) -> None:

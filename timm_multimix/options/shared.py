@@ -42,9 +42,14 @@ class ColumnOptions(Part):
     )
     label_column: str | None = option(
         None,
-        "column of the labels (default: by the usual names, then types)",
+        "column of the labels, or several of 0 and 1 as A,B,C (default: by the usual names, then types)",
         "NAME",
         aliases=("target_key",),
+    )
+    task: Literal["auto", "classification", "multi-label", "regression"] = option(
+        "auto",
+        "what the labels are for (default: by their type: lists and several columns are multi-label, numbers "
+        "with fractions regression, all else classification)",
     )
 
 

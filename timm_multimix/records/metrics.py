@@ -60,6 +60,8 @@ METRICS = {
     "loss": Metric("loss", "cross-entropy", "nats", better="lower"),
     "top1": Metric("top-1", "top-1 accuracy", PERCENT, better="higher", hub="accuracy"),
     "top5": Metric("top-5", "top-5 accuracy", PERCENT, better="higher"),
+    "map": Metric("mAP", "mean average precision", PERCENT, better="higher", hub="mean_average_precision"),
+    "mae": Metric("MAE", "mean absolute error", better="lower", hub="mae"),
     "nll": Metric("NLL", "negative log likelihood", "nats", better="lower"),
     "ece": Metric("ECE", "expected calibration error", better="lower", hub="expected_calibration_error"),
     "brier": Metric("Brier", "Brier score", better="lower"),

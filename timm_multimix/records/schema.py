@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import UsageError, printable, quoted
 from ..options.values import DatasetName
+from .metrics import METRICS, PERCENT, Metric
+from .tasks import CLASSIFICATION, TASKS
 
 T = TypeVar("T")
 
@@ -16,12 +18,26 @@ AsOption = Annotated[str, OPTION]
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """An evaluation of one set of weights: cross-entropy, accuracies in per cent, images."""
+    """An evaluation of one set of weights: the loss, the metrics of the task, and of how many images.
+
+    Metrics are those of `TASKS`; others are None, and left out of the file.
+    """
 
     loss: float
-    top1: float
-    top5: float
+    top1: float | None = None
+    top5: float | None = None
+    map: float | None = None
+    mae: float | None = None
     samples: int
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Loss and metrics by name."""
+        return {name: value for name, value in _plain(self).items() if name != "samples"}
+
+    def value(self, metric: str) -> float:
+        """A metric of the task."""
+        return float(getattr(self, metric))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +71,8 @@ class ParentRecord:
 class RunRecord:
     """The content of summary.json. Accuracies are in per cent; `top1` is the last epoch's, of model/.
 
+    A run that is not for classes has a `task`, one of `TASKS`, and the metric of that instead of `top1`.
+
     Fields with a default are left out of the file where there is nothing to say; runs of earlier versions
     may lack them.
     """
@@ -69,8 +87,13 @@ class RunRecord:
     parent: ParentRecord | None = None
     num_processes: int
     samples_evaluated: int
-    top1: float
-    top1_best: float
+    task: str | None = None
+    top1: float | None = None
+    top1_best: float | None = None
+    map: float | None = None
+    map_best: float | None = None
+    mae: float | None = None
+    mae_best: float | None = None
     best_epoch: int
     exported_weights: str
     evaluation_split: str
@@ -104,7 +127,12 @@ class RunRecord:
     @property
     def metric(self) -> str:
         """The name, in `METRICS`, of the metric that tells which epoch is the best."""
-        return "top1"
+        return TASKS[self.task or CLASSIFICATION].scores[0]
+
+    @property
+    def result(self) -> float:
+        """That metric of the last epoch."""
+        return float(getattr(self, self.metric))
 
     def to_dict(self) -> dict[str, Any]:
         """The plain values that summary.json holds, all of them fit for UTF-8."""
@@ -120,12 +148,21 @@ class RunRecord:
         record = _build(cls, content, "")
         if record.epochs < 1:
             raise UsageError(f"epochs must be at least 1, got {record.epochs}")
-        for name in ("top1", "top1_best"):
-            if not 0 <= getattr(record, name) <= 100:
-                raise UsageError(f"{name} must be from 0 to 100, got {getattr(record, name)}")
+        if record.task is not None and record.task not in TASKS:
+            raise UsageError(f"task must be one of {', '.join(TASKS)}, got {quoted(record.task)}")
+        for name in (record.metric, f"{record.metric}_best"):
+            _check_metric(name, getattr(record, name), METRICS[record.metric])
         if record.exported_weights not in record.results:
             raise UsageError(f"results lacks {quoted(record.exported_weights)}, the exported weights")
         return record
+
+
+def _check_metric(name: str, value: float | None, metric: Metric) -> None:
+    """Raises: UsageError if it is missing, or cannot be what it is called."""
+    if value is None:
+        raise UsageError(f"lacks {name}")
+    if metric.unit == PERCENT and not 0 <= value <= 100:
+        raise UsageError(f"{name} must be from 0 to 100, got {value}")
 
 
 def same_as_options() -> list[str]:

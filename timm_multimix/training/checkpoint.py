@@ -98,7 +98,7 @@ def load_checkpoint(folder: Path, setup: Setup) -> tuple[Position, Sums]:
     if setup.scheduler:
         setup.scheduler.load_state_dict(state["scheduler"])
     sums = {k.removeprefix("sums."): v for k, v in rank.items() if k.startswith("sums.")}
-    return Position(**state["position"]), Sums.from_tensors(sums, setup.accelerator.device)
+    return Position(**_renamed(state["position"])), Sums.from_tensors(sums, setup.accelerator.device)
 
 
 def load_parent(folder: Path, setup: Setup) -> None:
@@ -192,3 +192,11 @@ def clean_up(run: Path) -> None:
     """Delete what a killed run left half-written."""
     for leftover in [*run.glob(".tmp-*"), *(run / "checkpoints").glob(".tmp-*")]:
         delete(leftover)
+
+
+def _renamed(position: dict[str, Any]) -> dict[str, Any]:
+    """A position of an earlier version by the names of this one."""
+    if "best_top1" not in position:
+        return position
+    rest = {name: value for name, value in position.items() if name != "best_top1"}
+    return rest | {"best": position["best_top1"] if position["best_epoch"] else None}

@@ -8,6 +8,8 @@ from ..mixers import create_mixer
 from ..mixers.plugins import import_modules
 from ..modeling.create import attempt, check_model_name, nearest
 from ..options import TrainOptions
+from ..options.mixing import MixingOptions
+from ..records.tasks import CLASSIFICATION, REGRESSION
 from ..schedule import parse_schedule
 from .finetune import check_weights
 
@@ -41,5 +43,19 @@ def check_classes(wanted: int | None, dataset: str, splits: Splits) -> None:
         if name != printable(name):
             raise UsageError(f"{dataset}: the class name {printable(name)!r} is not UTF-8; rename it")
     classes = len(splits.class_names)
+    if wanted not in (None, classes) and splits.task != CLASSIFICATION:
+        raise UsageError(f"--num-classes {wanted}, but {dataset} has {classes} targets of {splits.task}")
     if wanted is not None and wanted < classes:
         raise UsageError(f"--num-classes {wanted}, but {dataset} has labels 0 to {classes - 1}")
+
+
+def check_targets(mixing: MixingOptions, dataset: str, task: str) -> None:
+    """Check that the options of the targets go with the labels.
+
+    Raises:
+        UsageError: one is for classes, and the labels are none.
+    """
+    if task == REGRESSION and mixing.bce_loss:
+        raise UsageError(f"--bce-loss is for classes; {dataset} is {task}: remove it")
+    if task == REGRESSION and mixing.smoothing:
+        raise UsageError(f"--smoothing {mixing.smoothing:g} is for classes; {dataset} is {task}: remove it")

@@ -1,26 +1,17 @@
 """Evaluation of the plain model: every sample counts once, on any number of processes."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
+from ..records import Scores
+from ..records.tasks import CLASSIFICATION, MULTI_LABEL
 from ..sites.eval_mode import eval_mode
 from ..sites.student import as_logits
 from .distributed import share_buffers
 from .state import exact
-
-
-class Evaluation(NamedTuple):
-    """Cross-entropy per sample, top-1 and top-5 accuracy in per cent, and how many samples they are of."""
-
-    loss: float
-    top1: float
-    top5: float
-    samples: int
-
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -33,13 +24,22 @@ def evaluate(
     accelerator: Accelerator,
     layout: torch.memory_format,
     predict: Predict | None = None,
-) -> Evaluation:
-    """Accuracy and loss over the batches of all processes; samples that are not valid do not count.
+    task: str = CLASSIFICATION,
+) -> Scores:
+    """Measure a model over the batches of all processes; samples that are not valid do not count.
 
-    predict: logits [b, c] of images and labels; by default what the model makes of the images.
+    Args:
+        model: the plain model.
+        batches: images, labels and whether they are valid.
+        accelerator: of the run.
+        layout: the memory layout of images.
+        predict: logits [b, c] of images and labels; by default what the model makes of the images.
+        task: one of `TASKS`.
     """
-    sums = add_up(count, model, batches, accelerator, layout, predict)
-    return as_evaluation(sums)
+    if task == CLASSIFICATION:
+        return as_scores(add_up(count, model, batches, accelerator, layout, predict))
+    outputs, targets = collect(model, batches, accelerator, layout, predict)
+    return score_labels(outputs, targets) if task == MULTI_LABEL else score_numbers(outputs, targets)
 
 
 def add_up(
@@ -51,21 +51,66 @@ def add_up(
     predict: Predict | None = None,
 ) -> torch.Tensor:
     """The sum, on the CPU, of `count(logits, labels, valid)` over the batches of all processes."""
-    predict = predict or (lambda images, labels: as_logits(model(images)))
-    share_buffers(model)
     counts = torch.zeros((), dtype=exact(accelerator.device), device=accelerator.device)
-    with eval_mode(model), torch.no_grad(), accelerator.autocast():
-        for images, labels, valid in batches:
-            images = images.to(accelerator.device, memory_format=layout, non_blocking=True)
-            labels, valid = (x.to(accelerator.device, non_blocking=True) for x in (labels, valid))
-            counts = counts + count(predict(images, labels).float(), labels, valid)
+    for logits, labels, valid in _predictions(model, batches, accelerator, layout, predict):
+        counts = counts + count(logits, labels, valid)
     return accelerator.reduce(counts.clone(), "sum").cpu()
 
 
-def as_evaluation(sums: torch.Tensor) -> Evaluation:
+def collect(
+    model: torch.nn.Module,
+    batches: Batches,
+    accelerator: Accelerator,
+    layout: torch.memory_format,
+    predict: Predict | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Outputs [n, c] and targets [n, c] of the valid samples of all processes, in float64 on the CPU."""
+    predictions = _predictions(model, batches, accelerator, layout, predict)
+    found = [torch.cat([y, t.view(len(y), -1), v[:, None]], 1) for y, t, v in predictions]
+    rows = accelerator.gather(torch.cat(found).to(exact(accelerator.device))).cpu().double()
+    outputs, targets = rows[rows[:, -1] == 1, :-1].chunk(2, 1)
+    return outputs, targets
+
+
+def score_labels(outputs: torch.Tensor, targets: torch.Tensor) -> Scores:
+    """Binary cross-entropy, averaged over the classes, and mean average precision of logits [n, c]."""
+    from ..evaluation.accuracy import mean_average_precision
+
+    loss = F.binary_cross_entropy_with_logits(outputs, targets).item()
+    return Scores(loss=loss, map=mean_average_precision(outputs, targets), samples=len(outputs))
+
+
+def score_numbers(outputs: torch.Tensor, targets: torch.Tensor) -> Scores:
+    """Mean squared and mean absolute error of numbers [n, 1]."""
+    from ..evaluation.accuracy import mean_absolute_error
+
+    loss = F.mse_loss(outputs, targets).item()
+    return Scores(loss=loss, mae=mean_absolute_error(outputs, targets), samples=len(outputs))
+
+
+@torch.no_grad()
+def _predictions(
+    model: torch.nn.Module,
+    batches: Batches,
+    accelerator: Accelerator,
+    layout: torch.memory_format,
+    predict: Predict | None,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Logits, labels and validity of this process's batches, on its device."""
+    predict = predict or (lambda images, labels: as_logits(model(images)))
+    share_buffers(model)
+    with eval_mode(model), accelerator.autocast():
+        for images, labels, valid in batches:
+            images = images.to(accelerator.device, memory_format=layout, non_blocking=True)
+            labels, valid = (x.to(accelerator.device, non_blocking=True) for x in (labels, valid))
+            yield predict(images, labels).float(), labels, valid
+
+
+def as_scores(sums: torch.Tensor) -> Scores:
     """Means of what `count` added up."""
     loss, correct1, correct5, samples = sums.tolist()
-    return Evaluation(loss / samples, 100 * correct1 / samples, 100 * correct5 / samples, int(samples))
+    top1, top5 = 100 * correct1 / samples, 100 * correct5 / samples
+    return Scores(loss=loss / samples, top1=top1, top5=top5, samples=int(samples))
 
 
 def count(logits: torch.Tensor, labels: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from ..files import fresh_folder, publish_folder, write_text
 from ..options import TrainOptions, options_to_dict
 from ..records.provenance import dataset_kind, versions
 from ..records.publication import public_options
+from ..records.tasks import TASKS
 from .setup import Setup
 from .sharding import whole
 
@@ -54,6 +55,8 @@ def make_config(setup: Setup, model: torch.nn.Module, folder: Path) -> dict[str,
         "pretrained_cfg": {"tag": tag},
         "training": recipe(options),
     }
+    if problem_type := TASKS[setup.splits.task].problem_type:
+        about["problem_type"] = problem_type
     save_config_for_hf(model, str(path), model_config=about, data_config=setup.data_config)
     config = json.loads(path.read_text(encoding="utf-8"))
     config.get("model_args", {}).pop("num_classes", None)

@@ -13,7 +13,7 @@ from ..data.noise import EncodedLabels
 from ..records import NoiseRecord
 from ..sites.student import as_logits
 from .consensus import Watch
-from .evaluate import add_up, as_evaluation, count
+from .evaluate import add_up, as_scores, count
 from .sharding import is_sharded
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def measure_memorization(setup: "Setup", watch: Watch) -> dict[str, float]:
     model = setup.wrapped if is_sharded(setup.model) else setup.model
     batches = watch.over(setup.memorization.epoch(0))
     sums = add_up(count_parts, model, batches, setup.accelerator, setup.layout, predict)
-    found = {name: as_evaluation(row) for name, row in zip(PARTS, sums, strict=True) if row[-1]}
+    found = {name: as_scores(row) for name, row in zip(PARTS, sums, strict=True) if row[-1]}
     return {
         f"{name}_{key}": value
         for name, result in found.items()
-        for key, value in (("loss", result.loss), ("top1", result.top1))
+        for key, value in (("loss", result.loss), ("top1", result.value("top1")))
     }
 
 

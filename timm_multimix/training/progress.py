@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from ..logs import TO_FILE
+from ..records.tasks import CLASSIFICATION, TASKS
 from .setup import Setup
 from .state import Position, Sums, Totals
 
@@ -91,9 +92,10 @@ class Progress:
         """Put a line in the place of the bar: the row of metrics.csv, in words."""
         if self.speaks:
             self.told = self._describe(totals, row["images_per_second"], position.epoch * self.batches)
-            names = {"eval_top1": "eval top1", "ema_top1": "ema top1"}
-            right = [f"{name} {row[key]:.2f} %" for key, name in names.items() if key in row]
-            logger.info(f"{self._epoch(position.epoch)}: {', '.join([*self.told, *right])}")
+            task = TASKS[self.setup.splits.task]
+            names = {f"{kind}_{task.scores[0]}": f"{kind} {task.scores[0]}" for kind in ("eval", "ema")}
+            scores = [f"{name} {task.metric.format(row[key])}" for key, name in names.items() if key in row]
+            logger.info(f"{self._epoch(position.epoch)}: {', '.join([*self.told, *scores])}")
 
     def _epoch(self, number: int) -> str:
         return f"epoch {number}/{self.setup.epochs}"
@@ -101,9 +103,10 @@ class Progress:
     def _describe(self, totals: Totals, speed: float, batches: int) -> list[str]:
         elapsed = time.perf_counter() - self.started
         left = (self.setup.epochs * self.batches - batches) * elapsed / max(1, self.done)
+        classes = self.setup.splits.task == CLASSIFICATION
         return [
             f"loss {totals.loss:.4f}",
-            f"weighted top1 {totals.top1_weighted:.2f} %",
+            *([f"weighted top1 {totals.top1_weighted:.2f} %"] if classes else []),
             f"{speed:.0f} images/s",
             f"{timedelta(seconds=round(left))} left",
         ]

@@ -13,6 +13,7 @@ from ..hub.upload import Uploader
 from ..options.publishing import HubOptions
 from ..records import RunRecord
 from ..records.lock import RunLock
+from ..records.tasks import CLASSIFICATION
 from .export import architecture_of
 from .record import draw_curves
 from .setup import Setup
@@ -71,9 +72,10 @@ def offer_best(
     record: Callable[[], RunRecord],
 ) -> None:
     """Publish the weights of the epoch just ended if they are the best so far; the last are the result's."""
-    if uploader is not None and position.best_epoch == position.epoch < epochs:
-        draw_curves(run, position.rows)
-        uploader.offer(record().to_dict(), position.epoch, position.best_top1)
+    if uploader is not None and position.best is not None and position.best_epoch == position.epoch < epochs:
+        found = record()
+        draw_curves(run, position.rows, found.task or CLASSIFICATION)
+        uploader.offer(found.to_dict(), position.epoch, position.best)
 
 
 def publish_finished(run: Path | None, options: HubOptions, lock: RunLock) -> None:

@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from ..files import write_text
 from ..records import ParentRecord, RunRecord, Scores
 from ..records.provenance import base_model, command, dataset_kind, describe_hardware, versions
-from .evaluate import Evaluation
+from ..records.tasks import CLASSIFICATION, TASKS
 from .in_force import in_force
 from .memorization import describe_noise
 from .setup import Setup
@@ -29,7 +30,7 @@ def epoch_row(
     setup: Setup,
     position: Position,
     totals: Totals,
-    results: dict[str, Evaluation],
+    results: dict[str, Scores],
     memorization: dict[str, float],
 ) -> dict[str, Any]:
     """A row of metrics.csv. train_top1_weighted: target mass on the predicted class, honest under mixing.
@@ -37,14 +38,12 @@ def epoch_row(
     skipped_updates: those of the epoch without effect, as the gradient was not finite. An epoch that was not
     evaluated has no columns of that.
     """
-    row: dict[str, Any] = {
-        "epoch": position.epoch,
-        "train_loss": totals.loss,
-        "train_top1_weighted": totals.top1_weighted,
-    }
+    row: dict[str, Any] = {"epoch": position.epoch, "train_loss": totals.loss}
+    if setup.splits.task == CLASSIFICATION:
+        row["train_top1_weighted"] = totals.top1_weighted
     for kind, result in results.items():
         name = {"raw": "eval", "ema": "ema"}[kind]
-        row |= {f"{name}_loss": result.loss, f"{name}_top1": result.top1, f"{name}_top5": result.top5}
+        row |= {f"{name}_{key}": value for key, value in result.metrics.items()}
     row |= memorization
     row |= {"lr": max(group["lr"] for group in setup.optimizer.param_groups), "updates": position.updates}
     row["skipped_updates"] = totals.left_out
@@ -63,16 +62,18 @@ def write_metrics(run: Path, rows: list[dict[str, Any]]) -> None:
     write_text(run / "metrics.csv", text.getvalue())
 
 
-def draw_curves(run: Path, rows: list[dict[str, Any]]) -> None:
-    """Write curves.png: loss and accuracy by epoch."""
+def draw_curves(run: Path, rows: list[dict[str, Any]], task: str = CLASSIFICATION) -> None:
+    """Write curves.png: the loss and the metric of the task by epoch."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     panels = figure.subplots(1, 2)
-    for panel, title, ending in zip(panels, ("loss", "top-1 accuracy, %"), ("loss", "top1"), strict=True):
-        for name in (key for key in max(rows, key=len) if key.removesuffix("_weighted").endswith(ending)):
-            points = [(row["epoch"], row[name]) for row in rows if name in row]
-            panel.plot(*zip(*points, strict=True), label=name.replace("_", " "))
+    name, metric = TASKS[task].scores[0], TASKS[task].metric
+    titles = {"loss": "loss", name: metric.in_unit(metric.full_name)}
+    for panel, (ending, title) in zip(panels, titles.items(), strict=True):
+        for column in (key for key in max(rows, key=len) if key.removesuffix("_weighted").endswith(ending)):
+            points = [(row["epoch"], row[column]) for row in rows if column in row]
+            panel.plot(*zip(*points, strict=True), label=column.replace("_", " "))
         panel.set(xlabel="epoch", title=title)
         panel.grid(alpha=0.3)
         panel.legend()
@@ -82,13 +83,14 @@ def draw_curves(run: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def summarize(
-    setup: Setup, position: Position, results: dict[str, Evaluation], exported: str, ranks: Mapping[str, Any]
+    setup: Setup, position: Position, results: dict[str, Scores], exported: str, ranks: Mapping[str, Any]
 ) -> RunRecord:
     """The record of a run at the end of an epoch; `ranks` is known at its end."""
     options, rows = setup.options, position.rows
     seconds = sum(row["seconds"] for row in rows)
-    split = setup.splits.evaluation_split
-    return RunRecord(
+    split, task = setup.splits.evaluation_split, setup.splits.task
+    metric = TASKS[task].scores[0]
+    record = RunRecord(
         mix=options.mixing.mix,
         model=options.network.model,
         base_model=base_model(options.network.model, options.network.pretrained),
@@ -98,13 +100,12 @@ def summarize(
         seed=options.run.seed,
         parent=ParentRecord(**position.parent) if position.parent else None,
         samples_evaluated=results[exported].samples,
-        top1=results[exported].top1,
-        top1_best=position.best_top1,
+        task=None if task == CLASSIFICATION else task,
         best_epoch=position.best_epoch,
         exported_weights=exported,
         evaluation_split=split,
         best_chosen_on_test_split=split.startswith("test"),
-        results={kind: Scores(**result._asdict()) for kind, result in results.items()},
+        results=results,
         train_split=setup.splits.train_split,
         train_samples=len(setup.train.dataset),
         skipped_samples=setup.data.skipped,
@@ -121,6 +122,8 @@ def summarize(
         command=command(),
         versions=versions(),
     )
+    scores = {metric: results[exported].value(metric), f"{metric}_best": position.best}
+    return replace(record, **scores)  # type: ignore[arg-type]  # by the task, one of several optional fields
 
 
 def write_summary(run: Path, record: RunRecord) -> None:

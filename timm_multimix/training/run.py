@@ -15,16 +15,17 @@ from torch import nn
 from ..errors import Interrupted, UsageError
 from ..logs import TO_FILE, kept_in
 from ..options import TrainOptions
-from ..records import RunRecord
+from ..records import RunRecord, Scores
 from ..records.lock import RunLock
 from ..records.metrics import METRICS
+from ..records.tasks import TASKS
 from .callbacks import Callback, Callbacks
 from .chance import is_at_chance, share_of_largest_class, what_to_try
 from .checkpoint import complete_checkpoints, load_checkpoint, load_parent, save_checkpoint
 from .consensus import Stop, Watch
 from .distributed import compare_ranks, on_main
 from .engine import adopt_accumulation, start_accelerator, start_trackers
-from .evaluate import Evaluation, evaluate
+from .evaluate import evaluate
 from .export import architecture_of, export_model, how_to_load
 from .faults import Reporter, writing
 from .given import NOTHING, Given
@@ -104,7 +105,7 @@ def prepare_and_train(
     if found.summary is not None:
         on_main(accelerator, lambda: publish_finished(found.path, options.hub, lock))
         if accelerator.is_main_process:
-            logger.info(f"{found.path} is finished: {result_text(found.summary['top1'])}")
+            logger.info(f"{found.path} is finished: {result_text(RunRecord.from_dict(found.summary))}")
         assert found.path is not None
         return Outcome(found.summary, found.path)
 
@@ -161,7 +162,7 @@ class Training:
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
         self.callbacks = Callbacks(setup, folder, callbacks)
         self.writing = partial(writing, folder, setup.accelerator)
-        self.results: dict[str, Evaluation] = {}
+        self.results: dict[str, Scores] = {}
 
     def run(self) -> dict[str, Any]:
         """All of it; a signal, or a loss that is not finite, leaves what is needed to go on."""
@@ -246,59 +247,66 @@ def exported_kind(setup: Setup) -> str:
     return wanted if wanted != "auto" else ("ema" if averaging.model_ema else "raw")
 
 
-def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Evaluation]:
+def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Scores]:
     """The results of the raw weights and, with --model-ema, of their average. Raises: Stop for a signal."""
     if is_sharded(setup.model):  # only a pass through the whole task brings the parts together
         batches = watch.over(setup.evaluation)
-        return {"raw": evaluate(setup.wrapped, batches, setup.accelerator, setup.layout, setup.predict)}
+        scores = evaluate(
+            setup.wrapped, batches, setup.accelerator, setup.layout, setup.predict, setup.splits.task
+        )
+        return {"raw": scores}
     averaged = setup.options.averaging.model_ema
     models = {kind: model for kind, model in setup.models().items() if kind == "raw" or averaged}
     return {
-        kind: evaluate(model, watch.over(setup.evaluation), setup.accelerator, setup.layout)
+        kind: evaluate(
+            model, watch.over(setup.evaluation), setup.accelerator, setup.layout, task=setup.splits.task
+        )
         for kind, model in models.items()
     }
 
 
-def keep_best(setup: Setup, position: Position, results: dict[str, Evaluation], folder: Path) -> None:
+def keep_best(setup: Setup, position: Position, results: dict[str, Scores], folder: Path) -> None:
     """Keep the weights of the best epoch, before the epoch's checkpoint, so that a resumed run has them."""
-    kind = exported_kind(setup)
-    if kind in results and results[kind].top1 > position.best_top1:
-        position.best_top1, position.best_epoch = results[kind].top1, position.epoch
-        export_model(
-            setup,
-            kind,
-            folder / "checkpoints" / "best",
-            {"epoch": position.epoch, "top1": results[kind].top1},
-        )
+    kind, task = exported_kind(setup), TASKS[setup.splits.task]
+    if kind not in results:
+        return
+    value = results[kind].value(task.scores[0])
+    if position.best is None or task.metric.improves(value - position.best):
+        position.best, position.best_epoch = value, position.epoch
+        facts = {"epoch": position.epoch, task.scores[0]: value}
+        export_model(setup, kind, folder / "checkpoints" / "best", facts)
 
 
-def finish(setup: Setup, position: Position, results: dict[str, Evaluation], folder: Path) -> dict[str, Any]:
+def finish(setup: Setup, position: Position, results: dict[str, Scores], folder: Path) -> dict[str, Any]:
     """Export the model, compare the processes, write the record and say where everything is."""
     accelerator, kind = setup.accelerator, exported_kind(setup)
     export_model(setup, kind, folder / "model")
     record = summarize(setup, position, results, kind, compare_ranks(setup.task, accelerator.num_processes))
     if accelerator.is_main_process:
         write_metrics(folder, position.rows)
-        draw_curves(folder, position.rows)
+        draw_curves(folder, position.rows, setup.splits.task)
         write_summary(folder, record)
         warn_at_chance(setup, record)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     if accelerator.is_main_process:
         logger.info(
-            f"{result_text(record.top1)} of {record.samples_evaluated} images; the run is in {folder}\n"
+            f"{result_text(record)} of {record.samples_evaluated} images; the run is in {folder}\n"
             f"load it with {how_to_load(setup.model, folder)}"
         )
     return record.to_dict()
 
 
-def result_text(top1: float) -> str:
+def result_text(record: RunRecord) -> str:
     """A run's result in words."""
-    return f"{METRICS['top1'].label} {METRICS['top1'].format(top1)}"
+    metric = METRICS[record.metric]
+    return f"{metric.label} {metric.format(record.result)}"
 
 
 def warn_at_chance(setup: Setup, record: RunRecord) -> None:
     """Tell a person whose model has learnt nothing what to try."""
+    if record.top1 is None:
+        return
     labels = getattr(setup.splits.evaluation, "labels", None)
     share = share_of_largest_class(labels, record.classes)
     if is_at_chance(record.top1, record.samples_evaluated, share):

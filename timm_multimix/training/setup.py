@@ -16,8 +16,9 @@ from ..data.noise import add_label_noise
 from ..data.objects import GivenLoader
 from ..modeling.create import adopt_model, create_model, describe_input, resolve_data_config, try_out
 from ..options import TrainOptions, fill_defaults
+from ..records.tasks import CLASSIFICATION
 from ..task import MixTask
-from .checks import check_classes, check_names
+from .checks import check_classes, check_names, check_targets
 from .defaults import suit_model
 from .finetune import fit_head_and_body, init_head
 from .given import Given, fit_to_tensors
@@ -111,8 +112,11 @@ def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setu
     data, seed = options.data, options.run.seed
     clean = splits = given.splits(options)
     options = fit_to_tensors(fill_defaults(options, splits.defaults), splits)
+    if splits.task != CLASSIFICATION:
+        options = options.but(task=splits.task)  # recorded, so that any split is read alike
     network, data, schedule = options.network, options.data, options.schedule
     check_classes(network.num_classes, data.dataset, splits)
+    check_targets(options.mixing, data.dataset, splits.task)
     if data.label_noise:
         splits = add_label_noise(splits, data.dataset, data.label_noise, data.label_noise_kind, seed)
     torch.manual_seed(seed)
@@ -151,6 +155,7 @@ def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setu
         seed=seed,
         steps=epochs * len(train.batches),
         epoch_steps=len(train.batches),
+        task=splits.task,
         backend=network.torchcompile,
     )
     wrapped, prepared = accelerator.prepare(task, optimizer)

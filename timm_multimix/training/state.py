@@ -37,7 +37,7 @@ class Position:
     batch: int = 0  # batches of the current epoch done
     updates: int = 0
     seconds: float = 0.0  # spent training in the current epoch
-    best_top1: float = -1.0
+    best: float | None = None  # the metric of the best epoch
     best_epoch: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)  # of metrics.csv
     parent: dict[str, Any] | None = None  # the fields of a `ParentRecord`

@@ -7,6 +7,7 @@ from ..functional.criteria import BinaryCrossEntropy, Criterion
 from ..modeling.create import attempt
 from ..options.mixing import MixingOptions
 from ..options.run import AveragingOptions
+from ..records.tasks import CLASSIFICATION, TASKS
 from ..task import MixTask
 
 
@@ -18,6 +19,7 @@ def create_task(
     seed: int,
     steps: int,
     epoch_steps: int,
+    task: str = CLASSIFICATION,
     backend: str | None = None,
 ) -> MixTask:
     """The training task: mixer, loss, teacher and moving average.
@@ -29,12 +31,13 @@ def create_task(
         seed: of the mixers.
         steps: all batches to come.
         epoch_steps: the batches of an epoch.
+        task: what the labels are for, one of `TASKS`.
         backend: what compiles the model; None leaves it as it is.
     """
-    task = MixTask(
+    mixed = MixTask(
         model,
         mixing.mix,
-        criterion=choose_criterion(mixing),
+        criterion=choose_criterion(mixing, task),
         smoothing=mixing.smoothing,
         distill=mixing.distill,
         teacher=mixing.distill_teacher,
@@ -44,16 +47,16 @@ def create_task(
         total_steps=steps,
     )
     if averaging.model_ema:
-        task.setup_ema(decay=averaging.model_ema_decay, use_warmup=averaging.model_ema_warmup)
+        mixed.setup_ema(decay=averaging.model_ema_decay, use_warmup=averaging.model_ema_warmup)
     if backend:
-        attempt(f"--torchcompile {backend}", lambda: task.compile(backend=backend))
-    return task
+        attempt(f"--torchcompile {backend}", lambda: mixed.compile(backend=backend))
+    return mixed
 
 
-def choose_criterion(mixing: MixingOptions) -> str | Criterion:
-    """The loss of --bce-loss and its options, else cross-entropy."""
+def choose_criterion(mixing: MixingOptions, task: str = CLASSIFICATION) -> str | Criterion:
+    """The loss of --bce-loss and its options, else the task's."""
     if not mixing.bce_loss:
-        return "softmax"
+        return TASKS[task].criterion
     threshold, weight = mixing.bce_target_thresh, mixing.bce_pos_weight
     if threshold is None and weight is None and not mixing.bce_sum:
         return "sigmoid"

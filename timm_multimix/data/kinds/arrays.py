@@ -9,10 +9,10 @@ import numpy as np
 
 from ...errors import UsageError, one_line
 from ..columns import shown
-from ..labels import read_values
 from ..request import Request
 from ..sources import ArraySource, Source
 from ..split_names import WHOLE, split_word
+from ..targets import read_array
 from .declaration import Kind
 
 _IMAGES = frozenset({"image", "images", "img", "imgs", "x", "data"})
@@ -23,7 +23,7 @@ class Arrays:
     """The arrays of a file by split."""
 
     def __init__(self, request: Request) -> None:
-        self.name = request.dataset
+        self.name, self.task = request.dataset, request.task
         self.contents, self.notes, self.defaults = dict[str, str](), list[str](), dict[str, Any]()
         self.arrays = _read(request)
         self.splits = _pairs(self.arrays, self.name)
@@ -48,7 +48,7 @@ class Arrays:
             )
         if len(images) != len(labels):
             raise UsageError(f"{title} has {len(images)} images and {len(labels)} labels")
-        numbers, names = read_values(labels, class_names, title)
+        numbers, names = read_array(labels, self.task, class_names, title)
         return ArraySource(images[..., 0] if images.shape[3:] == (1,) else images, numbers, title), names
 
 
@@ -91,4 +91,5 @@ several splits, `train_images` and `train_labels` (`x_train` and `y_train`), `va
 and so on. All of it is read into memory.""",
     matches=lambda request: request.file is not None and request.file.suffix.lower() == ".npz",
     open=Arrays,
+    uses=frozenset({"task"}),
 )

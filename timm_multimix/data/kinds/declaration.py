@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...errors import UsageError
+from ...records.tasks import CLASSIFICATION
 from ..collection import Collection
 from ..request import Request
+from ..targets import AUTO
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,19 @@ class Kind:
         """
         for option, lack in _REFUSALS.items():
             value = getattr(request, option)
-            if value and option not in self.uses:
+            if value and value not in (AUTO, CLASSIFICATION) and option not in self.uses:
                 given = "" if value is True else f" {value}"
                 raise UsageError(f"`{option}`{given}: '{request.dataset}' {lack}")
 
 
-COLUMNS = frozenset({"image_column", "label_column"})
+COLUMNS = frozenset({"image_column", "label_column", "task"})
 """The options of tables."""
 
 _REFUSALS = {
     "streaming": "is not on the Hub nor a folder of parquet or tar files",
     "image_column": "has no columns (tables have them)",
     "label_column": "has no columns (tables have them)",
+    "task": "has one class for each image",
     "data_dir": "needs none; torch/ and wds/ names and tables of paths do",
     "dataset_download": "cannot be downloaded that way; torch/ names can",
 }

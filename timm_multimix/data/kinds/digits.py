@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ...records.tasks import CLASSIFICATION
 from ..sources import ArraySource, Source
 from .declaration import Kind
 
@@ -10,7 +11,7 @@ class Digits:
     """scikit-learn's 1,797 handwritten digits of 8x8 pixels; every fifth sample is the test."""
 
     def __init__(self) -> None:
-        self.name, self.split_names = "digits", ["train", "test"]
+        self.name, self.task, self.split_names = "digits", CLASSIFICATION, ["train", "test"]
         self.contents, self.notes = dict[str, str](), list[str]()
         # a mirrored or cropped digit is another digit, so each augmentation is off until it is asked for
         self.defaults = {

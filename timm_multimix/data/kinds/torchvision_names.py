@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UsageError, one_line
+from ...records.tasks import CLASSIFICATION
 from ..columns import shown
 from ..images import BrokenImage
 from ..request import Request
@@ -39,7 +40,7 @@ class TorchDatasets:
     """The splits of a dataset of torchvision."""
 
     def __init__(self, request: Request) -> None:
-        self.request, self.name = request, request.dataset
+        self.request, self.name, self.task = request, request.dataset, CLASSIFICATION
         self.short = request.dataset.split("/", 1)[1].lower()
         self.contents, self.notes, self.defaults = dict[str, str](), list[str](), dict[str, Any]()
         by_torchvision = {name: splits for name, (_, splits) in _BY_TORCHVISION.items()}
