@@ -7,6 +7,8 @@ from pathlib import Path
 
 from timm_multimix.data.kinds import KINDS
 from timm_multimix.data.kinds.declaration import Kind
+from timm_multimix.records.metrics import METRICS
+from timm_multimix.records.tasks import TASKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "data.md"
 
@@ -52,9 +54,24 @@ columns: `--image-column` and `--label-column` choose. Paths are relative to the
 | texts | the different texts, sorted by code points |
 | integers, or floats without a fraction | 0 to the largest, or 1 to the largest where the lowest is 1 |
 | booleans | 0 and 1 |
+| lists of texts or of class numbers | multi-label, as above |
+| lists of a 0 or 1 for each of three or more classes | multi-label, numbered |
+| several columns of 0 and 1, `--label-column A,B,C` | multi-label: the columns in the order given |
+| numbers with fractions | none: regression |
 
 The training split makes the classes; a label of the evaluation split that is none of them is an error
 that names its row. An empty text, a missing value and -1 are no labels.
+
+## Tasks
+
+| `--task` | criterion | metrics |
+|---|---|---|
+{tasks}
+
+The default, `auto`, follows from the labels as in the table above; `--task regression` makes targets of
+whole numbers too. The targets of every task are mixed as the draw mixes the images. The first metric tells
+which epoch is the best, and `evaluate` measures the same; it measures calibration, attacks, corruptions and
+the rest for classification only.
 
 ## Images that cannot be read
 
@@ -68,7 +85,11 @@ those out, prints how many there are, and records it in `summary.json`.
 def make_page() -> str:
     """The page."""
     rows = "\n".join(f"| {kind.form} | {kind.title} |" for kind in KINDS)
-    return _PAGE.format(rows=rows, kinds="\n\n".join(map(make_section, KINDS)))
+    tasks = "\n".join(
+        f"| `{name}` | {task.criterion} | {', '.join(METRICS[score].label for score in task.scores)} |"
+        for name, task in TASKS.items()
+    )
+    return _PAGE.format(rows=rows, tasks=tasks, kinds="\n\n".join(map(make_section, KINDS)))
 
 
 def make_section(kind: Kind) -> str:

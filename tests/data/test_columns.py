@@ -82,7 +82,6 @@ DOUBTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "two names that end in the word": ({"upper_class": [0, 1], "lower_class": [0, 1]}, {}),
     "spelt alike": ({"LABEL": [0, 1], "Label": [1, 0]}, {}),
     "a label's neighbours": ({"label_fold": [0, 1], "label_count": [0, 1], "num_labels": [0, 1]}, {}),
-    "a list of labels beside an id": ({"labels": [[0], [1]], "id": [0, 1]}, {}),
     "two booleans": ({"cat": [True, False], "dog": [False, True]}, {}),
 }
 

@@ -198,7 +198,9 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
     assert_usage_error(f"`image_column` photo: no such .*{listed}", folder, image_column="photo")
     assert_usage_error(f"`label_column` kinds: no such .*{listed}", folder, label_column="kinds")
     assert_usage_error("`image_column` label: .*int64.*not of images", folder, image_column="label")
-    assert_usage_error("label 0.5 of row 0 .* is no class number", folder, label_column="score")
+    assert_usage_error(
+        "label 0.5 of row 0 .* is no class number", folder, label_column="score", task="classification"
+    )
     assert_usage_error("has no columns", "digits", label_column="label")
 
 
@@ -215,7 +217,7 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
         ),
         ({"image": images(0), "a": [0], "b": [0]}, "no label column .*a .*b .*`label_column`"),
         ({"image": images(0), "id": [10_000_000]}, "no label column .*id .*`label_column`"),
-        ({"image": images(0), "label": [[0, 1]]}, "no label column"),
+        ({"image": images(0), "boxes": [[0, 1]]}, "no label column"),
     ],
 )
 def test_columns_that_cannot_be_told(write_parquet: Write, columns: Any, message: str) -> None:

@@ -119,6 +119,7 @@ torchcompile: inductor
 dataset: digits
 eval_on_train: false
 dataset_download: false
+task: auto
 skip_broken: false
 streaming: false
 cache: 'off'

@@ -19,6 +19,8 @@ from timm_multimix.evaluation import run as evaluate
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.record import read_run
 from timm_multimix.options.evaluation import parse_evaluation_options
+from timm_multimix.options.preview import parse_preview_options
+from timm_multimix.previews.examples import load_examples
 
 from .helpers import Train, launch, outcome
 
@@ -41,8 +43,7 @@ def test_held_out_images_are_the_same_in_every_process_resumed_and_evaluated(
     assert (two["train_samples"], two["samples_evaluated"]) == (33, 11)
 
     for dataset in ([], ["--dataset", str(pictures / "train")]):
-        evaluate(parse_evaluation_options(["run", *dataset, "--output", "found.json"]))
-        found = json.loads(Path("found.json").read_text())
+        found = evaluate(parse_evaluation_options(["run", *dataset]))
         assert (found["data"]["split"], found["data"]["samples"]) == ("0.25 of all", 11)
         assert found["accuracy"]["top1"] == summary["top1"]
 
@@ -180,3 +181,10 @@ def describe_predictions(model: str, image: Path) -> dict[str, Any]:
         check=True,
     )
     return json.loads(done.stdout)[0]
+
+
+def test_preview_is_of_classes(table: Path) -> None:
+    argv = ["--mix", "mixup", "--out", str(table / "x.png"), "--dataset", str(table)]
+    options = parse_preview_options([*argv, "--label-column", "bright"])
+    with pytest.raises(UsageError, match=r"preview shows one class an image; .* is regression"):
+        load_examples(options.data, options.network, 0)

@@ -127,7 +127,12 @@ class RunRecord:
     @property
     def metric(self) -> str:
         """The name, in `METRICS`, of the metric that tells which epoch is the best."""
-        return TASKS[self.task or CLASSIFICATION].scores[0]
+        return self.scores[0]
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The names of the metrics of an evaluation."""
+        return TASKS[self.task or CLASSIFICATION].scores
 
     @property
     def result(self) -> float:
@@ -152,6 +157,9 @@ class RunRecord:
             raise UsageError(f"task must be one of {', '.join(TASKS)}, got {quoted(record.task)}")
         for name in (record.metric, f"{record.metric}_best"):
             _check_metric(name, getattr(record, name), METRICS[record.metric])
+        for kind, scores in record.results.items():
+            if missing := [name for name in record.scores if getattr(scores, name) is None]:
+                raise UsageError(f"lacks {', '.join(f'results.{kind}.{name}' for name in missing)}")
         if record.exported_weights not in record.results:
             raise UsageError(f"results lacks {quoted(record.exported_weights)}, the exported weights")
         return record
