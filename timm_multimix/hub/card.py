@@ -94,6 +94,7 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
         "task": task,
         "metric": task.metric,
         "value": record["published"][task.scores[0]],
+        "parent_result": summary.get("parent", {}).get(task.scores[0]),
         "by_class": task.criterion == "softmax",
         "numbers": task.criterion == "mse",
         "finished": len(record["metrics"]) >= summary["epochs"],

@@ -58,12 +58,17 @@ class NoiseRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ParentRecord:
-    """The finished run from whose end another one went on; `epochs` are all before, also its own parents'."""
+    """The finished run from whose end another one went on; `epochs` are all before, also its own parents'.
+
+    Of the metrics, it has that of the task.
+    """
 
     run: str
     kind: str = "folder"
     epochs: int
-    top1: float
+    top1: float | None = None
+    map: float | None = None
+    mae: float | None = None
     sha256: str
 
 

@@ -27,7 +27,8 @@ def describe_parent(run: Path) -> ParentRecord:
     except OSError as error:
         raise UsageError(f"--resume {run}: {weights} cannot be read ({error.strerror})") from None
     before = record.parent.epochs if record.parent else 0
-    return ParentRecord(run=str(run), epochs=before + record.epochs, top1=record.top1, sha256=sha256)
+    parent = ParentRecord(run=str(run), epochs=before + record.epochs, sha256=sha256)
+    return replace(parent, **{record.metric: record.result})  # type: ignore[arg-type]  # of the task
 
 
 def child_options(options: TrainOptions, run: Path) -> TrainOptions:
