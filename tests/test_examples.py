@@ -50,6 +50,19 @@ def test_a_lightning_module_trains_with_a_teacher(tmp_path):
     assert min(scores.values()) > 60
 
 
+@pytest.mark.slow
+def test_maps_of_labels_are_mixed_by_the_draw_and_not_by_area(tmp_path):
+    scores = run_example("segmentation.py", tmp_path)
+    assert list(scores) == ["none", "cutmix", "cutmix, maps by area"]
+    assert scores["cutmix"] > scores["cutmix, maps by area"]
+
+
+@pytest.mark.slow
+def test_mixing_hinders_learning_wrong_labels_by_heart(tmp_path):
+    scores = run_example("accelerate_loop.py", tmp_path)
+    assert scores["mixup(alpha=8)"] > scores["none"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_fits_a_page_and_says_how_it_is_run(name):
     text = (EXAMPLES / name).read_text()
