@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import platform
 import statistics
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("MULTIMIX_RESULTS", Path(__file__).parent / "results"))
 
 
 def parser(description: str) -> argparse.ArgumentParser:

@@ -79,6 +79,7 @@ def test_the_simulation_notices_a_reading():
 
 
 @on_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("distill", [0.0, 0.5])
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_gpu_is_never_waited_for(spec, distill):
