@@ -51,19 +51,20 @@ def test_held_out_images_are_the_same_in_every_process_resumed_and_evaluated(
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """40 images of one to three of the colours red, green and blue, by name, by flag and by brightness."""
-    generator = np.random.default_rng(0)
+    root, generator = tmp_path / "data", np.random.default_rng(0)
+    root.mkdir()
     rows = []
     for number in range(40):
         flags = [number >> bit & 1 for bit in range(3)]
         pixels = generator.integers(0, 60, (32, 32, 3)) + 180 * np.array(flags)
-        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{number}.png")
+        Image.fromarray(pixels.astype(np.uint8)).save(root / f"{number}.png")
         colours = [name for name, flag in zip(COLOURS, flags, strict=True) if flag]
         rows.append({"path": f"{number}.png", "colours": colours, "bright": sum(flags) / 3 + 0.01})
         rows[-1] |= dict(zip(COLOURS, flags, strict=True))
     lines = [json.dumps(row) + "\n" for row in rows]
-    (tmp_path / "train.jsonl").write_text("".join(lines[:30]))
-    (tmp_path / "test.jsonl").write_text("".join(lines[30:]))
-    return tmp_path
+    (root / "train.jsonl").write_text("".join(lines[:30]))
+    (root / "test.jsonl").write_text("".join(lines[30:]))
+    return root
 
 
 COLOURS = ("red", "green", "blue")
