@@ -109,7 +109,7 @@ def test_the_code_of_the_examples_page_is_the_examples():
     sections = (DOCS / "examples.md").read_text().split("\n## ")[1:]
     assert len(sections) >= 3
     for section in sections:
-        file = re.search(r"\(\.\./(examples/\w+\.(?:py|patch))\)", section)
+        file = re.search(r"\(\.\./(examples/\w+\.(?:py|patch|ipynb))\)", section)
         assert file is not None
         code = {line.strip() for line in (DOCS.parent / file[1]).read_text().splitlines()}
         shown = [
