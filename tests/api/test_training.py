@@ -245,6 +245,14 @@ FIVE = torch.tensor([0, 4])
         ),
         (
             {
+                "train_data": Pictures(9, tensors=True),
+                "eval_data": Pictures(3, tensors=True),
+                "train_interpolation": "bilinear",
+            },
+            "^train_interpolation has no effect on images that are tensors already",
+        ),
+        (
+            {
                 "train_data": Pictures(9),
                 "eval_data": TensorDataset(torch.zeros(2, 3, 8, 8), FIVE),
             },
@@ -254,6 +262,15 @@ FIVE = torch.tensor([0, 4])
         (
             {"train_data": Pictures(9), "eval_data": Pictures(3), "model": Net(), "pretrained": True},
             "^pretrained has no effect on a model that is made already",
+        ),
+        (
+            {
+                "train_data": Pictures(9),
+                "eval_data": Pictures(3),
+                "model": Net(),
+                "initial_checkpoint": __file__,
+            },
+            "^initial_checkpoint has no effect on a model that is made already",
         ),
     ],
 )

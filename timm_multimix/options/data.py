@@ -29,17 +29,21 @@ class DataOptions(Part, title="data"):
         False, "let --val-split name the images trained on, for a look at fitting (default: an error)"
     )
     columns: ColumnOptions = field(default_factory=ColumnOptions)
-    skip_broken: bool = skip_broken(excludes={"streaming": "as it reads all images first"})
+    skip_broken: bool = skip_broken(
+        excludes={"streaming": "as it reads all images first"}, idle_on=("tensors", "loader")
+    )
     streaming: bool = option(
         False,
         "read the training images of a Hub id, parquet or tar files as they arrive, in at most one loading "
         "process, shuffled in a buffer (default: download them first)",
+        idle_on=("tensors", "loader"),
     )
     cache: Literal["off", "ram", "device"] = option(
         "off",
         "decode all images once, keep them as 8 bits in main memory or on the device, and crop, flip and "
         "jitter them there in batches; for images of one size",
         excludes={"streaming": "as it holds all images in memory"},
+        idle_on=("tensors", "loader"),
     )
     label_noise: Fraction = option(
         0.0,
@@ -47,6 +51,7 @@ class DataOptions(Part, title="data"):
         "after every epoch",
         "PART",
         excludes={"streaming": "as it numbers all images first"},
+        idle_on=("tensors", "loader"),
     )
     label_noise_kind: Literal["symmetric", "pair"] = option(
         "symmetric",
@@ -55,12 +60,22 @@ class DataOptions(Part, title="data"):
     )
     loading: LoadingOptions = field(default_factory=LoadingOptions)
     validation_batch_size: Count | None = option(
-        None, "images per process and step of evaluation (default: --batch-size)", "N", short="-vb"
+        None,
+        "images per process and step of evaluation (default: --batch-size)",
+        "N",
+        short="-vb",
+        idle_on=("loader",),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentationOptions(Part, title="augmentation", idle_with=("no_aug",), new_in_child=True):
+class AugmentationOptions(
+    Part,
+    title="augmentation",
+    idle_with=("no_aug",),
+    idle_on=("tensors", "loader"),
+    new_in_child=True,
+):
     """What is done to each training image by itself, before any mixing."""
 
     no_aug: bool = option(False, "only resize the training images (default: augment, except for digits)")

@@ -43,6 +43,7 @@ class Facts:
 
     needs: tuple[str, ...] = ()  # without effect unless one of these is given as well
     idle_with: tuple[str, ...] = ()  # without effect while one of these is in use
+    idle_on: tuple[str, ...] = ()  # without effect on such an object in the place of a name: training.given
     excludes: Mapping[str, str] = field(default_factory=dict)  # in use together with none of these: reason
     requires: tuple[str, ...] = ()  # in use only with a value for these
 

@@ -36,13 +36,16 @@ class ModelOptions(Part, title="model"):
         bare=True,
         headline=True,
     )
-    pretrained: bool = option(False, "start from the model's published weights (default: random weights)")
+    pretrained: bool = option(
+        False, "start from the model's published weights (default: random weights)", idle_on=("model",)
+    )
     pretrained_path: Path | None = option(
         None,
         "start from the weights in this .safetensors or .pth file, with the first layer and the classifier "
         "made to fit (default: none)",
         "FILE",
         excludes={"pretrained": "which starts from other weights"},
+        idle_on=("model",),
     )
     initial_checkpoint: Path | None = option(
         None,
@@ -52,8 +55,9 @@ class ModelOptions(Part, title="model"):
             "pretrained": "which starts from other weights",
             "pretrained_path": "which starts from other weights",
         },
+        idle_on=("model",),
     )
-    model_kwargs: KeyValues = model_kwargs()
+    model_kwargs: KeyValues = model_kwargs(idle_on=("model",))
     num_classes: Count | None = option(None, "size of the classifier (default: the data's classes)", "N")
     input: InputOptions = field(default_factory=InputOptions)
     input_size: tuple[Count, Count, Count] | None = option(
@@ -71,8 +75,10 @@ class ModelOptions(Part, title="model"):
     sync_bn: bool = option(
         False, "BatchNorm over the batches of all processes, on GPUs (default: over those of each)"
     )
-    drop: BelowOne = option(0.0, "dropout before the classifier", "RATE")
-    drop_path: BelowOne | None = option(None, "stochastic depth (default: the model's)", "RATE")
+    drop: BelowOne = option(0.0, "dropout before the classifier", "RATE", idle_on=("model",))
+    drop_path: BelowOne | None = option(
+        None, "stochastic depth (default: the model's)", "RATE", idle_on=("model",)
+    )
     grad_checkpointing: bool = option(
         False, "recompute activations in backward to save memory (default: keep them)"
     )

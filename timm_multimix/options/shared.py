@@ -54,7 +54,7 @@ class ColumnOptions(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadingOptions(Part):
+class LoadingOptions(Part, idle_on=("loader",)):
     """How images are put into batches."""
 
     batch_size: Count = option(128, "images per process and step", "N", short="-b", headline=True)

@@ -11,18 +11,19 @@ from ..data.splits import Splits, load_splits
 from ..errors import UsageError
 from ..options import TrainOptions
 from ..options.data import OBJECT
-from ..options.declaration import flag, flat
+from ..options.declaration import declared, flat
 
 if TYPE_CHECKING:
     from .callbacks import Callback
 
-_OF_NAMES = ("pretrained", "model_kwargs", "drop", "drop_path")
-"""Options by which a model is made of its name."""
+OBJECTS = {
+    "model": "a model that is made already",
+    "tensors": "images that are tensors already",
+    "loader": "a loader's batches",
+}
+"""Objects on which some options have no effect, as the options' declarations name them."""
 
-_OF_PICTURES = ("streaming", "cache", "label_noise", "skip_broken")
-_OF_LOADERS = ("batch_size", "validation_batch_size", "workers", "pin_mem")
 _OF_TABLES = ("train_split", "val_split", "val_split_seed", "image_column", "label_column")
-_AUGMENTATION = ("no_aug", "crop_padding", "scale", "ratio", "hflip", "vflip", "color_jitter", "aa", "reprob")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Given:
                     f"timm_multimix.train({name}=...)"
                 )
         if self.model is not None:
-            self._refuse(_OF_NAMES, "a model that is made already")
+            self._refuse_idle("model")
 
     def splits(self, options: TrainOptions) -> Splits:
         """What to train on and to evaluate on.
@@ -71,16 +72,16 @@ class Given:
         )
         for source in (splits.train, splits.evaluation):
             if isinstance(source, ObjectSource) and source.shape is not None:
-                self._refuse((*_OF_PICTURES, *_AUGMENTATION), "images that are tensors already")
+                self._refuse_idle("tensors")
             elif isinstance(source, LoaderSource):
-                self._refuse((*_OF_PICTURES, *_AUGMENTATION, *_OF_LOADERS), "a loader's batches")
+                self._refuse_idle("loader")
         return splits
 
-    def _refuse(self, names: Sequence[str], what: str) -> None:
-        """Raises: UsageError if one of these options was given."""
-        for name in names:
-            if name in self.chosen:
-                raise UsageError(f"{flag(name)} has no effect on {what}; leave it out")
+    def _refuse_idle(self, kind: str) -> None:
+        """Raises: UsageError if an option was given that has no effect on such an object."""
+        for name, option in declared(TrainOptions).items():
+            if name in self.chosen and kind in option.facts.idle_on:
+                raise UsageError(f"{option.flag} has no effect on {OBJECTS[kind]}; leave it out")
 
 
 NOTHING = Given()
