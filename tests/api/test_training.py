@@ -263,15 +263,6 @@ FIVE = torch.tensor([0, 4])
             {"train_data": Pictures(9), "eval_data": Pictures(3), "model": Net(), "pretrained": True},
             "^pretrained has no effect on a model that is made already",
         ),
-        (
-            {
-                "train_data": Pictures(9),
-                "eval_data": Pictures(3),
-                "model": Net(),
-                "initial_checkpoint": __file__,
-            },
-            "^initial_checkpoint has no effect on a model that is made already",
-        ),
     ],
 )
 def test_mistakes_are_told_in_the_words_of_python_and_leave_nothing(options, said):
