@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import timm_multimix
 from timm_multimix import cli
 from timm_multimix.cli import train
 from timm_multimix.errors import UsageError
@@ -150,3 +151,8 @@ def test_names_that_the_output_cannot_say_are_escaped(tmp_path):
 def test_the_console_entry_is_a_program_as_well():
     found = python("-m", "timm_multimix.cli", "trian")
     assert (found.returncode, found.stderr[:31]) == (2, "error: unknown command 'trian';")
+
+
+def test_the_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"timm-multimix {timm_multimix.__version__}\n"

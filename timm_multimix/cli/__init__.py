@@ -12,6 +12,7 @@ from typing import NoReturn
 from ..deadlines import left_behind
 from ..errors import Interrupted, UsageError
 from ..logs import show_messages
+from ..version import __version__
 
 COMMANDS = {
     "train": ("train", "train a model, mixing examples"),
@@ -28,7 +29,7 @@ USAGE = """usage: timm-multimix COMMAND [OPTION ...]
 
 {}
 
-`timm-multimix COMMAND --help` lists the options of a command."""
+`timm-multimix COMMAND --help` lists the options of a command; --version prints the version."""
 
 
 def _is_main_process() -> bool:
@@ -46,6 +47,9 @@ def _run(argv: list[str]) -> int:
         print(_describe_commands())
         return 0
     name, *rest = argv
+    if name == "--version":
+        print(f"timm-multimix {__version__}")
+        return 0
     if name not in COMMANDS:
         nearest = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {nearest[0]}? " if nearest else ""

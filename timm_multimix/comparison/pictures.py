@@ -8,22 +8,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..figures import literal
+from ..figures import BASELINE, COLOURS, THEMES, Theme, literal, marker, set_title, styled
 from .statistics import curve_band
 from .table import Comparison
 
-BASELINE = "#7f8790"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1")
-"""Told apart by most eyes; Okabe and Ito's, with the yellow and the black replaced."""
+FEWEST_EPOCHS = 3
+"""Fewer are no curve."""
 
 STYLES = ("-", "--", ":", "-.")
-
-THEMES = {
-    "light": {"paper": "#ffffff", "ink": "#1f2328", "faint": "#d5d9de"},
-    "dark": {"paper": "#161b22", "ink": "#e6edf3", "faint": "#3a424c"},
-}
-
-Theme = dict[str, str]
 
 
 def draw_all(comparison: Comparison, theme: str) -> dict[str, bytes]:
@@ -45,15 +37,16 @@ def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str)
     figure, panel = _panel(theme, 4.2 + 0.22 * len(comparison.arms))
     for place, arm in enumerate(comparison.arms):
         band = curve_band([run.curve() for run in arm.runs.values()])
-        epochs = [epoch for epoch in band if epoch > start * max(band)]
+        epochs = last_part(list(band), start)
         means = [band[epoch].mean for epoch in epochs]
         spreads = [band[epoch].deviation or 0.0 for epoch in epochs]
         colour, style = _look(place)
-        panel.plot(epochs, means, style, color=colour, linewidth=1.8, label=literal(arm.label, 60))
+        look = {"color": colour, "linewidth": 1.8, "marker": marker(epochs), "markersize": 4}
+        panel.plot(epochs, means, style, label=literal(arm.label, 60), **look)
         low = [mean - spread for mean, spread in zip(means, spreads, strict=True)]
         high = [mean + spread for mean, spread in zip(means, spreads, strict=True)]
         panel.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
-    _title(panel, title, theme)
+    set_title(panel, title, theme)
     split = literal(str(comparison.facts["evaluation_split"]), 60)
     panel.set(xlabel="epoch", ylabel=comparison.metric.in_unit(f"{comparison.metric.label} on {split}"))
     if start:
@@ -62,6 +55,12 @@ def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str)
     panel.grid(color=theme["faint"], linewidth=0.6)
     figure.legend(loc="outside lower left", frameon=False, fontsize=9, labelcolor=theme["ink"])
     return figure
+
+
+def last_part(epochs: list[int], start: float) -> list[int]:
+    """The epochs after the part `start` of them, but three at least, where there are so many."""
+    late = [epoch for epoch in epochs if epoch > start * max(epochs)]
+    return max(late, epochs[-FEWEST_EPOCHS:], key=len)
 
 
 def _floor(finals: list[float]) -> float:
@@ -82,7 +81,7 @@ def draw_accuracies(comparison: Comparison, theme: Theme) -> Figure:
         panel.plot(
             values, [place] * len(values), "o", color=colour, markersize=5, markeredgecolor=theme["paper"]
         )
-    _title(panel, "Last epoch, every seed", theme)
+    set_title(panel, "Last epoch, every seed", theme)
     panel.set_xlabel(comparison.metric.in_unit(comparison.metric.label))
     return _finish_bars(figure, panel, comparison, theme)
 
@@ -99,7 +98,7 @@ def draw_differences(comparison: Comparison, theme: Theme) -> Figure:
             ends = [[found.mean - found.low], [found.high - found.mean]]
             panel.errorbar(found.mean, place, xerr=ends, color=theme["ink"], capsize=4, linewidth=1.4)
     panel.axvline(0, color=theme["ink"], linewidth=0.9)
-    _title(panel, f"Difference to {literal(comparison.baseline.label, 40)}", theme)
+    set_title(panel, f"Difference to {literal(comparison.baseline.label, 40)}", theme)
     metric = comparison.metric
     panel.set_xlabel(f"{metric.difference_unit or 'difference'} of {metric.label}, 95 % interval")
     return _finish_bars(figure, panel, comparison, theme)
@@ -123,19 +122,7 @@ def _look(place: int) -> tuple[str, str]:
 
 def _panel(theme: Theme, height: float) -> tuple[Figure, Any]:
     figure = Figure(figsize=(5.6, height), layout="constrained", facecolor=theme["paper"])
-    panel = figure.subplots()
-    panel.set_facecolor(theme["paper"])
-    panel.tick_params(colors=theme["ink"], labelsize=9)
-    panel.xaxis.label.set_color(theme["ink"])
-    panel.yaxis.label.set_color(theme["ink"])
-    for side, spine in panel.spines.items():
-        spine.set_color(theme["faint"])
-        spine.set_visible(side in ("left", "bottom"))
-    return figure, panel
-
-
-def _title(panel: Any, text: str, theme: Theme) -> None:
-    panel.set_title(text, loc="left", fontsize=12, fontweight="bold", color=theme["ink"])
+    return figure, styled(figure.subplots(), theme)
 
 
 def _finish_bars(figure: Figure, panel: Any, comparison: Comparison, theme: Theme) -> Figure:

@@ -2,14 +2,16 @@
 
 import logging
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from ..errors import UsageError
 from ..options.comparison import CompareOptions
 from ..redaction import public_text
-from .collect import Arm, find_baseline, group, read_runs
+from .collect import Arm, find_baseline, group, read_run, read_runs
 from .formatting import verdict, with_deviation
 from .processes import Forward, train
 from .table import Comparison, compare
@@ -52,16 +54,29 @@ def make_comparison(options: CompareOptions, command: str | None) -> Compared:
     """
     check_output(options.output)
     if options.runs:
-        arms = group(read_runs(options.runs))
+        arms = group(read_runs(finished(options.runs)))
         comparison = compare(arms, find_baseline(arms, options.baseline), command=command)
         write_comparison(options.output, comparison)
         return Compared(comparison)
     return train_all(options, plan(options), command)
 
 
+def finished(folders: Sequence[Path]) -> Sequence[Path]:
+    """Of several directories the finished runs, as `runs/*` names others too; a warning names those."""
+    found = [folder for folder in folders if (folder / "summary.json").is_file()]
+    if not found:
+        return folders  # which reading them complains of
+    for folder in folders:
+        if folder not in found:
+            kind = "an unfinished run" if (folder / "config.yaml").is_file() else "no run"
+            logger.warning(f"{folder} is {kind}; left out")
+    return found
+
+
 def train_all(options: CompareOptions, trials: Sequence[Trial], command: str | None) -> Compared:
     """Train what is not finished, and write the pages after every seed."""
     failures: dict[str, str] = {}
+    seconds: list[float] = []
     group_finished(trials)
     with Forward() as forward:
         for number, trial in enumerate(trials, 1):
@@ -70,14 +85,25 @@ def train_all(options: CompareOptions, trials: Sequence[Trial], command: str | N
                 logger.info(f"{head} finished before")
             else:
                 logger.info(f"{head} training, log in {trial.log}")
+                started = time.perf_counter()
                 failure = train(trial, forward)
                 forward.check()
+                seconds.append(time.perf_counter() - started)
                 if failure:
                     failures[str(trial)] = failure
-                    logger.info(f"{head} {failure}")
+                waiting = sum(not other.is_finished for other in trials[number:])
+                left = timedelta(seconds=round(waiting * sum(seconds) / len(seconds)))
+                logger.info(f"{head} {failure or result_of(trial)}; about {left} left")
             if number % len(options.arms) == 0 and number < len(trials):
                 collect(options, trials[:number], failures, command)
         return Compared(collect(options, trials, failures, command), failures)
+
+
+def result_of(trial: Trial) -> str:
+    """The result of a finished trial, in words."""
+    run = read_run(trial.folder)
+    *_, last = run.curve().values()
+    return f"{run.metric.label} {run.metric.format(last)}"
 
 
 def collect(

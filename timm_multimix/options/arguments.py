@@ -89,7 +89,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, kind: type[Options]) -> None:
         super().__init__(prog=kind.prog, usage=kind.usage, description=kind.description, allow_abbrev=False)
-        self.declared = declared(kind)
+        self.kind, self.declared = kind, declared(kind)
         self._negative_number_matcher = _NEGATIVE
         groups: dict[Any, Any] = {None: self}
         for option in self.flags():
@@ -129,7 +129,7 @@ class Parser(argparse.ArgumentParser):
             data = f"give data as --dataset {token}, and " if "dataset" in self.declared else ""
             return f"unexpected argument {token!r}; {data}options begin with --"
         given = token.partition("=")[0]
-        if advice := advise(given):
+        if advice := self.kind.advice(given.removeprefix("--").replace("-", "_")) or advise(given):
             return f"unrecognized option {given}; {advice}"
         known = [name for action in self._actions for name in action.option_strings]
         nearest = difflib.get_close_matches(given, known, n=1)

@@ -79,6 +79,15 @@ class CompareOptions(
     )
     training: tuple[str, ...] = ()
 
+    @classmethod
+    def advice(cls, name: str) -> str | None:
+        """Options of training follow a `--`."""
+        options = parser_of(TrainOptions).flags()
+        known = {word for option in options for word in (option.name, *option.facts.aliases)}
+        if name not in known:
+            return None
+        return f"options of training follow --, as in `compare ... -- --{name.replace('_', '-')} ...`"
+
     @property
     def arms(self) -> tuple[ArmWords, ...]:
         """The arms to train, by --mix and --arm, in the order given."""

@@ -117,6 +117,11 @@ class Options(Part):
         super().__init_subclass__(**others)
         cls.prog, cls.usage = prog, usage
 
+    @classmethod
+    def advice(cls, name: str) -> str | None:
+        """What to do about an unknown option of this name; None if the command knows nothing of it."""
+        return None
+
     def settled(self) -> Self:
         """The same, in which what can be said in two ways stands once. Raises: UsageError."""
         return self

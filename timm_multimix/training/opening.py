@@ -7,8 +7,9 @@ from typing import Any
 
 from ..modeling.attention import has_self_attention
 from ..options import TrainOptions
-from ..options.declaration import flag, flat
+from ..options.declaration import declared, flag, flat
 from ..options.mixing import MixingOptions
+from ..options.relations import is_idle
 from ..options.timm_flags import timm_flags
 from .in_force import in_force
 from .setup import Setup
@@ -41,11 +42,13 @@ def opening_lines(setup: Setup, folder: Path, position: Position) -> list[str]:
 def unlike_timm(options: TrainOptions) -> Iterator[str]:
     """A line of the defaults in use that timm's train.py has others for, of options with one name."""
     values, found = flat(options), []
-    for name, timms in timm_flags().items():
-        value = values.get(name)
+    for name, option in declared(TrainOptions).items():
+        timms, value = timm_flags().get(name), values[name]
+        if timms is None or name in options.given or value is None or not option.facts.bears_on_result:
+            continue
         value = list(value) if isinstance(value, tuple) else value
-        ours = timms.kind == "same" and name not in options.given and value is not None
-        if ours and timms.default not in (None, "") and value != timms.default and name not in _OF_TASK:
+        says_nothing = timms.default in (None, "", value) or name in _OF_TASK or is_idle(option, values)
+        if not says_nothing:
             found.append(f"{flag(name)} {_shown(value)} ({_shown(timms.default)})")
     if found:
         yield f"defaults unlike those of timm's train.py, which are in brackets: {', '.join(found)}"

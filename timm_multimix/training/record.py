@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ..figures import COLOURS, THEMES, marker, set_title, styled
 from ..files import write_text
 from ..records import ParentRecord, RunRecord, Scores
 from ..records.provenance import base_model, command, dataset_kind, describe_hardware, versions
@@ -63,20 +65,25 @@ def write_metrics(run: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def draw_curves(run: Path, rows: list[dict[str, Any]], task: str = CLASSIFICATION) -> None:
-    """Write curves.png: the loss and the metric of the task by epoch."""
+    """Write curves.png: the loss, the metric of the task and the learning rate by epoch."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    panels = figure.subplots(1, 2)
-    name, metric = TASKS[task].scores[0], TASKS[task].metric
-    titles = {"loss": "loss", name: metric.in_unit(metric.full_name)}
-    for panel, (ending, title) in zip(panels, titles.items(), strict=True):
-        for column in (key for key in max(rows, key=len) if key.removesuffix("_weighted").endswith(ending)):
-            points = [(row["epoch"], row[column]) for row in rows if column in row]
-            panel.plot(*zip(*points, strict=True), label=column.replace("_", " "))
-        panel.set(xlabel="epoch", title=title)
-        panel.grid(alpha=0.3)
-        panel.legend()
+    theme, metric = THEMES["light"], TASKS[task].metric
+    endings = {"loss": "loss", TASKS[task].scores[0]: metric.in_unit(metric.full_name), "lr": "learning rate"}
+    figure = Figure(figsize=(12, 3.6), layout="constrained", facecolor=theme["paper"])
+    for axes, (ending, title) in zip(figure.subplots(1, len(endings)), endings.items(), strict=True):
+        panel = styled(axes, theme)
+        names = [key for key in max(rows, key=len) if key.removesuffix("_weighted").endswith(ending)]
+        for name, colour in zip(names, itertools.cycle(COLOURS), strict=False):
+            points = [(row["epoch"], row[name]) for row in rows if name in row]
+            look = {"color": colour, "linewidth": 1.8, "marker": marker(points), "markersize": 4}
+            panel.plot(*zip(*points, strict=True), label=name.replace("_", " "), **look)
+        set_title(panel, title, theme)
+        panel.set_xlabel("epoch")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.grid(color=theme["faint"], linewidth=0.6)
+        if len(names) > 1:
+            panel.legend(frameon=False, fontsize=9, labelcolor=theme["ink"])
     temporary = run / ".tmp-curves.png"
     figure.savefig(temporary, dpi=120)
     os.replace(temporary, run / "curves.png")
