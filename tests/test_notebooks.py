@@ -1,6 +1,8 @@
-"""The notebook of `examples/`, run as a reader would run it."""
+"""The notebook and the demo of `examples/`, run as a reader would run them."""
 
+import runpy
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -28,3 +30,39 @@ def test_the_quickstart_runs_and_shows_what_it_promises(tmp_path, monkeypatch):
     assert "eval_top1" in metrics["text/plain"]
     assert "<table>" in measured["text/html"]
     assert loaded["text/plain"].endswith("(3, 32, 32))")
+
+
+@pytest.fixture(scope="module")
+def demo():
+    pytest.importorskip("gradio", reason="gradio is not installed: pip install timm-multimix[demo]")
+    return runpy.run_path(str(EXAMPLES / "demo.py"))
+
+
+@pytest.mark.slow
+def test_the_demo_starts(demo, monkeypatch):
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    page = demo["make_page"]()
+    _, address, _ = page.launch(prevent_thread_lock=True, quiet=True)
+    try:
+        with urlopen(address, timeout=30) as answer:
+            assert "timm-multimix" in answer.read().decode()
+    finally:
+        page.close()
+
+
+@pytest.mark.slow
+def test_every_mixer_of_the_demo_is_shown_on_all_images(demo):
+    for spec in demo["MIXERS"]:
+        for source in demo["SOURCES"]:
+            figure, table = demo["show"](source, spec, 6, 1, 0)
+            assert figure.subfigs
+            weights = [sum(row[2:]) for row in table["data"]]
+            assert weights == pytest.approx([1.0] * len(weights), abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_demo_tells_what_is_wrong_with_a_spec(demo):
+    import gradio
+
+    with pytest.raises(gradio.Error, match="unknown mixer 'mixxup'"):
+        demo["show"]("digits", "mixxup", 6, 1, 0)
