@@ -3,9 +3,12 @@
 Each entry says what there is no public way to ask for.
 """
 
+import importlib
 from typing import Any
 
 import torch
+
+from .errors import UsageError
 
 # Gamma variates by a generator of one's own: torch.distributions draws from the global one.
 standard_gamma = torch._standard_gamma
@@ -36,3 +39,15 @@ def save_config_for_hf(*arguments: Any, **options: Any) -> None:
 def shut_down_workers(batches: Any) -> None:
     """End the worker processes of a DataLoader's iterator, which otherwise end with the iterator's memory."""
     batches._shutdown_workers()
+
+
+def scipy_module(name: str) -> Any:
+    """A module of SciPy, which comes with this package but not with timm, loaded when it is first needed.
+
+    Raises:
+        UsageError: SciPy is not installed.
+    """
+    try:
+        return importlib.import_module(f"scipy.{name}")
+    except ModuleNotFoundError as error:
+        raise UsageError("puzzlemix needs SciPy, which is not installed; run `pip install scipy`") from error

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
+from .._compat import scipy_module
 from .checks import Concentration, Count, Flag, at_least
 from .draws import Draw, Masks, Pairs, check_size, is_map
 from .labeling import quadratic_labeling
@@ -144,8 +145,7 @@ def best_transport(salient: Tensor, z: Tensor, cost: float) -> Tensor:
     A permutation of the patches that minimises the sum over patches i at places j of cost d_ij^2 / (g - 1)^2
     - [z_j > 0] salient_i, where d is the distance; SciPy's linear_sum_assignment, one image at a time.
     """
-    from scipy.optimize import linear_sum_assignment
-
+    linear_sum_assignment = scipy_module("optimize").linear_sum_assignment
     g = salient.shape[-1]
     place = torch.cartesian_prod(torch.arange(g), torch.arange(g)).double()
     distance = torch.cdist(place, place).square() / max(1, g - 1) ** 2

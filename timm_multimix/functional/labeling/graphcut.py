@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..._compat import scipy_module
+
 # Capacities are 32-bit integers, and so is the flow of a whole batch: the largest energy of a cell is
 # this many steps, or fewer where the batch has more than 2^15 cells.
 _STEPS = 2**16
@@ -77,19 +79,18 @@ def _cut(costs: Tensor, pairs: Tensor, weights: Tensor, top: int) -> Tensor:
 
 
 def _sparse(capacities: Tensor, tails: Tensor, heads: Tensor, nodes: int) -> Any:
-    from scipy.sparse import csr_matrix
-
     some = capacities > 0
     entries = (capacities[some].int().numpy(), (tails[some].numpy(), heads[some].numpy()))
-    return csr_matrix(entries, shape=(nodes, nodes))
+    return scipy_module("sparse").csr_matrix(entries, shape=(nodes, nodes))
 
 
 def _source_side(graph: Any, source: int, sink: int) -> Tensor:
     """Booleans [nodes]: reached from the source when the largest flow has been sent."""
-    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
-
-    residual = graph - maximum_flow(graph, source, sink).flow
+    csgraph = scipy_module("sparse.csgraph")
+    residual = graph - csgraph.maximum_flow(graph, source, sink).flow
     residual.eliminate_zeros()
     reached = torch.zeros(graph.shape[0], dtype=torch.bool)
-    reached[torch.from_numpy(breadth_first_order(residual, source, return_predecessors=False)).long()] = True
+    reached[
+        torch.from_numpy(csgraph.breadth_first_order(residual, source, return_predecessors=False)).long()
+    ] = True
     return reached
