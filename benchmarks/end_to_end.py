@@ -1,12 +1,12 @@
 """Training end to end, images/s: this package's run against a plain timm loader with timm's Mixup.
 
-    python benchmarks/end_to_end.py --dataset FOLDER_OF_PARQUET [--device cuda --bf16]
+    python benchmarks/end_to_end.py --dataset DIRECTORY_OF_PARQUET [--device cuda --bf16]
 
 Same model, optimizer and batch size. `timm` is timm's create_loader over the same files, with its cheapest
-crop ("rkrc", at the pictures' own size) and flips, and timm.data.Mixup in a loop of its own; `ours` are the
+crop ("rkrc", at the images' own size) and flips, and timm.data.Mixup in a loop of its own; `ours` are the
 batches of `timm-multimix train` with padded crops, flips, and `mixup` in a MixTask.
-Each repeat times a pass over the same number of images, loading included. Without --dataset, random pictures
-are written to a folder first.
+Each repeat times a pass over the same number of images, loading included. Without --dataset, random images
+are written to a directory first.
 """
 
 import argparse
@@ -50,12 +50,12 @@ class Pictures(torch.utils.data.Dataset[Any]):
         return self.transform(image.convert("RGB")), label
 
 
-def write_pictures(folder: Path, count: int) -> None:
-    """Random pictures of the right size in class folders."""
+def write_pictures(directory: Path, count: int) -> None:
+    """Random images of the right size in class directories."""
     draw = np.random.default_rng(0)
     for split, number in (("train", count), ("test", 100)):
         for k in range(number):
-            place = folder / split / f"class{k % 10}"
+            place = directory / split / f"class{k % 10}"
             place.mkdir(parents=True, exist_ok=True)
             Image.fromarray(draw.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)).save(place / f"{k}.png")
 
@@ -120,9 +120,11 @@ def our_step(task: MixTask, optimizer: Any, precision: Any, images: Tensor, labe
     optimizer.zero_grad()
 
 
-def passes(options: argparse.Namespace, device: torch.device, folder: str) -> dict[str, Callable[[], None]]:
+def passes(
+    options: argparse.Namespace, device: torch.device, directory: str
+) -> dict[str, Callable[[], None]]:
     """For each candidate a function that trains on as many batches as the images make."""
-    splits = load_splits(folder)
+    splits = load_splits(directory)
     classes, accelerator = len(splits.class_names), Accelerator(cpu=device.type == "cpu")
     torch.manual_seed(0)
     model = timm.create_model(options.model, num_classes=classes).to(device).train()
@@ -154,7 +156,7 @@ def drain(batches: Iterator[Any], options: argparse.Namespace) -> None:
 def main() -> None:
     """Measure all candidates in interleaved rounds, print and keep the table."""
     options = common.parser(__doc__.partition("\n")[0])
-    options.add_argument("--dataset", help="pictures of 32 x 32 as `timm-multimix train` takes them")
+    options.add_argument("--dataset", help="images of 32 x 32 as `timm-multimix train` takes them")
     options.add_argument("--model", default="wrn16_2_cifar")
     options.add_argument("--images", type=int, default=2560, help="images in a repeat")
     options.add_argument("--batch-size", type=int, default=128)
@@ -162,18 +164,18 @@ def main() -> None:
     options.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
     options = options.parse_args()
     device = common.start(options)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         if options.dataset is None:
-            write_pictures(Path(folder), options.images)
+            write_pictures(Path(directory), options.images)
         times = common.milliseconds(
-            passes(options, device, options.dataset or folder), options.repeats, device
+            passes(options, device, options.dataset or directory), options.repeats, device
         )
     images = options.images // options.batch_size * options.batch_size
     rows: list[dict[str, Any]] = []
     for name, time in times.items():
         reference = times["timm, loading alone" if "alone" in name else "timm"]
         rows.append({"loop": name, "images/s": 1e3 * images / time, "of timm's": reference / time})
-    options.dataset = Path(options.dataset).name if options.dataset else "random pictures"
+    options.dataset = Path(options.dataset).name if options.dataset else "random images"
     common.show(rows)
     common.keep("end_to_end", options, rows, "loop", ["of timm's"])
 

@@ -1,6 +1,6 @@
 """Run what is to be measured on one GPU, part after part, each with a limit of time and a result of its own.
 
-    benchmarks/gpu_kit.sh --cifar100 FOLDER [--output DIR] [--parts tests loss ...]
+    benchmarks/gpu_kit.sh --cifar100 DIRECTORY [--output DIR] [--parts tests loss ...]
     benchmarks/gpu_kit.sh --dry-run
 
 The parts come in order of value: a machine that is lent for minutes gives the first ones. With --dry-run the

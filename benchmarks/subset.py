@@ -1,6 +1,6 @@
 """A small part of a data set of parquet files, for comparisons on small machines.
 
-    python benchmarks/subset.py FOLDER OUTPUT [--label fine_label] [--superclasses] [--classes 20]
+    python benchmarks/subset.py DIRECTORY OUTPUT [--label fine_label] [--superclasses] [--classes 20]
         [--train 125] [--validation 0] [--test 100]
 
 The first classes, and of each its first images in the files' order, as parquet with labels from 0 on. The
@@ -63,7 +63,7 @@ def main() -> None:
     for split, (source, start, count) in parts.items():
         if not count:
             continue
-        files = str(Path(options.folder) / f"{source}*.parquet")
+        files = str(Path(options.directory) / f"{source}*.parquet")
         whole = datasets.load_dataset("parquet", data_files=files, split="train")
         whole = with_superclasses(whole, options.label) if options.superclasses else whole
         part = whole.select(rows_of_each(np.array(whole[options.label]), options.classes, start, count))

@@ -28,7 +28,7 @@ def digits() -> tuple[Tensor, Tensor, list[str]]:
 
 @cache
 def photographs() -> tuple[Tensor, Tensor, list[str]]:
-    """Crops of scikit-learn's two sample pictures."""
+    """Crops of scikit-learn's two sample images."""
     pixels = [torch.tensor(image).permute(2, 0, 1) / 255 for image in load_sample_images().images]
     sides = range(240, 440, 20)
     crops = [resize(center_crop(image, [side, side]), [96, 96]) for side in sides for image in pixels]

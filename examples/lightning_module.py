@@ -54,7 +54,7 @@ class MixModule(lightning.LightningModule):
 
 
 def load() -> tuple[DataLoader, DataLoader]:
-    """Digits as pictures of 16 pixels: every fifth to test on, the others to train on."""
+    """Digits as images of 16 pixels: every fifth to test on, the others to train on."""
     digits = load_digits()
     small = torch.tensor(digits.images / 16, dtype=torch.float32).unsqueeze(1)
     images, labels = (

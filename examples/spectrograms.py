@@ -1,8 +1,8 @@
-"""Audio-like data: noisy tones told apart by a timm model on their log spectrograms, mixed as pictures.
+"""Audio-like data: noisy tones told apart by a timm model on their log spectrograms, mixed as images.
 
     python examples/spectrograms.py
 
-A spectrogram is a picture of one channel, [b, 1, frequencies, times]: any timm model takes it with
+A spectrogram is an image of one channel, [b, 1, frequencies, times]: any timm model takes it with
 `in_chans=1`, and any mixer mixes it. Prints the test accuracy, in per cent, of three specs.
 """
 
@@ -42,11 +42,11 @@ def accuracy(mix: str) -> float:
     torch.manual_seed(0)
     model: nn.Module = timm.create_model("test_resnet", num_classes=CLASSES, in_chans=1)
     task, (waves, labels) = MixTask(model, mix), tones(160, seed=1)
-    pictures = spectrogram(waves)
+    images = spectrogram(waves)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     task.train()
-    for batch in (torch.randperm(len(pictures))[:32] for _ in range(120)):
-        loss = task(pictures[batch], labels[batch])["loss"]
+    for batch in (torch.randperm(len(images))[:32] for _ in range(120)):
+        loss = task(images[batch], labels[batch])["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

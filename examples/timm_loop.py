@@ -25,7 +25,7 @@ EPOCHS = 4
 
 
 def load() -> tuple[TensorDataset, TensorDataset]:
-    """Digits as pictures of 16 pixels: every fifth to test on, the others to train on."""
+    """Digits as images of 16 pixels: every fifth to test on, the others to train on."""
     digits = load_digits()
     small = torch.tensor(digits.images / 16, dtype=torch.float32).unsqueeze(1)
     images = torch.nn.functional.interpolate(small, scale_factor=2, mode="bilinear") * 2 - 1

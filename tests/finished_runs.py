@@ -25,23 +25,23 @@ MIX = "0.3*none | 0.7*multimix(n=50, m=4)"
 
 
 def run_command(
-    server: HubServer, folder: Path, *argv: object, token: str | None = TOKEN, processes: int = 1
+    server: HubServer, directory: Path, *argv: object, token: str | None = TOKEN, processes: int = 1
 ) -> subprocess.CompletedProcess[str]:
-    """Run `timm-multimix` in a process of its own whose Hub is `server`, in a folder, which has its cache."""
+    """Run `timm-multimix` in a process of its own, in a directory that has its cache; its Hub is `server`."""
     several = f"-m torch.distributed.run --standalone --nproc_per_node {processes}".split()
     words = [sys.executable, *(several if processes > 1 else ()), "-m", "timm_multimix", *map(str, argv)]
-    environment = hub_environment(server, folder / "home", token) | {"ACCELERATE_USE_CPU": "true"}
-    return subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=300)
+    environment = hub_environment(server, directory / "home", token) | {"ACCELERATE_USE_CPU": "true"}
+    return subprocess.run(words, env=environment, cwd=directory, capture_output=True, text=True, timeout=300)
 
 
 def make_pictures(root: Path, classes: int) -> Path:
-    """A folder of class folders `shade0` ..., four training and two evaluation images of each."""
+    """A directory of class directories `shade0` ..., four training and two evaluation images of each."""
     for split, count in (("train", 4), ("val", 2)):
         for label in range(classes):
-            folder = root / split / f"shade{label}"
-            folder.mkdir(parents=True)
+            directory = root / split / f"shade{label}"
+            directory.mkdir(parents=True)
             for number in range(count):
-                Image.new("RGB", (32, 32), (25 * label, number, 0)).save(folder / f"{number}.png")
+                Image.new("RGB", (32, 32), (25 * label, number, 0)).save(directory / f"{number}.png")
     return root
 
 
@@ -82,21 +82,21 @@ def make_summary(options: Any, classes: list[str], rows: list[dict[str, float]])
 
 
 def make_model(
-    folder: Path, classes: list[str], architecture: str = "test_resnet", channels: int = 3, **more: Any
+    directory: Path, classes: list[str], architecture: str = "test_resnet", channels: int = 3, **more: Any
 ) -> None:
     """An untrained model as a run exports it."""
-    folder.mkdir(parents=True)
+    directory.mkdir(parents=True)
     torch.manual_seed(len(classes))
     model = timm.create_model(architecture, num_classes=len(classes), in_chans=channels)
     size = {"input_size": (channels, 32, 32)}
     about = {"label_names": classes, "pretrained_cfg": {"tag": "none"}}
-    save_config_for_hf(model, str(folder / "config.json"), model_config=about, data_config=size)
-    config = json.loads((folder / "config.json").read_text())
+    save_config_for_hf(model, str(directory / "config.json"), model_config=about, data_config=size)
+    config = json.loads((directory / "config.json").read_text())
     config["model_args"].pop("num_classes")
     config["pretrained_cfg"].pop("license")  # of the network, not of these weights
     config["pretrained_cfg"] |= more
-    (folder / "config.json").write_text(json.dumps(config))
-    save_file(model.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+    (directory / "config.json").write_text(json.dumps(config))
+    save_file(model.state_dict(), directory / "model.safetensors", metadata={"format": "pt"})
 
 
 CHOSEN = ("--opt", "sgd", "--lr", "0.2")
@@ -127,7 +127,7 @@ def make_run(
     return summary
 
 
-def run_record(folder: Path, classes: list[str] = COLOURS, **changes: Any) -> Record:
+def run_record(directory: Path, classes: list[str] = COLOURS, **changes: Any) -> Record:
     """The record of a made run."""
-    summary = make_run(folder, classes, **changes)
-    return make_record(folder, folder / "model", summary, summary["epochs"], summary["top1"])
+    summary = make_run(directory, classes, **changes)
+    return make_record(directory, directory / "model", summary, summary["epochs"], summary["top1"])

@@ -1,7 +1,7 @@
-"""Put the oldest supported versions into a folder that goes in front of the installed ones.
+"""Put the oldest supported versions into a directory that goes in front of the installed ones.
 
-python -m tests.overlay FOLDER
-EXPECT_VERSIONS=oldest PYTHONPATH=FOLDER python -m pytest
+python -m tests.overlay DIRECTORY
+EXPECT_VERSIONS=oldest PYTHONPATH=DIRECTORY python -m pytest
 """
 
 import re
@@ -27,13 +27,13 @@ def whole(version: str) -> str:
     return ".".join([*version.split("."), "0", "0"][:3])
 
 
-def make_overlay(folder: Path) -> None:
-    """Install the oldest versions into a folder, without what they share with the newest.
+def make_overlay(directory: Path) -> None:
+    """Install the oldest versions into a directory, without what they share with the newest.
 
     Raises:
         CalledProcessError: pip failed.
     """
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--no-deps", "--target", folder]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--no-deps", "--target", directory]
     versions = [f"{name}=={whole(version)}" for name, version in oldest_versions().items()]
     subprocess.run([*pip, *versions, *CLIENT_1], check=True)
 

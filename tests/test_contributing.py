@@ -54,12 +54,12 @@ def changed(copy: Path) -> int:
     return len(different) + len(new)
 
 
-def run(code: str, folder: Path) -> str:
-    """What Python prints that finds packages in this folder first."""
+def run(code: str, directory: Path) -> str:
+    """What Python prints that finds packages in this directory first."""
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(CONTRIBUTING.parent)])},
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(directory), str(CONTRIBUTING.parent)])},
         capture_output=True,
         text=True,
         timeout=300,

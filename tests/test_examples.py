@@ -11,12 +11,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = sorted(file.name for file in EXAMPLES.glob("*.py"))
 
 
-def run_example(name: str, folder: Path) -> dict[str, float]:
-    """What an example prints, a line for each spec; run from another folder, where it leaves nothing."""
+def run_example(name: str, directory: Path) -> dict[str, float]:
+    """What an example prints, a line for each spec; run from another directory, where it leaves nothing."""
     script = [sys.executable, EXAMPLES / name]
-    run = subprocess.run(script, cwd=folder, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(script, cwd=directory, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
-    assert not list(folder.iterdir())
+    assert not list(directory.iterdir())
     found = re.findall(r"^(\S.*?) +(\d+\.\d\d)$", run.stdout, re.MULTILINE)
     return {words: float(value) for words, value in found}
 

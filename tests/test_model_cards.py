@@ -20,16 +20,16 @@ from timm_multimix.options.declaration import flat
 from timm_multimix.records import RunRecord
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = sorted(path for path in (ROOT / "model_cards").glob("*") if path.is_dir())
+DIRECTORIES = sorted(path for path in (ROOT / "model_cards").glob("*") if path.is_dir())
 HERE = re.compile(r"/(?:home|root|tmp|work|Users|mnt|opt|var)/|[A-Z]:\\\\")
 
 
-def complaints(folder: Path) -> list[str]:
-    """What is wrong with a folder of README.md and record.json, as `push --dry-run` writes them."""
-    missing = [name for name in ("README.md", "record.json") if not (folder / name).is_file()]
+def complaints(directory: Path) -> list[str]:
+    """What is wrong with a directory of README.md and record.json, as `push --dry-run` writes them."""
+    missing = [name for name in ("README.md", "record.json") if not (directory / name).is_file()]
     if missing:
         return [f"no {name}" for name in missing]
-    card, text = ((folder / name).read_text(encoding="utf-8") for name in ("README.md", "record.json"))
+    card, text = ((directory / name).read_text(encoding="utf-8") for name in ("README.md", "record.json"))
     record = json.loads(text)
     if wrong := check_record(record):
         return wrong
@@ -95,15 +95,15 @@ def check_numbers(card: str, record: dict[str, Any]) -> list[str]:
     return [f"the card does not say {words!r}" for words in told if words not in card]
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
-def test_cards_of_trained_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folder", DIRECTORIES, ids=[directory.name for directory in DIRECTORIES])
+def test_cards_of_trained_models(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # where a command's --config is
-    assert complaints(folder) == []
+    assert complaints(directory) == []
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
-    """A folder as a finished run gives it."""
+    """A directory as a finished run gives it."""
     make_run(tmp_path / "run")
     assert cli.main(["push", str(tmp_path / "run"), "tester/net", "--dry-run", str(tmp_path / "card")]) == 0
     return tmp_path / "card"
@@ -114,11 +114,11 @@ def test_a_made_card_is_sound(made: Path) -> None:
 
 
 def in_card(before: str, after: str) -> Callable[[Path], None]:
-    return lambda folder: replace(folder / "README.md", before, after)
+    return lambda directory: replace(directory / "README.md", before, after)
 
 
 def in_record(before: str, after: str) -> Callable[[Path], None]:
-    return lambda folder: replace(folder / "record.json", before, after)
+    return lambda directory: replace(directory / "record.json", before, after)
 
 
 def replace(path: Path, before: str, after: str) -> None:
@@ -130,7 +130,7 @@ def replace(path: Path, before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: (folder / "README.md").unlink(), "no README.md"),
+        (lambda directory: (directory / "README.md").unlink(), "no README.md"),
         (in_record('"hardware"', '"hardwear"'), "the summary lacks hardware"),
         (in_record('"metrics"', '"metric"'), "the record has no metrics"),
         (in_record("--epochs 3", "--epoch 3"), "does not parse"),

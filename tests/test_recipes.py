@@ -130,18 +130,18 @@ def test_every_recipe_is_in_the_list() -> None:
         )
 
 
-def fake_data(folder: Path, options: TrainOptions) -> None:
-    """Parquet files with the columns that a recipe names: two classes of noise, eight pictures a split."""
+def fake_data(directory: Path, options: TrainOptions) -> None:
+    """Parquet files with the columns that a recipe names: two classes of noise, eight images a split."""
     columns = options.data.columns
     image, label = columns.image_column or "image", columns.label_column or "label"
     features = Features({image: Image(), label: ClassLabel(names=["a", "b"]), "other": Value("int64")})
-    folder.mkdir()
+    directory.mkdir()
     draws = np.random.default_rng(0)
     for split in ("train", columns.val_split or "test"):
         side = options.network.input.img_size or 32
         pixels = [draws.integers(0, 255, (side, side, 3), dtype=np.uint8) for _ in range(8)]
         rows = {image: pixels, label: [0, 1] * 4, "other": list(range(8))}
-        Dataset.from_dict(rows, features=features).to_parquet(folder / f"{split}-00000.parquet")
+        Dataset.from_dict(rows, features=features).to_parquet(directory / f"{split}-00000.parquet")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What leaves this machine: no token, no place of a folder."""
+"""What leaves this machine: no token, no place of a directory."""
 
 import json
 import logging
@@ -56,7 +56,7 @@ def test_a_log_line_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "dataset", ["/home/somebody/secret/pictures", "secret/pictures", "../secret/pictures"]
 )
-def test_a_record_names_no_folder(tmp_path: Path, dataset: str) -> None:
+def test_a_record_names_no_directory(tmp_path: Path, dataset: str) -> None:
     argv = ["--dataset", dataset, "--model", "local-dir:secret/start", "--pretrained"]
     command = (
         f"train.py --dataset {dataset} --model=local-dir:secret/start --output /home/somebody/secret/run"
@@ -66,7 +66,7 @@ def test_a_record_names_no_folder(tmp_path: Path, dataset: str) -> None:
     assert "secret" not in text
     assert "somebody" not in text
     assert json.loads(text)["options"]["dataset"] == "pictures"
-    told = "train.py --dataset pictures --model=local-dir:start --output run"
+    told = "train.py --dataset images --model=local-dir:start --output run"
     assert json.loads(text)["summary"]["command"] == told
 
 

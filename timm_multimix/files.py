@@ -12,7 +12,7 @@ from .errors import UsageError, one_line
 
 
 def sync(path: Path) -> None:
-    """Flush a file or a folder's entries to the disk."""
+    """Flush a file or a directory's entries to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -68,35 +68,35 @@ def digest(path: Path) -> str:
 
 
 def delete(path: Path) -> None:
-    """Delete a file or a folder, if it is there."""
+    """Delete a file or a directory, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
-def remove_folder(folder: Path) -> None:
-    """Delete a folder; it loses its name first, so that a half-deleted one is never taken for whole."""
-    if folder.exists():
-        doomed = folder.with_name(f".tmp-old-{folder.name}")
+def remove_directory(directory: Path) -> None:
+    """Delete a directory; it loses its name first, so that a half-deleted one is never taken for whole."""
+    if directory.exists():
+        doomed = directory.with_name(f".tmp-old-{directory.name}")
         shutil.rmtree(doomed, ignore_errors=True)
-        os.replace(folder, doomed)
+        os.replace(directory, doomed)
         shutil.rmtree(doomed)
 
 
-def publish_folder(temporary: Path, folder: Path) -> None:
-    """Give a finished folder its name, in place of an older one of that name."""
+def publish_directory(temporary: Path, directory: Path) -> None:
+    """Give a finished directory its name, in place of an older one of that name."""
     for path in temporary.iterdir():
         sync(path)
     sync(temporary)
-    remove_folder(folder)
-    os.replace(temporary, folder)
-    sync(folder.parent)
+    remove_directory(directory)
+    os.replace(temporary, directory)
+    sync(directory.parent)
 
 
-def fresh_folder(folder: Path) -> Path:
-    """An empty folder to write into before `publish_folder(it, folder)`."""
-    temporary = folder.with_name(f".tmp-new-{folder.name}")
+def fresh_directory(directory: Path) -> Path:
+    """An empty directory to write into before `publish_directory(it, directory)`."""
+    temporary = directory.with_name(f".tmp-new-{directory.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     return temporary

@@ -1,4 +1,4 @@
-"""What of a run's record may leave this machine: no token, no folder's place, only its name."""
+"""What of a run's record may leave this machine: no token, no directory's place, only its name."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ PUBLIC_KINDS = frozenset({"archives", "digits", "hub", "timm", "torchvision"})
 
 _LOCAL_MODEL = re.compile(r"(local-dir:)([^'\"\s]+)")
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{8,}|(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
-_FOLDERS = re.compile(
+_DIRECTORIES = re.compile(
     r"""(?:^|(?<=[=:'"(,\s]))(?:(?:~[^/\s]*|\.{1,2})?/(?!/)|[A-Za-z]:[\\/](?![\\/]))(?:[^/\\'"]+[\\/](?=[^/\\'"]))*""",
 )
 
@@ -26,9 +26,9 @@ def redact(text: str) -> str:
 def public_text(text: str) -> str:
     """A word of a command or a value of an option, in which only the last part of a path is left."""
     text = _LOCAL_MODEL.sub(lambda found: found[1] + last_part(found[2]), printable(text))
-    if not _FOLDERS.search(text):
+    if not _DIRECTORIES.search(text):
         return redact(text)
-    return redact(_FOLDERS.sub("", text).rstrip("/\\") or "folder")
+    return redact(_DIRECTORIES.sub("", text).rstrip("/\\") or "folder")
 
 
 def public(value: Any) -> Any:
@@ -43,5 +43,5 @@ def public(value: Any) -> Any:
 
 
 def last_part(path: str) -> str:
-    """The name of a folder, wherever it is."""
+    """The name of a directory, wherever it is."""
     return re.split(r"[\\/]", path.rstrip("/\\"))[-1].strip(".~") or "folder"

@@ -35,7 +35,7 @@ def test_a_run_is_measured_as_the_command_line_does(digits, capsys):
 
 
 def test_objects_are_measured_as_training_did():
-    """A network of one's own on tensors and on pictures; what is measured is a copy."""
+    """A network of one's own on tensors and on images; what is measured is a copy."""
     net = Net()
     for tensors in (False, True):
         evaluation = Pictures(13, tensors=tensors)
@@ -48,7 +48,7 @@ def test_objects_are_measured_as_training_did():
         assert measured.record["data"]["kind"] == "python"
         assert measured["accuracy"]["top1"] == run.summary.top1
     assert all(parameter.requires_grad for parameter in net.parameters())
-    with pytest.raises(UsageError, match="trained on a Pictures object; give data"):
+    with pytest.raises(UsageError, match="trained on a Images object; give data"):
         run.evaluate()
     with pytest.raises(UsageError, match="data must be a dataset, not a loader"):
         run.evaluate(DataLoader(Pictures(13, tensors=True), batch_size=5))

@@ -12,14 +12,14 @@ VERSIONS = {"timm_multimix": "0.1.0", "commit": "a" * 40}
 
 
 def make_run(
-    folder: Path, mix: str, seed: int, top1: float, *options: str, dataset: str = "digits", **changes: Any
+    directory: Path, mix: str, seed: int, top1: float, *options: str, dataset: str = "digits", **changes: Any
 ) -> Path:
-    """A run folder of three epochs that ends at `top1`; its best epoch is half a point above, one before."""
-    folder.mkdir(parents=True)
+    """A run directory of three epochs that ends at `top1`, half a point below its best epoch, the second."""
+    directory.mkdir(parents=True)
     model, epochs = changes.get("model", "test_resnet"), changes.get("epochs", 3)
     words = ["--mix", mix, "--seed", seed, "--epochs", epochs, "--dataset", dataset, "--model", model]
     words += ["--opt", "sgd", "--lr", 0.2]  # which a run of this model records where nobody chose
-    (folder / "config.yaml").write_text(options_to_yaml(parse_train_options([*map(str, words), *options])))
+    (directory / "config.yaml").write_text(options_to_yaml(parse_train_options([*map(str, words), *options])))
     summary: dict[str, Any] = {
         "mix": mix,
         "model": model,
@@ -52,15 +52,15 @@ def make_run(
         "versions": VERSIONS,
     }
     summary |= changes
-    (folder / "summary.json").write_text(
+    (directory / "summary.json").write_text(
         json.dumps({name: value for name, value in summary.items() if value is not ...})
     )
-    with (folder / "metrics.csv").open("w", newline="") as stream:
+    with (directory / "metrics.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, ["epoch", "eval_top1", "ema_top1"])
         writer.writeheader()
         for epoch, gap in enumerate([10.0, -0.5, *[0.0] * epochs][:epochs], 1):
             writer.writerow({"epoch": epoch, "eval_top1": top1 - gap, "ema_top1": top1 - gap + 1})
-    return folder
+    return directory
 
 
 def make_grid(root: Path, accuracies: dict[str, list[float]], **changes: Any) -> list[Path]:

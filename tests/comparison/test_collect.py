@@ -12,8 +12,8 @@ from timm_multimix.errors import UsageError
 from .runs import make_grid, make_run
 
 
-def labels_of(folders: list[Path]) -> list[str]:
-    return [arm.label for arm in group(read_runs(folders))]
+def labels_of(directories: list[Path]) -> list[str]:
+    return [arm.label for arm in group(read_runs(directories))]
 
 
 def test_runs_that_differ_in_their_seed_are_an_arm(tmp_path: Path) -> None:
@@ -26,15 +26,15 @@ def test_runs_that_differ_in_their_seed_are_an_arm(tmp_path: Path) -> None:
 
 
 def test_the_label_is_what_differs(tmp_path: Path) -> None:
-    folders = [
+    directories = [
         make_run(tmp_path / "a", "multimix", 0, 90),
         make_run(tmp_path / "b", "multimix", 0, 90, "--distill", "0.5"),
         make_run(tmp_path / "c", "none", 0, 90),
         make_run(tmp_path / "d", "none", 0, 90, "--lr", "0.1", "--model-ema"),
     ]
-    assert labels_of(folders[:2]) == ["multimix", "multimix, distill 0.5"]
-    assert labels_of([folders[0], folders[2]]) == ["multimix", "none"]
-    assert labels_of(folders[2:]) == ["none, lr 0.2", "none, lr 0.1, model-ema"]
+    assert labels_of(directories[:2]) == ["multimix", "multimix, distill 0.5"]
+    assert labels_of([directories[0], directories[2]]) == ["multimix", "none"]
+    assert labels_of(directories[2:]) == ["none, lr 0.2", "none, lr 0.1, model-ema"]
 
 
 def test_a_single_arm_is_called_by_its_mix(tmp_path: Path) -> None:
@@ -42,20 +42,20 @@ def test_a_single_arm_is_called_by_its_mix(tmp_path: Path) -> None:
 
 
 def test_models_may_differ(tmp_path: Path) -> None:
-    folders = [
+    directories = [
         make_run(tmp_path / "a", "none", 0, 90, model="resnet18"),
         make_run(tmp_path / "b", "none", 0, 90),
     ]
-    assert labels_of(folders) == ["none, resnet18", "none, test_resnet"]
+    assert labels_of(directories) == ["none, resnet18", "none, test_resnet"]
 
 
 def test_processes_tell_arms_apart(tmp_path: Path) -> None:
     """The batch of an update is that of all processes, so it is another training."""
-    folders = [
+    directories = [
         make_run(tmp_path / "a", "none", 0, 90, num_processes=2),
         make_run(tmp_path / "b", "none", 0, 90),
     ]
-    assert labels_of(folders) == ["none, num-processes 2", "none, num-processes 1"]
+    assert labels_of(directories) == ["none, num-processes 2", "none, num-processes 1"]
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ def test_processes_tell_arms_apart(tmp_path: Path) -> None:
     ],
 )
 def test_what_leaves_the_result_alone_tells_nothing_apart(options: list[str], tmp_path: Path) -> None:
-    folders = [make_run(tmp_path / "a", "none", 0, 90), make_run(tmp_path / "b", "none", 1, 91, *options)]
-    assert [sorted(arm.runs) for arm in group(read_runs(folders))] == [[0, 1]]
+    directories = [make_run(tmp_path / "a", "none", 0, 90), make_run(tmp_path / "b", "none", 1, 91, *options)]
+    assert [sorted(arm.runs) for arm in group(read_runs(directories))] == [[0, 1]]
 
 
 def test_a_run_of_a_version_without_an_option_had_its_default(tmp_path: Path) -> None:
     old = make_run(tmp_path / "a", "none", 0, 90)
     lines = (old / "config.yaml").read_text().splitlines()
     (old / "config.yaml").write_text("\n".join(line for line in lines if not line.startswith("cache")))
-    folders = [old, make_run(tmp_path / "b", "none", 1, 91)]
-    assert [sorted(arm.runs) for arm in group(read_runs(folders))] == [[0, 1]]
+    directories = [old, make_run(tmp_path / "b", "none", 1, 91)]
+    assert [sorted(arm.runs) for arm in group(read_runs(directories))] == [[0, 1]]
 
 
 def test_different_options_get_different_labels() -> None:
@@ -102,9 +102,9 @@ def test_options_that_only_shape_one_that_is_off_are_not_told() -> None:
 
 
 def test_two_runs_of_an_arm_and_a_seed_are_refused(tmp_path: Path) -> None:
-    folders = [make_run(tmp_path / name, "none", 0, 90) for name in "ab"]
+    directories = [make_run(tmp_path / name, "none", 0, 90) for name in "ab"]
     with pytest.raises(UsageError, match=r"two runs of none have seed 0: .*a and .*b"):
-        group(read_runs(folders))
+        group(read_runs(directories))
 
 
 @pytest.mark.parametrize(
@@ -118,23 +118,26 @@ def test_two_runs_of_an_arm_and_a_seed_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_other_data_or_budgets_are_refused(changes: dict[str, object], words: str, tmp_path: Path) -> None:
-    folders = [make_run(tmp_path / "a", "none", 0, 90), make_run(tmp_path / "b", "mixup", 0, 90, **changes)]
+    directories = [
+        make_run(tmp_path / "a", "none", 0, 90),
+        make_run(tmp_path / "b", "mixup", 0, 90, **changes),
+    ]
     with pytest.raises(UsageError, match=words):
-        read_runs(folders)
+        read_runs(directories)
 
 
 def test_the_same_data_may_be_in_another_place(tmp_path: Path) -> None:
-    folders = [
+    directories = [
         make_run(tmp_path / "a", "none", 0, 90, dataset="/here/pets"),
         make_run(tmp_path / "b", "none", 1, 90, dataset="there/pets/"),
     ]
-    assert labels_of(folders) == ["none"]
+    assert labels_of(directories) == ["none"]
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        ("no folder", "is not a run's directory: there is no such directory"),
+        ("no directory", "is not a run's directory: there is no such directory"),
         ("no summary", "is not finished: it has no summary.json"),
         ("no json", "summary.json is damaged: it is not JSON"),
         ("a list", "summary.json is damaged: expected a JSON object, got a list"),
@@ -151,7 +154,7 @@ def test_what_is_no_finished_run_is_refused(damage: str, words: str, tmp_path: P
         0,
         90,
     )
-    if damage == "no folder":
+    if damage == "no directory":
         run = tmp_path / "nothing"
     if damage == "no summary":
         (run / "summary.json").unlink()
@@ -180,9 +183,9 @@ def test_the_curve_is_of_the_weights_that_were_exported(tmp_path: Path) -> None:
 
 
 def test_the_baseline(tmp_path: Path) -> None:
-    folders = make_grid(tmp_path, {"mixup": [90], "none": [89]})
-    folders.append(make_run(tmp_path / "c", "mixup", 0, 90, "--distill", "0.5"))
-    arms = group(read_runs(folders))
+    directories = make_grid(tmp_path, {"mixup": [90], "none": [89]})
+    directories.append(make_run(tmp_path / "c", "mixup", 0, 90, "--distill", "0.5"))
+    arms = group(read_runs(directories))
     assert find_baseline(arms, None).label == "none"
     assert find_baseline(arms, "mixup").label == "mixup"
     assert find_baseline(arms, "mixup, distill 0.5").label == "mixup, distill 0.5"

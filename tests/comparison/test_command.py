@@ -9,7 +9,7 @@ import pytest
 from timm_multimix import cli
 from timm_multimix.comparison import processes, write
 from timm_multimix.comparison.pictures import PICTURES
-from timm_multimix.comparison.trials import folder_name, plan
+from timm_multimix.comparison.trials import directory_name, plan
 from timm_multimix.comparison.write import WRITTEN
 from timm_multimix.errors import UsageError
 from timm_multimix.options.comparison import parse_comparison_options
@@ -29,7 +29,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty files in the place of pictures, which take the time of such a test."""
+    """Empty files in the place of images, which take the time of such a test."""
     monkeypatch.setattr(write, "draw_all", lambda comparison, theme: dict.fromkeys(PICTURES, b""))
 
 
@@ -43,9 +43,9 @@ def error_of(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
 
 
 def test_finished_runs_become_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folders = make_grid(tmp_path / "runs", {"none": [90, 91], "mixup": [91, 92]})
+    directories = make_grid(tmp_path / "runs", {"none": [90, 91], "mixup": [91, 92]})
     output = tmp_path / "new" / "page"
-    assert cli.main(["compare", *map(str, folders), "--output", str(output)]) == 0
+    assert cli.main(["compare", *map(str, directories), "--output", str(output)]) == 0
     assert {path.name for path in output.iterdir()} == set(WRITTEN)
     record = json.loads((output / "comparison.json").read_text())
     assert record["baseline"] == "none"
@@ -57,10 +57,10 @@ def test_finished_runs_become_pages(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.usefixtures("no_drawing")
 def test_pages_are_replaced_by_newer_ones(tmp_path: Path) -> None:
-    folders = make_grid(tmp_path / "runs", {"none": [90], "mixup": [91]})
+    directories = make_grid(tmp_path / "runs", {"none": [90], "mixup": [91]})
     argv = ["--output", str(tmp_path / "page")]
-    assert cli.main(["compare", str(folders[0]), *argv]) == 0
-    assert cli.main(["compare", *map(str, folders), *argv, "--baseline", "mixup"]) == 0
+    assert cli.main(["compare", str(directories[0]), *argv]) == 0
+    assert cli.main(["compare", *map(str, directories), *argv, "--baseline", "mixup"]) == 0
     assert json.loads((tmp_path / "page/comparison.json").read_text())["baseline"] == "mixup"
 
 
@@ -137,8 +137,8 @@ def test_seeds_are_outermost_and_every_command_is_whole(tmp_path: Path) -> None:
         "none, seed 1",
         "--mix mixup --distill 0.5, seed 1",
     ]
-    folder = tmp_path / folder_name("--mix mixup --distill 0.5") / "seed1"
-    own = ["--seed", "1", "--output", str(folder), "--resume", "auto"]
+    directory = tmp_path / directory_name("--mix mixup --distill 0.5") / "seed1"
+    own = ["--seed", "1", "--output", str(directory), "--resume", "auto"]
     assert trials[3].argv == ["--epochs", "2", "--lr", "0.1", "--mix", "mixup", "--distill", "0.5", *own]
     assert list(tmp_path.iterdir()) == []
 
@@ -147,7 +147,7 @@ def test_three_seeds_unless_told(tmp_path: Path) -> None:
     assert len(plan(parse_comparison_options(["--mix", "none", "--output", str(tmp_path)]))) == 3
 
 
-def test_folders_of_arms_differ() -> None:
+def test_directories_of_arms_differ() -> None:
     arms = [
         "none",
         "multimix",
@@ -159,7 +159,7 @@ def test_folders_of_arms_differ() -> None:
         "x" * 300,
         "Mixup",
     ]
-    names = [folder_name(arm) for arm in arms]
+    names = [directory_name(arm) for arm in arms]
     assert len({name.lower() for name in names}) == len(arms)
     assert names[:2] == ["none", "multimix"]
     assert all(0 < len(name) < 80 and "/" not in name and not name.startswith(".") for name in names)
@@ -169,7 +169,7 @@ def finished(root: Path, **accuracies: list[float]) -> None:
     """Runs where a comparison would have put them."""
     for mix, values in accuracies.items():
         for seed, top1 in enumerate(values):
-            make_run(root / folder_name(mix) / f"seed{seed}", mix, seed, top1)
+            make_run(root / directory_name(mix) / f"seed{seed}", mix, seed, top1)
 
 
 @pytest.mark.usefixtures("no_drawing")

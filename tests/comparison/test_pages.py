@@ -63,13 +63,13 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def compared(folders: list[Path], baseline: str | None = None, **options: object) -> Comparison:
-    arms = group(read_runs(folders))
+def compared(directories: list[Path], baseline: str | None = None, **options: object) -> Comparison:
+    arms = group(read_runs(directories))
     return compare(arms, find_baseline(arms, baseline), **options)  # type: ignore[arg-type]
 
 
 def html_of(comparison: Comparison, drawn: bool = False) -> str:
-    """The page, with its real pictures or with none worth drawing."""
+    """The page, with its real images or with none worth drawing."""
     empty = dict.fromkeys(PICTURES, b"")
     light, dark = (draw_all(comparison, theme) if drawn else empty for theme in ("light", "dark"))
     return make_html(comparison, light, dark)
@@ -115,7 +115,7 @@ def test_all_pages_have_the_same_table(three: Comparison) -> None:
 
 
 def test_the_html_is_whole_in_itself(three: Comparison) -> None:
-    """Nothing is loaded from elsewhere; the pictures are PNGs in both themes, each with words for it."""
+    """Nothing is loaded from elsewhere; the images are PNGs in both themes, each with words for it."""
     page = Page(html_of(three, drawn=True))
     assert page.open == []
     sources = [value or "" for name, value in page.attributes if name in ("src", "srcset", "href")]
@@ -132,11 +132,11 @@ def test_the_html_is_whole_in_itself(three: Comparison) -> None:
 
 
 def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
-    folders = [make_run(tmp_path / str(k), name, 0, 90 + k) for k, name in enumerate(EVIL)]
+    directories = [make_run(tmp_path / str(k), name, 0, 90 + k) for k, name in enumerate(EVIL)]
     plain = [make_run(tmp_path / f"{k}-plain", f"mix{k}", 0, 90 + k) for k in range(len(EVIL))]
     command = "timm-multimix compare ```</pre><script>alert(4)</script>"
     options = {"missing": [EVIL[0]], "command": command}
-    evil, tame = compared(folders, **options), compared(plain, missing=["x"], command="compare")
+    evil, tame = compared(directories, **options), compared(plain, missing=["x"], command="compare")
     page, other = Page(html_of(evil, drawn=True)), Page(html_of(tame))
     assert page.open == []
     assert page.tags == other.tags
@@ -147,10 +147,10 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
 
 
 def test_names_are_text_in_markdown_as_well(tmp_path: Path) -> None:
-    folders = [make_run(tmp_path / str(k), name, 0, 90 + k) for k, name in enumerate(EVIL)]
+    directories = [make_run(tmp_path / str(k), name, 0, 90 + k) for k, name in enumerate(EVIL)]
     plain = [make_run(tmp_path / f"{k}-plain", f"mix{k}", 0, 90 + k) for k in range(len(EVIL))]
     shapes = []
-    for found in (folders, plain):
+    for found in (directories, plain):
         text = make_markdown(compared(found, command="timm-multimix compare ```\n# x", missing=[EVIL[0]]))
         tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
         inner = [child.type for token in tokens for child in token.children or []]
@@ -166,13 +166,13 @@ def test_replaced_labels_have_a_table_of_their_own(tmp_path: Path, three: Compar
     learnt = {"noisy_top1": 40.0, "noisy_true_top1": 50, "clean_top1": 99.5, "noisy_loss": 2.25}
     learnt |= {"part": 0.4, "kind": "pair", "noisy_samples": 40, "clean_samples": 60}
     noise = learnt | {"clean_loss": 0.125}
-    folders = [
+    directories = [
         make_run(tmp_path / "a", "none", 0, 90, label_noise=noise),
         make_run(tmp_path / "b", "none", 1, 90, label_noise=noise | {"noisy_top1": 42.0}),
         make_run(tmp_path / "c", "mixup", 0, 90, label_noise=learnt),
         make_run(tmp_path / "d", "cutmix", 0, 90),
     ]
-    comparison = compared(folders)
+    comparison = compared(directories)
     none = ["none", "41.00 \u00b1 1.41", "50.00 \u00b1 0.00", "99.50 \u00b1 0.00", "2.25 \u00b1 0.00"]
     expected = [
         [*none, "0.12 \u00b1 0.00"],
@@ -214,11 +214,11 @@ def evaluate_run(run: Path, nll: float, uniformity: float | None = None, **data:
 
 
 def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
-    """Mean and deviation by hand; a dash where an arm has no evaluation of its weights on these pictures.
+    """Mean and deviation by hand; a dash where an arm has no evaluation of its weights on these images.
 
-    What was measured on other pictures stands in another table, in another way in another row.
+    What was measured on other images stands in another table, in another way in another row.
     """
-    folders = [
+    directories = [
         evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0, uniformity=-2.0),
         evaluate_run(make_run(tmp_path / "b", "none", 1, 90), 2.0, uniformity=-2.5),
         evaluate_run(make_run(tmp_path / "c", "mixup", 0, 90), 12.5, dataset="data/digits", kind="folder"),
@@ -227,10 +227,10 @@ def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
         evaluate_run(make_run(tmp_path / "e", "fmix", 0, 90), 7.0),
         make_run(tmp_path / "f", "gridmix", 0, 90),
     ]
-    (folders[5] / "model/model.safetensors").write_bytes(b"other weights")
-    mixup = folders[2] / "evaluation.json"
+    (directories[5] / "model/model.safetensors").write_bytes(b"other weights")
+    mixup = directories[2] / "evaluation.json"
     mixup.write_text(mixup.read_text().replace('"steps": 5', '"steps": 6'))
-    comparison = compared(folders)
+    comparison = compared(directories)
     one, none, how = (
         "12.50 (1 of 2 seeds)",
         "\u2013",
@@ -300,7 +300,7 @@ def test_one_seed_says_so(tmp_path: Path) -> None:
 
 
 def test_what_the_notes_say(tmp_path: Path) -> None:
-    folders = [
+    directories = [
         make_run(tmp_path / "a", "none", 0, 90),
         make_run(tmp_path / "b", "none", 1, 92),
         make_run(tmp_path / "c", "mixup", 0, 91, versions=VERSIONS | {"commit": "b" * 40, "torch": "9"}),
@@ -308,7 +308,7 @@ def test_what_the_notes_say(tmp_path: Path) -> None:
         make_run(tmp_path / "e", "cutmix", 1, 93),
         make_run(tmp_path / "f", "fmix", 2, 93, best_chosen_on_test_split=False),
     ]
-    comparison = compared(folders, missing=["fmix, seed 0 (ended)"])
+    comparison = compared(directories, missing=["fmix, seed 0 (ended)"])
     notes = "\n".join(comparison.caveats)
     assert f"commit: {'a' * 12} (5 runs), {'b' * 12} (1 runs); torch: unknown (5 runs), 9 (1 runs)" in notes
     assert "The hardware differs" in notes
@@ -340,12 +340,12 @@ def test_the_verdict_is_that_of_the_interval(values: list[float], words: str, tm
 
 
 def test_memory_and_speed(tmp_path: Path) -> None:
-    folders = [
+    directories = [
         make_run(tmp_path / "a", "none", 0, 90, images_per_second=100.0, peak_memory_bytes=3 * 2**29),
         make_run(tmp_path / "b", "mixup", 0, 90, images_per_second=80.0, peak_memory_bytes=100 * 2**20),
         make_run(tmp_path / "c", "cutmix", 0, 90, images_per_second=...),
     ]
-    comparison = compared(folders)
+    comparison = compared(directories)
     assert [cells(row)[7:] for row in comparison.rows] == [
         ["100", "1.5 GiB"],
         ["80 (\u00d7 0.80)", "100 MiB"],

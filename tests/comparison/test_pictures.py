@@ -1,4 +1,4 @@
-"""Names of arms in pictures: in several lines, told apart by their ends, shown as they are."""
+"""Names of arms in images: in several lines, told apart by their ends, shown as they are."""
 
 from timm_multimix.comparison.pictures import _wrapped
 

@@ -17,32 +17,32 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of class folders: two classes told apart by colour."""
+    """A directory of class directories: two classes told apart by colour."""
     from PIL import Image
 
     root = tmp_path_factory.mktemp("data")
     for split, size in (("train", 16), ("val", 6)):
         for label, colour in enumerate(("red", "blue")):
-            folder = root / split / f"class{label}"
-            folder.mkdir(parents=True)
+            directory = root / split / f"class{label}"
+            directory.mkdir(parents=True)
             for number in range(size):
-                Image.new("RGB", (32, 32 + number % 2), colour).save(folder / f"{number}.png")
+                Image.new("RGB", (32, 32 + number % 2), colour).save(directory / f"{number}.png")
     return root
 
 
 def words(data: Path, *more: str, mixes: tuple[str, ...] = ("none", "mixup"), seeds: int = 1) -> list[str]:
-    """The command line of a comparison of short runs in the folder `out`."""
+    """The command line of a comparison of short runs in the directory `out`."""
     arms = [word for mix in mixes for word in ("--mix", mix)]
     training = f"--dataset {data} --img-size 32 --batch-size 8 --workers 0 --lr 0.05 --no-aug".split()
     return ["compare", *arms, "--seeds", str(seeds), "--output", "out", "--", *training, *more]
 
 
-def start(folder: Path, argv: list[str]) -> subprocess.Popen[str]:
+def start(directory: Path, argv: list[str]) -> subprocess.Popen[str]:
     """A comparison in a process of its own, and in a session of its own, as behind a terminal."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         [sys.executable, "-m", "timm_multimix", *argv],
-        cwd=folder,
+        cwd=directory,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -51,9 +51,9 @@ def start(folder: Path, argv: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def finish(folder: Path, argv: list[str]) -> tuple[int, str, str]:
+def finish(directory: Path, argv: list[str]) -> tuple[int, str, str]:
     """Status, output and errors of a comparison that is left alone."""
-    process = start(folder, argv)
+    process = start(directory, argv)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 

@@ -32,8 +32,8 @@ def test_directories_that_are_no_finished_runs_are_left_out(
 
 
 def test_the_result_of_a_trial_is_told(tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "run", "none", 0, 81.25)
-    assert result_of(Trial("none", 0, folder, [])) == "top-1 81.25 %"
+    directory = make_run(tmp_path / "run", "none", 0, 81.25)
+    assert result_of(Trial("none", 0, directory, [])) == "top-1 81.25 %"
 
 
 @pytest.mark.parametrize("name", ["epochs", "lr", "recovery-interval"])

@@ -175,7 +175,7 @@ def test_an_action_within_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def command(
-    url: str, folder: Path, *argv: object, timeout: float = 300.0, **more: str
+    url: str, directory: Path, *argv: object, timeout: float = 300.0, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `timm-multimix` in a process of its own with little patience."""
 
@@ -184,11 +184,11 @@ def command(
 
     server = _Server()
     server.url = url  # type: ignore[attr-defined]
-    environment = hub_environment(server, folder / "home") | {VARIABLE: SHORT} | more  # type: ignore[arg-type]
+    environment = hub_environment(server, directory / "home") | {VARIABLE: SHORT} | more  # type: ignore[arg-type]
     return subprocess.run(
         [sys.executable, "-m", "timm_multimix", *map(str, argv)],
         env=environment | {"ACCELERATE_USE_CPU": "true"},
-        cwd=folder,
+        cwd=directory,
         capture_output=True,
         text=True,
         timeout=timeout,

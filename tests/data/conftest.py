@@ -41,31 +41,31 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
 
 
 @pytest.fixture
-def class_folders(tmp_path: Path) -> Path:
-    """Two classes; training pictures 0..5 and test pictures 6..9, alternating between the classes."""
+def class_directories(tmp_path: Path) -> Path:
+    """Two classes; training images 0..5 and test images 6..9, alternating between the classes."""
     for index in range(10):
-        folder = tmp_path / ("train" if index < 6 else "test") / ("cat", "ant")[index % 2]
-        folder.mkdir(parents=True, exist_ok=True)
-        picture(index).save(folder / f"{index}.png")
+        directory = tmp_path / ("train" if index < 6 else "test") / ("cat", "ant")[index % 2]
+        directory.mkdir(parents=True, exist_ok=True)
+        picture(index).save(directory / f"{index}.png")
     return tmp_path
 
 
 @pytest.fixture
 def write_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Writes splits of columns to a folder; `features` are those of `datasets`, kept in the files."""
+    """Writes splits of columns to a directory; `features` are those of `datasets`, kept in the files."""
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    folder = tmp_path / "tables"
-    folder.mkdir()
+    directory = tmp_path / "tables"
+    directory.mkdir()
 
     def write(features: dict[str, Any] | None = None, **splits: dict[str, Sequence[Any]]) -> Path:
         for split, columns in splits.items():
             kinds = datasets.Features(features) if features else None
             rows = datasets.Dataset.from_dict(dict(columns), features=kinds)
             # datasets 5.1 cannot find a size of row groups for a table without rows
-            rows.to_parquet(folder / f"{split}-00000-of-00001.parquet", batch_size=1000)
-        return folder
+            rows.to_parquet(directory / f"{split}-00000-of-00001.parquet", batch_size=1000)
+        return directory
 
     return write
 

@@ -162,10 +162,10 @@ def test_filled_up_samples_arrive_marked(dataset: ImageDataset) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_broken_picture_is_the_same_line_from_a_worker(class_folders: Path, workers: int) -> None:
-    broken = class_folders / "train/cat/2.png"
+def test_broken_picture_is_the_same_line_from_a_worker(class_directories: Path, workers: int) -> None:
+    broken = class_directories / "train/cat/2.png"
     broken.write_bytes(broken.read_bytes()[:100])
-    source = load_splits(str(class_folders)).train
+    source = load_splits(str(class_directories)).train
     dataset = ImageDataset(source, create_transforms(train_options(), CONFIG)[1])
     with pytest.raises(UsageError) as caught:
         list(create_loader(dataset, EpochBatches(6, 2), workers=workers))
@@ -189,11 +189,11 @@ def test_closed_loader_has_no_workers_and_can_start_again(dataset: ImageDataset)
     loader.close()
 
 
-def test_error_of_a_worker_leaves_no_workers_behind(class_folders: Path) -> None:
+def test_error_of_a_worker_leaves_no_workers_behind(class_directories: Path) -> None:
     """A reference cycle here once kept them for the garbage collector, which waited 10 s for them to end."""
-    (class_folders / "train/cat/2.png").write_bytes(b"nonsense")
+    (class_directories / "train/cat/2.png").write_bytes(b"nonsense")
     dataset = ImageDataset(
-        load_splits(str(class_folders)).train, create_transforms(train_options(), CONFIG)[1]
+        load_splits(str(class_directories)).train, create_transforms(train_options(), CONFIG)[1]
     )
     before = children()
     with suppress(UsageError):

@@ -1,4 +1,4 @@
-"""--cache: the same pictures as one by one, or the same distribution of them."""
+"""--cache: the same images as one by one, or the same distribution of them."""
 
 import itertools
 
@@ -23,7 +23,7 @@ OPTIONS = {"reprob": 0.0, "color_jitter": 0.0, "crop_padding": 3}
 
 
 class Pictures:
-    """Pictures of given sizes and their numbers as labels."""
+    """Images of given sizes and their numbers as labels."""
 
     def __init__(self, count=11, sizes=((16, 16),), mode="RGB"):
         self.images = [
@@ -38,7 +38,7 @@ class Pictures:
         return self.images[index], index
 
     def describe(self, index):
-        return f"picture {index}"
+        return f"image {index}"
 
 
 def cached(source, transform, cache="ram", channels=3, batch=4, **order):
@@ -61,7 +61,7 @@ def test_without_chance_the_pictures_are_those_of_the_plain_path(cache, kind, si
 
 
 def test_a_crop_and_flip_is_the_one_of_the_picture():
-    """Every cached picture is one that Pillow crops and flips, and all the possible ones come up."""
+    """Every cached image is one that Pillow crops and flips, and all the possible ones come up."""
     source = Pictures(1)
     train, _ = create_transforms(train_options(**OPTIONS), CONFIG)
     normalise = train.normalize
@@ -170,7 +170,7 @@ def test_too_little_memory_says_so(monkeypatch):
         "timm_multimix.data.cache.psutil.virtual_memory", lambda: type("M", (), {"available": 9})
     )
     train, _ = create_transforms(train_options(no_aug=True), CONFIG)
-    with pytest.raises(UsageError, match=r"`cache` ram: 0.0 GiB of pictures"):
+    with pytest.raises(UsageError, match=r"`cache` ram: 0.0 GiB of images"):
         cached(Pictures(), train)
 
 

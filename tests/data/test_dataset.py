@@ -1,4 +1,4 @@
-"""Samples: their randomness, channels, and broken pictures."""
+"""Samples: their randomness, channels, and broken images."""
 
 import pickle
 import random
@@ -61,10 +61,10 @@ def test_other_channels_are_an_error(digits: Splits) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 3])
-def test_broken_pictures_are_skipped_and_counted(class_folders: Path, workers: int) -> None:
+def test_broken_pictures_are_skipped_and_counted(class_directories: Path, workers: int) -> None:
     for name in ("cat/2.png", "ant/5.png"):
-        (class_folders / "train" / name).write_bytes(b"nonsense")
-    source = load_splits(str(class_folders)).train
+        (class_directories / "train" / name).write_bytes(b"nonsense")
+    source = load_splits(str(class_directories)).train
     with pytest.raises(UsageError, match=r"broken image, .*ant/5.png: not an image"):
         [ImageDataset(source, noisy)[SampleKey(index)] for index in range(6)]
     dataset = ImageDataset(source, noisy, skip_broken=True, workers=workers)
@@ -75,11 +75,11 @@ def test_broken_pictures_are_skipped_and_counted(class_folders: Path, workers: i
     assert [dataset[SampleKey(index)][1] for index in range(len(dataset))] == [0, 0, 1, 1]
 
 
-def test_nothing_but_broken_pictures_is_an_error(class_folders: Path) -> None:
-    for file in class_folders.glob("train/*/*.png"):
+def test_nothing_but_broken_pictures_is_an_error(class_directories: Path) -> None:
+    for file in class_directories.glob("train/*/*.png"):
         file.write_bytes(b"nonsense")
-    with pytest.raises(UsageError, match=r"all 6 pictures are broken; the first: broken image, .*1.png"):
-        ImageDataset(load_splits(str(class_folders)).train, noisy, skip_broken=True)
+    with pytest.raises(UsageError, match=r"all 6 images are broken; the first: broken image, .*1.png"):
+        ImageDataset(load_splits(str(class_directories)).train, noisy, skip_broken=True)
 
 
 def test_nothing_is_skipped_where_nothing_is_broken(digits: Splits) -> None:
@@ -87,10 +87,10 @@ def test_nothing_is_skipped_where_nothing_is_broken(digits: Splits) -> None:
     assert (len(dataset), dataset.broken) == (360, [])
 
 
-def test_dataset_can_be_sent_to_a_fresh_process(class_folders: Path) -> None:
+def test_dataset_can_be_sent_to_a_fresh_process(class_directories: Path) -> None:
     """As spawned workers need it; Python 3.14 no longer forks by default."""
     for options in (train_options(aa="rand-m9-mstd0.5"), train_options(aa="augmix-m3", crop_padding=2)):
-        source = load_splits(str(class_folders)).train
+        source = load_splits(str(class_directories)).train
         dataset = ImageDataset(source, create_transforms(options, CONFIG)[0])
         copy = pickle.loads(pickle.dumps(dataset))
         assert torch.equal(copy[SampleKey(4, 2)][0], dataset[SampleKey(4, 2)][0])

@@ -31,12 +31,12 @@ def rows(labels: list[Any], **more: list[Any]) -> dict[str, Any]:
 
 
 def test_two_lines_of_a_table(write_parquet: Write) -> None:
-    folder = write_parquet(
+    directory = write_parquet(
         train=rows(["a", "b", "a", "b"], id=[1, 2, 3, 4]), test=rows(["a", "b"], id=[5, 6])
     )
-    found = describe(folder)
+    found = describe(directory)
     assert found.text.splitlines() == [
-        f"data: {folder}, images in column 'picture', labels in column 'target', 2 classes",
+        f"data: {directory}, images in column 'image', labels in column 'target', 2 classes",
         "training on split 'train' (4 images), evaluation on split 'test' (2 images)",
     ]
     assert found.warnings == []
@@ -54,11 +54,11 @@ def test_digits_are_said_and_nothing_is_doubted() -> None:
     assert found.warnings == []
 
 
-def test_classes_without_images_are_named_and_counted(class_folders: Path) -> None:
+def test_classes_without_images_are_named_and_counted(class_directories: Path) -> None:
     for name in ("train/bee", "train/dog", "train/cow"):
-        (class_folders / name).mkdir()
-    picture(11).save(class_folders / "train/cow/a.png")
-    found = describe(class_folders)
+        (class_directories / name).mkdir()
+    picture(11).save(class_directories / "train/cow/a.png")
+    found = describe(class_directories)
     assert found.warnings == [
         "2 of 5 classes have no training image: bee, dog",
         "1 of 5 classes have no image in split 'test', whose accuracy says nothing of them: cow",
@@ -66,11 +66,11 @@ def test_classes_without_images_are_named_and_counted(class_folders: Path) -> No
     assert found.record["classes_without_images"] == {"train": 2, "evaluation": 3}
 
 
-def test_a_class_of_broken_images_only_has_none(class_folders: Path) -> None:
-    for file in class_folders.glob("train/cat/*.png"):
+def test_a_class_of_broken_images_only_has_none(class_directories: Path) -> None:
+    for file in class_directories.glob("train/cat/*.png"):
         file.write_bytes(b"nonsense")
-    (class_folders / "test/ant/7.png").write_bytes(b"nonsense")
-    found = describe(class_folders, skip_broken=True)
+    (class_directories / "test/ant/7.png").write_bytes(b"nonsense")
+    found = describe(class_directories, skip_broken=True)
     assert found.skipped == 4
     assert found.text.endswith("training on split 'train' (3 images), evaluation on split 'test' (3 images); "
                                "4 broken images left out")  # fmt: skip
@@ -82,29 +82,29 @@ def test_a_class_of_broken_images_only_has_none(class_folders: Path) -> None:
 
 
 def test_one_class_only(write_parquet: Write) -> None:
-    folder = write_parquet(train=rows(["same"] * 4), test=rows(["same"]))
-    assert describe(folder).warnings == ["there is one class only, 'same', so nothing to tell apart"]
+    directory = write_parquet(train=rows(["same"] * 4), test=rows(["same"]))
+    assert describe(directory).warnings == ["there is one class only, 'same', so nothing to tell apart"]
 
 
 def test_a_class_for_nearly_every_image(write_parquet: Write) -> None:
-    folder = write_parquet(train=rows(list("abcdefgh")), test=rows(list("abcdefgh")))
-    assert describe(folder).warnings == ["8 classes for 8 training images: are these labels?"]
+    directory = write_parquet(train=rows(list("abcdefgh")), test=rows(list("abcdefgh")))
+    assert describe(directory).warnings == ["8 classes for 8 training images: are these labels?"]
 
 
 def test_numbers_that_leave_gaps(write_parquet: Write) -> None:
-    folder = write_parquet(train=rows([0, 0, 500, 500]), test=rows([0, 500]))
-    assert describe(folder).warnings[0].startswith("499 of 501 classes have no training image: 1, 2, 3")
+    directory = write_parquet(train=rows([0, 0, 500, 500]), test=rows([0, 500]))
+    assert describe(directory).warnings[0].startswith("499 of 501 classes have no training image: 1, 2, 3")
 
 
 def test_names_alike(write_parquet: Write) -> None:
-    folder = write_parquet(train=rows(["cat", "Cat ", "dog"] * 2), test=rows(["cat", "Cat ", "dog"]))
-    assert "classes that differ in capitals or spaces only: 'Cat ', 'cat'" in describe(folder).warnings
+    directory = write_parquet(train=rows(["cat", "Cat ", "dog"] * 2), test=rows(["cat", "Cat ", "dog"]))
+    assert "classes that differ in capitals or spaces only: 'Cat ', 'cat'" in describe(directory).warnings
 
 
 def test_a_stream_cannot_tell_its_classes_yet(write_parquet: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("datasets.config.SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.02)
-    folder = write_parquet(train=rows(["a", "b"] * 2), test=rows(["a", "b"]))
-    found = describe(folder, streaming=True)
+    directory = write_parquet(train=rows(["a", "b"] * 2), test=rows(["a", "b"]))
+    found = describe(directory, streaming=True)
     assert (found.columns, found.train.samples, found.train.empty) == (("picture", "target"), 4, None)
     assert found.warnings == []
 

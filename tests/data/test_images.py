@@ -1,4 +1,4 @@
-"""Pictures of every mode, and broken ones."""
+"""Images of every mode, and broken ones."""
 
 import io
 from pathlib import Path

@@ -25,10 +25,10 @@ TRAIN, TEST = range(6), range(6, 10)
 NAMES = ("ant", "cat")
 
 
-def write_images(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def write_images(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
     for number in (*TRAIN, *TEST):
-        picture(number).save(folder / f"{number}.png")
+        picture(number).save(directory / f"{number}.png")
 
 
 def rows(numbers: range, place: str = "") -> list[dict[str, Any]]:
@@ -58,9 +58,9 @@ def table_of(numbers: range) -> datasets.Dataset:
 def by_split(root: Path) -> str:
     for split, numbers in (("Train", TRAIN), ("VALID", TEST)):
         for number in numbers:
-            folder = root / split / NAMES[number % 2]
-            folder.mkdir(parents=True, exist_ok=True)
-            picture(number).save(folder / f"{number}.png")
+            directory = root / split / NAMES[number % 2]
+            directory.mkdir(parents=True, exist_ok=True)
+            picture(number).save(directory / f"{number}.png")
     return str(root)
 
 

@@ -17,13 +17,13 @@ from .conftest import encoded, picture
 Write = Callable[..., Path]
 
 
-def write_arrow(folder: Path, labels: pa.Array) -> str:
+def write_arrow(directory: Path, labels: pa.Array) -> str:
     """Training and test files with labels of any Arrow type, which `datasets` itself would not write."""
-    folder.mkdir(exist_ok=True)
+    directory.mkdir(exist_ok=True)
     table = pa.table({"image": [encoded(picture(n)) for n in range(len(labels))], "label": labels})
     for split in ("train", "test"):
-        parquet.write_table(table, folder / f"{split}.parquet")
-    return str(folder)
+        parquet.write_table(table, directory / f"{split}.parquet")
+    return str(directory)
 
 
 @pytest.fixture(autouse=True)
@@ -102,11 +102,11 @@ def test_numbers_far_apart_are_no_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize("numbers", [[0, 1, 999], [3, 4, 5], np.arange(12_000)])
 def test_numbers_that_may_be_labels(tmp_path: Path, numbers: Any) -> None:
     labels = [int(number) for number in numbers]
-    folder = tmp_path / "data"
-    folder.mkdir()
+    directory = tmp_path / "data"
+    directory.mkdir()
     png = encoded(picture(0))
     for split in ("train", "test"):
         parquet.write_table(
-            pa.table({"image": [png] * len(labels), "label": labels}), folder / f"{split}.parquet"
+            pa.table({"image": [png] * len(labels), "label": labels}), directory / f"{split}.parquet"
         )
-    assert len(load_splits(str(folder)).class_names) == max(labels) + 1
+    assert len(load_splits(str(directory)).class_names) == max(labels) + 1

@@ -12,16 +12,16 @@ from timm_multimix.data.measured import Relabelled, load_pictures, load_split
 from timm_multimix.errors import UsageError
 
 
-def write_parquet(folder: Path, split: str, labels: list[object] | None, count: int = 3) -> None:
+def write_parquet(directory: Path, split: str, labels: list[object] | None, count: int = 3) -> None:
     pictures = [Image.new("RGB", (4, 4), (10 * n, 0, 0)) for n in range(count)]
     columns: dict[str, list[object]] = {"image": list(pictures)}
     features: dict[str, object] = {"image": datasets.Image()}
     if labels is not None:
         columns["label"] = labels
         features["label"] = datasets.Value("int64" if isinstance(labels[0], int) else "string")
-    folder.mkdir(exist_ok=True)
+    directory.mkdir(exist_ok=True)
     table = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
-    table.to_parquet(str(folder / f"{split}-0.parquet"))
+    table.to_parquet(str(directory / f"{split}-0.parquet"))
 
 
 def labels_of(split: object) -> list[int]:
@@ -69,7 +69,7 @@ def test_pictures_of_a_table_need_no_labels(labels: list[object] | None, split: 
     assert found.source[2][0].getpixel((0, 0)) == (20, 0, 0)
 
 
-def test_pictures_of_folders_with_and_without_splits(tmp_path: Path) -> None:
+def test_pictures_of_directories_with_and_without_splits(tmp_path: Path) -> None:
     for place in ("flat", "deep/a/b", "split/train/x", "split/val/x"):
         (tmp_path / place).mkdir(parents=True)
         Image.new("L", (4, 4), len(place)).save(tmp_path / place / "one.png")
@@ -93,7 +93,7 @@ def test_no_pictures_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"no image files in .*empty"):
         load_pictures(str(tmp_path / "empty"))
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(UsageError, match="no such directory"):
         load_pictures(str(tmp_path / "nowhere/at/all"))
     (tmp_path / "hollow/test/x").mkdir(parents=True)
     with pytest.raises(UsageError, match="no image files in the class directories"):

@@ -1,4 +1,4 @@
-"""Names of datasets to splits: digits, class folders, parquet files, the Hub; and what users get wrong."""
+"""Names of datasets to splits: digits, class directories, parquet files, the Hub; mistakes of users."""
 
 import pickle
 import time
@@ -60,13 +60,13 @@ def test_digits_keep_every_fifth_for_the_test(digits: Splits) -> None:
     assert digits.defaults["hflip"] == 0
 
 
-def test_class_folders_are_sorted_and_other_files_ignored(class_folders: Path) -> None:
-    (class_folders / "train/cat/notes.txt").write_text("no picture")
-    (class_folders / "train/.hidden").mkdir()
-    deep = class_folders / "train/cat/more"
+def test_class_directories_are_sorted_and_other_files_ignored(class_directories: Path) -> None:
+    (class_directories / "train/cat/notes.txt").write_text("no image")
+    (class_directories / "train/.hidden").mkdir()
+    deep = class_directories / "train/cat/more"
     deep.mkdir()
     picture(42).save(deep / "42.JPG", "JPEG")
-    splits = load_splits(str(class_folders))
+    splits = load_splits(str(class_directories))
     assert splits.class_names == ["ant", "cat"]
     assert splits.evaluation_split == "test"
     assert labels(splits.train) == [0, 0, 0, 1, 1, 1, 1]
@@ -75,30 +75,30 @@ def test_class_folders_are_sorted_and_other_files_ignored(class_folders: Path) -
     assert splits.defaults == {}
 
 
-def test_validation_comes_before_test_and_can_be_chosen(class_folders: Path) -> None:
+def test_validation_comes_before_test_and_can_be_chosen(class_directories: Path) -> None:
     for name in ("ant", "cat"):
-        (class_folders / "val" / name).mkdir(parents=True)
-        picture(11).save(class_folders / "val" / name / "11.png")
-    assert load_splits(str(class_folders)).evaluation_split == "val"
-    chosen = load_splits(str(class_folders), train_split="val", val_split="train")
+        (class_directories / "val" / name).mkdir(parents=True)
+        picture(11).save(class_directories / "val" / name / "11.png")
+    assert load_splits(str(class_directories)).evaluation_split == "val"
+    chosen = load_splits(str(class_directories), train_split="val", val_split="train")
     assert (chosen.train_split, chosen.evaluation_split) == ("val", "train")
     assert (len(chosen.train), len(chosen.evaluation)) == (2, 6)
 
 
-def test_class_folders_without_splits_say_what_is_expected(class_folders: Path) -> None:
-    assert_usage_error("has no validation split; it has all: .*`val_split` 0.1", class_folders / "train")
+def test_class_directories_without_splits_say_what_is_expected(class_directories: Path) -> None:
+    assert_usage_error("has no validation split; it has all: .*`val_split` 0.1", class_directories / "train")
 
 
-def test_class_folders_of_different_classes_are_an_error(class_folders: Path) -> None:
+def test_class_directories_of_different_classes_are_an_error(class_directories: Path) -> None:
     for name in ("train/zebra", "test/yak"):
-        (class_folders / name).mkdir()
-    picture(12).save(class_folders / "test/yak/12.png")
-    assert_usage_error("class 2 is 'zebra' and 'yak'", class_folders)
-    (class_folders / "train/zebra").rmdir()
-    assert_usage_error("2 and 3 classes; only in one of them: yak", class_folders)
+        (class_directories / name).mkdir()
+    picture(12).save(class_directories / "test/yak/12.png")
+    assert_usage_error("class 2 is 'zebra' and 'yak'", class_directories)
+    (class_directories / "train/zebra").rmdir()
+    assert_usage_error("2 and 3 classes; only in one of them: yak", class_directories)
 
 
-def test_class_folders_without_pictures_are_an_error(tmp_path: Path) -> None:
+def test_class_directories_without_pictures_are_an_error(tmp_path: Path) -> None:
     for name in ("train/a", "val/a"):
         (tmp_path / name).mkdir(parents=True)
     assert_usage_error("no image files in the class directories of .*train", tmp_path)
@@ -106,14 +106,14 @@ def test_class_folders_without_pictures_are_an_error(tmp_path: Path) -> None:
 
 def test_parquet_keeps_class_names_and_reads_lazily(write_parquet: Write) -> None:
     rows = {"image": cells(0, 1, 2), "label": [1, 0, 1]}
-    folder = write_parquet(named("b", "a"), train=rows, validation=rows, test=rows)
-    splits = load_splits(str(folder))
+    directory = write_parquet(named("b", "a"), train=rows, validation=rows, test=rows)
+    splits = load_splits(str(directory))
     assert splits.class_names == ["b", "a"]
     assert splits.evaluation_split == "validation"
     assert labels(splits.train) == [1, 0, 1]
     np.testing.assert_array_equal(np.asarray(splits.train[2][0]), np.asarray(picture(2)))
-    assert splits.train.describe(2) == f"row 2 of split 'train' of {folder} (2.png)"
-    assert sorted(file.name for file in folder.iterdir()) == [
+    assert splits.train.describe(2) == f"row 2 of split 'train' of {directory} (2.png)"
+    assert sorted(file.name for file in directory.iterdir()) == [
         f"{split}-00000-of-00001.parquet" for split in ("test", "train", "validation")
     ]
 
@@ -121,29 +121,29 @@ def test_parquet_keeps_class_names_and_reads_lazily(write_parquet: Write) -> Non
 @pytest.mark.parametrize("names", ["{}.parquet", "data/{}-0001.parquet", "{}/part [1]*.parquet"])
 def test_places_of_parquet_files(write_parquet: Write, names: str) -> None:
     rows = {"image": cells(0, 1), "label": [0, 1]}
-    folder = write_parquet(named("a", "b"), train=rows, test=rows)
+    directory = write_parquet(named("a", "b"), train=rows, test=rows)
     for split in ("train", "test"):
-        place = folder / names.format(split)
+        place = directory / names.format(split)
         place.parent.mkdir(exist_ok=True)
-        (folder / f"{split}-00000-of-00001.parquet").rename(place)
-    assert load_splits(str(folder)).evaluation_split == "test"
+        (directory / f"{split}-00000-of-00001.parquet").rename(place)
+    assert load_splits(str(directory)).evaluation_split == "test"
 
 
 def test_shards_of_a_split_are_joined_in_order(write_parquet: Write) -> None:
-    folder = write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
-    (folder / "train-00000-of-00001.parquet").rename(folder / "train-00000-of-00002.parquet")
+    directory = write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
+    (directory / "train-00000-of-00001.parquet").rename(directory / "train-00000-of-00002.parquet")
     write_parquet(named("a", "b"), train={"image": cells(1, 2), "label": [1, 1]})
-    (folder / "train-00000-of-00001.parquet").rename(folder / "train-00001-of-00002.parquet")
-    splits = load_splits(str(folder), val_split="train", eval_on_train=True)
+    (directory / "train-00000-of-00001.parquet").rename(directory / "train-00001-of-00002.parquet")
+    splits = load_splits(str(directory), val_split="train", eval_on_train=True)
     assert labels(splits.train) == [0, 1, 1]
     np.testing.assert_array_equal(np.asarray(splits.train[1][0]), np.asarray(picture(1)))
 
 
 def test_changed_files_are_read_again(write_parquet: Write) -> None:
-    folder = write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
-    assert labels(load_splits(str(folder), val_split="train", eval_on_train=True).train) == [0]
+    directory = write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
+    assert labels(load_splits(str(directory), val_split="train", eval_on_train=True).train) == [0]
     write_parquet(named("a", "b"), train={"image": cells(0, 0), "label": [1, 0]})
-    assert labels(load_splits(str(folder), val_split="train", eval_on_train=True).train) == [1, 0]
+    assert labels(load_splits(str(directory), val_split="train", eval_on_train=True).train) == [1, 0]
 
 
 def test_pickled_table_is_small_and_gives_the_same(write_parquet: Write) -> None:
@@ -190,16 +190,16 @@ def test_columns_are_found_by_type(
 
 def test_columns_can_be_chosen(write_parquet: Write) -> None:
     columns = {"image": cells(0), "mask": cells(1), "label": [0], "kind": ["x"], "score": [0.5]}
-    folder = write_parquet(train=columns, test=columns)
-    chosen = load_splits(str(folder), image_column="mask", label_column="kind")
+    directory = write_parquet(train=columns, test=columns)
+    chosen = load_splits(str(directory), image_column="mask", label_column="kind")
     assert chosen.class_names == ["x"]
     np.testing.assert_array_equal(np.asarray(chosen.train[0][0]), np.asarray(picture(1)))
     listed = r"image \(struct.*mask .*label \(int64\)"
-    assert_usage_error(f"`image_column` photo: no such .*{listed}", folder, image_column="photo")
-    assert_usage_error(f"`label_column` kinds: no such .*{listed}", folder, label_column="kinds")
-    assert_usage_error("`image_column` label: .*int64.*not of images", folder, image_column="label")
+    assert_usage_error(f"`image_column` photo: no such .*{listed}", directory, image_column="photo")
+    assert_usage_error(f"`label_column` kinds: no such .*{listed}", directory, label_column="kinds")
+    assert_usage_error("`image_column` label: .*int64.*not of images", directory, image_column="label")
     assert_usage_error(
-        "label 0.5 of row 0 .* is no class number", folder, label_column="score", task="classification"
+        "label 0.5 of row 0 .* is no class number", directory, label_column="score", task="classification"
     )
     assert_usage_error("has no columns", "digits", label_column="label")
 
@@ -227,60 +227,70 @@ def test_columns_that_cannot_be_told(write_parquet: Write, columns: Any, message
 def test_labels_outside_the_classes_name_their_row(write_parquet: Write) -> None:
     good = {"image": images(0, 1), "label": [0, 1]}
     cases = {"hidden": [0, -1], "more": [2, 1], "none": [0, None]}
-    folder = write_parquet(train=good, **{name: good | {"label": values} for name, values in cases.items()})
-    assert_usage_error(r"label -1 of row 1 of split 'hidden' of .* outside 0..1", folder, val_split="hidden")
-    assert_usage_error(r"label 2 of row 0 of split 'more' of .* outside 0..1", folder, val_split="more")
-    assert_usage_error("no label in row 1 of split 'none'", folder, val_split="none")
-    assert_usage_error("label -1 of row 1 of split 'hidden'", folder, train_split="hidden", val_split="train")
+    directory = write_parquet(
+        train=good, **{name: good | {"label": values} for name, values in cases.items()}
+    )
+    assert_usage_error(
+        r"label -1 of row 1 of split 'hidden' of .* outside 0..1", directory, val_split="hidden"
+    )
+    assert_usage_error(r"label 2 of row 0 of split 'more' of .* outside 0..1", directory, val_split="more")
+    assert_usage_error("no label in row 1 of split 'none'", directory, val_split="none")
+    assert_usage_error(
+        "label -1 of row 1 of split 'hidden'", directory, train_split="hidden", val_split="train"
+    )
 
 
 def test_string_labels_unknown_to_training_name_their_row(write_parquet: Write) -> None:
-    folder = write_parquet(
+    directory = write_parquet(
         train={"image": images(0, 1), "label": ["cat", "dog"]},
         val={"image": images(2), "label": ["dog"]},
         test={"image": images(2, 3), "label": ["dog", "owl"]},
     )
-    assert labels(load_splits(str(folder)).evaluation) == [1]
-    assert_usage_error("label 'owl' of row 1 of split 'test' .* none of cat, dog", folder, val_split="test")
+    assert labels(load_splits(str(directory)).evaluation) == [1]
+    assert_usage_error(
+        "label 'owl' of row 1 of split 'test' .* none of cat, dog", directory, val_split="test"
+    )
 
 
 def test_class_names_that_differ_are_an_error(write_parquet: Write) -> None:
     write_parquet(named("a", "b"), train={"image": cells(0), "label": [0]})
-    folder = write_parquet(named("b", "a"), test={"image": cells(0), "label": [0]})
-    assert_usage_error("'train' and 'test' of .* class 0 is 'a' and 'b'", folder)
+    directory = write_parquet(named("b", "a"), test={"image": cells(0), "label": [0]})
+    assert_usage_error("'train' and 'test' of .* class 0 is 'a' and 'b'", directory)
 
 
 def test_empty_split_is_an_error(write_parquet: Write) -> None:
     write_parquet(named("a"), train={"image": cells(0), "label": [0]})
-    folder = write_parquet(named("a"), test={"image": [], "label": []})
-    assert_usage_error("split 'test' of .* cannot be read: no rows", folder)
+    directory = write_parquet(named("a"), test={"image": [], "label": []})
+    assert_usage_error("split 'test' of .* cannot be read: no rows", directory)
 
 
 def test_missing_splits_list_those_there_are(write_parquet: Write) -> None:
-    folder = write_parquet(train={"image": images(0), "label": [0]}, extra={"image": images(0), "label": [0]})
+    directory = write_parquet(
+        train={"image": images(0), "label": [0]}, extra={"image": images(0), "label": [0]}
+    )
     there = r"extra \(1 parquet file: extra-00000.*\), train \(1 parquet file: train-00000.*\)"
-    assert_usage_error(f"no validation split; it has {there}: choose with `val_split`", folder)
-    assert_usage_error(f"`val_split` tset: no such split in .*; it has {there}", folder, val_split="tset")
+    assert_usage_error(f"no validation split; it has {there}: choose with `val_split`", directory)
+    assert_usage_error(f"`val_split` tset: no such split in .*; it has {there}", directory, val_split="tset")
     assert_usage_error("`train_split` x: no such split in 'digits'", "digits", train_split="x")
 
 
 def test_unreadable_parquet_is_one_line(write_parquet: Write) -> None:
-    folder = write_parquet(train={"image": images(0), "label": [0]})
-    (folder / "test.parquet").write_bytes(b"PAR1 nonsense")
-    assert_usage_error("cannot be read", folder)
+    directory = write_parquet(train={"image": images(0), "label": [0]})
+    (directory / "test.parquet").write_bytes(b"PAR1 nonsense")
+    assert_usage_error("cannot be read", directory)
 
 
 @pytest.mark.parametrize("name", ["./gone", "/gone/away", "~/gone", "a/b/c", "gone/", "two words", ""])
 def test_paths_are_not_asked_for_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("timm_multimix.data.kinds.hub.load_from_hub", lambda name: pytest.fail("asked"))
-    assert_usage_error("no such folder", name)
+    assert_usage_error("no such directory", name)
 
 
-def test_names_below_a_folder_here_are_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_below_a_directory_here_are_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data.zip").touch()
-    assert_usage_error("'data/gone': no such folder", "data/gone")
+    assert_usage_error("'data/gone': no such directory", "data/gone")
     assert_usage_error("'data.zip' is a file", "data.zip")
 
 
@@ -326,7 +336,7 @@ def test_hub_dataset_is_loaded_by_its_id(monkeypatch: pytest.MonkeyPatch) -> Non
     splits = load_splits("somebody/pictures")
     assert asked == ["somebody/pictures"]
     assert labels(splits.evaluation) == [1, 0]
-    assert splits.train.describe(1) == "row 1 of split 'train' of somebody/pictures (1.png)"
+    assert splits.train.describe(1) == "row 1 of split 'train' of somebody/images (1.png)"
 
 
 def test_hub_dataset_in_the_cache_is_used_when_the_hub_is_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,13 +26,13 @@ def columns(first: int, count: int, label: Callable[[int], Any] = lambda n: n % 
     return {"image": cells, "label": [label(n) for n in numbers]}
 
 
-def shards(folder: Path, features: dict[str, Any] | None = NAMED, **kinds: Any) -> Path:
-    """Thirty training pictures in three files of unequal size, three of them for evaluation."""
+def shards(directory: Path, features: dict[str, Any] | None = NAMED, **kinds: Any) -> Path:
+    """Thirty training images in three files of unequal size, three of them for evaluation."""
     kept = datasets.Features(features) if features else None
     for name, first, count in (("train-0", 0, 11), ("train-1", 11, 15), ("train-2", 26, 4), ("test", 0, 3)):
         rows = datasets.Dataset.from_dict(columns(first, count, **kinds), features=kept)
-        rows.to_parquet(folder / f"{name}.parquet")
-    return folder
+        rows.to_parquet(directory / f"{name}.parquet")
+    return directory
 
 
 @pytest.fixture(autouse=True)
@@ -135,11 +135,11 @@ def test_two_processes_share_each_global_batch(table: Path) -> None:
 
 
 def test_undeclared_classes_are_those_of_the_evaluation(write_parquet: Write) -> None:
-    folder = shards(write_parquet(), {"image": datasets.Image(), "label": datasets.Value("string")},
+    directory = shards(write_parquet(), {"image": datasets.Image(), "label": datasets.Value("string")},
                     label=lambda n: ("emu", "ant", "cat")[n % 3])  # fmt: skip
-    splits = load_splits(str(folder), streaming=True)
+    splits = load_splits(str(directory), streaming=True)
     assert splits.class_names == ["ant", "cat", "emu"]
-    rows = load_splits(str(folder)).train
+    rows = load_splits(str(directory)).train
     assert sorted(splits.train[n][1] for n in range(COUNT)) == sorted(rows[n][1] for n in range(COUNT))
 
 
@@ -172,7 +172,7 @@ def test_a_broken_picture_is_named(write_parquet: Write) -> None:
         read_all(source)
     cells[0] = {"bytes": None, "path": __file__}
     source = open_stream(write_parquet(NAMED, train=one, test=columns(0, 3)))
-    with pytest.raises(UsageError, match=r"\.py\): no picture in the table itself"):
+    with pytest.raises(UsageError, match=r"\.py\): no image in the table itself"):
         read_all(source)
 
 
@@ -183,10 +183,10 @@ def test_a_stream_shorter_than_announced(table: Path) -> None:
         read_all(source)
 
 
-def test_what_cannot_be_streamed(class_folders: Path, write_parquet: Write) -> None:
-    for name in ("digits", str(class_folders)):
+def test_what_cannot_be_streamed(class_directories: Path, write_parquet: Write) -> None:
+    for name in ("digits", str(class_directories)):
         with pytest.raises(
-            UsageError, match=r"`streaming`: .* not on the Hub nor a folder of parquet or tar"
+            UsageError, match=r"`streaming`: .* not on the Hub nor a directory of parquet or tar"
         ):
             load_splits(name, streaming=True)
     empty = write_parquet(NAMED, train=columns(0, 0), test=columns(0, 3))

@@ -39,7 +39,7 @@ def write(file: Path, numbers: range, ending: str = "png") -> None:
 
 @pytest.fixture(params=["flat", "folders"])
 def shards(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Thirty training pictures in three archives of unequal size, six of them for evaluation."""
+    """Thirty training images in three archives of unequal size, six of them for evaluation."""
     for name, numbers in (
         ("train-0", range(11)),
         ("train-1", range(11, 26)),

@@ -1,4 +1,4 @@
-"""Small networks trained on digits, and folders of pictures."""
+"""Small networks trained on digits, and directories of images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +67,7 @@ COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 
 @pytest.fixture(scope="session")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Class folders of three colours, five evaluation images of each, sizes differing."""
+    """Class directories of three colours, five evaluation images of each, sizes differing."""
     root, generator = tmp_path_factory.mktemp("colours"), torch.Generator().manual_seed(0)
     for split in ("train", "val"):
         for name, colour in COLOURS.items():

@@ -66,11 +66,11 @@ def test_a_model_without_a_classifier_of_its_own_has_no_embedding() -> None:
     assert embedding is None
 
 
-def test_a_run_and_its_model_folder_are_the_same_model(tmp_path: Path) -> None:
+def test_a_run_and_its_model_directory_are_the_same_model(tmp_path: Path) -> None:
     make_run(tmp_path / "run")
-    run, folder = load(tmp_path / "run"), load(f"local-dir:{tmp_path}/run/model")
+    run, directory = load(tmp_path / "run"), load(f"local-dir:{tmp_path}/run/model")
     expected = timm.create_model(f"local-dir:{tmp_path}/run/model", pretrained=True).state_dict()
-    for classifier in (run, folder):
+    for classifier in (run, directory):
         assert classifier.label_names == ["red", "green", "blue"]
         assert tuple(classifier.data_config["input_size"]) == (3, 32, 32)
         assert all(
@@ -92,7 +92,7 @@ def test_mistakes(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for name, said in {
         "test_resnt": "unknown model 'test_resnt'.*test_resnet",
-        tmp_path / "model": f"is a model's folder, not a run's; give local-dir:{tmp_path}/model",
+        tmp_path / "model": f"is a model's directory, not a run's; give local-dir:{tmp_path}/model",
         tmp_path / "empty": "is not a run's directory: it has no config.yaml",
         f"local-dir:{tmp_path}/empty": "there is no config.json",
     }.items():

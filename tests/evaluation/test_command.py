@@ -26,7 +26,7 @@ Evaluate = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run whose model is untrained and whose classes come in another order than the folders'."""
+    """A run whose model is untrained and whose classes come in another order than the directories'."""
     make_run(tmp_path / "run")
     return tmp_path / "run"
 
@@ -258,11 +258,11 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run}/model": "give local-dir:",
         "local-dir:nowhere": "nowhere",
         f"{run} --dataset digits": "'test' has 10 classes (0, 1, 2, 3, 4 ... (10 in all)), the model 3",
-        f"{run} --dataset nowhere/at/all": "no such folder",
+        f"{run} --dataset nowhere/at/all": "no such directory",
         f"{run} --dataset {tmp_path}/empty": "holds no data",
         f"{run} {data} --val-split tset": "no such split",
         f"{run} {data} --ood {tmp_path}/empty": "no image files in",
-        f"{run} {data} --ood nowhere/at/all": "no such folder",
+        f"{run} {data} --ood nowhere/at/all": "no such directory",
         f"{run} {data} --attacks --epsilons 0": "expected a budget above 0 and at most 1",
         f"{run} {data} --attacks --epsilons 2": "got '2'",
         f"{run} {data} --attacks --epsilons 1/0": "got '1/0'",

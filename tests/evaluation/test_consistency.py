@@ -50,7 +50,7 @@ def test_nothing_mixed_is_consistent_for_any_model() -> None:
 
 
 def test_targets_that_are_not_mixed_are_those_of_the_first_image() -> None:
-    # an average of two pictures whose prediction should be the first's: not so for a model linear in pixels
+    # an average of two images whose prediction should be the first's: not so for a model linear in pixels
     assert measure_consistency(linear, batches(), create_input_mixer("sample_pairing"))["kl"] > 1e-4
 
 

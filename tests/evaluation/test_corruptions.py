@@ -1,4 +1,4 @@
-"""Corruptions against other libraries, and their randomness, which belongs to the picture."""
+"""Corruptions against other libraries, and their randomness, which belongs to the image."""
 
 import io
 from pathlib import Path
@@ -27,7 +27,7 @@ from timm_multimix.options.shared import LoadingOptions
 
 
 def picture(seed: int = 0, channels: int = 3, side: int = 32) -> torch.Tensor:
-    """A smooth picture with some texture, at 8 bits."""
+    """A smooth image with some texture, at 8 bits."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, channels, 5, 5, generator=generator)
     smooth = nn.functional.interpolate(coarse, (side, side), mode="bilinear")[0]

@@ -1,4 +1,4 @@
-"""Detection of unknown pictures against counting pairs and thresholds one by one."""
+"""Detection of unknown images against counting pairs and thresholds one by one."""
 
 import math
 

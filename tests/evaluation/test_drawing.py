@@ -1,4 +1,4 @@
-"""The picture of an embedding."""
+"""The image of an embedding."""
 
 from pathlib import Path
 

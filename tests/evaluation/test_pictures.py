@@ -1,4 +1,4 @@
-"""Every picture once, and labels by the model's own numbers."""
+"""Every image once, and labels by the model's own numbers."""
 
 from pathlib import Path
 

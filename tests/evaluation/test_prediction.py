@@ -1,4 +1,4 @@
-"""`predict`: names and probabilities of pictures, broken ones, mistakes."""
+"""`predict`: names and probabilities of images, broken ones, mistakes."""
 
 import json
 from pathlib import Path
@@ -17,10 +17,10 @@ from timm_multimix.evaluation.prediction import class_names
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder of an untrained model with names."""
-    folder = tmp_path_factory.mktemp("model") / "model"
-    make_model(folder, COLOURS)
-    return f"local-dir:{folder}"
+    """A directory of an untrained model with names."""
+    directory = tmp_path_factory.mktemp("model") / "model"
+    make_model(directory, COLOURS)
+    return f"local-dir:{directory}"
 
 
 @torch.no_grad()
@@ -38,7 +38,7 @@ def predict(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str
     return status, *capsys.readouterr()
 
 
-def test_files_and_folders_in_their_order_as_timm_predicts_them(model, colours, capsys) -> None:
+def test_files_and_directories_in_their_order_as_timm_predicts_them(model, colours, capsys) -> None:
     single = colours / "val" / "red" / "3.png"
     status, out, err = predict(
         capsys, model, single, colours / "val", "--json", "--topk", 2, "--batch-size", 4
@@ -62,7 +62,7 @@ def test_text_names_the_picture_and_its_classes(model, colours, capsys) -> None:
     assert [row.split() for row in rows] == [[f"{p:.2%}", name] for name, p in by_hand(model, file)]
 
 
-def test_a_run_s_folder(tmp_path, colours, capsys) -> None:
+def test_a_run_s_directory(tmp_path, colours, capsys) -> None:
     make_run(tmp_path / "run")
     status, out, _ = predict(capsys, tmp_path / "run", colours / "val" / "red" / "0.png", "--json")
     assert status == 0

@@ -17,12 +17,12 @@ EVALUATE = ("-m", "timm_multimix", "evaluate")
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two runs of two epochs on digits."""
-    folder = tmp_path_factory.mktemp("trained")
+    """A directory with two runs of two epochs on digits."""
+    directory = tmp_path_factory.mktemp("trained")
     for seed in (1, 2):
-        done = launch("--epochs", 2, "--workers", 0, "--seed", seed, "--output", f"run{seed}", cwd=folder)
+        done = launch("--epochs", 2, "--workers", 0, "--seed", seed, "--output", f"run{seed}", cwd=directory)
         assert done.returncode == 0, done.stderr
-    return folder
+    return directory
 
 
 def test_all_parts_of_a_trained_run(trained: Path) -> None:

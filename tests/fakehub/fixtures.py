@@ -19,7 +19,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """A Hub in an empty folder. What the client has read at import and looks up later is set to suit it."""
+    """A Hub in an empty directory, and the client's settings that were read at import set to it."""
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     for name in ("NO_PROXY", "no_proxy"):
@@ -73,8 +73,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A small model folder: a config, weights that go through LFS, and a file one folder down."""
+def directory(tmp_path: Path) -> Path:
+    """A small model directory: a config, weights that go through LFS, and a file one directory down."""
     made = tmp_path / "model"
     (made / "figures").mkdir(parents=True)
     (made / "config.json").write_text("{}")

@@ -102,7 +102,7 @@ def info(request: Request, kind: str, name: str, revision: str = "main") -> Resp
 
 
 def describe(path: str, files: dict[str, Entry]) -> dict[str, Any] | None:
-    """A file or folder as the tree shows it; None where there is neither."""
+    """A file or directory as the tree shows it; None where there is neither."""
     if path in files:
         entry = files[path]
         return {"type": "file", "path": path, "oid": entry.oid, "size": entry.size, **large_part(entry)}

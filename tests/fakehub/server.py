@@ -21,16 +21,16 @@ USERS: Mapping[str, str] = MappingProxyType({TOKEN: "tester", OTHER_TOKEN: "othe
 
 
 class HubServer(ThreadingHTTPServer):
-    """The Hub of a folder; `with HubServer(folder) as hub:` serves it at `hub.url` from a thread.
+    """The Hub of a directory; `with HubServer(directory) as hub:` serves it at `hub.url` from a thread.
 
     `store` are its repositories, `faults` what goes wrong, `log` every request in order of its answer.
     """
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, users: Mapping[str, str] = USERS, port: int = 0) -> None:
+    def __init__(self, directory: Path, users: Mapping[str, str] = USERS, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Connection)
-        self.store, self.users, self.faults = Store(folder), users, Faults()
+        self.store, self.users, self.faults = Store(directory), users, Faults()
         self.log: list[Logged] = []
 
     @property

@@ -1,4 +1,4 @@
-"""Repositories of the test Hub in a folder: commits and names as JSON, contents under their hashes."""
+"""Repositories of the test Hub in a directory: commits and names as JSON, contents under their hashes."""
 
 import hashlib
 import json
@@ -32,32 +32,32 @@ def timestamp() -> str:
 
 
 class Repo:
-    """A repository in a folder. `kind` is models or datasets; `name` is owner/name."""
+    """A repository in a directory. `kind` is models or datasets; `name` is owner/name."""
 
-    def __init__(self, folder: Path, kind: str, name: str, lock: threading.RLock) -> None:
-        self.folder, self.kind, self.name, self.lock = folder, kind, name, lock
+    def __init__(self, directory: Path, kind: str, name: str, lock: threading.RLock) -> None:
+        self.directory, self.kind, self.name, self.lock = directory, kind, name, lock
 
     @property
     def owner(self) -> str:
         return self.name.partition("/")[0]
 
     def exists(self) -> bool:
-        return (self.folder / "repo.json").is_file()
+        return (self.directory / "repo.json").is_file()
 
     def state(self) -> dict[str, Any]:
         """private, gated, created, branches and tags."""
-        return json.loads((self.folder / "repo.json").read_text())
+        return json.loads((self.directory / "repo.json").read_text())
 
     def update(self, **changes: Any) -> None:
         """Replace parts of the state."""
         with self.lock:
             state = {**(self.state() if self.exists() else {}), **changes}
-            self.write(self.folder / "repo.json", json.dumps(state).encode())
+            self.write(self.directory / "repo.json", json.dumps(state).encode())
 
     def initialise(self, private: bool) -> None:
-        """Make the folders and, as the Hub does, a first commit that holds .gitattributes."""
+        """Make the directories and, as the Hub does, a first commit that holds .gitattributes."""
         for name in ("commits", "contents"):
-            (self.folder / name).mkdir(parents=True)
+            (self.directory / name).mkdir(parents=True)
         self.update(private=private, gated=False, created=timestamp(), branches={"main": None}, tags={})
         self.commit({".gitattributes": ATTRIBUTES}, "initial commit")
 
@@ -82,7 +82,7 @@ class Repo:
             os.replace(part, path)
 
     def content(self, oid: str) -> Path:
-        return self.folder / "contents" / oid
+        return self.directory / "contents" / oid
 
     def head(self, revision: str = "main") -> str:
         """The commit that a branch, a tag or the beginning of a commit's hash stands for."""
@@ -90,14 +90,14 @@ class Repo:
         named = state["branches"] | state["tags"]
         if revision in named:
             return named[revision]
-        found = [path.stem for path in (self.folder / "commits").glob("*.json") if len(revision) >= 7]
+        found = [path.stem for path in (self.directory / "commits").glob("*.json") if len(revision) >= 7]
         found = [oid for oid in found if oid.startswith(revision)]
         if len(found) != 1:
             raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return found[0]
 
     def load_commit(self, revision: str = "main") -> dict[str, Any]:
-        return json.loads((self.folder / "commits" / f"{self.head(revision)}.json").read_text())
+        return json.loads((self.directory / "commits" / f"{self.head(revision)}.json").read_text())
 
     def files(self, revision: str = "main") -> dict[str, Entry]:
         """Every path of a revision with its entry."""
@@ -151,20 +151,20 @@ class Repo:
             record = {"parent": head, "title": title, "message": message, "date": timestamp()}
             record["files"] = {path: asdict(files[path]) for path in sorted(files)}
             oid = hashlib.sha1(json.dumps(record).encode()).hexdigest()
-            self.write(self.folder / "commits" / f"{oid}.json", json.dumps({"id": oid, **record}).encode())
+            self.write(self.directory / "commits" / f"{oid}.json", json.dumps({"id": oid, **record}).encode())
             self.update(branches={**branches, branch: oid})
             return oid
 
 
 class Store:
-    """All repositories of a Hub, under one folder."""
+    """All repositories of a Hub, under one directory."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.lock = folder, threading.RLock()
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.lock = directory, threading.RLock()
 
     def repo(self, name: str, kind: str = "models") -> Repo:
         """The repository of this name, which need not exist."""
-        return Repo(self.folder / kind / name, kind, name, self.lock)
+        return Repo(self.directory / kind / name, kind, name, self.lock)
 
     def create(self, name: str, kind: str = "models", *, private: bool = False) -> Repo:
         """A new repository.
@@ -181,4 +181,4 @@ class Store:
 
     def delete(self, repo: Repo) -> None:
         with self.lock:
-            shutil.rmtree(repo.folder)
+            shutil.rmtree(repo.directory)

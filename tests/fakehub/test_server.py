@@ -57,12 +57,12 @@ def test_tags_and_branches(api: HfApi, hub: HubServer) -> None:
     assert repo.state()["branches"] == {"main": second}
 
 
-def test_info_tree_and_paths(api: HfApi, hub: HubServer, folder: Path) -> None:
+def test_info_tree_and_paths(api: HfApi, hub: HubServer, directory: Path) -> None:
     repo = hub.store.create(NAME)
-    (folder / "README.md").write_text(
+    (directory / "README.md").write_text(
         "---\nlicense: mit\npipeline_tag: image-classification\ntags: [a, b]\n---\n"
     )
-    api.upload_folder(repo_id=NAME, folder_path=folder)
+    api.upload_directory(repo_id=NAME, directory_path=directory)
     info = api.model_info(NAME, files_metadata=True)
     assert (info.sha, info.private, info.pipeline_tag, info.tags) == (
         repo.head(),

@@ -33,10 +33,10 @@ INPUTS = {
     "config values": 700,
     "escaped texts": 1000,
     "cards": 150,
-    "run folders": 400,
+    "run directories": 400,
     "pictures": 1200,
     "headers": 300,
-    "dataset folders": 60,
+    "dataset directories": 60,
 }
 """How many inputs of each kind are tried by default."""
 
@@ -133,6 +133,8 @@ def value_or_refusal(call: Callable[[], T]) -> T | None:
     return None
 
 
-def names(folder: Path) -> set[str]:
-    """All that is below a folder, without following links."""
-    return {os.path.join(place, name) for place, *inside in os.walk(folder) for one in inside for name in one}
+def names(directory: Path) -> set[str]:
+    """All that is below a directory, without following links."""
+    return {
+        os.path.join(place, name) for place, *inside in os.walk(directory) for one in inside for name in one
+    }

@@ -1,9 +1,9 @@
 """Fuzzing that is guided by the lines it reaches: mutations that reach new ones are kept and mutated further.
 
-python -m tests.fuzz.guided TARGET RUNS EMPTY_FOLDER SEED
+python -m tests.fuzz.guided TARGET RUNS EMPTY_DIRECTORY SEED
 
 Ends with status 0 after so many inputs; one that is neither understood nor refused ends it with a traceback,
-and is kept in the folder.
+and is kept in the directory.
 """
 
 import io
@@ -47,18 +47,18 @@ def read_options(text: str) -> None:
         value_or_refusal(lambda: parse_train_options(text.split("\n")))
 
 
-def read_summary(folder: Path, text: str) -> None:
+def read_summary(directory: Path, text: str) -> None:
     """The run's record with this text in place of its summary."""
-    (folder / "summary.json").write_bytes(text.encode())
+    (directory / "summary.json").write_bytes(text.encode())
     for read in (read_run, read_compared):
-        value_or_refusal(lambda read=read: read(folder))  # type: ignore[misc]
+        value_or_refusal(lambda read=read: read(directory))  # type: ignore[misc]
 
 
-def make_targets(folder: Path) -> dict[str, Target]:
-    """The parsers that take what others wrote, by name; files are written below the folder."""
-    record = run_record(folder / "a")
-    make_run(folder / "b")
-    summary = (folder / "b" / "summary.json").read_text()
+def make_targets(directory: Path) -> dict[str, Target]:
+    """The parsers that take what others wrote, by name; files are written below the directory."""
+    record = run_record(directory / "a")
+    make_run(directory / "b")
+    summary = (directory / "b" / "summary.json").read_text()
 
     def write_card(text: str) -> None:
         card = value_or_refusal(lambda: make_card(change(record, text), NAME))
@@ -69,24 +69,24 @@ def make_targets(folder: Path) -> dict[str, Target]:
         "specs": (test_specs.read, test_specs.GOOD),
         "schedules": (lambda text: value_or_refusal(lambda: parse_schedule(text)), test_specs.SCHEDULES),
         "options": (read_options, OPTIONS),
-        "configs": (lambda text: test_configs.read(folder, text), test_configs.GOOD),
-        "records": (lambda text: read_summary(folder / "b", text), [summary]),
+        "configs": (lambda text: test_configs.read(directory, text), test_configs.GOOD),
+        "records": (lambda text: read_summary(directory / "b", text), [summary]),
         "cards": (write_card, test_cards.MARKUP),
     }
 
 
 def main() -> None:
     """Fuzz one target."""
-    name, runs, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-    target, texts = make_targets(folder)[name]
-    corpus = folder / "corpus"
+    name, runs, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    target, texts = make_targets(directory)[name]
+    corpus = directory / "corpus"
     corpus.mkdir()
     for number, text in enumerate(texts):
         (corpus / str(number)).write_bytes(text.encode("utf-8", "replace"))
     resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + MEMORY,) * 2)
     # libFuzzer's own limit is off: the peak that it reads is inherited from the process that started this one
     limits = ["-timeout=0", "-rss_limit_mb=0"]
-    options = [f"-runs={runs}", f"-seed={sys.argv[4]}", f"-artifact_prefix={folder}/", *limits]
+    options = [f"-runs={runs}", f"-seed={sys.argv[4]}", f"-artifact_prefix={directory}/", *limits]
     atheris.Setup([sys.argv[0], *options, str(corpus)], lambda data: target(data.decode("utf-8", "replace")))
     atheris.Fuzz()
 

@@ -1,4 +1,4 @@
-"""Whatever a record says, its card is a card, and a run's folder is read or refused."""
+"""Whatever a record says, its card is a card, and a run's directory is read or refused."""
 
 import json
 import shutil
@@ -83,7 +83,7 @@ def test_escaped_texts_are_texts(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Path]:
-    """A finished run's folder in a folder of its own."""
+    """A finished run's directory in a directory of its own."""
     with tempfile.TemporaryDirectory() as place:
         make_run(Path(place) / "good")
         yield Path(place)
@@ -104,9 +104,9 @@ def damage(draw: st.DrawFn, text: str) -> str:
     return json.dumps(draw(VALUES) if draw(st.integers(0, 9)) == 0 else content)
 
 
-@tries("run folders")
+@tries("run directories")
 @given(data=st.data(), name=st.sampled_from(FILES))
-def test_damaged_folders_are_read_or_refused(run: Path, data: st.DataObject, name: str) -> None:
+def test_damaged_directories_are_read_or_refused(run: Path, data: st.DataObject, name: str) -> None:
     good, bad = run / "good", run / "bad"
     shutil.copytree(good, bad, dirs_exist_ok=True)
     before = (good / name).read_text() if (good / name).is_file() else '{"model": {"sha256": ""}}'

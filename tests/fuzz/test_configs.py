@@ -53,13 +53,13 @@ GOOD = [
 
 @pytest.fixture(scope="module", autouse=True)
 def place() -> Iterator[Path]:
-    """A folder for the files."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
+    """A directory for the files."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
 
 
-def read(folder: Path, text: str) -> Any:
-    path = folder / "config.yaml"
+def read(directory: Path, text: str) -> Any:
+    path = directory / "config.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     return value_or_refusal(lambda: parse_train_options(["--config", str(path)]))
 

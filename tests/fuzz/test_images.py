@@ -1,4 +1,4 @@
-"""Any bytes as a picture are decoded to 8 bits or refused; bombs are refused before they take memory."""
+"""Any bytes as an image are decoded to 8 bits or refused; bombs are refused before they take memory."""
 
 import io
 import os
@@ -31,7 +31,7 @@ MODES = {
 
 
 def encode(kind: str, mode: str, size: tuple[int, int]) -> bytes:
-    """A picture of noise."""
+    """An image of noise."""
     noise = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     image = Image.fromarray(noise).convert("L" if mode == "I;16" else mode)
     image = image.convert("I").convert("I;16") if mode == "I;16" else image
@@ -90,7 +90,7 @@ def bmp(width: int, height: int) -> bytes:
     )
 
 
-# either small or far beyond Pillow's limit, since what lies between is taken as a large picture
+# either small or far beyond Pillow's limit, since what lies between is taken as a large image
 SIDES = st.sampled_from([0, 1, 2, 255, 65_535, 1_000_000, 2**31 - 1])
 HEADERS = (
     st.builds(
@@ -141,8 +141,8 @@ def test_a_bomb_of_pixels_takes_no_memory() -> None:
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device", "loop", "null"])
 def test_what_is_no_file(kind: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.png"
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "a.png"
         if kind == "fifo":
             os.mkfifo(path)
         elif kind == "folder":

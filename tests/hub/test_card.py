@@ -54,7 +54,7 @@ def tokens(card: str) -> list[Token]:
 
 
 def structure(card: str) -> list[str]:
-    """Kinds of tokens but texts, with the targets of links and pictures."""
+    """Kinds of tokens but texts, with the targets of links and images."""
     plain = ("text", "softbreak", "text_special")
     return [f"{t.type} {t.attrs}" for t in tokens(card) if t.type not in plain]
 
@@ -112,7 +112,7 @@ def test_metadata_of_an_ordinary_run(record: Record) -> None:
 def test_the_body_of_an_ordinary_run(record: Record) -> None:
     text = body(make_card(record, NAME))
     for said in (
-        "trained on pictures, 3 classes at 32 x 32 pixels",
+        "trained on images, 3 classes at 32 x 32 pixels",
         f"`{MIX}`",
         "[arXiv:2311.05538](https://arxiv.org/abs/2311.05538)",
         'timm.create_model("hf-hub:tester/net", pretrained=True)',
@@ -121,7 +121,7 @@ def test_the_body_of_an_ordinary_run(record: Record) -> None:
         "| raw | 60.00 % | 0.3333 | 60.00 % (epoch 2) |",
         "split val, each counted once",
         "![Loss and accuracy by epoch](curves.png)",
-        f"train.py --mix '{MIX}' --dataset pictures --epochs 3",
+        f"train.py --mix '{MIX}' --dataset images --epochs 3",
         "**Seed:** 42",
         "red, green, blue",
         "no licence was chosen",
@@ -191,7 +191,7 @@ def test_ids_of_the_hub(tmp_path: Path) -> None:
     assert "on [some/data](https://huggingface.co/datasets/some/data)" in card
 
 
-def test_a_folder_is_no_dataset_of_the_hub(tmp_path: Path) -> None:
+def test_a_directory_is_no_dataset_of_the_hub(tmp_path: Path) -> None:
     assert "datasets" not in metadata(make_card(run_record(tmp_path / "run", dataset="some/data"), NAME))
 
 

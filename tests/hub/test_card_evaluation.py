@@ -1,4 +1,4 @@
-"""The part of a card that an evaluation makes: whole tables, texts that stay texts, no folders."""
+"""The part of a card that an evaluation makes: whole tables, texts that stay texts, no directories."""
 
 import json
 import math
@@ -54,9 +54,9 @@ def make_evaluation(text: str, sha256: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    make_run(folder)
-    return folder
+    directory = tmp_path_factory.mktemp("runs") / "run"
+    make_run(directory)
+    return directory
 
 
 def record_with(run: Path, text: str) -> Record:
@@ -119,17 +119,17 @@ def test_the_metadata_say_what_was_measured_elsewhere(run: Path) -> None:
     }
 
 
-def test_no_folder_is_published() -> None:
+def test_no_directory_is_published() -> None:
     evaluation = make_evaluation("/secret/place/pictures", "0" * 64)
-    evaluation["ood"][0]["dataset"] = "some/relative/folder"
+    evaluation["ood"][0]["dataset"] = "some/relative/directory"
     evaluation["commands"] = [
-        "timm-multimix evaluate /secret/place/pictures --ood some/relative/folder hub/name"
+        "timm-multimix evaluate /secret/place/images --ood some/relative/directory hub/name"
     ]
     told = public_evaluation(evaluation)
     text = json.dumps(told)
     assert "secret" not in text
     assert "relative" not in text
-    assert told["commands"] == ["timm-multimix evaluate pictures --ood folder hub/name"]
+    assert told["commands"] == ["timm-multimix evaluate images --ood directory hub/name"]
     assert told["attacks"]["white_box"] == METHODS
     assert evaluation["data"]["dataset"] == "/secret/place/pictures"
 

@@ -203,10 +203,12 @@ def test_a_private_repository_without_a_token(connected: HubServer, monkeypatch:
 # names in other encodings, and outputs that take no others
 
 
-def run_bytes(hub: HubServer, folder: Path, *argv: bytes, **more: str) -> subprocess.CompletedProcess[bytes]:
-    environment = hub_environment(hub, folder / "home") | {"PYTHONIOENCODING": "ascii:strict"} | more
+def run_bytes(
+    hub: HubServer, directory: Path, *argv: bytes, **more: str
+) -> subprocess.CompletedProcess[bytes]:
+    environment = hub_environment(hub, directory / "home") | {"PYTHONIOENCODING": "ascii:strict"} | more
     command = [os.fsencode(sys.executable), b"-m", b"timm_multimix", *argv]
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, timeout=120)
+    return subprocess.run(command, env=environment, cwd=directory, capture_output=True, timeout=120)
 
 
 def test_an_output_that_takes_no_others() -> None:
@@ -238,7 +240,7 @@ def test_names_outside_utf8(hub: HubServer, tmp_path: Path) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "image.png")
     os.rename(tmp_path / "image.png", image)
     broken = os.fsencode(tmp_path) + b"/\xff-broken.png"
-    Path(os.fsdecode(broken)).write_bytes(b"no picture")
+    Path(os.fsdecode(broken)).write_bytes(b"no image")
     told = run_bytes(hub, tmp_path, b"predict", run, image, broken)
     assert told.returncode == 2
     assert rb"\udcff\udce9.png" in told.stdout

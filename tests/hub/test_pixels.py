@@ -59,9 +59,9 @@ KINDS = [sixteen_bits, transparent, transparent_palette, turned, turned_sixteen_
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A run's model directory, and the Python on its card with that directory for the repository."""
-    folder = tmp_path_factory.mktemp("run")
-    record = run_record(folder)
-    card, model = make_card(record, "me/name"), folder / "model"
+    directory = tmp_path_factory.mktemp("run")
+    record = run_record(directory)
+    card, model = make_card(record, "me/name"), directory / "model"
     blocks = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
     here = {"hf-hub:me/name": f"local-dir:{model}", "me/name": str(model)}
     return model, [re.sub("hf-hub:me/name|me/name", lambda found: here[found[0]], block) for block in blocks]
@@ -69,13 +69,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 @pytest.fixture(params=KINDS, ids=[kind.__name__ for kind in KINDS])
 def data(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Class directories with one image in each, which is `picture.png` in the working directory as well."""
+    """Class directories with one image in each, which is `image.png` in the working directory as well."""
     monkeypatch.chdir(tmp_path)
     request.param(tmp_path / "picture.png")
     for split in ("train", "val"):
-        folder = tmp_path / "data" / split / "a"
-        folder.mkdir(parents=True)
-        (folder / "one.png").write_bytes((tmp_path / "picture.png").read_bytes())
+        directory = tmp_path / "data" / split / "a"
+        directory.mkdir(parents=True)
+        (directory / "one.png").write_bytes((tmp_path / "picture.png").read_bytes())
     return tmp_path / "data"
 
 

@@ -23,7 +23,7 @@ import json, sys, timm, torch
 from safetensors.torch import load_file
 from transformers import pipeline
 
-run, picture = sys.argv[1:] if len(sys.argv) > 1 else ("run", "picture.png")
+run, image = sys.argv[1:] if len(sys.argv) > 1 else ("run", "image.png")
 images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 local = timm.create_model(f"local-dir:{run}/model", pretrained=True).eval()
 model = timm.create_model("hf-hub:NAME", pretrained=True).eval()
@@ -33,7 +33,7 @@ embed = timm.create_model("hf-hub:NAME", pretrained=True, num_classes=0).eval()
 assert embed(images).shape == (4, model.num_features)
 
 from PIL import Image
-image = Image.open(picture).convert("RGB")
+image = Image.open(image).convert("RGB")
 transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
 scores = model(transform(image)[None]).softmax(1)[0]
 names = model.pretrained_cfg["label_names"]
@@ -106,7 +106,7 @@ def test_train_push_load_and_fine_tune(hub: HubServer, home: Path) -> None:
     assert (metadata["base_model"], metadata["license"]) == (NAME, "mit")
     assert "datasets" not in metadata
     card = hub.store.repo(child).read("README.md").decode()
-    assert f"fine-tuned from [{NAME}](https://huggingface.co/{NAME}) on pictures, 10 classes" in card
+    assert f"fine-tuned from [{NAME}](https://huggingface.co/{NAME}) on images, 10 classes" in card
     assert "secret" not in card
     told = run_python(LOAD.replace("NAME", child).replace('"run"', '"child"'), hub, home).stdout
     assert json.loads(told[: told.index("]") + 1]) == [f"shade{label}" for label in range(10)]

@@ -37,56 +37,56 @@ Files = dict[str, bytes]
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """The folder of a sound model of three classes."""
+    """The directory of a sound model of three classes."""
     make_model(tmp_path / "made", COLOURS)
     return tmp_path / "made"
 
 
-def read(folder: Path) -> Files:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+def read(directory: Path) -> Files:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-def edit_config(folder: Path, **changes: Any) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | changes))
+def edit_config(directory: Path, **changes: Any) -> None:
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | changes))
 
 
-def wrong_shapes(folder: Path) -> None:
-    weights = load_file(folder / "model.safetensors")
+def wrong_shapes(directory: Path) -> None:
+    weights = load_file(directory / "model.safetensors")
     weights["conv1.0.weight"] = weights["conv1.0.weight"][:, :2].clone()
-    save_file(weights, folder / "model.safetensors")
+    save_file(weights, directory / "model.safetensors")
 
 
-def cut_off(folder: Path) -> None:
-    whole = (folder / "model.safetensors").read_bytes()
-    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+def cut_off(directory: Path) -> None:
+    whole = (directory / "model.safetensors").read_bytes()
+    (directory / "model.safetensors").write_bytes(whole[: len(whole) // 2])
 
 
-def unknown_architecture(folder: Path) -> None:
-    edit_config(folder, architecture="resnet_of_tomorrow")
+def unknown_architecture(directory: Path) -> None:
+    edit_config(directory, architecture="resnet_of_tomorrow")
 
 
-def pickle_only(folder: Path) -> None:
-    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
+def pickle_only(directory: Path) -> None:
+    torch.save(load_file(directory / "model.safetensors"), directory / "pytorch_model.bin")
+    (directory / "model.safetensors").unlink()
 
 
-def pickle_by_name(folder: Path) -> None:
-    torch.save(load_file(folder / "model.safetensors"), folder / "evil.bin")
-    config = json.loads((folder / "config.json").read_text())["pretrained_cfg"]
-    edit_config(folder, pretrained_cfg=config | {"hf_hub_filename": "evil.bin"})
+def pickle_by_name(directory: Path) -> None:
+    torch.save(load_file(directory / "model.safetensors"), directory / "evil.bin")
+    config = json.loads((directory / "config.json").read_text())["pretrained_cfg"]
+    edit_config(directory, pretrained_cfg=config | {"hf_hub_filename": "evil.bin"})
 
 
-def no_architecture(folder: Path) -> None:
-    (folder / "config.json").write_text('{"model_type": "bert"}')
+def no_architecture(directory: Path) -> None:
+    (directory / "config.json").write_text('{"model_type": "bert"}')
 
 
-def no_json(folder: Path) -> None:
-    (folder / "config.json").write_text("architecture: resnet")
+def no_json(directory: Path) -> None:
+    (directory / "config.json").write_text("architecture: resnet")
 
 
-def no_config(folder: Path) -> None:
-    (folder / "config.json").unlink()
+def no_config(directory: Path) -> None:
+    (directory / "config.json").unlink()
 
 
 BROKEN: dict[Callable[[Path], None], str] = {

@@ -267,7 +267,7 @@ def test_groups_grow_with_depth(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_timms_folder_format_gives_the_same_logits(name, tmp_path):
+def test_timms_directory_format_gives_the_same_logits(name, tmp_path):
     model = timm.create_model(name, num_classes=6, in_chans=1).eval()
     save_for_hf(model, tmp_path)
     loaded = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()

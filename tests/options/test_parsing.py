@@ -188,7 +188,7 @@ def test_a_mistake_in_a_config_file_names_the_file(config, text, words):
     assert "\n" not in message
 
 
-def test_a_folder_as_config_file_is_a_mistake(tmp_path):
+def test_a_directory_as_config_file_is_a_mistake(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         parse_train_options(["--config", str(tmp_path)])
 

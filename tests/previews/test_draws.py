@@ -1,4 +1,4 @@
-"""What the pictures are made of: weights found in any draw, effective numbers, densities."""
+"""What the images are made of: weights found in any draw, effective numbers, densities."""
 
 import numpy as np
 import pytest
@@ -79,7 +79,7 @@ UNGUIDED = [
     for name in list_mixers()
     if not any(needs_model(step.mixer) for _, step in create_mixer(name).branches)
 ]
-# Catch-up Mix takes whole channels, of which pictures have three: too few to show its shares.
+# Catch-up Mix takes whole channels, of which images have three: too few to show its shares.
 AT_THE_INPUT = [
     name
     for name in UNGUIDED
@@ -90,7 +90,7 @@ AT_THE_INPUT = [
 @pytest.mark.parametrize("spec", [*AT_THE_INPUT, "per_sample(mixup | cutmix)"])
 @pytest.mark.parametrize("step", [0, 3])
 def test_weights_found_in_a_draw_are_those_it_mixes_by(spec, step, examples) -> None:
-    """Where nothing is moved, the pictures weighted by what is found at every pixel are the mix itself."""
+    """Where nothing is moved, the images weighted by what is found at every pixel are the mix itself."""
     sample, draw = sample_of(spec, examples, step)
     assert sample.weights.sum().item() == pytest.approx(1, abs=1e-4)
     assert sample.share.shape == (32, 32)

@@ -1,4 +1,4 @@
-"""The command: pictures that open, what is in them, and mistakes."""
+"""The command: images that open, what is in them, and mistakes."""
 
 from pathlib import Path
 
@@ -36,9 +36,9 @@ def test_a_panel_for_each_mixer_of_a_spec(tmp_path) -> None:
         assert picture.height == pytest.approx((2 * 0.6 + 2 * 1.72 + 0.35 + 0.2 + 3.2) * 120, abs=2)
 
 
-def panels_of(*argv: str, folder: Path) -> list[Panel]:
+def panels_of(*argv: str, directory: Path) -> list[Panel]:
     """What `preview` would draw."""
-    options = parse_preview_options([*argv, "--out", str(folder / "x.png"), "--img-size", "16"])
+    options = parse_preview_options([*argv, "--out", str(directory / "x.png"), "--img-size", "16"])
     examples = load_examples(options.data, options.network, options.file.seed)
     branches = create_mixer(options.file.mix).branches
     return make_panels(branches, examples, options.file.examples, options.file.seed)
@@ -46,7 +46,7 @@ def panels_of(*argv: str, folder: Path) -> list[Panel]:
 
 def test_what_is_in_the_picture(tmp_path) -> None:
     spec = "0.25*cutmix | multimix(n=20)"
-    panels = panels_of("--mix", spec, "--examples", "3", "--batch-size", "8", folder=tmp_path)
+    panels = panels_of("--mix", spec, "--examples", "3", "--batch-size", "8", directory=tmp_path)
     titles = [panel.title for panel in panels]
     assert titles[::2] == [
         "cutmix, at the input (20% of the steps)",
@@ -64,13 +64,13 @@ def test_what_is_in_the_picture(tmp_path) -> None:
 
 def test_the_seed_makes_the_picture(tmp_path) -> None:
     words = ["--mix", "mixup", "--examples", "2", "-b", "4", "--seed"]
-    a, b, c = (panels_of(*words, seed, folder=tmp_path)[0].samples for seed in "112")
+    a, b, c = (panels_of(*words, seed, directory=tmp_path)[0].samples for seed in "112")
     assert all(torch.equal(x.image, y.image) for x, y in zip(a, b, strict=True))
     assert not any(torch.equal(x.image, y.image) for x, y in zip(a, c, strict=True))
 
 
-def test_examples_of_class_folders_with_a_model_of_other_order(tmp_path) -> None:
-    """Labels are the data's for the picture, and the model's own for the guide."""
+def test_examples_of_class_directories_with_a_model_of_other_order(tmp_path) -> None:
+    """Labels are the data's for the image, and the model's own for the guide."""
     from tests.finished_runs import make_model
 
     make_pictures(tmp_path / "data", 3)

@@ -30,10 +30,10 @@ with RunLock() as lock:
 """
 
 
-def hold(folder: Path, *more: str) -> subprocess.Popen[str]:
+def hold(directory: Path, *more: str) -> subprocess.Popen[str]:
     """A process that has the lock until its input ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder), *more],
+        [sys.executable, "-c", HOLD, str(directory), *more],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -31,9 +31,9 @@ def run(good: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(good, tmp_path / "run"))
 
 
-def facts(folder: Path) -> tuple[Any, ...]:
+def facts(directory: Path) -> tuple[Any, ...]:
     """All that is read of a run; options that leave its result alone excepted."""
-    found = read_compared(folder)
+    found = read_compared(directory)
     return found.record, found.options, found.rows
 
 

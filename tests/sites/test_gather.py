@@ -28,7 +28,7 @@ def batch():
     return torch.rand(8, 3, 2, 2, generator=generator), torch.arange(8) % 5
 
 
-def train_one_step(rank, port, folder):
+def train_one_step(rank, port, directory):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=2)
@@ -43,7 +43,7 @@ def train_one_step(rank, port, folder):
     grads = [p.grad for p in task.trainable_module.parameters()]
     torch.save(
         {"loss": out["loss"].detach(), "rows": len(out["output"]), "weights": weights, "grads": grads},
-        folder / f"{rank}.pt",
+        directory / f"{rank}.pt",
     )
     dist.destroy_process_group()
 

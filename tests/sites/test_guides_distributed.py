@@ -32,7 +32,7 @@ def batch(rank, step):
     return torch.rand(4, 3, 8, 8, generator=generator), torch.randint(4, (4,), generator=generator)
 
 
-def train(rank, port, folder):
+def train(rank, port, directory):
     """Two micro-steps, the first without synchronisation, for every mixer."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
@@ -55,18 +55,18 @@ def train(rank, port, folder):
             steps.append((seen[-1], out["target"].detach()))
         gradients = [p.grad for p in task.trainable_module.parameters()]
         results[spec] = {"steps": steps, "gradients": gradients}
-    torch.save(results, folder / f"{rank}.pt")
+    torch.save(results, directory / f"{rank}.pt")
     dist.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ranks")
+    directory = tmp_path_factory.mktemp("ranks")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.start_processes(train, (port, folder), nprocs=2, start_method="spawn")
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    mp.start_processes(train, (port, directory), nprocs=2, start_method="spawn")
+    return [torch.load(directory / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
 @pytest.mark.parametrize("spec", SPECS)

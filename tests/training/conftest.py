@@ -24,16 +24,16 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of class folders: three classes told apart by colour, 44 training and 13 evaluation images."""
+    """Class directories: three classes that differ by colour, 44 training and 13 evaluation images."""
     root, generator = tmp_path_factory.mktemp("pictures"), torch.Generator().manual_seed(0)
     for split, sizes in (("train", (15, 15, 14)), ("val", (5, 4, 4))):
         for label, size in enumerate(sizes):
-            folder = root / split / f"colour{label}"
-            folder.mkdir(parents=True)
+            directory = root / split / f"colour{label}"
+            directory.mkdir(parents=True)
             for number in range(size):
                 noise = torch.randint(0, 200, (32, 32, 3), generator=generator, dtype=torch.uint8)
                 noise[:, :, label] += 50
-                Image.fromarray(noise.numpy()).save(folder / f"{number}.png")
+                Image.fromarray(noise.numpy()).save(directory / f"{number}.png")
     return root
 
 
@@ -48,6 +48,6 @@ def quick(pictures: Path) -> list[str]:
 
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Train with the given command line, in an empty working folder."""
+    """Train with the given command line, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     return lambda *argv: run(parse_train_options([str(word) for word in argv])).summary

@@ -46,20 +46,24 @@ def updates_kept(run: Path) -> int:
     return max((int(path.name[5:]) for path in run.glob("checkpoints/step-*")), default=0)
 
 
-def outcome(folder: Path) -> dict[str, object]:
+def outcome(directory: Path) -> dict[str, object]:
     """All of a run that must not depend on how often it was interrupted."""
-    rows = [line.split(",")[:-TIMING] for line in (folder / "metrics.csv").read_text().splitlines()]
-    last = max((folder / "checkpoints").glob("step-*"))
-    files = [*last.glob("*.safetensors"), folder / "model/model.safetensors", folder / "model/config.json"]
-    files += [folder / "checkpoints/best/model.safetensors", folder / "checkpoints/best/facts.json"]
+    rows = [line.split(",")[:-TIMING] for line in (directory / "metrics.csv").read_text().splitlines()]
+    last = max((directory / "checkpoints").glob("step-*"))
+    files = [
+        *last.glob("*.safetensors"),
+        directory / "model/model.safetensors",
+        directory / "model/config.json",
+    ]
+    files += [directory / "checkpoints/best/model.safetensors", directory / "checkpoints/best/facts.json"]
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return {"rows": rows, "checkpoint": last.name} | digests
 
 
 @torch.no_grad()
-def evaluate_plainly(folder: Path, dataset: Path) -> tuple[float, float]:
+def evaluate_plainly(directory: Path, dataset: Path) -> tuple[float, float]:
     """Loss and top-1 in per cent of an exported model, loaded and fed as timm alone would."""
-    model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    model = timm.create_model(f"local-dir:{directory}", pretrained=True).eval()
     transform = create_transforms(AugmentationOptions(), timm.data.resolve_model_data_config(model))[1]
     source = load_splits(str(dataset)).evaluation
     samples = [source[index] for index in range(len(source))]

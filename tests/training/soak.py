@@ -51,9 +51,9 @@ class QuietHub(HubServer):
 
 @dataclass
 class Rounds:
-    """One configuration in a folder of its own: runs that are killed, and an undisturbed one."""
+    """One configuration in a directory of its own: runs that are killed, and an undisturbed one."""
 
-    folder: Path
+    directory: Path
     hub: HubServer
     processes: int
     workers: int
@@ -66,16 +66,16 @@ class Rounds:
 
     @property
     def run(self) -> Path:
-        return self.folder / self.name
+        return self.directory / self.name
 
     def start(self, *more: str, **streams: Any) -> subprocess.Popen[Any]:
         """Start training, or go on with it."""
-        options = [*RECIPE.split(), "--dataset", self.folder / "data", "--workers", self.workers, *more]
+        options = [*RECIPE.split(), "--dataset", self.directory / "data", "--workers", self.workers, *more]
         words, environment = command(*options, processes=self.processes, program=PROGRAM)
         own = {name: environment[name] for name in ("ACCELERATE_USE_CPU",) if name in environment}
-        environment = hub_environment(self.hub, self.folder / "home") | own
-        environment["MARKS"] = str(self.folder / "marks")
-        return subprocess.Popen(words, env=environment, cwd=self.folder, **streams)
+        environment = hub_environment(self.hub, self.directory / "home") | own
+        environment["MARKS"] = str(self.directory / "marks")
+        return subprocess.Popen(words, env=environment, cwd=self.directory, **streams)
 
     def killed_run(self) -> list[str]:
         """The options of the run that is killed: it is published, each in a repository of its own."""
@@ -91,7 +91,7 @@ class Rounds:
 
     def kill_in(self, phase: str, moments: random.Random) -> bool:
         """Kill the run in a phase, after it has begun a random number of times; whether that was so."""
-        marks = Marks(self.folder / "marks")
+        marks = Marks(self.directory / "marks")
         marks.clear()
         occurrence = moments.randrange(MOST[phase]) + 1
         process = self.start(*self.killed_run(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -134,19 +134,19 @@ def kill_all(process: subprocess.Popen[Any]) -> int:
 
 
 @contextlib.contextmanager
-def configured(folder: Path, processes: int, workers: int) -> Iterator[Rounds]:
-    """A run in a folder of its own, and its undisturbed twin, both with a Hub of their own."""
-    make_pictures(folder / "data", classes=10)
-    (folder / "home").mkdir()
-    Marks(folder / "marks")
-    with QuietHub(folder / "hub") as hub:
+def configured(directory: Path, processes: int, workers: int) -> Iterator[Rounds]:
+    """A run in a directory of its own, and its undisturbed twin, both with a Hub of their own."""
+    make_pictures(directory / "data", classes=10)
+    (directory / "home").mkdir()
+    Marks(directory / "marks")
+    with QuietHub(directory / "hub") as hub:
         hub.faults.add("POST", "*/commit/*", slow(0.3), times=1000)  # long enough to be met
-        yield Rounds(folder, hub, processes, workers)
+        yield Rounds(directory, hub, processes, workers)
 
 
 def compare(rounds: Rounds) -> None:
     """Raises: AssertionError unless the killed run comes to the same end as the undisturbed one."""
-    whole, repo = rounds.folder / "whole", f"tester/{rounds.name}"
+    whole, repo = rounds.directory / "whole", f"tester/{rounds.name}"
     rounds.finish(*rounds.killed_run())
     if not whole.exists():
         rounds.finish("--output", "whole")

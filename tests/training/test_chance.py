@@ -52,9 +52,11 @@ def test_a_run_at_its_end(train: Train, tmp_path: Path, capsys: pytest.CaptureFi
     noise = np.random.default_rng(0)
     for split, size in (("train", 16), ("val", 120)):
         for number in range(size):
-            folder = tmp_path / "data" / split / "ab"[number % 2]
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(noise.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+            directory = tmp_path / "data" / split / "ab"[number % 2]
+            directory.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(noise.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(
+                directory / f"{number}.png"
+            )
     options = f"--dataset {tmp_path / 'data'} --img-size 32 --epochs 1 -b 8 --workers 0 --lr 1e-9"
     train(*options.split(), "--output", "run")
     assert "is no better than always answering the most frequent class (50.00 %)" in capsys.readouterr().err

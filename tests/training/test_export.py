@@ -1,4 +1,4 @@
-"""The exported folder is an ordinary timm model, and the one that was evaluated."""
+"""The exported directory is an ordinary timm model, and the one that was evaluated."""
 
 import json
 import shutil
@@ -46,9 +46,9 @@ def test_the_best_weights_are_kept(train: Train, quick: list[str], tmp_path: Pat
     summary = train(*quick, "--output", "run", "--epochs", 3)
     facts = json.loads((tmp_path / "run/checkpoints/best/facts.json").read_text())
     assert facts == {"epoch": summary["best_epoch"], "top1": summary["top1_best"]}
-    folder = tmp_path / "run/checkpoints/best"
-    weights = timm.create_model(f"local-dir:{folder}", pretrained=True).state_dict()
-    stored = load_file(folder / "model.safetensors")
+    directory = tmp_path / "run/checkpoints/best"
+    weights = timm.create_model(f"local-dir:{directory}", pretrained=True).state_dict()
+    stored = load_file(directory / "model.safetensors")
     assert all(torch.equal(weights[name], stored[name]) for name in stored)
 
 

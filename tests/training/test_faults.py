@@ -113,14 +113,16 @@ def fill(path: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["file/run", "/proc/run"])
-def test_a_folder_that_cannot_be_written(output: str, train: Train, quick: list[str], tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written(
+    output: str, train: Train, quick: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="cannot write the run's folder"):
+    with pytest.raises(UsageError, match="cannot write the run's directory"):
         train(*quick, "--output", output)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_folder_that_can_be_written_no_more(train: Train, quick: list[str], tmp_path: Path) -> None:
+def test_a_directory_that_can_be_written_no_more(train: Train, quick: list[str], tmp_path: Path) -> None:
     checkpoints = tmp_path / "run/checkpoints"
 
     def replace() -> None:
@@ -142,7 +144,7 @@ def test_a_folder_that_can_be_written_no_more(train: Train, quick: list[str], tm
 
 @pytest.fixture
 def data(pictures: Path, tmp_path: Path) -> Path:
-    """A copy of the pictures, to be harmed."""
+    """A copy of the images, to be harmed."""
     return shutil.copytree(pictures, tmp_path / "data")
 
 
@@ -175,11 +177,11 @@ def test_a_file_that_changes_while_training(
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_a_run_of_which_nothing_came_leaves_no_folder(
+def test_a_run_of_which_nothing_came_leaves_no_directory(
     exists: bool, train: Train, quick: list[str], data: Path, tmp_path: Path
 ) -> None:
     for path in (data / "train/colour0").iterdir():
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     if exists:
         (tmp_path / "run").mkdir()
     with pytest.raises(UsageError, match="broken image"):
@@ -308,12 +310,12 @@ def test_a_process_that_hangs_ends_the_other(quick: list[str], tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_fault_of_one_process_is_told_once(number: int, quick: list[str], tmp_path: Path) -> None:
-    """One broken picture among the first eight that are trained on, read by one of the processes."""
+    """One broken image among the first eight that are trained on, read by one of the processes."""
     for split, label, picture in itertools.product(("train", "val"), "ab", range(4)):
         (tmp_path / "data" / split / label).mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "data" / split / label / f"{picture}.png")
     broken = tmp_path / "data/train" / "ab"[number] / "2.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     options = [*quick, "--dataset", "data", "--batch-size", 4, "--epochs", 2, "--output", "run"]
     with two_ranks(*options, cwd=tmp_path) as ranks:
         said = "".join([rank.communicate(timeout=120)[1] for rank in ranks])

@@ -73,7 +73,7 @@ def test_marks_are_read_by_another_process(tmp_path: Path) -> None:
 def test_a_half_written_checkpoint_is_never_taken(
     half: str, train: Train, quick: list[str], tmp_path: Path
 ) -> None:
-    """What a kill leaves of a checkpoint: a folder without its name, or, on a poor disk, files cut short."""
+    """A checkpoint after a kill: a directory without its name, or, on a poor disk, files cut short."""
     options = [*quick, "--output", "run", "--resume", "auto"]
     train(*options)
     expected, checkpoints = outcome(tmp_path / "run"), tmp_path / "run/checkpoints"

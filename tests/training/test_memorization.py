@@ -19,9 +19,9 @@ NAMES = [f"{part}_{key}" for part in ("noisy", "noisy_true", "clean") for key in
 
 
 @torch.no_grad()
-def by_hand(folder: Path, dataset: Path, part: float, kind: str, seed: int) -> dict[str, float]:
+def by_hand(directory: Path, dataset: Path, part: float, kind: str, seed: int) -> dict[str, float]:
     """The columns of the memorisation test, from the exported model and plain timm, image by image."""
-    model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    model = timm.create_model(f"local-dir:{directory}", pretrained=True).eval()
     transform = create_transforms(AugmentationOptions(), timm.data.resolve_model_data_config(model))[1]
     splits = load_splits(str(dataset))
     noisy = NoisyLabels(splits.train, len(splits.class_names), part, kind, seed)

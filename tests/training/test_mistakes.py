@@ -46,7 +46,7 @@ def test_a_broken_image_is_named(train: Train, quick: list[str], tmp_path: Path)
         for label in ("a", "b"):
             (tmp_path / "data" / split / label).mkdir(parents=True)
             Image.new("RGB", (8, 8)).save(tmp_path / "data" / split / label / "0.png")
-    (tmp_path / "data/train/a/1.png").write_bytes(b"no picture")
+    (tmp_path / "data/train/a/1.png").write_bytes(b"no image")
     options = [*quick, "--dataset", tmp_path / "data"]
     with pytest.raises(UsageError, match=r"1\.png"):
         train(*options)

@@ -42,7 +42,7 @@ def test_a_new_run_starts_where_its_parent_ended(
     old, new = weights(last), weights(start)
     assert old.keys() == new.keys()
     assert all(torch.equal(new[name], value) for name, value in old.items())
-    moments, theirs = (load_file(folder / "state.safetensors") for folder in (start, last))
+    moments, theirs = (load_file(directory / "state.safetensors") for directory in (start, last))
     assert moments
     assert moments.keys() == theirs.keys()
     assert all(torch.equal(moments[name], value) for name, value in theirs.items())

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder."""
+"""What a run leaves in its directory."""
 
 import csv
 import json
@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from timm_multimix.errors import UsageError
-from timm_multimix.training import run_folder
+from timm_multimix.training import run_directory
 
 from .helpers import Train
 
@@ -71,10 +71,10 @@ def test_a_best_on_a_test_split_is_said_to_be_one(
     assert (summary["evaluation_split"], summary["best_chosen_on_test_split"]) == ("test", True)
 
 
-def test_runs_of_the_same_second_have_their_own_folders(
+def test_runs_of_the_same_second_have_their_own_directories(
     train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_folder.time, "strftime", lambda form: "20260102-030405")
+    monkeypatch.setattr(run_directory.time, "strftime", lambda form: "20260102-030405")
     for _ in range(2):
         train(*quick, "--epochs", 1, "--mix", "mixup(alpha=0.5) | cutmix")
     names = sorted(path.name for path in (tmp_path / "runs").iterdir())
@@ -92,7 +92,7 @@ def test_a_run_is_replaced_only_when_told(train: Train, quick: list[str], tmp_pa
     assert not (tmp_path / "run/checkpoints/step-00000010").exists()
 
 
-def test_a_folder_of_something_else_is_never_overwritten(
+def test_a_directory_of_something_else_is_never_overwritten(
     train: Train, quick: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "model").mkdir()

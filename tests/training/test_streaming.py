@@ -26,7 +26,7 @@ OPTIONS = "--dataset tester/data --img-size 32 --epochs 1 --batch-size 4 --worke
 
 
 def table(first: int, count: int) -> bytes:
-    """A parquet file of grey pictures, from dark to light, whose labels are bare numbers."""
+    """A parquet file of grey images, from dark to light, whose labels are bare numbers."""
     cells = []
     for number in range(first, first + count):
         file = io.BytesIO()

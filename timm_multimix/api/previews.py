@@ -36,7 +36,7 @@ class Preview:
 
     @cached_property
     def figure(self) -> Figure:
-        """The picture that `timm-multimix preview` draws."""
+        """The image that `timm-multimix preview` draws."""
         figure: Figure = draw_panels(self.panels, self.examples)
         return figure
 
@@ -44,7 +44,7 @@ class Preview:
         return f"Preview({self.mix!r}, {[panel.title for panel in self.panels]})"
 
     def _repr_html_(self) -> str:
-        """The picture, for notebooks."""
+        """The image, for notebooks."""
         return figure_html(self.figure, f"what {self.mix} does")
 
 
@@ -70,7 +70,7 @@ def preview(
         seed: of the draws.
 
     Returns:
-        The draws as data (`panels`), and as a picture (`figure`).
+        The draws as data (`panels`), and as an image (`figure`).
 
     Raises:
         UsageError: no mixer spec, images or labels of another shape, or a mixer that needs a model.

@@ -91,4 +91,4 @@ def train(
         show_messages()
         start_logging(chosen.run.log_level)
         outcome = run_training(chosen, given)
-    return Run(outcome.folder, model=outcome.model)
+    return Run(outcome.directory, model=outcome.model)

@@ -19,7 +19,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "measure a trained model: accuracy, calibration, robustness ..."),
     "compare": ("compare", "compare runs, or train and compare several mixes"),
     "push": ("push", "publish a finished run on the Hugging Face Hub"),
-    "predict": ("predict", "say what is on pictures"),
+    "predict": ("predict", "say what is on images"),
     "preview": ("preview", "draw what a mixer does"),
     "list": ("listing", "list the mixers, or describe one"),
 }

@@ -7,7 +7,7 @@ from ..options.comparison import parse_comparison_options
 
 
 def main(argv: list[str]) -> int:
-    """Collect or train runs, and write one table, pictures and pages; 2 if a run failed.
+    """Collect or train runs, and write one table, images and pages; 2 if a run failed.
 
     Raises: UsageError for mistakes in the options, and if several processes were launched.
     """

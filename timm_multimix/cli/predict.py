@@ -1,4 +1,4 @@
-"""`timm-multimix predict`: what a model sees on pictures."""
+"""`timm-multimix predict`: what a model sees on images."""
 
 import json
 import sys
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
-    """Print the most probable classes of each picture; 2 if one could not be read.
+    """Print the most probable classes of each image; 2 if one could not be read.
 
-    Raises: UsageError for mistakes in the options, and where no picture is found.
+    Raises: UsageError for mistakes in the options, and where no image is found.
     """
     options = parse_prediction_options(argv)
     from ..evaluation.prediction import describe, run
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
 
 
 def tell(prediction: "Prediction") -> None:
-    """Print a prediction; what is wrong with a picture on stderr."""
+    """Print a prediction; what is wrong with an image on stderr."""
     if prediction.error is not None:
         print("error:", prediction.error, file=sys.stderr, flush=True)
         return

@@ -1,4 +1,4 @@
-"""`timm-multimix preview`: what a mixer spec does, as a picture."""
+"""`timm-multimix preview`: what a mixer spec does, as an image."""
 
 from ..options.preview import parse_preview_options
 

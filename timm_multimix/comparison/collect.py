@@ -1,4 +1,4 @@
-"""Finished runs, read from their folders and grouped into arms: all options but the seed are equal."""
+"""Finished runs, read from their directories and grouped into arms: all options but the seed are equal."""
 
 import json
 from collections import Counter
@@ -38,7 +38,7 @@ ABOUT = ("num_processes", "mixed_precision")
 class Run:
     """A finished run: its record, the options that bear on its result, its metrics, an evaluation."""
 
-    folder: Path
+    directory: Path
     record: RunRecord
     options: dict[str, Any]
     rows: list[dict[str, float]]
@@ -89,11 +89,11 @@ class Arm:
         return {seed: float(value) for seed, value in found.items() if value is not None}
 
 
-def read_run(folder: Path) -> Run:
-    """A finished run. Raises: UsageError if there is none in the folder, or it is damaged."""
-    found = read_finished(folder)
-    options, evaluations = relevant_options(found.options), read_evaluations(folder, found.model)
-    return Run(folder, found.record, options, found.metrics, evaluations)
+def read_run(directory: Path) -> Run:
+    """A finished run. Raises: UsageError if there is none in the directory, or it is damaged."""
+    found = read_finished(directory)
+    options, evaluations = relevant_options(found.options), read_evaluations(directory, found.model)
+    return Run(directory, found.record, options, found.metrics, evaluations)
 
 
 def relevant_options(found: TrainOptions) -> dict[str, Any]:
@@ -110,9 +110,9 @@ def default_options() -> dict[str, Any]:
     return options_to_dict(TrainOptions())
 
 
-def read_runs(folders: Iterable[Path]) -> list[Run]:
+def read_runs(directories: Iterable[Path]) -> list[Run]:
     """Finished runs that can be compared. Raises: UsageError if two are of different data or budget."""
-    runs = [read_run(folder) for folder in folders]
+    runs = [read_run(directory) for directory in directories]
     check_comparable(runs)
     return runs
 
@@ -136,7 +136,7 @@ def _shown(value: Any, name: str) -> str:
 def group(runs: Sequence[Run]) -> list[Arm]:
     """Arms in the order of their first run, each labelled by what tells it from the others.
 
-    Raises: UsageError if two runs are equal in all but their folder.
+    Raises: UsageError if two runs are equal in all but their directory.
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
@@ -148,8 +148,8 @@ def group(runs: Sequence[Run]) -> list[Arm]:
         for run in members:
             if run.seed in arm.runs:
                 raise UsageError(
-                    f"two runs of {label} have seed {run.seed}: {arm.runs[run.seed].folder} and "
-                    f"{run.folder}; give one of them"
+                    f"two runs of {label} have seed {run.seed}: {arm.runs[run.seed].directory} and "
+                    f"{run.directory}; give one of them"
                 )
             arm.runs[run.seed] = run
         arms.append(arm)

@@ -1,6 +1,6 @@
 """What `timm-multimix evaluate` measured of the runs: numbers by name, over the seeds of an arm.
 
-A number's name tells the settings it depends on, and each set of pictures has a table of its own: what was
+A number's name tells the settings it depends on, and each set of images has a table of its own: what was
 measured in another way never stands in the same row.
 """
 
@@ -15,7 +15,7 @@ from .statistics import Spread, summarize
 
 
 class Evaluated(NamedTuple):
-    """The numbers measured on one set of pictures, for each arm over its seeds."""
+    """The numbers measured on one set of images, for each arm over its seeds."""
 
     pictures: str
     arms: list[dict[str, Spread]]

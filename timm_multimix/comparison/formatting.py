@@ -104,15 +104,15 @@ def cells(row: Row) -> list[str]:
 def run_cells(comparison: Comparison) -> list[list[str]]:
     """A row for every run, by `run_header`."""
     return [
-        [arm.label, str(seed), *_run(run), _place(run.folder)]
+        [arm.label, str(seed), *_run(run), _place(run.directory)]
         for arm in comparison.arms
         for seed, run in sorted(arm.runs.items())
     ]
 
 
-def _place(folder: Path) -> str:
-    """A run's folder, with the arm's where it says the seed only."""
-    return "/".join(folder.parts[-2:]) if re.fullmatch(r"seed\d+", folder.name) else folder.name
+def _place(directory: Path) -> str:
+    """A run's directory, with the arm's where it says the seed only."""
+    return "/".join(directory.parts[-2:]) if re.fullmatch(r"seed\d+", directory.name) else directory.name
 
 
 def _run(run: Run) -> list[str]:
@@ -184,7 +184,7 @@ def memorized_cells(comparison: Comparison) -> list[list[str]]:
 
 
 def evaluated_cells(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
-    """For each set of pictures that `evaluate` measured runs on, a row for every number."""
+    """For each set of images that `evaluate` measured runs on, a row for every number."""
     tables = []
     for pictures, spreads in summarize_evaluated(comparison.arms):
         names = dict.fromkeys(name for numbers in spreads for name in numbers)

@@ -19,7 +19,7 @@ CAPTIONS = {
     "bars": "A dot is a seed, the line their mean, the box one standard deviation to either side.",
     "differences": "Paired by seed: the mean difference and its 95 % confidence interval (Student's t).",
 }
-"""Caption of each picture; also the text for those who do not see it."""
+"""Caption of each image; also the text for those who do not see it."""
 
 
 def describe(comparison: Comparison) -> dict[str, Any]:
@@ -51,12 +51,12 @@ def describe(comparison: Comparison) -> dict[str, Any]:
 
 
 def make_markdown(comparison: Comparison) -> str:
-    """The text of comparison.md, which shows the pictures beside it."""
+    """The text of comparison.md, which shows the images beside it."""
     return _template("comparison.md").render(describe(comparison))
 
 
 def make_html(comparison: Comparison, light: Mapping[str, bytes], dark: Mapping[str, bytes]) -> str:
-    """The text of comparison.html, whole in itself: pictures for light and dark are inside."""
+    """The text of comparison.html, whole in itself: images for light and dark are inside."""
     pictures = {name: (_data_uri(light[name]), _data_uri(dark[name])) for name in light}
     return _template("comparison.html").render(describe(comparison) | {"pictures": pictures})
 

@@ -19,7 +19,7 @@ STYLES = ("-", "--", ":", "-.")
 
 
 def draw_all(comparison: Comparison, theme: str) -> dict[str, bytes]:
-    """Every picture by its name, as the bytes of a PNG."""
+    """Every image by its name, as the bytes of a PNG."""
     return {name: _png(draw(comparison, THEMES[theme])) for name, draw in PICTURES.items()}
 
 

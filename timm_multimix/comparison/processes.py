@@ -63,7 +63,7 @@ def train(trial: Trial, forward: Forward) -> str | None:
     """Run a trial to its end; gives the line that says why it failed, or None.
 
     Its output is added to its log. A run that an earlier comparison left behind, still training, holds the
-    lock of its folder, so that the process ends at once.
+    lock of its directory, so that the process ends at once.
     """
     trial.log.parent.mkdir(parents=True, exist_ok=True)
     with trial.log.open("ab") as stream:

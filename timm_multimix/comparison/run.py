@@ -15,7 +15,7 @@ from .collect import Arm, find_baseline, group, read_run, read_runs
 from .formatting import verdict, with_deviation
 from .processes import Forward, train
 from .table import Comparison, compare
-from .trials import Trial, folder_name, plan
+from .trials import Trial, directory_name, plan
 from .write import check_output, write_comparison
 
 logger = logging.getLogger(__name__)
@@ -61,15 +61,15 @@ def make_comparison(options: CompareOptions, command: str | None) -> Compared:
     return train_all(options, plan(options), command)
 
 
-def finished(folders: Sequence[Path]) -> Sequence[Path]:
+def finished(directories: Sequence[Path]) -> Sequence[Path]:
     """Of several directories the finished runs, as `runs/*` names others too; a warning names those."""
-    found = [folder for folder in folders if (folder / "summary.json").is_file()]
+    found = [directory for directory in directories if (directory / "summary.json").is_file()]
     if not found:
-        return folders  # which reading them complains of
-    for folder in folders:
-        if folder not in found:
-            kind = "an unfinished run" if (folder / "config.yaml").is_file() else "no run"
-            logger.warning(f"{folder} is {kind}; left out")
+        return directories  # which reading them complains of
+    for directory in directories:
+        if directory not in found:
+            kind = "an unfinished run" if (directory / "config.yaml").is_file() else "no run"
+            logger.warning(f"{directory} is {kind}; left out")
     return found
 
 
@@ -101,7 +101,7 @@ def train_all(options: CompareOptions, trials: Sequence[Trial], command: str | N
 
 def result_of(trial: Trial) -> str:
     """The result of a finished trial, in words."""
-    run = read_run(trial.folder)
+    run = read_run(trial.directory)
     *_, last = run.curve().values()
     return f"{run.metric.label} {run.metric.format(last)}"
 
@@ -124,13 +124,13 @@ def collect(
 def group_finished(trials: Sequence[Trial]) -> list[Arm]:
     """The arms of the finished trials, in the order of the trials' arms.
 
-    Raises: UsageError if an arm's folder holds runs that differ in more than their seed.
+    Raises: UsageError if an arm's directory holds runs that differ in more than their seed.
     """
     order = list(dict.fromkeys(trial.arm for trial in trials))
     done = sorted((trial for trial in trials if trial.is_finished), key=lambda trial: order.index(trial.arm))
-    arms = group(read_runs([trial.folder for trial in done])) if done else []
-    for home in {trial.folder.parent for trial in done}:
-        labels = [arm.label for arm in arms if any(run.folder.parent == home for run in arm.runs.values())]
+    arms = group(read_runs([trial.directory for trial in done])) if done else []
+    for home in {trial.directory.parent for trial in done}:
+        labels = [arm.label for arm in arms if any(run.directory.parent == home for run in arm.runs.values())]
         if len(labels) > 1:
             raise UsageError(
                 f"runs in {home} differ in more than their seed: {' / '.join(labels)}; use a new --output"
@@ -144,12 +144,12 @@ def _short(line: str) -> str:
 
 def choose_baseline(options: CompareOptions, arms: Sequence[Arm]) -> Arm:
     """The arm of --baseline, else the first; while that has no finished run, the first that has one."""
-    home: Path = options.output / folder_name(options.baseline or options.arms[0][0])
-    found = [arm for arm in arms if any(run.folder.parent == home for run in arm.runs.values())]
+    home: Path = options.output / directory_name(options.baseline or options.arms[0][0])
+    found = [arm for arm in arms if any(run.directory.parent == home for run in arm.runs.values())]
     return found[0] if found else arms[0]
 
 
-def tell(comparison: Comparison, folder: Path) -> None:
+def tell(comparison: Comparison, directory: Path) -> None:
     """Log a line for each arm and where the pages are."""
     metric = comparison.metric
     width = max(len(row.label) for row in comparison.rows)
@@ -158,5 +158,5 @@ def tell(comparison: Comparison, folder: Path) -> None:
         logger.info(f"{row.label:{width}}  {with_deviation(row.last):14}  {words}")
     logger.info(
         f"{metric.in_unit(metric.label + ' of the last epoch')}, with the standard deviation over seeds; "
-        f"the page is {folder / 'comparison.html'}"
+        f"the page is {directory / 'comparison.html'}"
     )

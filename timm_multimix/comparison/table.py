@@ -136,4 +136,4 @@ def run_record(run: Run) -> dict[str, Any]:
     names = (run.record.metric, f"{run.record.metric}_best", *RUN_FACTS)
     facts = {name: run.summary.get(name) for name in names}
     more = {"memorised": memorized(run), "evaluated": evaluated(run)}
-    return {"run": run.folder.name, **facts} | {name: numbers for name, numbers in more.items() if numbers}
+    return {"run": run.directory.name, **facts} | {name: numbers for name, numbers in more.items() if numbers}

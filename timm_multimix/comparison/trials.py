@@ -11,26 +11,26 @@ from ..errors import UsageError
 from ..options import TrainOptions, options_to_dict, parse_train_options
 from ..options.comparison import CompareOptions
 from ..training.checks import check_names
-from ..training.run_folder import find_run_folder
+from ..training.run_directory import find_run_directory
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A run to make: its arm, its seed, its folder, and the command line of `train`."""
+    """A run to make: its arm, its seed, its directory, and the command line of `train`."""
 
     arm: str
     seed: int
-    folder: Path
+    directory: Path
     argv: list[str]
 
     @property
     def log(self) -> Path:
         """Where its output goes."""
-        return self.folder.with_name(f"{self.folder.name}.log")
+        return self.directory.with_name(f"{self.directory.name}.log")
 
     @property
     def is_finished(self) -> bool:
-        return (self.folder / "summary.json").is_file()
+        return (self.directory / "summary.json").is_file()
 
     def __str__(self) -> str:
         return f"{self.arm}, seed {self.seed}"
@@ -39,7 +39,7 @@ class Trial:
 def plan(options: CompareOptions) -> list[Trial]:
     """All trials, in the order in which they are to run, so that a part of a comparison is paired.
 
-    Raises: UsageError for options that cannot work, arms that are the same, and folders that hold other runs.
+    Raises: UsageError for options that cannot work, equal arms, and directories that hold other runs.
     """
     trials = [
         make_trial(options, name, words, seed)
@@ -51,15 +51,15 @@ def plan(options: CompareOptions) -> list[Trial]:
         parsed = parse_train_options(trial.argv)
         if trial.seed == 0:
             check_arm(trial, parsed, seen)
-        find_run_folder(parsed)
+        find_run_directory(parsed)
     return trials
 
 
 def make_trial(options: CompareOptions, name: str, words: Sequence[str], seed: int) -> Trial:
     """The trial of an arm and a seed."""
-    folder = options.output / folder_name(name) / f"seed{seed}"
-    own = ["--seed", str(seed), "--output", str(folder), "--resume", "auto"]
-    return Trial(name, seed, folder, [*options.training, *words, *own])
+    directory = options.output / directory_name(name) / f"seed{seed}"
+    own = ["--seed", str(seed), "--output", str(directory), "--resume", "auto"]
+    return Trial(name, seed, directory, [*options.training, *words, *own])
 
 
 def check_arm(trial: Trial, parsed: TrainOptions, seen: dict[str, str]) -> None:
@@ -78,8 +78,8 @@ def check_arm(trial: Trial, parsed: TrainOptions, seen: dict[str, str]) -> None:
     seen[key] = trial.arm
 
 
-def folder_name(arm: str) -> str:
-    """A folder's name for an arm, with a digest where the name alone would not tell arms apart."""
+def directory_name(arm: str) -> str:
+    """A directory's name for an arm, with a digest where the name alone would not tell arms apart."""
     plain = re.sub(r"[^A-Za-z0-9.=-]+", "_", arm).strip("_.-")[:60]
     if re.fullmatch(r"[a-z0-9_]{1,60}", arm):
         return arm

@@ -1,4 +1,4 @@
-"""The files of a comparison: pictures, pages and the record, all in one folder."""
+"""The files of a comparison: images, pages and the record, all in one directory."""
 
 import json
 import os
@@ -14,33 +14,33 @@ PAGES = ("comparison.json", "comparison.md", "comparison.html")
 WRITTEN = (*PAGES, *(f"{name}.png" for name in PICTURES))
 
 
-def check_output(folder: Path) -> None:
+def check_output(directory: Path) -> None:
     """Raises: UsageError if the files of a comparison cannot be written here, or would replace other ones."""
-    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    above = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     if not above.is_dir():
-        raise UsageError(f"--output {folder}: {above} is a file; choose a folder")
+        raise UsageError(f"--output {directory}: {above} is a file; choose a directory")
     if not os.access(above, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {folder}: {above} cannot be written to")
-    if (folder / "config.yaml").is_file():
-        raise UsageError(f"--output {folder} holds a run; choose another folder for the comparison")
-    strange = [name for name in WRITTEN if (folder / name).exists()]
-    if strange and not (folder / "comparison.json").is_file():
+        raise UsageError(f"--output {directory}: {above} cannot be written to")
+    if (directory / "config.yaml").is_file():
+        raise UsageError(f"--output {directory} holds a run; choose another directory for the comparison")
+    strange = [name for name in WRITTEN if (directory / name).exists()]
+    if strange and not (directory / "comparison.json").is_file():
         raise UsageError(
-            f"--output {folder} holds {strange[0]}, which is no comparison's; choose another folder"
+            f"--output {directory} holds {strange[0]}, which is no comparison's; choose another directory"
         )
 
 
-def write_comparison(folder: Path, comparison: Comparison) -> None:
+def write_comparison(directory: Path, comparison: Comparison) -> None:
     """Write or replace all files; the record first, as it says whose the others are."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "comparison.json", json.dumps(as_record(comparison), indent=2) + "\n")
+        directory.mkdir(parents=True, exist_ok=True)
+        write_text(directory / "comparison.json", json.dumps(as_record(comparison), indent=2) + "\n")
         light, dark = draw_all(comparison, "light"), draw_all(comparison, "dark")
         for name, picture in light.items():
-            temporary = folder / f".tmp-{name}.png"
+            temporary = directory / f".tmp-{name}.png"
             temporary.write_bytes(picture)
-            os.replace(temporary, folder / f"{name}.png")
-        write_text(folder / "comparison.md", make_markdown(comparison))
-        write_text(folder / "comparison.html", make_html(comparison, light, dark))
+            os.replace(temporary, directory / f"{name}.png")
+        write_text(directory / "comparison.md", make_markdown(comparison))
+        write_text(directory / "comparison.html", make_html(comparison, light, dark))
     except OSError as error:
         raise UsageError(f"cannot write the comparison: {error}") from error

@@ -1,4 +1,4 @@
-"""The small-image augmentations for a whole batch of 8-bit pictures, on the device that holds them."""
+"""The small-image augmentations for a whole batch of 8-bit images, on the device that holds them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in Pillow
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to each picture: a padded crop (None: none), flips by chance, colour changes.
+    """What is done to each image: a padded crop (None: none), flips by chance, colour changes.
 
-    size: (h, w) of the crop (None: the whole picture); jitter: the largest relative change of brightness,
+    size: (h, w) of the crop (None: the whole image); jitter: the largest relative change of brightness,
     contrast and saturation, in random order.
     """
 
@@ -27,9 +27,9 @@ class Augmentation:
 
 
 class BatchAugmentation:
-    """Makes of 8-bit pictures [n, H, W, c] the normalised batch [b, c, h, w] of some of them.
+    """Makes of 8-bit images [n, H, W, c] the normalised batch [b, c, h, w] of some of them.
 
-    The same distribution as the picture-by-picture transforms; without colour changes also the same values.
+    The same distribution as the image-by-image transforms; without colour changes also the same values.
     """
 
     def __init__(self, plan: Augmentation, mean: Sequence[float], std: Sequence[float], seed: int) -> None:
@@ -37,7 +37,7 @@ class BatchAugmentation:
         self.mean, self.std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
 
     def __call__(self, pictures: Tensor, indices: Tensor, epoch: int, device: torch.device) -> Tensor:
-        """The pictures of these indices [b] as they look in this epoch: float32 [b, c, h, w] on `device`."""
+        """The images of these indices [b] as they look in this epoch: float32 [b, c, h, w] on `device`."""
         uniforms = sample_uniforms(self.seed, epoch, indices, 10)
         batch = self._cropped(pictures, indices, uniforms).to(device, non_blocking=True)
         images = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
@@ -62,7 +62,7 @@ class BatchAugmentation:
 
 
 def _window(length: int, size: int, padding: int | None, uniform: Tensor, flipped: Tensor) -> Tensor:
-    """Coordinates [b, size] along one side of a picture, some of which may lie in the padding."""
+    """Coordinates [b, size] along one side of an image, some of which may lie in the padding."""
     cells = torch.arange(size, device=uniform.device)
     cells = torch.where(flipped.unsqueeze(1), size - 1 - cells, cells)
     if padding is None:

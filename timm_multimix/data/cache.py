@@ -19,12 +19,12 @@ from .plan import Plan
 
 
 class CachedLoader:
-    """Batches (images [b, c, h, w] on the device, labels [b], valid [b]) of pictures held in memory.
+    """Batches (images [b, c, h, w] on the device, labels [b], valid [b]) of images held in memory.
 
-    plan: takes the place of the dataset's transform. cache: `device` holds the pictures where they are
+    plan: takes the place of the dataset's transform. cache: `device` holds the images where they are
     augmented, `ram` in the memory of the computer. All are decoded here, by `workers` processes.
 
-    Raises: UsageError for augmentations that have no form for batches, pictures of different sizes
+    Raises: UsageError for augmentations that have no form for batches, images of different sizes
     or that cannot be read, and too little memory.
     """
 
@@ -55,7 +55,7 @@ class CachedLoader:
 
 
 class ToBytes:
-    """A picture as the 8-bit tensor [h, w, c], of the shape of the first one."""
+    """An image as the 8-bit tensor [h, w, c], of the shape of the first one."""
 
     def __init__(self) -> None:
         self.shape: tuple[int, ...] | None = None
@@ -65,14 +65,14 @@ class ToBytes:
         self.shape = self.shape or pixels.shape
         if pixels.shape != self.shape:
             sizes = f"{image.width}x{image.height} beside {self.shape[1]}x{self.shape[0]}"
-            raise UsageError(f"`cache` needs pictures of one size after resizing; given are {sizes}")
+            raise UsageError(f"`cache` needs images of one size after resizing; given are {sizes}")
         return torch.from_numpy(pixels)
 
 
 def decode_all(
     dataset: ImageDataset, steps: Sequence[Callable[..., Any]], workers: int, cache: str, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """All pictures [n, h, w, c] after these steps, 8 bits, and their labels [n]."""
+    """All images [n, h, w, c] after these steps, 8 bits, and their labels [n]."""
     to_bytes, plain = ToBytes(), copy.copy(dataset)
     plain.transform = transforms.Compose([*steps, to_bytes])
     first, label, _ = plain[next(iter(EpochBatches(len(plain), 1)))[0]]
@@ -93,5 +93,5 @@ def decode_all(
 def _check_memory(needed: int, cache: str, place: torch.device) -> None:
     free = torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else psutil.virtual_memory().available
     if needed > free:
-        sizes = f"{needed / 2**30:.1f} GiB of pictures, {free / 2**30:.1f} GiB are free"
+        sizes = f"{needed / 2**30:.1f} GiB of images, {free / 2**30:.1f} GiB are free"
         raise UsageError(f"`cache` {cache}: {sizes}; train without it")

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import UsageError
 from ..records.tasks import CLASSIFICATION
 from .columns import find_image_column, find_label_column
-from .folders import directories, pictures_below
+from .directories import directories, pictures_below
 from .hub import HubName
 from .request import Request
 from .shards import Shards, is_class_directories
@@ -44,33 +44,33 @@ class Collection(Protocol):
         """A split and its class names; `class_names` are used where the split declares none."""
 
 
-class ClassFolders:
+class ClassDirectories:
     """Class directories of image files, by split or not; classes are sorted by name, as in torchvision."""
 
     def __init__(self, root: Path, notes: list[str] | None = None) -> None:
         self.name, self.task, self.defaults = str(root), CLASSIFICATION, dict[str, Any]()
-        self.folders = (
+        self.directories = (
             {WHOLE: root}
             if is_class_directories(root)
             else {name: root / name for name in directories(root) if directories(root / name)}
         )
-        self.split_names = list(self.folders)
+        self.split_names = list(self.directories)
         self.contents, self.notes = dict[str, str](), notes or []
 
     def origin(self, split: str) -> object:
-        return os.path.realpath(self.folders[split])
+        return os.path.realpath(self.directories[split])
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         """A split; `class_names` are its classes if it has images of no other, and may lack some."""
-        folder = self.folders[split]
-        files = {name: pictures_below(folder, name) for name in directories(folder)}
+        directory = self.directories[split]
+        files = {name: pictures_below(directory, name) for name in directories(directory)}
         if not any(files.values()):
-            raise UsageError(f"no image files in the class directories of {folder}")
+            raise UsageError(f"no image files in the class directories of {directory}")
         filled = [name for name in files if files[name]]
         names = class_names if class_names and set(filled) <= set(class_names) else list(files)
         labels = np.repeat([names.index(name) for name in filled], [len(files[name]) for name in filled])
         every = [file for name in filled for file in files[name]]
-        return FileSource(folder, every, labels.astype(np.int64)), names
+        return FileSource(directory, every, labels.astype(np.int64)), names
 
 
 class Tables:

@@ -1,4 +1,4 @@
-"""Pictures of a source as tensors, with randomness that belongs to the sample."""
+"""Images of a source as tensors, with randomness that belongs to the sample."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +25,10 @@ Sample = tuple[torch.Tensor, Any, bool]
 class ImageDataset(Dataset[Sample]):
     """Samples (image [c, h, w], label, valid), transformed by random numbers of (seed, epoch, index) alone.
 
-    `broken` holds the messages about the pictures that `skip_broken` left out, after reading all of them
-    once with `workers` threads; without it a broken picture raises when its turn comes.
+    `broken` holds the messages about the images that `skip_broken` left out, after reading all of them
+    once with `workers` threads; without it a broken image raises when its turn comes.
 
-    Raises: UsageError for a number of channels other than 1 or 3, or if no picture is left.
+    Raises: UsageError for a number of channels other than 1 or 3, or if no image is left.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ImageDataset(Dataset[Sample]):
 
     @property
     def rows(self) -> np.ndarray:
-        """The numbers [n] in the source of the pictures that are not left out."""
+        """The numbers [n] in the source of the images that are not left out."""
         return self._rows
 
     def __getitem__(self, key: SampleKey) -> Sample:
@@ -65,13 +65,13 @@ class ImageDataset(Dataset[Sample]):
             return [self._sample(key) for key in keys]
 
     def read(self, index: int) -> tuple[Image.Image, Any]:
-        """The picture before the transform, and its label. Raises: UsageError, which names it, if broken."""
+        """The image before the transform, and its label. Raises: UsageError, which names it, if broken."""
         row = int(self._rows[index])
         image, label = self.source[row]
         return to_channels(image, self.channels, lambda: self.source.describe(row)), label
 
     def describe(self, index: int) -> str:
-        """The file or the row of a picture."""
+        """The file or the row of an image."""
         return self.source.describe(int(self._rows[index]))
 
     advice = "; `skip_broken` leaves such images out"
@@ -91,7 +91,7 @@ class ImageDataset(Dataset[Sample]):
         self.broken = [message for message in messages if message is not None]
         self._rows = self._rows[[message is None for message in messages]]
         if not len(self._rows):
-            raise UsageError(f"all {len(self.broken)} pictures are broken; the first: {self.broken[0]}")
+            raise UsageError(f"all {len(self.broken)} images are broken; the first: {self.broken[0]}")
 
 
 def _complaints(dataset: ImageDataset, rows: np.ndarray) -> list[str | None]:

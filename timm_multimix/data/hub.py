@@ -65,7 +65,7 @@ def load_from_hub(name: HubName) -> tuple["DatasetDict", list[str]]:
         _check_configuration(name, error)
         reason = trouble or one_line(error)
         raise UsageError(
-            f"dataset '{name.repo_id}': not 'digits', not a folder here, and cannot be had from the Hub: "
+            f"dataset '{name.repo_id}': not 'digits', not a directory here, and cannot be had from the Hub: "
             f"{reason}"
         ) from error
 
@@ -121,7 +121,7 @@ def _probe(name: HubName) -> str | None:
         raise UsageError(f"dataset '{repo_id}' has no revision '{name.revision}'") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise UsageError(
-            f"unknown dataset '{repo_id}': not 'digits', not a folder here, and not on the Hub (or private)"
+            f"unknown dataset '{repo_id}': neither 'digits' nor a directory, and not on the Hub (or private)"
         ) from error
 
 

@@ -33,15 +33,15 @@ def _formats() -> tuple[str, ...]:
 
 @cache
 def picture_endings() -> frozenset[str]:
-    """Endings of the names of picture files, in lower case, with the dot."""
+    """Endings of the names of image files, in lower case, with the dot."""
     formats = _formats()
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in formats)
 
 
 def check_channels(channels: int) -> None:
-    """Raises: UsageError unless pictures can be given with that many channels."""
+    """Raises: UsageError unless images can be given with that many channels."""
     if channels not in _MODES:
-        raise UsageError(f"{channels} input channels: pictures are given with 1 (greyscale) or 3 (RGB)")
+        raise UsageError(f"{channels} input channels: images are given with 1 (greyscale) or 3 (RGB)")
 
 
 class BrokenImage(UsageError):

@@ -20,7 +20,7 @@ def create_loader(
     """A loader of (images [b, c, h, w], labels [b], valid [b]); its workers stay alive between epochs.
 
     It leaves the global random states alone, and `batches.set_epoch` takes effect with the next pass.
-    A broken picture raises the same one-line UsageError with and without workers.
+    A broken image raises the same one-line UsageError with and without workers.
     """
     return ImageLoader(
         _ErrorsAsValues(dataset),

@@ -1,4 +1,4 @@
-"""Splits to measure a model on: one labelled split alone, and pictures of which the labels do not matter."""
+"""Splits to measure a model on: one labelled split alone, and images of which the labels do not matter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UsageError
-from .collection import ClassFolders, Collection, Tables
+from .collection import ClassDirectories, Collection, Tables
 from .columns import find_image_column
-from .folders import pictures_below
+from .directories import pictures_below
 from .held_out import HeldOut
 from .kinds import open_collection
 from .request import Request
@@ -58,7 +58,7 @@ def load_split(
     collection = open_collection(Request(dataset=dataset, **reading))
     if held_out := HeldOut.parse(val_split, val_split_seed):
         train_name = choose_split(collection, train_split, (*TRAIN_NAMES, WHOLE), "train_split")
-        own = None if isinstance(collection, ClassFolders) else class_names
+        own = None if isinstance(collection, ClassDirectories) else class_names
         source, found = collection.open(train_name, own)
         part = held_out.divide(source, f"split '{train_name}' of {dataset}")[1]
         return Split(
@@ -69,35 +69,35 @@ def load_split(
     if class_names is None and (train or train_split):
         train_name = choose_split(collection, train_split, TRAIN_NAMES, "train_split")
         class_names = collection.open(train_name, None)[1]
-    elif isinstance(collection, ClassFolders):
+    elif isinstance(collection, ClassDirectories):
         class_names = None  # they name their classes themselves, and may be fewer
     source, found = collection.open(name, class_names)
     return Split(source, name, found, dict(collection.defaults), list(collection.notes))
 
 
 def load_pictures(dataset: str) -> Split:
-    """Pictures of a dataset, labelled or not: its evaluation split, else its training split, else its first.
+    """Images of a dataset, labelled or not: its evaluation split, else its training split, else its first.
 
-    A folder without splits is taken whole, at any depth. All labels are 0.
+    A directory without splits is taken whole, at any depth. All labels are 0.
 
     Raises:
-        UsageError: there is no such dataset, or no picture in it.
+        UsageError: there is no such dataset, or no image in it.
     """
-    folder = Path(dataset).expanduser()
+    directory = Path(dataset).expanduser()
     collection = open_collection(Request(dataset=dataset))
     names = collection.split_names
     found = [name for usual in (*EVALUATION_NAMES, *TRAIN_NAMES) for name in names if name.lower() == usual]
-    if isinstance(collection, ClassFolders) and not found:
-        return Split(_all_below(folder), "all", [], {})
+    if isinstance(collection, ClassDirectories) and not found:
+        return Split(_all_below(directory), "all", [], {})
     name = (found or names)[0]
     return Split(_without_labels(collection, name), name, [], dict(collection.defaults))
 
 
-def _all_below(folder: Path) -> FileSource:
-    files = pictures_below(folder, ".")
+def _all_below(directory: Path) -> FileSource:
+    files = pictures_below(directory, ".")
     if not files:
-        raise UsageError(f"no image files in {folder}")
-    return FileSource(folder, files, np.zeros(len(files), dtype=np.int64))
+        raise UsageError(f"no image files in {directory}")
+    return FileSource(directory, files, np.zeros(len(files), dtype=np.int64))
 
 
 def _without_labels(collection: Collection, name: str) -> Source:
@@ -113,7 +113,7 @@ def _without_labels(collection: Collection, name: str) -> Source:
 
 
 class Unlabelled:
-    """The pictures of a source, all with label 0."""
+    """The images of a source, all with label 0."""
 
     def __init__(self, source: Source) -> None:
         self.source = source

@@ -78,7 +78,7 @@ class EncodedLabels:
         return self.noisy.describe(index)
 
     def count_replaced(self, dataset: ImageDataset) -> int:
-        """How many of a dataset's pictures, those left out as broken excepted, have a replaced label."""
+        """How many of a dataset's images, those left out as broken excepted, have a replaced label."""
         return int(self.noisy.replaced[torch.from_numpy(dataset.rows)].sum())
 
     def decode(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError, one_line
 from .columns import shown
-from .folders import directories, holds_class_directories, holds_images_itself
+from .directories import directories, holds_class_directories, holds_images_itself
 from .hub import quiet
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, name_splits, split_word
 
@@ -140,11 +140,11 @@ def find_shards(root: Path) -> list[Shards]:
     """Shards by format and place: `train-*.tar`, `train.parquet` (also in `data/`), or `train/*.tar`."""
     found = []
     for ending in BUILDERS:
-        for folder in (root, root / "data"):
-            files = sorted(folder.glob("*" + ending))
+        for directory in (root, root / "data"):
+            files = sorted(directory.glob("*" + ending))
             names = name_splits(file.name.removesuffix(ending) for file in files)
             found.append([(names[file.name.removesuffix(ending)], file) for file in files])
-            below = [folder / name for name in (directories(folder) if folder.is_dir() else [])]
+            below = [directory / name for name in (directories(directory) if directory.is_dir() else [])]
             nested = [file for place in below if place != root / "data" for file in place.glob("*" + ending)]
             found.append([(file.parent.name, file) for file in sorted(nested)])
     return [Shards.grouped(root, pairs) for pairs in found if pairs]
@@ -194,10 +194,10 @@ def count_samples(file: Path) -> int:
 
 
 def _key(name: str) -> str:
-    """What the files of one sample have in common: the name up to the first dot after the folder."""
-    folder, _, file = name.rpartition("/")
+    """What the files of one sample have in common: the name up to the first dot after the directory."""
+    directory, _, file = name.rpartition("/")
     stem = file.partition(".")[0]
-    return f"{folder}/{stem}" if stem else ""
+    return f"{directory}/{stem}" if stem else ""
 
 
 def builder_of(files: list[Path]) -> str:

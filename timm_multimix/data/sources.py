@@ -1,4 +1,4 @@
-"""Where labelled pictures come from: arrays, files, and rows of a memory-mapped table."""
+"""Where labelled images come from: arrays, files, and rows of a memory-mapped table."""
 
 import os
 from collections.abc import Sequence
@@ -55,10 +55,10 @@ class ArraySource:
 
 
 class FileSource:
-    """Picture files below a folder."""
+    """Image files below a directory."""
 
-    def __init__(self, folder: Path, files: Sequence[str], labels: np.ndarray) -> None:
-        self.folder, self.labels = folder, labels
+    def __init__(self, directory: Path, files: Sequence[str], labels: np.ndarray) -> None:
+        self.directory, self.labels = directory, labels
         # one array instead of a list of strings, so that forked workers share its memory
         self._names = np.array([os.fsencode(name) for name in files])
 
@@ -69,7 +69,7 @@ class FileSource:
         return decode_image(self._path(index), lambda: self.describe(index)), int(self.labels[index])
 
     def _path(self, index: int) -> Path:
-        return self.folder / os.fsdecode(self._names[index])
+        return self.directory / os.fsdecode(self._names[index])
 
     def describe(self, index: int) -> str:
         return str(self._path(index))

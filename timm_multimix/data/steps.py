@@ -10,7 +10,7 @@ from timm.data.transforms import str_to_pil_interp
 
 
 class CoverSize:
-    """Scales a picture, its shape kept, to the smallest size that covers (height, width)."""
+    """Scales an image, its shape kept, to the smallest size that covers (height, width)."""
 
     def __init__(self, size: tuple[int, int], interpolation: str) -> None:
         self.size = size
@@ -27,7 +27,7 @@ class CoverSize:
 
 
 class PaddedCrop:
-    """A crop of (height, width) anywhere in the picture with `padding` black pixels around it."""
+    """A crop of (height, width) anywhere in the image with `padding` black pixels around it."""
 
     def __init__(self, size: tuple[int, int], padding: int) -> None:
         self.size, self.padding = size, padding
@@ -40,7 +40,7 @@ class PaddedCrop:
 
 
 class ToNormalised:
-    """An 8-bit picture as the float tensor [c, h, w] of (value / 255 - mean) / std, looked up.
+    """An 8-bit image as the float tensor [c, h, w] of (value / 255 - mean) / std, looked up.
 
     The same numbers, to the last bit, as torchvision's ToTensor and Normalize, several times faster.
     """

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder, IterableDataset
 
 BUFFER = 4096
-"""Encoded pictures to draw the next ones from. Arrow takes at most 2 GB of them in one piece."""
+"""Encoded images to draw the next ones from. Arrow takes at most 2 GB of them in one piece."""
 
 _HEAD = 16  # rows to tell by which columns hold what
 _CHUNK = 32  # rows taken out of the buffer at a time
 
 
 class StreamSource:
-    """Pictures in the order drawn by `order`, any seed; cheap only if asked for by ascending index.
+    """Images in the order drawn by `order`, any seed; cheap only if asked for by ascending index.
 
     An index before the last one, or another `order`, starts the stream anew and skips what comes first.
     """
@@ -68,7 +68,7 @@ class StreamSource:
         cell, value = self._row(index)
         data, self._path = (cell["bytes"], cell.get("path")) if isinstance(cell, dict) else (cell, None)
         if data is None:
-            raise BrokenImage(f"broken image, {self.describe(index)}: no picture in the table itself")
+            raise BrokenImage(f"broken image, {self.describe(index)}: no image in the table itself")
         return decode_image(data, lambda: self.describe(index)), self._label(value, index)
 
     def describe(self, index: int) -> str:
@@ -176,7 +176,7 @@ class StreamedTables(Tables):
 
 
 def stream_shards(request: Request, shards: Shards, notes: list[str]) -> StreamedTables:
-    """A folder of parquet or tar files, of which no copy is made in the cache of `datasets`."""
+    """A directory of parquet or tar files, of which no copy is made in the cache of `datasets`."""
     splits = shards.splits
     titles = {name: f"split '{name}' of {request.dataset}" for name in splits}
     loaders = {name: partial(load_shards, files, titles[name]) for name, files in splits.items()}

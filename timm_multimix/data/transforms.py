@@ -1,4 +1,4 @@
-"""timm's transforms from timm's options, and the crop from a padded picture of the small-image recipes."""
+"""timm's transforms from timm's options, and the crop from a padded image of the small-image recipes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How often a model is right: top-k for one class a picture, mAP for several, MAE for numbers."""
+"""How often a model is right: top-k for one class an image, mAP for several, MAE for numbers."""
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ def topk_accuracy(logits: Tensor, labels: Tensor, k: int = 1) -> float:
 
 
 def mean_average_precision(scores: Tensor, targets: Tensor) -> float:
-    """Mean over classes of the area under precision and recall, per cent, for several classes a picture.
+    """Mean over classes of the area under precision and recall, per cent, for several classes an image.
 
     scores [n, c], any that rise with confidence; targets [n, c] of 0 and 1. Classes without a positive have
     no precision and are left out; the area is scikit-learn's `average_precision_score`.

@@ -1,4 +1,4 @@
-"""Attacks in the space of pixels: inside the budget around each picture, and inside [0, 1]."""
+"""Attacks in the space of pixels: inside the budget around each image, and inside [0, 1]."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def fgsm(model: Model, pixels: Tensor, labels: Tensor, epsilon: float) -> Tensor
 
 
 def iterated_fgsm(model: Model, pixels: Tensor, labels: Tensor, epsilon: float, steps: int = STEPS) -> Tensor:
-    """Steps of 2.5 epsilon / steps from the picture itself (Kurakin et al. 2017, arXiv:1607.02533).
+    """Steps of 2.5 epsilon / steps from the image itself (Kurakin et al. 2017, arXiv:1607.02533).
 
     With one step, FGSM.
     """
@@ -48,7 +48,7 @@ def attack(
     steps: int = STEPS,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Pictures [b, c, h, w] changed by at most epsilon so that `model`, which gives logits, errs.
+    """Images [b, c, h, w] changed by at most epsilon so that `model`, which gives logits, errs.
 
     Untargeted: the loss of the true labels [b] is driven up. Another model than the one attacked
     makes it a black-box attack by transfer.

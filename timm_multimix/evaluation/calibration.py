@@ -69,7 +69,7 @@ def measure(logits: Tensor, labels: Tensor) -> dict[str, float]:
 def summarize_calibration(logits: Tensor, labels: Tensor) -> dict[str, object]:
     """All of `measure` on the whole split; temperature scaling fitted on one half, measured on the other.
 
-    The halves are fixed: the first, third, fifth ... picture fit, the second, fourth, sixth ... measure.
+    The halves are fixed: the first, third, fifth ... image fit, the second, fourth, sixth ... measure.
     """
     result: dict[str, object] = {**measure(logits, labels), "bins": BINS}
     if len(labels) < 2:

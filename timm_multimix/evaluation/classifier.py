@@ -1,4 +1,4 @@
-"""A model to evaluate: a run's, a folder's, the Hub's or timm's, as a function of pixels in [0, 1]."""
+"""A model to evaluate: a run's, a directory's, the Hub's or timm's, as a function of pixels in [0, 1]."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..sites.student import as_logits
 class Classifier(nn.Module):
     """A model in eval mode that takes pixels [b, c, h, w] in [0, 1] and normalises them itself.
 
-    Pixels of value v / 255 give the same bits as the trainer's evaluation of the same picture.
+    Pixels of value v / 255 give the same bits as the trainer's evaluation of the same image.
     """
 
     mean: Tensor
@@ -74,19 +74,19 @@ def as_rows(features: Tensor) -> Tensor:
     return features.mean(1) if features.dim() == 3 else features
 
 
-def run_folder(name: str) -> Path | None:
-    """The folder that MODEL names, if it names one, as a run's is given.
+def run_directory(name: str) -> Path | None:
+    """The directory that MODEL names, if it names one, as a run's is given.
 
     Raises:
-        UsageError: a folder that holds no finished run.
+        UsageError: a directory that holds no finished run.
     """
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
+    directory = Path(name).expanduser()
+    if not directory.is_dir():
         return None
-    if (folder / "config.json").is_file() and not (folder / "config.yaml").is_file():
-        raise UsageError(f"{name} is a model's folder, not a run's; give local-dir:{name}")
-    read_run(folder)
-    return folder
+    if (directory / "config.json").is_file() and not (directory / "config.yaml").is_file():
+        raise UsageError(f"{name} is a model's directory, not a run's; give local-dir:{name}")
+    read_run(directory)
+    return directory
 
 
 def load_classifier(
@@ -112,7 +112,7 @@ def load_classifier(
     Raises:
         UsageError: there is no such model or it cannot be loaded.
     """
-    run, input = run_folder(model), input or InputOptions()
+    run, input = run_directory(model), input or InputOptions()
     name = f"local-dir:{run}/model" if run else model
     check_model_name(name)
     pretrained = pretrained or name.startswith(("local-dir:", "hf-hub:"))

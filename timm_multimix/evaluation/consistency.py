@@ -14,7 +14,7 @@ def create_input_mixer(spec: str) -> Mixture:
     """The mixers of a spec.
 
     Raises:
-        UsageError: not a spec, or one of its mixers does not mix pictures, or not by itself.
+        UsageError: not a spec, or one of its mixers does not mix images, or not by itself.
     """
     mixture = create_mixer(spec)
     try:
@@ -27,7 +27,7 @@ def create_input_mixer(spec: str) -> Mixture:
 def mixing_gap(mixed: Tensor, expected: Tensor) -> Tensor:
     """Sums over rows [2] of KL(expected, softmax(mixed)) in nats and of their total variation, 0 to 1.
 
-    mixed [n, c]: logits of mixed pictures; expected [n, c]: probabilities.
+    mixed [n, c]: logits of mixed images; expected [n, c]: probabilities.
     """
     log_p, expected = mixed.cpu().double().log_softmax(1), expected.cpu().double()
     divergence = torch.xlogy(expected, expected) - expected * log_p
@@ -39,10 +39,10 @@ def mixing_gap(mixed: Tensor, expected: Tensor) -> Tensor:
 def measure_consistency(
     model: Callable[[Tensor], Tensor], batches: Iterable[Tensor], mixture: Mixture, seed: int = 0
 ) -> dict[str, float]:
-    """The mean gap between the prediction for mixed pictures and the mixed predictions for the pictures.
+    """The mean gap between the prediction for mixed images and the mixed predictions for the images.
 
     For every batch [b, ch, h, w] one draw of the mixers, a function of (seed, batch): with p = softmax f,
-    `kl` is the mean over mixed pictures k of KL(draw.targets(p(x))_k, p(draw(x))_k) in nats, and
+    `kl` is the mean over mixed images k of KL(draw.targets(p(x))_k, p(draw(x))_k) in nats, and
     `total_variation` that of half the l1 distance. Both 0: the model is exactly as linear as mixing the
     targets supposes. A constant model is so too, so read them beside the accuracy.
     """

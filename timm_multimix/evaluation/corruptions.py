@@ -1,4 +1,4 @@
-"""Common corruptions made in place, in five strengths, of pictures at the size the model sees."""
+"""Common corruptions made in place, in five strengths, of images at the size the model sees."""
 
 import io
 import math
@@ -17,7 +17,7 @@ SMALL = {
     "contrast": (0.75, 0.5, 0.4, 0.3, 0.15),
     "jpeg": (80, 65, 58, 50, 40),
 }
-"""CIFAR-10-C's parameters by strength, for pictures whose shorter side is at most 64 pixels."""
+"""CIFAR-10-C's parameters by strength, for images whose shorter side is at most 64 pixels."""
 
 LARGE = {
     "noise": (0.08, 0.12, 0.18, 0.26, 0.38),
@@ -32,7 +32,7 @@ STRENGTHS = (1, 2, 3, 4, 5)
 
 
 def corrupt(pixels: Tensor, kind: str, strength: int, generator: torch.Generator | None = None) -> Tensor:
-    """A picture [c, h, w] in [0, 1] made worse, rounded to 8 bits as a stored picture would be.
+    """An image [c, h, w] in [0, 1] made worse, rounded to 8 bits as a stored image would be.
 
     noise: Gaussian, of this deviation; blur: Gaussian, of this deviation in pixels; contrast: distance from
     each channel's mean times this; jpeg: compressed at this quality.
@@ -56,7 +56,7 @@ def corrupt(pixels: Tensor, kind: str, strength: int, generator: torch.Generator
 
 
 def gaussian_blur(pixels: Tensor, sigma: float) -> Tensor:
-    """A picture [c, h, w] convolved with a Gaussian cut off at four deviations, its edges repeated."""
+    """An image [c, h, w] convolved with a Gaussian cut off at four deviations, its edges repeated."""
     radius = math.ceil(4 * sigma)
     steps = torch.arange(-radius, radius + 1, dtype=pixels.dtype)
     kernel = steps.square().div(-2 * sigma**2).exp()
@@ -67,7 +67,7 @@ def gaussian_blur(pixels: Tensor, sigma: float) -> Tensor:
 
 
 def jpeg(pixels: Tensor, quality: int) -> Tensor:
-    """A picture [c, h, w] of one or three channels written as JPEG and read again."""
+    """An image [c, h, w] of one or three channels written as JPEG and read again."""
     values = pixels.mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     stream = io.BytesIO()
     Image.fromarray(values[..., 0] if values.shape[2] == 1 else values).save(stream, "JPEG", quality=quality)

@@ -1,4 +1,4 @@
-"""Telling known from unknown pictures by a score of the logits that should be higher for known ones."""
+"""Telling known from unknown images by a score of the logits that should be higher for known ones."""
 
 import numpy as np
 from torch import Tensor
@@ -18,10 +18,10 @@ SCORES = {"max_softmax": max_softmax, "energy": negative_energy}
 
 
 def compare_scores(known: Tensor, unknown: Tensor) -> dict[str, float]:
-    """How well a score separates known pictures [n] from unknown ones [m]; all in per cent.
+    """How well a score separates known images [n] from unknown ones [m]; all in per cent.
 
-    auroc; aupr_in, with the known pictures as positives; aupr_out, with the unknown ones and the score
-    negated; fpr95: unknown pictures accepted at the highest threshold that accepts 95 % of the known;
+    auroc; aupr_in, with the known images as positives; aupr_out, with the unknown ones and the score
+    negated; fpr95: unknown images accepted at the highest threshold that accepts 95 % of the known;
     detection_accuracy: the best threshold's mean of known accepted and unknown rejected, both equally
     likely a priori (Liang et al. 2018, arXiv:1706.02690). Scores without any information give auroc 50,
     fpr95 at least 95 and detection_accuracy 50.
@@ -42,5 +42,5 @@ def compare_scores(known: Tensor, unknown: Tensor) -> dict[str, float]:
 
 
 def compare_logits(known: Tensor, unknown: Tensor) -> dict[str, dict[str, float]]:
-    """`compare_scores` for every score, of logits [n, c] of known and [m, c] of unknown pictures."""
+    """`compare_scores` for every score, of logits [n, c] of known and [m, c] of unknown images."""
     return {name: compare_scores(score(known), score(unknown)) for name, score in SCORES.items()}

@@ -1,4 +1,4 @@
-"""A picture of an embedding: t-SNE to the plane, a colour for each class."""
+"""An image of an embedding: t-SNE to the plane, a colour for each class."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def draw_embedding(
 ) -> int:
     """Draw an embedding [n, d] with labels [n] into a file; gives the number of points.
 
-    Of more than 2000 pictures, 2000 evenly spaced ones are drawn. Of more than 20 classes the 20 most
+    Of more than 2000 images, 2000 evenly spaced ones are drawn. Of more than 20 classes the 20 most
     frequent are coloured and named, the others are grey.
     """
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ _CHUNK = 1024
 
 
 def alignment(embedding: Tensor, labels: Tensor) -> float:
-    """Mean squared distance of two pictures of one class on the unit sphere, 0 to 4; low is good.
+    """Mean squared distance of two images of one class on the unit sphere, 0 to 4; low is good.
 
     Over all pairs i < j of equal labels, from the classes' sums, without making the pairs (Wang & Isola
     2020, arXiv:2005.10242, with alpha = 2 and classes in the place of augmentations). NaN without a pair.
@@ -28,7 +28,7 @@ def alignment(embedding: Tensor, labels: Tensor) -> float:
 def uniformity(embedding: Tensor, t: float = 2.0) -> float:
     """log of the mean of exp(-t |z_i - z_j|^2) over all pairs on the unit sphere; low is good, 0 the worst.
 
-    arXiv:2005.10242, equation 2. Exact, over all n (n - 1) / 2 pairs, in chunks. NaN for one picture.
+    arXiv:2005.10242, equation 2. Exact, over all n (n - 1) / 2 pairs, in chunks. NaN for one image.
     """
     unit, total = _unit(embedding), 0.0
     count = len(unit)
@@ -44,7 +44,7 @@ def uniformity(embedding: Tensor, t: float = 2.0) -> float:
 def class_spread(embedding: Tensor, labels: Tensor) -> dict[str, float]:
     """How the variance on the unit sphere divides into that within classes and that between them.
 
-    within: mean squared distance of a picture from its class's mean; between: mean over pictures of the
+    within: mean squared distance of an image from its class's mean; between: mean over images of the
     squared distance of its class's mean from the mean of all. They add up to the whole variance; `ratio` is
     within / between, low where classes are narrow and far apart (neural collapse: 0).
     """

@@ -22,7 +22,7 @@ from ..options.shared import ColumnOptions
 from ..records import read_options
 from ..records.provenance import dataset_kind, model_kind
 from ..records.tasks import CLASSIFICATION
-from .classifier import Classifier, load_classifier, run_folder
+from .classifier import Classifier, load_classifier, run_directory
 from .consistency import create_input_mixer
 from .pictures import Pictures, match_classes
 
@@ -34,7 +34,7 @@ _OF_CLASSES = ("attacks", "consistency", "corruptions", "embedding_plot", "ood")
 
 @dataclass
 class Job:
-    """The parts of an evaluation. `unknown`: pictures to be told from the known ones, by dataset."""
+    """The parts of an evaluation. `unknown`: images to be told from the known ones, by dataset."""
 
     options: EvaluateOptions
     run: Path | None
@@ -67,7 +67,7 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     device = choose_device(report.device)
     import_modules(measures.import_)
     mixtures = {spec: create_input_mixer(spec) for spec in measures.consistency}
-    run = run_folder(network.model)
+    run = run_directory(network.model)
     dataset, columns = find_data(options.data, run)
     own_classes = given.classifier is not None or has_classes(network.model, network.pretrained, run)
     split = None if own_classes else open_split(dataset, columns, given.data)
@@ -215,14 +215,14 @@ def check_surrogate(name: str, surrogate: Classifier, classifier: Classifier, ou
 
 
 def check_embedding(classifier: Classifier, count: int) -> None:
-    """Raises: UsageError if there is no embedding, or too few pictures to draw one of."""
+    """Raises: UsageError if there is no embedding, or too few images to draw one of."""
     zeros = classifier.mean.new_zeros(1, *classifier.data_config["input_size"])
     with torch.no_grad():
         embedding = classifier.embed(zeros)[1]
     if embedding is None:
         raise UsageError("--embedding-plot: the model has no classifier to tell apart from its embedding")
     if count < 4:
-        raise UsageError(f"--embedding-plot: {count} pictures are too few to draw, at least 4 are needed")
+        raise UsageError(f"--embedding-plot: {count} images are too few to draw, at least 4 are needed")
 
 
 def describe_model(name: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a classifier makes of pictures: one pass, all results kept on the CPU."""
+"""What a classifier makes of images: one pass, all results kept on the CPU."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Outputs(NamedTuple):
 
 @torch.no_grad()
 def collect(classifier: Classifier, batches: Batches) -> Outputs:
-    """Logits, labels and embedding of all pictures."""
+    """Logits, labels and embedding of all images."""
     logits, labels, embeddings = [], [], []
     for pixels, targets in batches:
         output, embedding = classifier.embed(pixels)
@@ -52,7 +52,7 @@ def accuracy_under_attack(
     steps: int,
     seed: int,
 ) -> float:
-    """Top-1 in per cent on pictures attacked through the gradients of `source`."""
+    """Top-1 in per cent on images attacked through the gradients of `source`."""
     generator = None
 
     def attacked() -> Batches:

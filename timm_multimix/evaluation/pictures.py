@@ -1,4 +1,4 @@
-"""Pictures of a split as pixels in [0, 1], batch by batch, with labels by the model's own numbers."""
+"""Images of a split as pixels in [0, 1], batch by batch, with labels by the model's own numbers."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ class Denormalize:
 
 
 class Pictures:
-    """A split, read anew at every pass; each picture once, in the order of the split."""
+    """A split, read anew at every pass; each image once, in the order of the split."""
 
     def __init__(
         self,

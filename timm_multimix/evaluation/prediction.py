@@ -1,4 +1,4 @@
-"""Predictions for picture files: classes by name, with their probabilities."""
+"""Predictions for image files: classes by name, with their probabilities."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data.dataset import Transform
-from ..data.folders import pictures_below
+from ..data.directories import pictures_below
 from ..data.images import decode_image, to_channels
 from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
@@ -18,7 +18,7 @@ from ..functional.criteria import CRITERIA
 from ..options.model import InputOptions
 from ..options.prediction import PredictOptions
 from ..records.tasks import REGRESSION, TASKS
-from .classifier import Classifier, load_classifier, run_folder
+from .classifier import Classifier, load_classifier, run_directory
 from .job import choose_device
 
 
@@ -39,7 +39,7 @@ def run(options: PredictOptions) -> Iterator[Prediction]:
     """Predictions for all images that the options name, as they are made.
 
     Raises:
-        UsageError: no such model, or no picture at all.
+        UsageError: no such model, or no image at all.
     """
     files = find_images(options.images)
     device = choose_device(options.device)
@@ -55,10 +55,10 @@ def run(options: PredictOptions) -> Iterator[Prediction]:
 
 
 def find_images(places: Iterable[Path]) -> list[Path]:
-    """Files as they are given, and the pictures below folders, sorted.
+    """Files as they are given, and the images below directories, sorted.
 
     Raises:
-        UsageError: a folder without pictures.
+        UsageError: a directory without images.
     """
     files = []
     for place in places:
@@ -113,7 +113,7 @@ def class_names(classifier: Classifier, model: str) -> dict[int, str]:
     """The names that come with the model; for timm's own, of as many classes as ImageNet has, ImageNet's."""
     if classifier.label_names:
         return dict(enumerate(classifier.label_names))
-    of_timm = run_folder(model) is None and (":" not in model or model.startswith("hf-hub:timm/"))
+    of_timm = run_directory(model) is None and (":" not in model or model.startswith("hf-hub:timm/"))
     subset = timm.data.infer_imagenet_subset(classifier.model) if of_timm else None
     if subset is None:
         return {}

@@ -11,7 +11,7 @@ from ..records.evaluation_tables import Table
 from ..records.evaluations import FILE, Evaluation, read_all
 from ..records.provenance import command, describe_hardware, versions
 from .accumulate import add
-from .classifier import run_folder
+from .classifier import run_directory
 from .job import Job, describe_data, describe_model
 from .pictures import OTHER_CLASSES
 from .sections import footnote, make_tables
@@ -36,7 +36,7 @@ def write(job: Job, parts: dict[str, Any]) -> Evaluation:
 
 def find_file(options: EvaluateOptions) -> Path | None:
     """Where the record belongs: --output, else the run's directory, if it is a run that is evaluated."""
-    run = run_folder(options.network.model)
+    run = run_directory(options.network.model)
     return options.report.output or (run / FILE if run else None)
 
 

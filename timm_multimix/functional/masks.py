@@ -24,7 +24,7 @@ def fmix(
     """FMix: paste blobs of any shape, cut from low-frequency noise; labels by area.
 
     Complex normal noise in Fourier space is divided by frequency^decay (arXiv:2002.12047, section 3); in the
-    picture that it makes, the highest share lambda ~ Beta(alpha, alpha) of the pixels keeps x [b, ch, h, w];
+    image that it makes, the highest share lambda ~ Beta(alpha, alpha) of the pixels keeps x [b, ch, h, w];
     alpha = 1 and decay = 3 are the paper's. lambda h w is rounded at random, to the next integer below or
     above, such that the area is lambda on average; the label is by the area really kept. Each mask costs a
     Fourier transform and a sort of the image's size: one for the batch, or one per sample with `per_sample`.
@@ -134,11 +134,11 @@ def _highest(scores: Tensor, share: Tensor, generator: Generator | None) -> Tens
 def _low_frequencies(
     count: int, height: int, width: int, decay: float, device: torch.device, generator: Generator | None
 ) -> Tensor:
-    """Real pictures [count, h, w] of normal noise whose spectrum falls with frequency^decay."""
+    """Real images [count, h, w] of normal noise whose spectrum falls with frequency^decay."""
     frequency = torch.hypot(
         torch.fft.fftfreq(height, device=device).unsqueeze(1), torch.fft.rfftfreq(width, device=device)
     )
-    # The mean's frequency is 0: it gets the weight of the lowest that the picture can hold.
+    # The mean's frequency is 0: it gets the weight of the lowest that the image can hold.
     scale = frequency.clamp_min(1 / max(height, width)) ** -decay
     noise = torch.randn(count, *scale.shape, 2, generator=generator, device=device)
     return torch.fft.irfft2(torch.view_as_complex(noise) * scale, s=(height, width))

@@ -13,7 +13,7 @@ def spectral_residual(images: Tensor) -> Tensor:
     """Static saliency [b, h, w] of images [b, ch, h, w] by the spectral residual (Hou and Zhang, CVPR 2007).
 
     What the logarithmic amplitude spectrum has beyond its own 3 x 3 average, brought back with the phase,
-    squared and smoothed (equations 3 to 5). Channels are averaged first, and pictures of more than 64 pixels
+    squared and smoothed (equations 3 to 5). Channels are averaged first, and images of more than 64 pixels
     made that small, where the method works. Beyond the border nothing is salient: the Fourier transform sees
     the image repeated, and the edges where the copies meet are not the image's. Needs no network; float32.
 

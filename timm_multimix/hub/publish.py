@@ -17,10 +17,10 @@ from .stage import (
     clear,
     contents,
     discard,
-    epoch_folder,
+    epoch_directory,
     is_result,
     read_record,
-    result_folder,
+    result_directory,
     stage,
     staged_epochs,
     wants_tag,
@@ -31,24 +31,24 @@ def stage_epoch(run: Path, summary: dict[str, Any], epoch: int, value: float, ta
     """Copy the best weights of a run so far, with a record of what there is of it."""
     best = run / "checkpoints" / "best"
     record = make_record(run, best, summary, epoch, value)
-    return stage(epoch_folder(run, epoch, tag), record, best, run / "curves.png")
+    return stage(epoch_directory(run, epoch, tag), record, best, run / "curves.png")
 
 
-def stage_result(run: Path, folder: Path) -> Path:
+def stage_result(run: Path, directory: Path) -> Path:
     """Copy the result of a finished run.
 
     Raises: UsageError if it is not finished.
     """
     record, model = read_run(run)
-    return stage(folder, record, model, run / "curves.png")
+    return stage(directory, record, model, run / "curves.png")
 
 
-def publish(repo_id: str, folder: Path, *, overwrite: bool = False, timeout: float = HUB_TIMEOUT) -> str:
-    """Push a staged folder, and delete it once it is there.
+def publish(repo_id: str, directory: Path, *, overwrite: bool = False, timeout: float = HUB_TIMEOUT) -> str:
+    """Push a staged directory, and delete it once it is there.
 
     Args:
         repo_id: the repository.
-        folder: the staged folder.
+        directory: the staged directory.
         overwrite: whether to replace what others wrote there.
         timeout: seconds after which the upload is given up.
 
@@ -59,20 +59,20 @@ def publish(repo_id: str, folder: Path, *, overwrite: bool = False, timeout: flo
         WouldOverwrite: if others' work would be lost.
         TimeoutError: if it takes too long.
     """
-    commit = within(timeout, lambda: _push(repo_id, folder, overwrite))
-    discard(folder)
+    commit = within(timeout, lambda: _push(repo_id, directory, overwrite))
+    discard(directory)
     return commit
 
 
-def _push(repo_id: str, folder: Path, overwrite: bool) -> str:
-    record, api = read_record(folder), HfApi()
+def _push(repo_id: str, directory: Path, overwrite: bool) -> str:
+    record, api = read_record(directory), HfApi()
     published, epochs = record["published"], record["summary"]["epochs"]
-    what = "Result, epoch" if is_result(folder) else "Epoch"
+    what = "Result, epoch" if is_result(directory) else "Epoch"
     task = task_of(record["summary"])
     result = f"{task.metric.label} {task.metric.format(published[task.scores[0]])}"
     message = f"{what} {published['epoch']} of {epochs}: {result}"
-    commit = push_files(api, repo_id, lambda there: contents(folder, there, overwrite), message)
-    if wants_tag(folder):
+    commit = push_files(api, repo_id, lambda there: contents(directory, there, overwrite), message)
+    if wants_tag(directory):
         tag_commit(api, repo_id, f"epoch-{published['epoch']}", commit, overwrite)
     return commit
 
@@ -83,7 +83,7 @@ def publish_run(
     """Push a finished run, and first the epochs with tags that its training could not push.
 
     Args:
-        run: the run's folder.
+        run: the run's directory.
         repo_id: the repository.
         tag: whether the commit gets the tag `epoch-N`.
         overwrite: whether to replace what others wrote there.
@@ -95,12 +95,13 @@ def publish_run(
     Raises:
         UsageError: if it is not finished, or the Hub does not take it.
     """
-    wanted = tag or result_folder(run, True).exists()  # by the training, where that could not
-    result = stage_result(run, result_folder(run, wanted))
-    waiting = [folder for folder in staged_epochs(run) if wants_tag(folder)]
+    wanted = tag or result_directory(run, True).exists()  # by the training, where that could not
+    result = stage_result(run, result_directory(run, wanted))
+    waiting = [directory for directory in staged_epochs(run) if wants_tag(directory)]
     try:
         commits = [
-            publish(repo_id, folder, overwrite=overwrite, timeout=timeout) for folder in [*waiting, result]
+            publish(repo_id, directory, overwrite=overwrite, timeout=timeout)
+            for directory in [*waiting, result]
         ]
     except UsageError:
         raise

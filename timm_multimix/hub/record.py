@@ -17,9 +17,9 @@ Record = dict[str, Any]
 
 
 def read_run(run: Path) -> tuple[Record, Path]:
-    """The record of a finished run and the folder of its model.
+    """The record of a finished run and the directory of its model.
 
-    Raises: UsageError if a folder holds no finished run, or one with a damaged file.
+    Raises: UsageError if a directory holds no finished run, or one with a damaged file.
     """
     found = read_finished(run)
     record = make_record(run, found.model, found.record.to_dict(), found.record.epochs, found.record.result)
@@ -27,7 +27,7 @@ def read_run(run: Path) -> tuple[Record, Path]:
 
 
 def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, result: float) -> Record:
-    """The record of a run whose weights in the folder `model` are those of an epoch.
+    """The record of a run whose weights in the directory `model` are those of an epoch.
 
     Raises: UsageError if a file is damaged.
     """

@@ -67,6 +67,6 @@ def write_files(options: PushOptions, directory: Path) -> Path:
     read_run(options.run)
     if options.license:
         set_license(options.run, options.license)
-    folder = stage_result(options.run, directory)
-    (folder / "README.md").write_bytes(make_readme(folder, options.repo_id))
-    return folder
+    directory = stage_result(options.run, directory)
+    (directory / "README.md").write_bytes(make_readme(directory, options.repo_id))
+    return directory

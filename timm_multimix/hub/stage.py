@@ -1,4 +1,4 @@
-"""Folders of what is to be published: a model, its record and its curves; whole from the moment they exist.
+"""Directories to be published: a model, its record and its curves; complete from the moment they exist.
 
 They lie in a run's `hub/`: `epoch-NNNNN` for a kept epoch, `result` for the end; `-tag` is added to the names
 of those whose commit gets a tag.
@@ -20,38 +20,40 @@ _FILES = ("config.json", "model.safetensors")
 _TAG = "-tag"
 
 
-def stage(folder: Path, record: Record, model: Path, curves: Path) -> Path:
-    """Make `folder` of copies, in place of an older one; the card comes when the repository is known."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
+def stage(directory: Path, record: Record, model: Path, curves: Path) -> Path:
+    """Make `directory` of copies, in place of an older one; the card comes when the repository is known."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=directory.parent))
     for name in _FILES:
         shutil.copyfile(model / name, temporary / name)
     shutil.copyfile(curves, temporary / "curves.png")
     (temporary / "record.json").write_text(dump(record), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
-    return folder
+    shutil.rmtree(directory, ignore_errors=True)
+    os.replace(temporary, directory)
+    return directory
 
 
-def read_record(folder: Path) -> Record:
-    """The record in a staged folder."""
-    record: Record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+def read_record(directory: Path) -> Record:
+    """The record in a staged directory."""
+    record: Record = json.loads((directory / "record.json").read_text(encoding="utf-8"))
     return record
 
 
-def make_readme(folder: Path, repo_id: str) -> bytes:
-    """The card of a staged folder, for a new repository."""
-    return make_card(read_record(folder), repo_id).encode()
+def make_readme(directory: Path, repo_id: str) -> bytes:
+    """The card of a staged directory, for a new repository."""
+    return make_card(read_record(directory), repo_id).encode()
 
 
-def contents(folder: Path, there: Remote, overwrite: bool) -> dict[str, Content]:
-    """All files of a staged folder and the card, as they go to a repository with what people wrote there.
+def contents(directory: Path, there: Remote, overwrite: bool) -> dict[str, Content]:
+    """All files of a staged directory and the card, as they go to a repository with what people wrote there.
 
     Raises:
         WouldOverwrite: if anything that others wrote would be lost, and it is not to be overwritten.
     """
-    record = read_record(folder)
-    files: dict[str, Content] = {path.name: path for path in sorted(folder.iterdir()) if path.name != RECORD}
+    record = read_record(directory)
+    files: dict[str, Content] = {
+        path.name: path for path in sorted(directory.iterdir()) if path.name != RECORD
+    }
     if not overwrite:
         there.check_ours(record["model"]["architecture"])
         there.check_untouched(files)
@@ -64,24 +66,24 @@ def contents(folder: Path, there: Remote, overwrite: bool) -> dict[str, Content]
     return files | {README: readme.encode(), RECORD: seal(record, metadata, text, files)}
 
 
-def epoch_folder(run: Path, epoch: int, tag: bool) -> Path:
+def epoch_directory(run: Path, epoch: int, tag: bool) -> Path:
     """Where a kept epoch of a run is staged."""
     return run / "hub" / f"epoch-{epoch:05d}{_TAG if tag else ''}"
 
 
-def result_folder(run: Path, tag: bool) -> Path:
+def result_directory(run: Path, tag: bool) -> Path:
     """Where the result of a run is staged."""
     return run / "hub" / f"result{_TAG if tag else ''}"
 
 
-def is_result(folder: Path) -> bool:
-    """Whether a staged folder is a run's end."""
-    return folder.name.startswith("result")
+def is_result(directory: Path) -> bool:
+    """Whether a staged directory is a run's end."""
+    return directory.name.startswith("result")
 
 
-def wants_tag(folder: Path) -> bool:
-    """Whether the commit of a staged folder gets a tag."""
-    return folder.name.endswith(_TAG)
+def wants_tag(directory: Path) -> bool:
+    """Whether the commit of a staged directory gets a tag."""
+    return directory.name.endswith(_TAG)
 
 
 def staged_epochs(run: Path) -> list[Path]:
@@ -94,17 +96,17 @@ def staged_epochs(run: Path) -> list[Path]:
     return drop_superseded(sorted((run / "hub").glob("epoch-*")))
 
 
-def drop_superseded(folders: list[Path]) -> list[Path]:
+def drop_superseded(directories: list[Path]) -> list[Path]:
     """Delete those that a later one replaces: without a tag, nobody could find them again."""
-    kept = [folder for folder in folders[:-1] if wants_tag(folder)] + folders[-1:]
-    for folder in set(folders) - set(kept):
-        discard(folder)
+    kept = [directory for directory in directories[:-1] if wants_tag(directory)] + directories[-1:]
+    for directory in set(directories) - set(kept):
+        discard(directory)
     return kept
 
 
-def discard(folder: Path) -> None:
-    """Delete a staged folder."""
-    shutil.rmtree(folder, ignore_errors=True)
+def discard(directory: Path) -> None:
+    """Delete a staged directory."""
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def clear(run: Path) -> None:

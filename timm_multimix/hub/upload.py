@@ -13,7 +13,7 @@ from ..connection.retry import describe
 from ..deadlines import joined, within
 from ..options.publishing import HUB_TIMEOUT
 from .publish import publish, stage_epoch, stage_result
-from .stage import clear, drop_superseded, epoch_folder, result_folder, staged_epochs
+from .stage import clear, drop_superseded, epoch_directory, result_directory, staged_epochs
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Uploader:
     """One thread that publishes what is staged, oldest first; what fails is tried again with the next.
 
     Args:
-        run: the run's folder.
+        run: the run's directory.
         repo_id: the repository.
         tag_epochs: whether every kept epoch is published, with a tag.
         open_first: makes the repository, where that is not done yet; as often as it fails.
@@ -55,13 +55,15 @@ class Uploader:
 
     def offer(self, summary: dict[str, Any], epoch: int, value: float) -> None:
         """Publish the best weights so far, of this epoch, when the thread comes to it."""
-        if epoch_folder(self.run, epoch, self.tag_epochs) != self._current:  # else a resumed run's, the same
+        if (
+            epoch_directory(self.run, epoch, self.tag_epochs) != self._current
+        ):  # else a resumed run's, the same
             self._add(f"epoch {epoch}", lambda: stage_epoch(self.run, summary, epoch, value, self.tag_epochs))
 
     def finish(self) -> None:
         """Publish the result of the finished run, and wait for all that is left no longer than `timeout`."""
         staged = self._add(
-            "the result", lambda: stage_result(self.run, result_folder(self.run, self.tag_epochs))
+            "the result", lambda: stage_result(self.run, result_directory(self.run, self.tag_epochs))
         )
         self._ending = True
         self._wake.set()
@@ -75,12 +77,12 @@ class Uploader:
 
     def _add(self, what: str, make: Callable[[], Path]) -> bool:
         try:
-            folder = make()
+            directory = make()
         except Exception as error:  # whatever it is, training goes on
             self._warn(f"{what} cannot be staged, {describe(error)}")
             return False
         with self._lock:
-            self._pending = drop_superseded([*(f for f in self._pending if f != folder), folder])
+            self._pending = drop_superseded([*(f for f in self._pending if f != directory), directory])
         self._wake.set()
         return True
 
@@ -89,9 +91,9 @@ class Uploader:
             self._current = self._pending.pop(0) if self._pending and not self._late else None
             return self._current
 
-    def _give_back(self, folder: Path) -> None:
+    def _give_back(self, directory: Path) -> None:
         with self._lock:
-            self._pending, self._current = drop_superseded([folder, *self._pending]), None
+            self._pending, self._current = drop_superseded([directory, *self._pending]), None
 
     def _work(self) -> None:
         ending = False
@@ -108,12 +110,12 @@ class Uploader:
                 self._open_first = None
         except Exception as error:
             return self._warn(describe(error))
-        while folder := self._take():
+        while directory := self._take():
             try:
-                publish(self.repo_id, folder, overwrite=self._overwrite, timeout=self._timeout)
+                publish(self.repo_id, directory, overwrite=self._overwrite, timeout=self._timeout)
             except Exception as error:
-                self._give_back(folder)
-                return self._warn(f"{folder.name} is not there yet, {describe(error)}")
+                self._give_back(directory)
+                return self._warn(f"{directory.name} is not there yet, {describe(error)}")
 
     def _warn(self, text: str) -> None:
         logger.warning(f"upload to {self.repo_id}: {text}")

@@ -20,7 +20,7 @@ WEIGHTS = "model.safetensors"
 
 
 def check_pretrained(name: str) -> dict[str, Any]:
-    """Look at the weights of a model's name: `hf-hub:USER/NAME`, `local-dir:FOLDER`, or one of timm's.
+    """Look at the weights of a model's name: `hf-hub:USER/NAME`, `local-dir:DIRECTORY`, or one of timm's.
 
     Gives the config.json beside the weights; an empty one for timm's own.
 
@@ -71,11 +71,11 @@ def download(name: str, place: str, file: str) -> Path:
         raise UsageError(f"model {name}: {file} cannot be had from the Hub: {describe(error)}") from error
 
 
-def local_file(name: str, folder: Path) -> Path:
-    """The weights in a folder."""
-    if not (folder / WEIGHTS).is_file():
+def local_file(name: str, directory: Path) -> Path:
+    """The weights in a directory."""
+    if not (directory / WEIGHTS).is_file():
         raise UsageError(_no_weights(name, WEIGHTS))
-    return folder / WEIGHTS
+    return directory / WEIGHTS
 
 
 def _no_weights(name: str, file: str) -> str:

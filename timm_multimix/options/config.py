@@ -60,7 +60,7 @@ def find_config(path: str) -> Path:
     """
     if not path.startswith(RECIPE):
         return Path(path)
-    found = {file.stem: file for folder in _RECIPES for file in sorted(folder.glob("*.yaml"))}
+    found = {file.stem: file for directory in _RECIPES for file in sorted(directory.glob("*.yaml"))}
     name = path.removeprefix(RECIPE)
     if name not in found:
         raise UsageError(f"a recipe must be one of {', '.join(found)}, got {name}")

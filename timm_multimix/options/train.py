@@ -54,10 +54,10 @@ def settle_input_size(options: TrainOptions) -> TrainOptions:
 
 def settle_data(options: TrainOptions) -> TrainOptions:
     """Let --data-dir alone be --dataset, as in timm."""
-    folder = options.data.columns.data_dir
-    if folder is None or options.data.columns.dataset_download or "dataset" in options.given:
+    directory = options.data.columns.data_dir
+    if directory is None or options.data.columns.dataset_download or "dataset" in options.given:
         return options
-    settled = options.but(dataset=str(folder), data_dir=None)
+    settled = options.but(dataset=str(directory), data_dir=None)
     return replace(settled, given=options.given - {"data_dir"} | {"dataset"})
 
 

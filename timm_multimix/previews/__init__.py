@@ -1,1 +1,1 @@
-"""What a spec does, as a picture."""
+"""What a spec does, as an image."""

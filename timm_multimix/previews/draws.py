@@ -1,4 +1,4 @@
-"""The numbers behind the pictures: draws made on examples, and the weights that are in them."""
+"""The numbers behind the images: draws made on examples, and the weights that are in them."""
 
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ def needs_model(mixer: Mixer) -> bool:
 
 
 def pictured(step: Step) -> Step:
-    """The step without mixers of the last features, of which there is no picture."""
+    """The step without mixers of the last features, of which there is no image."""
     terms = (Term(tuple(mixer for mixer in term.chain if mixer.place != "features")) for term in step.terms)
     return Step(tuple(terms))
 
@@ -84,7 +84,7 @@ def most_in(weights: Tensor, own: int, own_first: bool) -> tuple[int, ...]:
 def pixel_weights(draw: Draw, pixels: Tensor, row: int) -> Tensor:
     """The weight [b, h, w] of every example at every pixel of a row of the mix.
 
-    That is the mix of pictures which are 1 for this example and 0 for all others, for any draw that
+    That is the mix of images which are 1 for this example and 0 for all others, for any draw that
     interpolates, cuts or moves: no draw needs to tell how it is made.
     """
     weights = []

@@ -1,4 +1,4 @@
-"""What a mixer is shown on: a few pictures of a dataset, their labels, and a model where one is needed."""
+"""What a mixer is shown on: a few images of a dataset, their labels, and a model where one is needed."""
 
 import logging
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ..data.measured import Relabelled, Split, load_split
 from ..data.targets import task_of
 from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
-from ..evaluation.classifier import Classifier, load_classifier, run_folder
+from ..evaluation.classifier import Classifier, load_classifier, run_directory
 from ..evaluation.job import count_outputs, has_classes
 from ..evaluation.pictures import OTHER_CLASSES, match_classes
 from ..options.declaration import flat
@@ -39,7 +39,7 @@ class Examples:
 
     @property
     def inputs(self) -> Tensor:
-        """The pictures as the model takes them; the pixels where there is none."""
+        """The images as the model takes them; the pixels where there is none."""
         model = self.model
         return self.pixels if model is None else self.pixels.sub(model.mean).div(model.std)
 
@@ -64,7 +64,7 @@ def load_model(network: PreviewModelOptions, size: Size | None, seed: int, split
     """The model as `evaluate` loads it; without weights of its own it takes the data's size and classes."""
     if not network.model:
         return None
-    if size is None and not has_classes(network.model, network.pretrained, run_folder(network.model)):
+    if size is None and not has_classes(network.model, network.pretrained, run_directory(network.model)):
         size = split.defaults.get("img_size")
     return load_classifier(
         network.model,

@@ -1,4 +1,4 @@
-"""Panels as one figure: a grid of examples or pictures of weights on the left, densities on the right."""
+"""Panels as one figure: a grid of examples or images of weights on the left, densities on the right."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .examples import Examples
 from .panels import Panel, Weights
 
 OWN, OTHER, GREY = "#1f77b4", "#ff7f0e", "0.6"
-# inches: of the figure, of a panel's title, of a picture and of what a row of pictures takes
+# inches: of the figure, of a panel's title, of an image and of what a row of images takes
 _WIDTH, _TITLE, _SIDE, _STEP = 12.6, 0.6, 1.4, 1.72
 _NAMES, _BARS, _DENSITY = 1.3, 1.7, 2.6
 _LEAST, _HEAD, _FOOT = 2.7, 0.35, 0.45
@@ -140,7 +140,7 @@ def label_bars(sample: Sample, examples: Examples) -> tuple[list[str], list[floa
 
 
 def draw_weights(area: Area, drawn: list[Weights]) -> None:
-    """Tuples by examples, as pictures of one scale."""
+    """Tuples by examples, as images of one scale."""
     from matplotlib.colors import PowerNorm
 
     columns = max(int((weights.weights > 1e-3).any(0).sum()) for weights in drawn)
@@ -190,7 +190,7 @@ def draw_densities(plot: Any, panel: Panel) -> None:
 
 
 def show(panel: Any, image: Tensor, colour: str = "0.3") -> None:
-    """A picture [ch, h, w] in a frame."""
+    """An image [ch, h, w] in a frame."""
     picture = image.clamp(0, 1).permute(1, 2, 0).numpy()
     panel.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     frame(panel, colour)

@@ -19,7 +19,7 @@ _WHERE = {
     "embedding": "before the classifier: tuples sorted by their effective number of examples",
     "classifier": "before the classifier: tuples sorted by their effective number of examples",
     "positions": "at every position: tuples sorted by their effective number of examples",
-    "features": "at the last features, where there is no picture of it",
+    "features": "at the last features, where there is no image of it",
 }
 
 
@@ -47,7 +47,7 @@ def make_panels(branches: Branches, examples: Examples, count: int, seed: int) -
     """A panel for each mixer of each step, also of sums and chains, of `count` steps each.
 
     Raises:
-        UsageError: a mixer needs a model that is not there, or does not take these pictures.
+        UsageError: a mixer needs a model that is not there, or does not take these images.
     """
     return [panel for share, step in branches for panel in _panels_of(share, step, examples, count, seed)]
 
@@ -67,7 +67,7 @@ def _drawn_by(place: int, draws: Callable[[int], tuple[Draw, ...]]) -> Callable[
 def make_panel(
     share: float, mixer: Mixer, draw: Callable[[int], Draw] | None, examples: Examples, count: int
 ) -> Panel:
-    """The panel of one mixer, whose draw in a step `draw` gives by its number; None has no picture."""
+    """The panel of one mixer, whose draw in a step `draw` gives by its number; None has no image."""
     title = f"{mixer.name}, {_WHERE[mixer.place]}" + (f" ({share:.0%} of the steps)" if share < 1 else "")
     samples, weights = [], []
     if draw is not None and mixer.place in ("embedding", "classifier", "positions"):

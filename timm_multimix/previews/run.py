@@ -18,7 +18,7 @@ from .panels import Panel, make_panels
 
 
 def run(options: PreviewOptions) -> list[Panel]:
-    """Draw the spec of the options into their file; gives what is in the picture.
+    """Draw the spec of the options into their file; gives what is in the image.
 
     Raises:
         UsageError: a mistake in the options, before anything is written.

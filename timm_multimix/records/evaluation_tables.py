@@ -114,11 +114,11 @@ def is_number(value: Any) -> bool:
 
 
 def short_name(name: str) -> str:
-    """The last part of a folder, and other names as they are."""
+    """The last part of a directory, and other names as they are."""
     return last_part(name) if name.startswith(("/", "~", ".")) or "\\" in name else name
 
 
 def data_name(data: Mapping[str, Any]) -> str:
-    """What a dataset in an evaluation is called: a folder by its last part, however its path was given."""
+    """What a dataset in an evaluation is called: a directory by its last part, however its path was given."""
     name = str(data["dataset"])
     return last_part(name) if data.get("kind") == "folder" else short_name(name)

@@ -44,7 +44,7 @@ class RunLock:
         self._handle: int | None = None
         self._path = Path()
 
-    def take(self, folder: Path) -> bool:
+    def take(self, directory: Path) -> bool:
         """Lock a directory; gives whether it was not locked by this before.
 
         Raises:
@@ -52,17 +52,17 @@ class RunLock:
         """
         if self._handle is not None:
             return False
-        path = folder / NAME
+        path = directory / NAME
         try:
             while not self._try(path):
                 pass
         except BlockingIOError:
             raise UsageError(
-                f"another process{_holder(path)} is at work in {folder}; "
+                f"another process{_holder(path)} is at work in {directory}; "
                 "wait for it or end it, or choose another directory"
             ) from None
         except OSError as error:
-            raise UsageError(f"cannot lock {folder}: {error.strerror}") from None
+            raise UsageError(f"cannot lock {directory}: {error.strerror}") from None
         return True
 
     def _try(self, path: Path) -> bool:

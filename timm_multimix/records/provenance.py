@@ -18,7 +18,7 @@ from ..version import __version__
 
 
 def dataset_kind(name: str) -> str:
-    """What --dataset names here: `digits`, `folder` (or a file), `torchvision`, `archives` or `hub`.
+    """What --dataset names here: `digits`, `directory` (or a file), `torchvision`, `archives` or `hub`.
 
     Of an object of Python it is `python`.
     """
@@ -43,7 +43,7 @@ def base_model(model: str, pretrained: bool) -> str | None:
 
 
 def model_kind(name: str) -> str:
-    """What a model's name is on this machine: `hub`, `folder` or `timm`; `python` for an object."""
+    """What a model's name is on this machine: `hub`, `directory` or `timm`; `python` for an object."""
     if name.startswith("hf-hub:"):
         return "hub"
     if name.startswith(OBJECT):
@@ -63,7 +63,7 @@ def versions() -> dict[str, str]:
 
 
 def checkout_commit(root: Path) -> str | None:
-    """The commit that is checked out in a folder, read without git; None where there is none."""
+    """The commit that is checked out in a directory, read without git; None where there is none."""
     try:
         head = (root / ".git" / "HEAD").read_text(encoding="utf-8").strip()
         if head.startswith("ref: "):

@@ -18,7 +18,7 @@ Rows = list[dict[str, float]]
 class FinishedRun:
     """A run that has ended: summary.json, config.yaml and metrics.csv."""
 
-    folder: Path
+    directory: Path
     record: RunRecord
     options: TrainOptions
     metrics: Rows
@@ -26,40 +26,40 @@ class FinishedRun:
     @property
     def model(self) -> Path:
         """The directory of the run's model."""
-        return self.folder / "model"
+        return self.directory / "model"
 
 
-def check_finished(folder: Path) -> None:
+def check_finished(directory: Path) -> None:
     """Raises: UsageError if a directory holds no finished run, by the names of its files."""
-    if not (folder / "config.yaml").is_file():
-        reason = "it has no config.yaml" if folder.is_dir() else "there is no such directory"
-        raise UsageError(f"{folder} is not a run's directory: {reason}")
-    if not (folder / "summary.json").is_file():
+    if not (directory / "config.yaml").is_file():
+        reason = "it has no config.yaml" if directory.is_dir() else "there is no such directory"
+        raise UsageError(f"{directory} is not a run's directory: {reason}")
+    if not (directory / "summary.json").is_file():
         raise UsageError(
-            f"the run in {folder} is not finished: it has no summary.json; "
-            f"go on with `train --output {folder} --resume auto`"
+            f"the run in {directory} is not finished: it has no summary.json; "
+            f"go on with `train --output {directory} --resume auto`"
         )
 
 
-def read_run(folder: Path) -> FinishedRun:
+def read_run(directory: Path) -> FinishedRun:
     """The record of a finished run.
 
     Raises:
         UsageError: the directory holds no finished run, or a file in it is damaged.
     """
-    check_finished(folder)
-    run = FinishedRun(folder, read_summary(folder), read_options(folder), read_metrics(folder))
+    check_finished(directory)
+    run = FinishedRun(directory, read_summary(directory), read_options(directory), read_metrics(directory))
     _check_agreement(run)
     return run
 
 
-def read_summary(folder: Path) -> RunRecord:
+def read_summary(directory: Path) -> RunRecord:
     """The content of summary.json.
 
     Raises:
         UsageError: it cannot be read, or is not what a run writes.
     """
-    path = folder / "summary.json"
+    path = directory / "summary.json"
     content = read_json(path)
     try:
         return RunRecord.from_dict(content)
@@ -67,13 +67,13 @@ def read_summary(folder: Path) -> RunRecord:
         raise UsageError(f"{path} is damaged: {error}") from None
 
 
-def read_options(folder: Path) -> TrainOptions:
+def read_options(directory: Path) -> TrainOptions:
     """The options in config.yaml, with the defaults of those that it does not name.
 
     Raises:
         UsageError: it cannot be read, is not what a run writes, or has a value that is not allowed.
     """
-    path = folder / "config.yaml"
+    path = directory / "config.yaml"
     options = parse_train_options(["--config", str(path)])
     if lacking := [name for name in needed_options() if name not in options.given]:
         raise UsageError(f"{path} is damaged: it lacks {', '.join(lacking)}")
@@ -86,13 +86,13 @@ def needed_options() -> list[str]:
     return [*same_as_options(), last]
 
 
-def read_metrics(folder: Path) -> Rows:
+def read_metrics(directory: Path) -> Rows:
     """The rows of metrics.csv as numbers; empty cells are left out.
 
     Raises:
         UsageError: it cannot be read, or is no table of numbers with a row for each epoch.
     """
-    path = folder / "metrics.csv"
+    path = directory / "metrics.csv"
     try:
         return _parse_metrics(read_text(path))
     except csv.Error as error:
@@ -133,7 +133,7 @@ def _check_agreement(run: FinishedRun) -> None:
     """Raises: UsageError if the files of a run are not of the same one."""
     if len(run.metrics) != run.record.epochs:
         raise UsageError(
-            f"{run.folder / 'metrics.csv'} is damaged: it has {len(run.metrics)} rows, "
+            f"{run.directory / 'metrics.csv'} is damaged: it has {len(run.metrics)} rows, "
             f"summary.json tells of {run.record.epochs} epochs"
         )
     options = flat(run.options)
@@ -141,7 +141,7 @@ def _check_agreement(run: FinishedRun) -> None:
         here, there = _text(options[name]), _text(getattr(run.record, name))
         if here != there:
             raise UsageError(
-                f"{run.folder / 'config.yaml'} says {name} {here}, summary.json {there}: one is damaged"
+                f"{run.directory / 'config.yaml'} says {name} {here}, summary.json {there}: one is damaged"
             )
 
 

@@ -65,8 +65,8 @@ class Callback:
 class Callbacks:
     """The callbacks of a run, called by its main process."""
 
-    def __init__(self, setup: Setup, folder: Path, callbacks: Sequence[Callback]) -> None:
-        self.setup, self.folder = setup, folder
+    def __init__(self, setup: Setup, directory: Path, callbacks: Sequence[Callback]) -> None:
+        self.setup, self.directory = setup, directory
         here = callbacks if setup.accelerator.is_main_process else ()
         self.on_step = [found.on_step for found in here if _overrides(found, "on_step")]
         self.on_epoch_end = [found.on_epoch_end for found in here if _overrides(found, "on_epoch_end")]
@@ -97,7 +97,7 @@ class Callbacks:
             position.updates,
             epochs * updates,
             metrics,
-            self.folder,
+            self.directory,
             self.setup.model,
         )
 

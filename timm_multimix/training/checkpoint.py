@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..errors import UsageError
-from ..files import delete, digest, fresh_folder, publish_folder, read_json, remove_folder
+from ..files import delete, digest, fresh_directory, publish_directory, read_json, remove_directory
 from .packing import pack, unpack
 from .setup import Setup
 from .sharding import is_sharded, whole
@@ -19,15 +19,15 @@ _COMMON = ("state.json", "state.safetensors", "weights.safetensors")
 """The files that all processes have in common."""
 
 
-def save_checkpoint(folder: Path, setup: Setup, position: Position, sums: Sums) -> None:
-    """Write `folder/step-UPDATES`, to be called by all processes together.
+def save_checkpoint(directory: Path, setup: Setup, position: Position, sums: Sums) -> None:
+    """Write `directory/step-UPDATES`, to be called by all processes together.
 
     Only the newest --checkpoint-hist of them stay.
     """
     accelerator = setup.accelerator
-    target = folder / f"step-{position.updates:08d}"
+    target = directory / f"step-{position.updates:08d}"
     if accelerator.is_main_process:
-        fresh_folder(target)
+        fresh_directory(target)
     accelerator.wait_for_everyone()
     temporary = target.with_name(f".tmp-new-{target.name}")
     save_file(_rank_tensors(setup, sums), temporary / _rank_name(accelerator.process_index))
@@ -36,9 +36,9 @@ def save_checkpoint(folder: Path, setup: Setup, position: Position, sums: Sums) 
     if accelerator.is_main_process:
         digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
         (temporary / "check.json").write_text(json.dumps(digests, indent=1), encoding="utf-8")
-        publish_folder(temporary, target)
-        for old in complete_checkpoints(folder)[: -setup.options.run.checkpoint_hist]:
-            remove_folder(old)
+        publish_directory(temporary, target)
+        for old in complete_checkpoints(directory)[: -setup.options.run.checkpoint_hist]:
+            remove_directory(old)
 
 
 def _rank_name(rank: int) -> str:
@@ -51,14 +51,14 @@ def _rank_tensors(setup: Setup, sums: Sums) -> dict[str, torch.Tensor]:
     return tensors | {f"sums.{name}": value for name, value in sums.tensors().items()}
 
 
-def _save_common(folder: Path, setup: Setup, position: Position) -> None:
+def _save_common(directory: Path, setup: Setup, position: Position) -> None:
     """Write what all processes have in common; those that hold only parts of it give them to the main one."""
     if not (setup.accelerator.is_main_process or is_sharded(setup.model)):
         return
     weights = {name: whole(value).contiguous() for name, value in setup.weights().items()}
     state, tensors = pack(_common_state(setup, position))
     if setup.accelerator.is_main_process:
-        state_json, state_tensors, all_weights = (folder / name for name in _COMMON)
+        state_json, state_tensors, all_weights = (directory / name for name in _COMMON)
         save_file(weights, all_weights)
         save_file(tensors, state_tensors)
         state_json.write_text(state, encoding="utf-8")
@@ -86,13 +86,13 @@ def conditions(setup: Setup) -> dict[str, Any]:
     }
 
 
-def load_checkpoint(folder: Path, setup: Setup) -> tuple[Position, Sums]:
+def load_checkpoint(directory: Path, setup: Setup) -> tuple[Position, Sums]:
     """Put a run where the checkpoint left it.
 
     Raises:
         UsageError: if it was written under other conditions.
     """
-    state, rank = _load_weights(folder, setup)
+    state, rank = _load_weights(directory, setup)
     setup.task.step = state["task_step"]
     setup.load_optimizer(state["optimizer"])
     if setup.scheduler:
@@ -101,7 +101,7 @@ def load_checkpoint(folder: Path, setup: Setup) -> tuple[Position, Sums]:
     return Position(**_renamed(state["position"])), Sums.from_tensors(sums, setup.accelerator.device)
 
 
-def load_parent(folder: Path, setup: Setup) -> None:
+def load_parent(directory: Path, setup: Setup) -> None:
     """Begin a run with the weights and the optimizer's state that a checkpoint of another run holds.
 
     Learning rate, weight decay and the like are those of the new run, and so is the schedule.
@@ -109,7 +109,7 @@ def load_parent(folder: Path, setup: Setup) -> None:
     Raises:
         UsageError: if it was written under other conditions.
     """
-    state, _ = _load_weights(folder, setup)
+    state, _ = _load_weights(directory, setup)
     fresh = [
         {name: value for name, value in group.items() if name != "params"}
         for group in setup.optimizer.param_groups
@@ -119,27 +119,27 @@ def load_parent(folder: Path, setup: Setup) -> None:
         group.update(values)
 
 
-def _load_weights(folder: Path, setup: Setup) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _load_weights(directory: Path, setup: Setup) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Load weights, buffers and the scale of losses; gives the common state and this process's tensors."""
     state = unpack(
-        (folder / "state.json").read_text(encoding="utf-8"), load_file(folder / "state.safetensors")
+        (directory / "state.json").read_text(encoding="utf-8"), load_file(directory / "state.safetensors")
     )
     for name, now in conditions(setup).items():
         if state["conditions"][name] != now:
             raise UsageError(
-                f"{name}: {folder} was written with {state['conditions'][name]}, this run has {now}"
+                f"{name}: {directory} was written with {state['conditions'][name]}, this run has {now}"
             )
-    rank = load_file(folder / _rank_name(setup.accelerator.process_index))
-    setup.load_weights(load_file(folder / "weights.safetensors"))
+    rank = load_file(directory / _rank_name(setup.accelerator.process_index))
+    setup.load_weights(load_file(directory / "weights.safetensors"))
     setup.load_weights({k.removeprefix("buffer."): v for k, v in rank.items() if k.startswith("buffer.")})
     if setup.accelerator.scaler:
         setup.accelerator.scaler.load_state_dict(state["scaler"])
     return state, rank
 
 
-def complete_checkpoints(folder: Path) -> list[Path]:
-    """The finished checkpoints in a run's `checkpoints` folder, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+def complete_checkpoints(directory: Path) -> list[Path]:
+    """The finished checkpoints in a run's `checkpoints` directory, oldest first."""
+    return sorted(path for path in directory.glob("step-*") if path.is_dir())
 
 
 def find_damage(checkpoint: Path) -> str | None:
@@ -173,7 +173,7 @@ class Found:
 
 
 def find_checkpoint(run: Path) -> Found:
-    """Look for the newest intact checkpoint of a run folder."""
+    """Look for the newest intact checkpoint of a run directory."""
     damage: list[str] = []
     for path in reversed(complete_checkpoints(run / "checkpoints")):
         wrong = find_damage(path)
@@ -184,7 +184,7 @@ def find_checkpoint(run: Path) -> Found:
 
 
 def newest_checkpoint(run: Path) -> Path | None:
-    """The newest intact checkpoint of a run folder."""
+    """The newest intact checkpoint of a run directory."""
     return find_checkpoint(run).checkpoint
 
 

@@ -35,7 +35,7 @@ def start_accelerator(trackers: Sequence[str]) -> Accelerator:
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     # Without this, processes launched where there is no accelerator do not join, and each trains alone.
     cpu = launched > 1 and not torch.accelerator.is_available()
-    # The folder of the logs is known later: see `start_trackers`.
+    # The directory of the logs is known later: see `start_trackers`.
     group = InitProcessGroupKwargs(timeout=consensus.PATIENCE)
     accelerator = attempt(
         "accelerate",
@@ -121,25 +121,25 @@ def adopt_accumulation(accelerator: Accelerator, options: TrainOptions) -> Train
     return replace(options.but(grad_accum_steps=steps), given=options.given | {"grad_accum_steps"})
 
 
-def start_trackers(accelerator: Accelerator, folder: Path, options: TrainOptions) -> None:
+def start_trackers(accelerator: Accelerator, directory: Path, options: TrainOptions) -> None:
     """Start the trackers of --log-with; those that write files do so in the run's `logs`."""
     config = {
         name: value if isinstance(value, (bool, int, float)) else str(value)
         for name, value in options_to_dict(options).items()
     }
     if accelerator.log_with:
-        accelerator.log_with = [with_files_in(folder, tracker) for tracker in accelerator.log_with]
-        project, arguments = name_in_trackers(options.run, folder)
+        accelerator.log_with = [with_files_in(directory, tracker) for tracker in accelerator.log_with]
+        project, arguments = name_in_trackers(options.run, directory)
         accelerator.init_trackers(project, config, arguments)
 
 
-def with_files_in(folder: Path, tracker: Any) -> Any:
+def with_files_in(directory: Path, tracker: Any) -> Any:
     """A tracker that writes to the run's `logs`, if it is one that writes files."""
     kind = LOGGER_TYPE_TO_CLASS[str(tracker)]
-    return kind("logs", str(folder)) if kind.requires_logging_directory else tracker
+    return kind("logs", str(directory)) if kind.requires_logging_directory else tracker
 
 
-def name_in_trackers(run: RunOptions, folder: Path) -> tuple[str, dict[str, dict[str, Any]]]:
+def name_in_trackers(run: RunOptions, directory: Path) -> tuple[str, dict[str, dict[str, Any]]]:
     """The project's name, and what the trackers that have projects are made with."""
-    wandb = {"name": folder.name, "tags": list(run.wandb_tags or ())}
-    return run.wandb_project or "timm-multimix", {"wandb": wandb, "mlflow": {"run_name": folder.name}}
+    wandb = {"name": directory.name, "tags": list(run.wandb_tags or ())}
+    return run.wandb_project or "timm-multimix", {"wandb": wandb, "mlflow": {"run_name": directory.name}}

@@ -1,4 +1,4 @@
-"""The trained model as a folder that timm loads: `timm.create_model("local-dir:FOLDER", pretrained=True)`."""
+"""The trained model as a directory for `timm.create_model("local-dir:DIRECTORY", pretrained=True)`."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from .._compat import save_config_for_hf
-from ..files import fresh_folder, publish_folder, write_text
+from ..files import fresh_directory, publish_directory, write_text
 from ..options import TrainOptions, options_to_dict
 from ..records.provenance import dataset_kind, versions
 from ..records.publication import public_options
@@ -21,7 +21,7 @@ from .sharding import whole
 _FOREIGN = ("license", "description", "origin_url", "paper_name", "paper_ids", "notes")
 
 
-def export_model(setup: Setup, kind: str, folder: Path, facts: dict[str, float] | None = None) -> None:
+def export_model(setup: Setup, kind: str, directory: Path, facts: dict[str, float] | None = None) -> None:
     """Write the raw or ema weights in timm's format, to be called by all processes together.
 
     Of timm's config it drops what belongs to the weights training started from, and the second
@@ -30,19 +30,19 @@ def export_model(setup: Setup, kind: str, folder: Path, facts: dict[str, float] 
     model = setup.models()[kind]
     weights = {name: whole(value).contiguous() for name, value in model.state_dict().items()}
     if setup.accelerator.is_main_process:
-        temporary = fresh_folder(folder)
+        temporary = fresh_directory(directory)
         save_file(weights, temporary / "model.safetensors", metadata={"format": "pt"})
         (temporary / "config.json").write_text(
             json.dumps(make_config(setup, model, temporary), indent=2) + "\n", encoding="utf-8"
         )
         if facts is not None:
             write_text(temporary / "facts.json", json.dumps(facts, indent=2) + "\n")
-        publish_folder(temporary, folder)
+        publish_directory(temporary, directory)
 
 
-def make_config(setup: Setup, model: torch.nn.Module, folder: Path) -> dict[str, object]:
+def make_config(setup: Setup, model: torch.nn.Module, directory: Path) -> dict[str, object]:
     """The config.json of a model: how to build it, its preprocessing, its labels, how it was trained."""
-    path, options = folder / "config.json", setup.options
+    path, options = directory / "config.json", setup.options
     if architecture_of(model) is None:
         return {
             "label_names": setup.splits.class_names,

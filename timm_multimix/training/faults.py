@@ -22,13 +22,13 @@ _PEER = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe|pee
 class Reporter:
     """Tells what ended a run: of several processes, the first with an error prints it, the others are silent.
 
-    `folder`: the run's, once it has one; until then the main process speaks, as mistakes in the options are
+    `directory`: the run's, once it has one; until then the main process speaks, as option mistakes are
     found by all.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
         self.accelerator = accelerator
-        self.folder: Path | None = None
+        self.directory: Path | None = None
 
     @contextmanager
     def told_once(self) -> Iterator[None]:
@@ -59,11 +59,11 @@ class Reporter:
             logger.error(error_line(error))
 
     def is_first(self) -> bool:
-        """Whether no process has asked before; a folder that the main one has deleted was told of."""
-        if self.folder is None:
+        """Whether no process has asked before; a directory that the main one has deleted was told of."""
+        if self.directory is None:
             return self.accelerator.is_main_process
         try:
-            (self.folder / ".tmp-told").touch(exist_ok=False)
+            (self.directory / ".tmp-told").touch(exist_ok=False)
         except (FileExistsError, FileNotFoundError):
             return False
         except OSError:  # a full disk
@@ -86,8 +86,8 @@ GO_ON = "The last checkpoint is whole: go on with --resume auto and the same --o
 
 
 @contextmanager
-def writing(folder: Path, accelerator: Accelerator) -> Iterator[None]:
-    """Write to a run's folder.
+def writing(directory: Path, accelerator: Accelerator) -> Iterator[None]:
+    """Write to a run's directory.
 
     Raises:
         UsageError: if that fails, after deleting what is half-written.
@@ -96,15 +96,15 @@ def writing(folder: Path, accelerator: Accelerator) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         if accelerator.is_main_process:
-            make_room(folder)
-        last = newest_checkpoint(folder)
+            make_room(directory)
+        last = newest_checkpoint(directory)
         state = f"{last} is whole: go on with --resume auto" if last else "there is no checkpoint yet"
-        raise UsageError(f"cannot write to {folder}: {error}; {state}") from error
+        raise UsageError(f"cannot write to {directory}: {error}; {state}") from error
 
 
-def make_room(folder: Path) -> None:
+def make_room(directory: Path) -> None:
     """Delete what is half-written, if that can be done."""
     try:
-        clean_up(folder)
+        clean_up(directory)
     except OSError:
         return

@@ -13,7 +13,7 @@ from torch.nn.utils import get_total_norm
 from ..data.objects import LoaderImages
 from ..data.streaming import StreamedImages
 from ..errors import UsageError
-from ..files import fresh_folder, publish_folder, write_text
+from ..files import fresh_directory, publish_directory, write_text
 from ..randomness import choice_generator
 from .checkpoint import newest_checkpoint
 from .setup import Setup
@@ -72,16 +72,16 @@ def check_finite_weights(setup: Setup) -> None:
         raise NonFinite(setup.task.step - 1)
 
 
-def keep_state(folder: Path, setup: Setup, position: Position, sums: Sums, step: int) -> UsageError:
-    """Write `folder/nonfinite` by all processes together; gives the error that tells of it.
+def keep_state(directory: Path, setup: Setup, position: Position, sums: Sums, step: int) -> UsageError:
+    """Write `directory/nonfinite` by all processes together; gives the error that tells of it.
 
     report.json: where it happened, and how to see it again; weights.safetensors: the model as it is now;
     rank-N.safetensors: this process's batch of that step, before mixing.
     """
-    accelerator, target = setup.accelerator, folder / "nonfinite"
+    accelerator, target = setup.accelerator, directory / "nonfinite"
     epoch, batch = divmod(step, len(setup.train.batches))
     if accelerator.is_main_process:
-        fresh_folder(target)
+        fresh_directory(target)
     accelerator.wait_for_everyone()
     temporary = target.with_name(f".tmp-new-{target.name}")
     images, tensors = batch_of(setup, epoch, batch)
@@ -93,9 +93,9 @@ def keep_state(folder: Path, setup: Setup, position: Position, sums: Sums, step:
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         save_file(weights, temporary / "weights.safetensors")
-        report = describe(folder, setup, position, step)
+        report = describe(directory, setup, position, step)
         write_text(temporary / "report.json", json.dumps(report, indent=1) + "\n")
-        publish_folder(temporary, target)
+        publish_directory(temporary, target)
     where = f"training step {step} (epoch {epoch + 1}, batch {batch + 1} of {len(setup.train.batches)})"
     return UsageError(f"the loss is not finite at {where}; {target} has the state to look into; {ADVICE}")
 
@@ -114,12 +114,14 @@ def batch_of(setup: Setup, epoch: int, batch: int) -> tuple[list[str], dict[str,
     return names, indices | {"images": torch.stack([sample[0] for sample in samples]), "labels": labels}
 
 
-def describe(folder: Path, setup: Setup, position: Position, step: int) -> dict[str, Any]:
+def describe(directory: Path, setup: Setup, position: Position, step: int) -> dict[str, Any]:
     """What report.json says."""
     options, task = setup.options, setup.task
     epoch, batch = divmod(step, len(setup.train.batches))
-    before = newest_checkpoint(folder)
-    again = f"--resume {before} --output NEW" if before else f"--config {folder / 'config.yaml'} --output NEW"
+    before = newest_checkpoint(directory)
+    again = (
+        f"--resume {before} --output NEW" if before else f"--config {directory / 'config.yaml'} --output NEW"
+    )
     return {
         "epoch": epoch + 1,
         "batch": batch + 1,

@@ -18,15 +18,15 @@ from .state import Position
 logger = logging.getLogger(__name__)
 
 
-def tell_opening(setup: Setup, folder: Path, position: Position) -> None:
+def tell_opening(setup: Setup, directory: Path, position: Position) -> None:
     """Print the opening lines on the main process, warnings first."""
     if setup.accelerator.is_main_process:
         for line in oddities(setup):
             logger.warning(line)
-        logger.info("\n".join(opening_lines(setup, folder, position)))
+        logger.info("\n".join(opening_lines(setup, directory, position)))
 
 
-def opening_lines(setup: Setup, folder: Path, position: Position) -> list[str]:
+def opening_lines(setup: Setup, directory: Path, position: Position) -> list[str]:
     """A line for each kind of choice."""
     return [
         setup.data.text,
@@ -35,7 +35,7 @@ def opening_lines(setup: Setup, folder: Path, position: Position) -> list[str]:
         describe_device(setup),
         describe_updates(setup),
         *unlike_timm(setup.options),
-        f"output: {folder}",
+        f"output: {directory}",
     ]
 
 

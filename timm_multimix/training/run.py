@@ -43,7 +43,7 @@ from .publishing import (
     start_uploader,
 )
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
-from .run_folder import LOG, RunFolder, claim, drop_if_worthless, reserve
+from .run_directory import LOG, RunDirectory, claim, drop_if_worthless, reserve
 from .setup import Setup, build
 from .sharding import is_sharded
 from .state import NonFinite, Position, Sums
@@ -59,7 +59,7 @@ class Outcome:
     """
 
     summary: dict[str, Any]
-    folder: Path
+    directory: Path
     model: nn.Module | None = None
 
 
@@ -94,7 +94,7 @@ def prepare_and_train(
     reporter: Reporter,
     lock: RunLock,
 ) -> Outcome:
-    """Find the run's folder, make its parts, train; a folder of which nothing came is deleted."""
+    """Find the run's directory, make its parts, train; a directory of which nothing came is deleted."""
     found = on_main(accelerator, lambda: reserve(options, lock))
     if accelerator.is_main_process:
         for line in found.warnings:
@@ -113,27 +113,27 @@ def prepare_and_train(
     position, sums = start(setup, found)
     if new:  # uploads of a resumed run never keep it from training
         on_main(accelerator, lambda: open_target(options.hub, architecture_of(setup.model)))
-    folder = reporter.folder = on_main(accelerator, lambda: claim(found, setup.options, lock))
-    interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(folder))}"
+    directory = reporter.directory = on_main(accelerator, lambda: claim(found, setup.options, lock))
+    interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(directory))}"
     try:
-        with reporter.told_once(), log_of(folder, accelerator):
-            summary = Training(setup, position, sums, folder, interrupt, given.callbacks).run()
-            return Outcome(summary, folder, setup.models()[exported_kind(setup)].eval())
+        with reporter.told_once(), log_of(directory, accelerator):
+            summary = Training(setup, position, sums, directory, interrupt, given.callbacks).run()
+            return Outcome(summary, directory, setup.models()[exported_kind(setup)].eval())
     except Exception:
         if accelerator.is_main_process:
-            drop_if_worthless(found, folder)
+            drop_if_worthless(found, directory)
         raise
     finally:
         setup.close()
 
 
 @contextmanager
-def log_of(folder: Path, accelerator: Accelerator) -> Iterator[None]:
+def log_of(directory: Path, accelerator: Accelerator) -> Iterator[None]:
     """Keep what the main process tells in train.log, with what ended the run early."""
     with ExitStack() as stack:
         if accelerator.is_main_process:
-            with writing(folder, accelerator):
-                stack.enter_context(kept_in(folder / LOG))
+            with writing(directory, accelerator):
+                stack.enter_context(kept_in(directory / LOG))
         try:
             yield
         except (UsageError, Interrupted) as error:
@@ -150,25 +150,25 @@ class Training:
         setup: Setup,
         position: Position,
         sums: Sums,
-        folder: Path,
+        directory: Path,
         interrupt: Interrupt,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.setup, self.position, self.sums = setup, position, sums
-        self.folder, self.interrupt = folder, interrupt
-        tell_opening(setup, folder, position)
-        start_trackers(setup.accelerator, folder, setup.options)
-        self.uploader = start_uploader(setup, folder, resumed=position.updates > 0)
+        self.directory, self.interrupt = directory, interrupt
+        tell_opening(setup, directory, position)
+        start_trackers(setup.accelerator, directory, setup.options)
+        self.uploader = start_uploader(setup, directory, resumed=position.updates > 0)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
-        self.callbacks = Callbacks(setup, folder, callbacks)
-        self.writing = partial(writing, folder, setup.accelerator)
+        self.callbacks = Callbacks(setup, directory, callbacks)
+        self.writing = partial(writing, directory, setup.accelerator)
         self.results: dict[str, Scores] = {}
 
     def run(self) -> dict[str, Any]:
         """All of it; a signal, or a loss that is not finite, leaves what is needed to go on."""
         with self.interrupt.deferred():
             try:
-                if self.position.parent and not complete_checkpoints(self.folder / "checkpoints"):
+                if self.position.parent and not complete_checkpoints(self.directory / "checkpoints"):
                     self.save()  # the parent's end, as what the run resumes from if it is stopped at once
                 summary = self.train()
             except Stop:
@@ -176,7 +176,9 @@ class Training:
                 raise self.interrupt.error() from None
             except NonFinite as error:
                 with self.writing():
-                    raise keep_state(self.folder, self.setup, self.position, self.sums, error.step) from error
+                    raise keep_state(
+                        self.directory, self.setup, self.position, self.sums, error.step
+                    ) from error
         if self.uploader:
             self.uploader.finish()
         return summary
@@ -187,7 +189,7 @@ class Training:
             self.epoch()
         with self.writing():
             results = self.results or evaluate_all(self.setup, self.watch)
-            return finish(self.setup, self.position, results, self.folder)
+            return finish(self.setup, self.position, results, self.directory)
 
     def epoch(self) -> None:
         """Train and evaluate for an epoch, and keep it: best weights first, then the checkpoint."""
@@ -204,7 +206,7 @@ class Training:
         row = epoch_row(setup, position, totals, self.results, memorization)
         self.record(row)
         so_far = partial(summarize, setup, position, self.results, exported_kind(setup), {})
-        offer_best(self.uploader, self.folder, position, setup.epochs, so_far)
+        offer_best(self.uploader, self.directory, position, setup.epochs, so_far)
         self.progress.end(position, totals, row)
         self.callbacks.epoch_end(position)
 
@@ -214,22 +216,22 @@ class Training:
         position.rows.append(row)
         accelerator.log({f"epoch/{name}": value for name, value in row.items()}, step=position.updates)
         with self.writing():
-            keep_best(self.setup, position, self.results, self.folder)
+            keep_best(self.setup, position, self.results, self.directory)
         position.seconds, self.sums = 0.0, Sums.zero(accelerator.device)
         self.save()
         with self.writing():
             if accelerator.is_main_process:
-                write_metrics(self.folder, position.rows)
+                write_metrics(self.directory, position.rows)
 
     def save(self) -> None:
         """A checkpoint, of no run that has failed."""
         self.sums.check(self.setup.accelerator)
         check_finite_weights(self.setup)
         with self.interrupt.save(), self.writing():
-            save_checkpoint(self.folder / "checkpoints", self.setup, self.position, self.sums)
+            save_checkpoint(self.directory / "checkpoints", self.setup, self.position, self.sums)
 
 
-def start(setup: Setup, found: RunFolder) -> tuple[Position, Sums]:
+def start(setup: Setup, found: RunDirectory) -> tuple[Position, Sums]:
     """The beginning of a run, or where a checkpoint left it."""
     setup.task.update_ema(0)
     if found.checkpoint is None:
@@ -265,7 +267,7 @@ def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Scores]:
     }
 
 
-def keep_best(setup: Setup, position: Position, results: dict[str, Scores], folder: Path) -> None:
+def keep_best(setup: Setup, position: Position, results: dict[str, Scores], directory: Path) -> None:
     """Keep the weights of the best epoch, before the epoch's checkpoint, so that a resumed run has them."""
     kind, task = exported_kind(setup), TASKS[setup.splits.task]
     if kind not in results:
@@ -274,25 +276,25 @@ def keep_best(setup: Setup, position: Position, results: dict[str, Scores], fold
     if position.best is None or task.metric.improves(value - position.best):
         position.best, position.best_epoch = value, position.epoch
         facts = {"epoch": position.epoch, task.scores[0]: value}
-        export_model(setup, kind, folder / "checkpoints" / "best", facts)
+        export_model(setup, kind, directory / "checkpoints" / "best", facts)
 
 
-def finish(setup: Setup, position: Position, results: dict[str, Scores], folder: Path) -> dict[str, Any]:
+def finish(setup: Setup, position: Position, results: dict[str, Scores], directory: Path) -> dict[str, Any]:
     """Export the model, compare the processes, write the record and say where everything is."""
     accelerator, kind = setup.accelerator, exported_kind(setup)
-    export_model(setup, kind, folder / "model")
+    export_model(setup, kind, directory / "model")
     record = summarize(setup, position, results, kind, compare_ranks(setup.task, accelerator.num_processes))
     if accelerator.is_main_process:
-        write_metrics(folder, position.rows)
-        draw_curves(folder, position.rows, setup.splits.task)
-        write_summary(folder, record)
+        write_metrics(directory, position.rows)
+        draw_curves(directory, position.rows, setup.splits.task)
+        write_summary(directory, record)
         warn_at_chance(setup, record)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     if accelerator.is_main_process:
         logger.info(
-            f"{result_text(record)} of {record.samples_evaluated} images; the run is in {folder}\n"
-            f"load it with {how_to_load(setup.model, folder)}"
+            f"{result_text(record)} of {record.samples_evaluated} images; the run is in {directory}\n"
+            f"load it with {how_to_load(setup.model, directory)}"
         )
     return record.to_dict()
 

@@ -1,13 +1,13 @@
 """Class directories of image files, by split or not."""
 
-from ..collection import ClassFolders
+from ..collection import ClassDirectories
 from ..request import Request
 from ..shards import look_into
 from .declaration import Kind
 
 
-def _open(request: Request) -> ClassFolders:
-    return ClassFolders(request.path, look_into(request.path).notes)
+def _open(request: Request) -> ClassDirectories:
+    return ClassDirectories(request.path, look_into(request.path).notes)
 
 
 KIND = Kind(

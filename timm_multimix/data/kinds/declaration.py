@@ -47,7 +47,7 @@ COLUMNS = frozenset({"image_column", "label_column", "task"})
 """The options of tables."""
 
 _REFUSALS = {
-    "streaming": "is not on the Hub nor a folder of parquet or tar files",
+    "streaming": "is not on the Hub nor a directory of parquet or tar files",
     "image_column": "has no columns (tables have them)",
     "label_column": "has no columns (tables have them)",
     "task": "has one class for each image",

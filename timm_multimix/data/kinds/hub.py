@@ -34,7 +34,9 @@ def _parse(dataset: str) -> HubName:
         )
     name = HubName.parse(dataset)
     if name is None or ("/" in dataset and os.path.isdir(dataset.split("/")[0])):
-        raise UsageError(f"dataset '{dataset}': no such folder; expected 'digits', a folder, or a Hub id")
+        raise UsageError(
+            f"dataset '{dataset}': no such directory; expected 'digits', a directory, or a Hub id"
+        )
     return name
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...errors import UsageError, one_line
 from ..collection import Tables
-from ..folders import directories
+from ..directories import directories
 from ..hub import quiet
 from ..request import Request
 from .declaration import COLUMNS, Kind
@@ -14,14 +14,16 @@ _FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
 def _matches(request: Request) -> bool:
-    folder = request.directory
-    if folder is None:
+    directory = request.directory
+    if directory is None:
         return False
-    return any(_has_metadata(place) for place in (folder, *(folder / name for name in directories(folder))))
+    return any(
+        _has_metadata(place) for place in (directory, *(directory / name for name in directories(directory)))
+    )
 
 
-def _has_metadata(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in _FILES)
+def _has_metadata(directory: Path) -> bool:
+    return any((directory / name).is_file() for name in _FILES)
 
 
 def _open(request: Request) -> Tables:

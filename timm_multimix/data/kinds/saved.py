@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def _matches(request: Request) -> bool:
-    folder = request.directory
-    return folder is not None and any(
-        (folder / name).is_file() for name in ("dataset_dict.json", "state.json")
+    directory = request.directory
+    return directory is not None and any(
+        (directory / name).is_file() for name in ("dataset_dict.json", "state.json")
     )
 
 

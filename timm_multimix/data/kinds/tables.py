@@ -36,23 +36,23 @@ def _matches(request: Request) -> bool:
     return request.directory is not None and _find(request.directory) is not None
 
 
-def _find(folder: Path) -> Shards | None:
+def _find(directory: Path) -> Shards | None:
     """The tables in a directory; none where it holds shards, or class directories of the same splits.
 
     Raises:
         UsageError: the images could be labelled by their directories as well as by a table.
     """
     files = sorted(
-        file for file in folder.iterdir() if file.suffix.lower() in _IN_DIRECTORIES and file.is_file()
+        file for file in directory.iterdir() if file.suffix.lower() in _IN_DIRECTORIES and file.is_file()
     )
-    if not files or look_into(folder).shards is not None:
+    if not files or look_into(directory).shards is not None:
         return None
     splits = name_splits(file.stem for file in files)
-    tables = Shards.grouped(folder, [(splits[file.stem], file) for file in files])
-    names, roles = class_directories_by_role(folder)
+    tables = Shards.grouped(directory, [(splits[file.stem], file) for file in files])
+    names, roles = class_directories_by_role(directory)
     if len(names) > 1 and not tables.roles <= roles:
         raise UsageError(
-            f"'{folder}' holds class directories ({shown(names, 3)}) and tables ({tables}): name the table, "
+            f"'{directory}' has class directories ({shown(names, 3)}) and tables ({tables}): name the table, "
             f"as `dataset` {files[0]}, or keep one of them there"
         )
     return None if len(names) > 1 else tables

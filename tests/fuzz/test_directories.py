@@ -1,4 +1,4 @@
-"""Any folder as --dataset is opened or refused, and nothing is written in it."""
+"""Any directory as --dataset is opened or refused, and nothing is written in it."""
 
 import os
 import tempfile
@@ -52,9 +52,9 @@ FILES = st.sampled_from(
 LINKS = st.sampled_from([".", "..", "/", "loop", "/dev/zero", "/nowhere", "../..", "/proc/self/root"])
 
 
-def deep(folder: Path, name: str) -> None:
-    """Folders of one name in each other, deeper than a path may be long."""
-    here = os.open(folder, os.O_RDONLY)
+def deep(directory: Path, name: str) -> None:
+    """Directories of one name in each other, deeper than a path may be long."""
+    here = os.open(directory, os.O_RDONLY)
     for _ in range(300):
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=here)
@@ -65,8 +65,8 @@ def deep(folder: Path, name: str) -> None:
 
 
 @st.composite
-def folders(draw: st.DrawFn) -> list[tuple[str, ...]]:
-    """What to make: (kind, folder, name, target or content)."""
+def directories(draw: st.DrawFn) -> list[tuple[str, ...]]:
+    """What to make: (kind, directory, name, target or content)."""
     splits = st.tuples(
         st.sampled_from(["train", "val", "test"]) | NAMES, st.sampled_from(["cat", "dog"]) | NAMES
     )
@@ -85,28 +85,28 @@ def folders(draw: st.DrawFn) -> list[tuple[str, ...]]:
 
 
 def make(root: Path, kind: str, place: str, name: str, what: str) -> None:
-    folder = root / place
+    directory = root / place
     # a name that is too long or taken already makes nothing
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         if kind == "file":
-            content = {"png": PNG, "empty": b"", "text": b"no picture", "half": PNG[: len(PNG) // 2]}[what]
-            with (folder / name).open("xb") as stream:  # of a new file: a pipe would wait for its reader
+            content = {"png": PNG, "empty": b"", "text": b"no image", "half": PNG[: len(PNG) // 2]}[what]
+            with (directory / name).open("xb") as stream:  # of a new file: a pipe would wait for its reader
                 stream.write(content)
         elif kind == "link" and what in ("/", "/proc/self/root"):
-            (folder / name).symlink_to(root.parent)  # the whole disk would take hours
+            (directory / name).symlink_to(root.parent)  # the whole disk would take hours
         elif kind == "link":
-            (folder / name).symlink_to(what)
+            (directory / name).symlink_to(what)
         elif kind == "fifo":
-            os.mkfifo(folder / name)
+            os.mkfifo(directory / name)
         elif kind == "deep":
-            deep(folder, name)
+            deep(directory, name)
         else:
-            (folder / name).mkdir()
+            (directory / name).mkdir()
 
 
 def read(root: Path) -> int:
-    """Open the dataset and read some of its pictures; gives how many there are."""
+    """Open the dataset and read some of its images; gives how many there are."""
     splits = load_splits(str(root))
     for source in (splits.train, splits.evaluation):
         for index in range(min(4, len(source))):
@@ -123,7 +123,7 @@ def test_links_in_circles_are_followed_once(tmp_path: Path) -> None:
         (tmp_path / split / "cat" / "a.png").write_bytes(PNG)
         for name in ("one", "two", "up"):
             (tmp_path / split / "cat" / name).symlink_to(".." if name == "up" else ".")
-    (tmp_path / "train" / "dog").symlink_to("cat")  # another class, with the same pictures
+    (tmp_path / "train" / "dog").symlink_to("cat")  # another class, with the same images
     (tmp_path / "val" / "dog").symlink_to("cat")
     splits = value_or_refusal(lambda: load_splits(str(tmp_path)))
     assert splits is not None
@@ -131,9 +131,9 @@ def test_links_in_circles_are_followed_once(tmp_path: Path) -> None:
     assert splits.class_names == ["cat", "dog"]
 
 
-@tries("dataset folders")
-@given(folders())
-def test_any_folder(steps: list[tuple[str, ...]]) -> None:
+@tries("dataset directories")
+@given(directories())
+def test_any_directory(steps: list[tuple[str, ...]]) -> None:
     with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         root = Path(place) / "data"

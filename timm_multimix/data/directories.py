@@ -30,49 +30,49 @@ def is_foreign(name: str) -> bool:
     return name.startswith(".") or name.lower() in _FOREIGN
 
 
-def directories(folder: Path) -> list[str]:
+def directories(directory: Path) -> list[str]:
     """The names of the directories in another, sorted. Raises: UsageError if it cannot be read."""
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(directory) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir() and not is_foreign(entry.name))
     except OSError as error:
         raise _unreadable(error) from error
 
 
-def pictures_below(folder: Path, name: str) -> list[str]:
+def pictures_below(directory: Path, name: str) -> list[str]:
     """Image files at any depth below a directory `name` of another, relative to that other, sorted.
 
     A directory that links lead to again is not entered again, so that they cannot lead in circles.
     Raises: UsageError for a directory that cannot be read.
     """
-    found, seen = [], {os.path.realpath(folder / name)}
-    for place, inner, files in os.walk(folder / name, followlinks=True, onerror=_stop):
+    found, seen = [], {os.path.realpath(directory / name)}
+    for place, inner, files in os.walk(directory / name, followlinks=True, onerror=_stop):
         inner[:] = [one for one in sorted(inner) if not is_foreign(one)]
         real = {one: os.path.realpath(os.path.join(place, one)) for one in inner}
         inner[:] = [one for one in inner if real[one] not in seen]
         seen |= {real[one] for one in inner}
-        inside = os.path.relpath(place, folder)
+        inside = os.path.relpath(place, directory)
         found += [os.path.join(inside, file) for file in files if _is_picture(file)]
     return sorted(found)
 
 
-def holds_class_directories(folder: Path) -> bool:
+def holds_class_directories(directory: Path) -> bool:
     """Whether there is a directory with an image file at any depth."""
-    return any(_holds_image(folder / name) for name in directories(folder))
+    return any(_holds_image(directory / name) for name in directories(directory))
 
 
-def holds_images_itself(folder: Path) -> bool:
+def holds_images_itself(directory: Path) -> bool:
     """Whether there is an image file directly in a directory."""
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(directory) as entries:
             return any(_is_picture(entry.name) and entry.is_file() for entry in entries)
     except OSError as error:
         raise _unreadable(error) from error
 
 
-def _holds_image(folder: Path) -> bool:
+def _holds_image(directory: Path) -> bool:
     """Whether there is an image file, as cheaply as that can be told: mostly by the first file."""
-    return holds_images_itself(folder) or bool(pictures_below(folder, "."))
+    return holds_images_itself(directory) or bool(pictures_below(directory, "."))
 
 
 def _is_picture(file: str) -> bool:

@@ -22,13 +22,13 @@ FOREIGN = [
 
 @pytest.mark.parametrize("name", FOREIGN)
 @pytest.mark.parametrize("place", ["train", "test", "train/cat", "train/cat/deeper", "."])
-def test_what_systems_leave_is_not_seen(class_folders: Path, name: str, place: str) -> None:
-    expected = load_splits(str(class_folders))
-    foreign = class_folders / place / name / "inner"
+def test_what_systems_leave_is_not_seen(class_directories: Path, name: str, place: str) -> None:
+    expected = load_splits(str(class_directories))
+    foreign = class_directories / place / name / "inner"
     foreign.mkdir(parents=True)
-    for folder in (foreign, foreign.parent):
-        picture(50).save(folder / "thumbnail.png")
-    splits = load_splits(str(class_folders))
+    for directory in (foreign, foreign.parent):
+        picture(50).save(directory / "thumbnail.png")
+    splits = load_splits(str(class_directories))
     assert splits.class_names == ["ant", "cat"]
     for ours, theirs in ((splits.train, expected.train), (splits.evaluation, expected.evaluation)):
         assert [ours.describe(i) for i in range(len(ours))] == [
@@ -36,21 +36,21 @@ def test_what_systems_leave_is_not_seen(class_folders: Path, name: str, place: s
         ]
 
 
-def test_a_class_may_be_missing_in_evaluation(class_folders: Path) -> None:
+def test_a_class_may_be_missing_in_evaluation(class_directories: Path) -> None:
     for n, name in enumerate(("bee", "zebra")):
-        (class_folders / "train" / name).mkdir()
-        picture(20 + n).save(class_folders / "train" / name / "a.png")
-    splits = load_splits(str(class_folders))
+        (class_directories / "train" / name).mkdir()
+        picture(20 + n).save(class_directories / "train" / name / "a.png")
+    splits = load_splits(str(class_directories))
     assert splits.class_names == ["ant", "bee", "cat", "zebra"]
     assert {splits.evaluation[i][1] for i in range(len(splits.evaluation))} == {0, 2}
     assert all("cat" in splits.evaluation.describe(i) for i in range(4) if splits.evaluation[i][1] == 2)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
-def test_a_directory_that_cannot_be_read_is_an_error(class_folders: Path) -> None:
-    (class_folders / "train/cat").chmod(0)
+def test_a_directory_that_cannot_be_read_is_an_error(class_directories: Path) -> None:
+    (class_directories / "train/cat").chmod(0)
     try:
         with pytest.raises(UsageError, match=r"directory .*train/cat cannot be read: Permission denied"):
-            load_splits(str(class_folders))
+            load_splits(str(class_directories))
     finally:
-        (class_folders / "train/cat").chmod(0o755)
+        (class_directories / "train/cat").chmod(0o755)

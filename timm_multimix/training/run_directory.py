@@ -1,4 +1,4 @@
-"""Find, check and create the folder of a run, new or resumed. Only `claim` writes."""
+"""Find, check and create the directory of a run, new or resumed. Only `claim` writes."""
 
 import itertools
 import re
@@ -29,8 +29,8 @@ WRITTEN = ("config.yaml", "checkpoints", "logs", LOG, *RESULTS)
 
 
 @dataclass
-class RunFolder:
-    """A run's folder (None: a new one under runs/), its options, and what there is to go on from."""
+class RunDirectory:
+    """A run's directory (None: a new one under runs/), its options, and what there is to go on from."""
 
     path: Path | None
     options: TrainOptions
@@ -41,20 +41,20 @@ class RunFolder:
     warnings: list[str] = field(default_factory=list)
 
 
-def reserve(options: TrainOptions, lock: RunLock) -> RunFolder:
-    """`find_run_folder`, after locking the run that is to be changed, so that what is found stays as it is.
+def reserve(options: TrainOptions, lock: RunLock) -> RunDirectory:
+    """`find_run_directory`, after locking the run that is to be changed, so that it stays as it was found.
 
     Raises:
-        UsageError: if another process is at work there, and as `find_run_folder`.
+        UsageError: if another process is at work there, and as `find_run_directory`.
     """
     run = run_to_change(options.run)
     if run is not None:
         lock.take(run)
-    return find_run_folder(options)
+    return find_run_directory(options)
 
 
 def run_to_change(options: RunOptions) -> Path | None:
-    """The folder of an earlier run that is to be gone on with or replaced; None if it is finished."""
+    """The directory of an earlier run that is to be gone on with or replaced; None if it is finished."""
     source = Path(options.resume) if options.resume not in (None, "auto") else None
     run = Path(options.output) if options.output else source and run_of(source)
     if run is None or not is_run(run) or not (options.resume or options.overwrite):
@@ -64,15 +64,15 @@ def run_to_change(options: RunOptions) -> Path | None:
 
 
 def run_of(source: Path) -> Path:
-    """The run that a folder or a checkpoint in it belongs to."""
+    """The run that a directory or a checkpoint in it belongs to."""
     return source.parent.parent if source.parent.name == "checkpoints" else source
 
 
-def find_run_folder(options: TrainOptions) -> RunFolder:
+def find_run_directory(options: TrainOptions) -> RunDirectory:
     """Look where a run is to start, or to go on with the options it was started with.
 
     Raises:
-        UsageError: if the output folder is in use, or there is nothing of this run to resume.
+        UsageError: if the output directory is in use, or there is nothing of this run to resume.
     """
     run_options = options.run
     output = Path(run_options.output) if run_options.output else None
@@ -81,11 +81,13 @@ def find_run_folder(options: TrainOptions) -> RunFolder:
     if run_options.resume is None or run_options.resume == "auto":
         if output:
             check_usable(output, run_options.overwrite)
-        return RunFolder(output, options)
+        return RunDirectory(output, options)
     source = Path(run_options.resume)
     run = run_of(source)
     if not is_run(run):
-        raise UsageError(f"--resume {source}: neither `auto` nor a run's folder nor one of its checkpoints")
+        raise UsageError(
+            f"--resume {source}: neither `auto` nor a run's directory nor one of its checkpoints"
+        )
     found = find_checkpoint(run) if run == source else check_named(source)
     if found.checkpoint is None:
         reason = found.damage[0] if found.damage else f"{run / 'checkpoints'} holds none"
@@ -94,8 +96,8 @@ def find_run_folder(options: TrainOptions) -> RunFolder:
         check_usable(output, False)
         if run == source and "epochs" in options.given and is_finished(run):
             child, parent = child_options(options, run), describe_parent(run)
-            return RunFolder(output, child, found.checkpoint, parent=parent, warnings=tell_damage(found))
-        return RunFolder(output, adopt(options, run), found.checkpoint, warnings=tell_damage(found))
+            return RunDirectory(output, child, found.checkpoint, parent=parent, warnings=tell_damage(found))
+        return RunDirectory(output, adopt(options, run), found.checkpoint, warnings=tell_damage(found))
     return find_rest(run, options, found)
 
 
@@ -110,37 +112,39 @@ def tell_damage(found: Found) -> list[str]:
     return [f"{damage}; going on from {found.checkpoint}" for damage in found.damage]
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a run was started in a folder."""
-    return (folder / "config.yaml").is_file()
+def is_run(directory: Path) -> bool:
+    """Whether a run was started in a directory."""
+    return (directory / "config.yaml").is_file()
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether the run in a folder has ended."""
-    return (folder / "summary.json").is_file()
+def is_finished(directory: Path) -> bool:
+    """Whether the run in a directory has ended."""
+    return (directory / "summary.json").is_file()
 
 
-def check_usable(folder: Path, overwrite: bool) -> None:
-    """Raises: UsageError if a folder holds something, unless that is a run to be overwritten."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--output {folder} is a file")
-    if not folder.is_dir() or all(_is_nobodys(path.name) for path in folder.iterdir()):
+def check_usable(directory: Path, overwrite: bool) -> None:
+    """Raises: UsageError if a directory holds something, unless that is a run to be overwritten."""
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"--output {directory} is a file")
+    if not directory.is_dir() or all(_is_nobodys(path.name) for path in directory.iterdir()):
         return
-    if not is_run(folder):
-        raise UsageError(f"--output {folder} holds files that are no run's; choose a new or empty folder")
+    if not is_run(directory):
+        raise UsageError(
+            f"--output {directory} holds files that are no run's; choose a new or empty directory"
+        )
     if not overwrite:
         raise UsageError(
-            f"--output {folder} holds a run; go on with --resume auto or replace it with --overwrite"
+            f"--output {directory} holds a run; go on with --resume auto or replace it with --overwrite"
         )
 
 
 def _is_nobodys(name: str) -> bool:
-    """Whether a file of this name is what a killed run may have left in a folder without a run."""
+    """Whether a file of this name is what a killed run may have left in a directory without a run."""
     return name.startswith(".tmp-") or name == LOCK
 
 
-def find_rest(run: Path, options: TrainOptions, found: Found | None = None) -> RunFolder:
-    """What is left to do of a run in its own folder, from the checkpoint found or else the newest one.
+def find_rest(run: Path, options: TrainOptions, found: Found | None = None) -> RunDirectory:
+    """What is left to do of a run in its own directory, from the checkpoint found or else the newest one.
 
     Raises:
         UsageError: if there were checkpoints and none is left to go on from.
@@ -148,11 +152,11 @@ def find_rest(run: Path, options: TrainOptions, found: Found | None = None) -> R
     adopted, done = adopt(options, run), run / "summary.json"
     named = found is not None and options.run.resume == str(found.checkpoint)
     if done.is_file() and not named:
-        return RunFolder(run, adopted, summary=read_summary(run).to_dict())
+        return RunDirectory(run, adopted, summary=read_summary(run).to_dict())
     found = found or find_checkpoint(run)
     if found.checkpoint is None:
         check_is_new(run, found)
-    return RunFolder(run, adopted, found.checkpoint, warnings=tell_damage(found))
+    return RunDirectory(run, adopted, found.checkpoint, warnings=tell_damage(found))
 
 
 def check_is_new(run: Path, found: Found) -> None:
@@ -195,55 +199,55 @@ def _shown(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
-def claim(found: RunFolder, options: TrainOptions, lock: RunLock) -> Path:
-    """Make a run's folder ready, lock it and write its config.yaml.
+def claim(found: RunDirectory, options: TrainOptions, lock: RunLock) -> Path:
+    """Make a run's directory ready, lock it and write its config.yaml.
 
     Raises:
-        UsageError: if the folder cannot be written to, or another run has come into it meanwhile.
+        UsageError: if the directory cannot be written to, or another run has come into it meanwhile.
     """
     try:
         found.made = found.path is None or not found.path.exists()
-        folder = found.path or new_folder(options.network.model, options.mixing.mix)
-        folder.mkdir(parents=True, exist_ok=True)
-        if lock.take(folder):
-            check_usable(folder, False)
-        delete_all(folder, WRITTEN if options.run.overwrite else ("summary.json",))
-        clean_up(folder)
-        write_text(folder / "config.yaml", options_to_yaml(options))
+        directory = found.path or new_directory(options.network.model, options.mixing.mix)
+        directory.mkdir(parents=True, exist_ok=True)
+        if lock.take(directory):
+            check_usable(directory, False)
+        delete_all(directory, WRITTEN if options.run.overwrite else ("summary.json",))
+        clean_up(directory)
+        write_text(directory / "config.yaml", options_to_yaml(options))
         best = None if found.parent else found.checkpoint and found.checkpoint.with_name("best")
-        if best and best.is_dir() and not (folder / "checkpoints" / "best").exists():
-            shutil.copytree(best, folder / "checkpoints" / "best")
+        if best and best.is_dir() and not (directory / "checkpoints" / "best").exists():
+            shutil.copytree(best, directory / "checkpoints" / "best")
     except OSError as error:
-        raise UsageError(f"cannot write the run's folder: {error}") from error
-    return folder
+        raise UsageError(f"cannot write the run's directory: {error}") from error
+    return directory
 
 
-def delete_all(folder: Path, names: Iterable[str]) -> None:
-    """Delete files and folders of a run."""
+def delete_all(directory: Path, names: Iterable[str]) -> None:
+    """Delete files and directories of a run."""
     for name in names:
-        delete(folder / name)
+        delete(directory / name)
 
 
-def drop_if_worthless(found: RunFolder, folder: Path) -> None:
+def drop_if_worthless(found: RunDirectory, directory: Path) -> None:
     """Delete what a run that failed has left, if nothing came of it that anyone could use."""
-    if any((folder / name).exists() for name in RESULTS) or [*folder.glob("checkpoints/[!.]*")]:
+    if any((directory / name).exists() for name in RESULTS) or [*directory.glob("checkpoints/[!.]*")]:
         return
     with suppress(OSError):
-        clean_up(folder)
-        delete_all(folder, (*WRITTEN, LOCK))
+        clean_up(directory)
+        delete_all(directory, (*WRITTEN, LOCK))
         if found.made:
-            folder.rmdir()
+            directory.rmdir()
 
 
-def new_folder(model: str, mix: str) -> Path:
-    """A new folder runs/DATE-TIME-MODEL-MIX; runs that start in the same second get numbers."""
+def new_directory(model: str, mix: str) -> Path:
+    """A new directory runs/DATE-TIME-MODEL-MIX; runs that start in the same second get numbers."""
     words = (re.sub(r"[^A-Za-z0-9.-]+", "_", word).strip("_.")[:40] for word in (model, mix))
     name = "-".join([time.strftime("%Y%m%d-%H%M%S"), *words])
     for number in itertools.count(1):
-        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        directory = Path("runs") / (name if number == 1 else f"{name}-{number}")
         try:
-            folder.mkdir(parents=True)
+            directory.mkdir(parents=True)
         except FileExistsError:
             continue
         break
-    return folder
+    return directory
