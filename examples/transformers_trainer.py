@@ -63,11 +63,8 @@ def accuracy(way: str) -> float:
     (train, test), model = load(), ViTForImageClassification(config)
     loop = {"num_train_epochs": 4, "per_device_train_batch_size": 64, "learning_rate": 5e-3}
     quiet = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "logging_strategy": "no"}
-    with tempfile.TemporaryDirectory() as directory:
-        options = {
-            "args": TrainingArguments(directory, use_cpu=True, **loop, **quiet),
-            "train_dataset": train,
-        }
+    with tempfile.TemporaryDirectory() as output:
+        options = {"args": TrainingArguments(output, use_cpu=True, **loop, **quiet), "train_dataset": train}
         own = way == "compute_loss"
         trainer = MixTrainer(MIX, model=model, **options) if own else Trainer(Mixed(model, MIX), **options)
         trainer.train()

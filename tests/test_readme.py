@@ -47,7 +47,7 @@ def test_the_python_blocks_run_one_after_the_other(tmp_path: Path) -> None:
     program = "\n".join(blocks("python"))
     assert program.count("import") >= 5
     result = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=600
     )
     assert result.returncode == 0, result.stderr
 

@@ -66,7 +66,7 @@ def test_a_record_names_no_directory(tmp_path: Path, dataset: str) -> None:
     assert "secret" not in text
     assert "somebody" not in text
     assert json.loads(text)["options"]["dataset"] == "pictures"
-    told = "train.py --dataset images --model=local-dir:start --output run"
+    told = "train.py --dataset pictures --model=local-dir:start --output run"
     assert json.loads(text)["summary"]["command"] == told
 
 

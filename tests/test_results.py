@@ -72,6 +72,18 @@ def test_the_summary_has_the_accuracies_of_the_records() -> None:
     assert {row[0].replace("`", ""): row[1:] for row in cells(wrong)} == expected
 
 
+def test_the_readme_has_the_accuracies_of_the_record() -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## What to expect\n")[1]
+    rows = {row["label"]: row for row in read_record("small-data")["rows"]}
+    shown_rows = {row[0].strip("`").replace("\\|", "|"): row[1:] for row in cells(section.split("\n## ")[0])}
+    assert set(shown_rows) == set(rows)
+    for label, row in rows.items():
+        difference = row["difference"]
+        interval = f"{difference['mean']:+.1f} [{difference['low']:+.1f}, {difference['high']:+.1f}]"
+        expected = [f"{row['last']['mean']:.1f}", "\u2013" if row["is_baseline"] else interval]
+        assert shown_rows[label] == expected
+
+
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
 def test_a_record_is_complete_and_names_no_place(path: Path) -> None:
     text = path.read_text()

@@ -48,7 +48,7 @@ def test_objects_are_measured_as_training_did():
         assert measured.record["data"]["kind"] == "python"
         assert measured["accuracy"]["top1"] == run.summary.top1
     assert all(parameter.requires_grad for parameter in net.parameters())
-    with pytest.raises(UsageError, match="trained on a Images object; give data"):
+    with pytest.raises(UsageError, match="trained on a Pictures object; give data"):
         run.evaluate()
     with pytest.raises(UsageError, match="data must be a dataset, not a loader"):
         run.evaluate(DataLoader(Pictures(13, tensors=True), batch_size=5))

@@ -36,7 +36,7 @@ def test_two_lines_of_a_table(write_parquet: Write) -> None:
     )
     found = describe(directory)
     assert found.text.splitlines() == [
-        f"data: {directory}, images in column 'image', labels in column 'target', 2 classes",
+        f"data: {directory}, images in column 'picture', labels in column 'target', 2 classes",
         "training on split 'train' (4 images), evaluation on split 'test' (2 images)",
     ]
     assert found.warnings == []

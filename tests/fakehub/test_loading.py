@@ -22,7 +22,7 @@ model = timm.create_model("test_resnet", num_classes=3).eval()
 save_for_hf(model, "saved", safe_serialization=True)
 open("saved/README.md", "w").write("---\\nlicense: mit\\n---\\n# Hello\\n")
 HfApi().create_repo("tester/net", private=True)
-HfApi().upload_directory(repo_id="tester/net", directory_path="saved")
+HfApi().upload_folder(repo_id="tester/net", folder_path="saved")
 HfApi().create_tag("tester/net", tag="v1")
 images = torch.randn(2, 3, 64, 64)
 for name in ("hf-hub:tester/net", "hf-hub:tester/net@v1"):
@@ -55,10 +55,7 @@ def table(*labels: int) -> bytes:
 def test_timm_and_cards_in_a_private_repo(hub: HubServer, tmp_path: Path) -> None:
     lines = run_python(TIMM, hub, tmp_path).stdout.splitlines()
     assert lines == [huggingface_hub.__version__, "mit # Hello mit"]
-    assert hub.store.repo("tester/net").titles() == [
-        "Upload directory using huggingface_hub",
-        "initial commit",
-    ]
+    assert hub.store.repo("tester/net").titles() == ["Upload folder using huggingface_hub", "initial commit"]
 
 
 def test_load_dataset_whole_and_streaming(hub: HubServer, api: HfApi, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_info_tree_and_paths(api: HfApi, hub: HubServer, directory: Path) -> Non
     (directory / "README.md").write_text(
         "---\nlicense: mit\npipeline_tag: image-classification\ntags: [a, b]\n---\n"
     )
-    api.upload_directory(repo_id=NAME, directory_path=directory)
+    api.upload_folder(repo_id=NAME, folder_path=directory)
     info = api.model_info(NAME, files_metadata=True)
     assert (info.sha, info.private, info.pipeline_tag, info.tags) == (
         repo.head(),

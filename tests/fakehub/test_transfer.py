@@ -16,10 +16,10 @@ from tests.fakehub.helpers import NAME, WEIGHTS, refusal
 from tests.fakehub.server import TOKEN, HubServer
 
 
-def test_upload_directory_and_again(api: HfApi, hub: HubServer, directory: Path) -> None:
+def test_upload_folder_and_again(api: HfApi, hub: HubServer, directory: Path) -> None:
     repo = hub.store.create(NAME)
-    commit = api.upload_directory(
-        repo_id=NAME, directory_path=directory, commit_message="first", commit_description="why"
+    commit = api.upload_folder(
+        repo_id=NAME, folder_path=directory, commit_message="first", commit_description="why"
     )
     assert repo.titles() == ["first", "initial commit"]
     assert repo.history()[0] | {"id": commit.oid, "message": "why"} == repo.history()[0]
@@ -28,10 +28,10 @@ def test_upload_directory_and_again(api: HfApi, hub: HubServer, directory: Path)
     assert {path for path, entry in repo.files().items() if entry.sha256} == {"model.safetensors"}
     assert len(hub.requests("PUT")) == len(hub.requests("POST", "*/verify")) == 1
 
-    again = api.upload_directory(repo_id=NAME, directory_path=directory)
+    again = api.upload_folder(repo_id=NAME, folder_path=directory)
     assert again.oid == commit.oid
     (directory / "config.json").write_text('{"new": 1}')
-    api.upload_directory(repo_id=NAME, directory_path=directory, commit_message="second")
+    api.upload_folder(repo_id=NAME, folder_path=directory, commit_message="second")
     assert repo.titles() == ["second", "first", "initial commit"]
     assert len(hub.requests("PUT")) == 1
 
@@ -60,8 +60,8 @@ def test_commit_on_a_stale_parent(api: HfApi, hub: HubServer) -> None:
 
 def test_delete_a_directory_and_what_is_not_there(api: HfApi, hub: HubServer, directory: Path) -> None:
     repo = hub.store.create(NAME)
-    api.upload_directory(repo_id=NAME, directory_path=directory)
-    api.delete_directory("figures", NAME)
+    api.upload_folder(repo_id=NAME, folder_path=directory)
+    api.delete_folder("figures", NAME)
     assert "figures/curves.svg" not in repo.files()
     with pytest.raises(errors.HfHubHTTPError) as caught:
         api.delete_file("figures/curves.svg", NAME)
@@ -114,7 +114,7 @@ def test_metadata_of_a_file(hub: HubServer) -> None:
 
 def test_snapshot_is_downloaded_once(api: HfApi, hub: HubServer, directory: Path) -> None:
     repo = hub.store.create(NAME)
-    api.upload_directory(repo_id=NAME, directory_path=directory)
+    api.upload_folder(repo_id=NAME, folder_path=directory)
     place = Path(api.snapshot_download(NAME))
     found = {str(p.relative_to(place)): p.read_bytes() for p in place.rglob("*") if p.is_file()}
     assert found == {path: repo.read(path) for path in repo.files()}
@@ -126,7 +126,7 @@ def test_snapshot_is_downloaded_once(api: HfApi, hub: HubServer, directory: Path
 
 def test_nothing_is_lost_when_the_server_starts_anew(hub: HubServer, api: HfApi, directory: Path) -> None:
     hub.store.create(NAME)
-    api.upload_directory(repo_id=NAME, directory_path=directory)
+    api.upload_folder(repo_id=NAME, folder_path=directory)
     with HubServer(hub.store.directory) as second:
         place = HfApi(endpoint=second.url, token=TOKEN).hf_hub_download(NAME, "model.safetensors")
     assert Path(place).read_bytes() == WEIGHTS

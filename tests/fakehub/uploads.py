@@ -85,7 +85,7 @@ def read_changes(
             if not repo.content(value["oid"]).is_file():
                 raise HubError(400, f"LFS pointer pointed to a file that does not exist: {path}")
             changes[path] = lfs_entry(value["oid"], value["size"])
-        elif key in ("deletedFile", "deletedDirectory"):
+        elif key in ("deletedFile", "deletedFolder"):
             gone = [file for file in files if file == path or file.startswith(f"{path.rstrip('/')}/")]
             if not gone:
                 raise HubError(404, f"{path} does not exist on {revision}", "EntryNotFound")

@@ -112,7 +112,7 @@ def test_metadata_of_an_ordinary_run(record: Record) -> None:
 def test_the_body_of_an_ordinary_run(record: Record) -> None:
     text = body(make_card(record, NAME))
     for said in (
-        "trained on images, 3 classes at 32 x 32 pixels",
+        "trained on pictures, 3 classes at 32 x 32 pixels",
         f"`{MIX}`",
         "[arXiv:2311.05538](https://arxiv.org/abs/2311.05538)",
         'timm.create_model("hf-hub:tester/net", pretrained=True)',
@@ -121,7 +121,7 @@ def test_the_body_of_an_ordinary_run(record: Record) -> None:
         "| raw | 60.00 % | 0.3333 | 60.00 % (epoch 2) |",
         "split val, each counted once",
         "![Loss and accuracy by epoch](curves.png)",
-        f"train.py --mix '{MIX}' --dataset images --epochs 3",
+        f"train.py --mix '{MIX}' --dataset pictures --epochs 3",
         "**Seed:** 42",
         "red, green, blue",
         "no licence was chosen",

@@ -174,5 +174,5 @@ def test_an_output_that_does_not_begin_with_the_examples_is_refused():
         "swin_tiny_patch4_window7_224", num_classes=5, img_size=64, window_size=4, depths=(1, 1, 1, 1)
     )
     task = MixTask(model, "sample_pairing(place='hidden', layers='layers.0.blocks.0.attn')").train()
-    with pytest.raises(UsageError, match="begin with the batch's 4 examples"):
+    with pytest.raises(UsageError, match="must have batch dimension 4"):
         task(images(64), torch.arange(4))
