@@ -275,7 +275,7 @@ def test_the_command_line_does_not_resume_what_had_objects(capsys):
     train("run", train_data=Pictures(44), eval_data=Pictures(13), epochs=1)
     Path("run/summary.json").unlink()
     assert main(["train", "--output", "run", "--resume", "auto"]) == 2
-    assert "was trained with a Images object as its train_data" in capsys.readouterr().err
+    assert "was trained with a Pictures object as its train_data" in capsys.readouterr().err
 
 
 def test_the_functions_are_reached_before_and_after_the_packages():
