@@ -82,7 +82,7 @@ def test_numbers_that_count_classes(
 )
 def test_floats_that_are_no_classes(tmp_path: Path, values: list[float], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        load_splits(write_arrow(tmp_path / "data", pa.array(values)))
+        load_splits(write_arrow(tmp_path / "data", pa.array(values)), task="classification")
 
 
 @pytest.mark.parametrize("empty", ["", "  ", "\t"])
