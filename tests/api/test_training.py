@@ -78,10 +78,10 @@ def test_names_give_the_run_of_the_command_line():
 
 
 @pytest.mark.parametrize("tensors", [False, True])
-def test_a_dataset_that_draws_is_resumed_exactly(tensors, monkeypatch):
+def test_a_dataset_that_draws_is_resumed_exactly(tensors):
     """Its random numbers belong to the sample: also of another number of workers, and within an epoch."""
-    monkeypatch.setattr("timm_multimix.training.checkpoint.KEPT", 100)
     data = {
+        "checkpoint_hist": 100,
         "train_data": Pictures(44, augment=True, tensors=tensors),
         "eval_data": Pictures(13, tensors=tensors),
         "mix": "mixup | cutmix",
@@ -99,9 +99,9 @@ def make_loader(**options) -> DataLoader:
     return DataLoader(Pictures(44, augment=True, tensors=True), batch_size=8, shuffle=True, **options)
 
 
-def test_a_loader_is_used_as_it_is_and_resumed_exactly(monkeypatch):
-    monkeypatch.setattr("timm_multimix.training.checkpoint.KEPT", 100)
-    options = {"eval_data": DataLoader(Pictures(13, tensors=True), batch_size=5), "checkpoint_interval": 2}
+def test_a_loader_is_used_as_it_is_and_resumed_exactly():
+    evaluation = DataLoader(Pictures(13, tensors=True), batch_size=5)
+    options = {"eval_data": evaluation, "checkpoint_interval": 2, "checkpoint_hist": 100}
     options = {name: value for name, value in SMALL.items() if name in ("epochs", "lr")} | options
     run = timm_multimix.train(train_data=make_loader(drop_last=True), output="whole", **options)
     assert (run.summary.batch_size, run.summary.train_samples, run.summary.samples_evaluated) == (8, 40, 13)

@@ -132,7 +132,7 @@ def test_shards_of_different_columns_are_one_line(
     for streaming in (False, True):
         message = error_of(directory, streaming=streaming)
         assert "columns differ: train-00000-of-00002.parquet has image, label" in message
-        assert "train-00001-of-00002.parquet has label, image" in message
+        assert "train-00001-of-00002.parquet has label, picture" in message
     assert capfd.readouterr().err == ""
 
 

@@ -336,7 +336,7 @@ def test_hub_dataset_is_loaded_by_its_id(monkeypatch: pytest.MonkeyPatch) -> Non
     splits = load_splits("somebody/pictures")
     assert asked == ["somebody/pictures"]
     assert labels(splits.evaluation) == [1, 0]
-    assert splits.train.describe(1) == "row 1 of split 'train' of somebody/images (1.png)"
+    assert splits.train.describe(1) == "row 1 of split 'train' of somebody/pictures (1.png)"
 
 
 def test_hub_dataset_in_the_cache_is_used_when_the_hub_is_down(monkeypatch: pytest.MonkeyPatch) -> None:

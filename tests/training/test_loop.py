@@ -22,7 +22,7 @@ def test_accumulated_batches_are_a_big_batch(
     more: list[object], train: Train, quick: list[str], tmp_path: Path
 ) -> None:
     # a model without batch statistics, in batches that divide the 44 images: a group of 20 has but 11
-    options = [*quick, "--model", "test_vit", "--epochs", 1, "--sched", "none", *more]
+    options = [*quick, "--model", "test_vit", "--opt", "sgd", "--epochs", 1, "--sched", "none", *more]
     train(*options, "--batch-size", 4, "--output", "many")
     train(*options, "--batch-size", 44, "--output", "one")
     many, one = last_weights(tmp_path / "many"), last_weights(tmp_path / "one")
