@@ -95,7 +95,7 @@ def check_numbers(card: str, record: dict[str, Any]) -> list[str]:
     return [f"the card does not say {words!r}" for words in told if words not in card]
 
 
-@pytest.mark.parametrize("folder", DIRECTORIES, ids=[directory.name for directory in DIRECTORIES])
+@pytest.mark.parametrize("directory", DIRECTORIES, ids=[directory.name for directory in DIRECTORIES])
 def test_cards_of_trained_models(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # where a command's --config is
     assert complaints(directory) == []
