@@ -30,7 +30,7 @@ def test_all_parts_of_a_trained_run(trained: Path) -> None:
     parts += " --corruptions --consistency mixup none --embedding-plot plot.png --workers 0"
     done = launch("run1", *parts.split(), cwd=trained, program=EVALUATE)
     assert done.returncode == 0, done.stderr
-    found = json.loads((trained / "run1/evaluation.json").read_text())
+    found = json.loads((trained / "run1/evaluation.json").read_text())["evaluations"][0]
     summary = json.loads((trained / "run1/summary.json").read_text())
     assert found["accuracy"]["top1"] == pytest.approx(summary["top1"])
     assert found["accuracy"]["top5"] == pytest.approx(summary["results"]["raw"]["top5"])
@@ -62,7 +62,7 @@ def test_the_card_of_the_run_has_it(trained: Path) -> None:
     card = (trained / "card/README.md").read_text()
     assert "## Evaluation" in card
     assert "timm_multimix evaluate run2" in card
-    assert "evaluation" in json.loads((trained / "card/record.json").read_text())
+    assert "evaluations" in json.loads((trained / "card/record.json").read_text())
 
 
 @pytest.mark.parametrize(

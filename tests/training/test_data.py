@@ -82,7 +82,7 @@ def test_height_and_width_from_training_to_prediction(
 
     done = command("evaluate", "run", cwd=Path.cwd())
     assert done.returncode == 0, done.stderr
-    evaluation = json.loads(Path("run/evaluation.json").read_text())
+    evaluation = json.loads(Path("run/evaluation.json").read_text())["evaluations"][0]
     assert evaluation["input_size"] == [3, 32, 48]
     summary = json.loads(Path("run/summary.json").read_text())
     assert evaluation["accuracy"]["top1"] == pytest.approx(summary["top1"])
