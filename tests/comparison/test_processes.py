@@ -82,7 +82,7 @@ def test_interrupted_and_gone_on_with(data: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert err == "interrupted by SIGTERM; the same command goes on with the comparison\n"
+    assert err == "interrupted by SIGTERM; the same command continues the comparison\n"
     assert not (tmp_path / "out/mixup/seed0/summary.json").exists()
     status, out, err = finish(tmp_path, words(data, *LONG))
     assert (status, err) == (0, "")

@@ -125,8 +125,8 @@ def test_a_sound_model_over_a_bad_network(connected: HubServer, model: Path) -> 
     ("name", "said"),
     [
         ("hf-hub:tester/nothing", "not on the Hub, or private"),
-        (f"hf-hub:{NAME}@nowhere", "cannot be had"),
-        ("hf-hub:a b/c", "cannot be had"),
+        (f"hf-hub:{NAME}@nowhere", "could not be downloaded"),
+        ("hf-hub:a b/c", "could not be downloaded"),
         ("local-dir:nowhere", "no config.json"),
         ("gcvit_tiny.in1k", "pickle"),
     ],
@@ -140,7 +140,7 @@ def test_models_that_are_not_there(connected: HubServer, model: Path, name: str,
 
 def test_no_hub(connected: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/{filename}")
-    with pytest.raises(UsageError, match="cannot be had from the Hub"):
+    with pytest.raises(UsageError, match="could not be downloaded from the Hub"):
         check_pretrained(f"hf-hub:{NAME}")
 
 
@@ -150,7 +150,7 @@ def test_a_hub_out_of_reach_is_not_asked_for_files(
     """The client would retry for minutes; the cache is looked into all the same."""
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     asked = len(connected.log)
-    with pytest.raises(UsageError, match="cannot be had from the Hub: Connect"):
+    with pytest.raises(UsageError, match="could not be downloaded from the Hub: Connect"):
         check_pretrained(f"hf-hub:{NAME}")
     assert len(connected.log) == asked
 

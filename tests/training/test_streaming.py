@@ -80,5 +80,5 @@ def test_other_files_than_parquet(hub: HubServer, tmp_path: Path) -> None:
     done = run_command(hub, tmp_path, "train", *OPTIONS.split(), "--streaming", "--output", "run")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    allowed = "parquet and WebDataset's tar"
-    assert f"--streaming: 'tester/data' is of csv files; allowed are {allowed}" in done.stderr
+    allowed = "must be of parquet or WebDataset's tar files"
+    assert f"--streaming: 'tester/data' {allowed}, got csv files" in done.stderr

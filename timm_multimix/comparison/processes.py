@@ -12,7 +12,7 @@ from ..errors import Interrupted
 from .trials import Trial
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-ADVICE = "the same command goes on with the comparison"
+ADVICE = "the same command continues the comparison"
 
 
 class Forward:

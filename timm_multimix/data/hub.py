@@ -65,7 +65,7 @@ def load_from_hub(name: HubName) -> tuple["DatasetDict", list[str]]:
         _check_configuration(name, error)
         reason = trouble or one_line(error)
         raise UsageError(
-            f"dataset '{name.repo_id}': not 'digits', not a directory here, and cannot be had from the Hub: "
+            f"dataset '{name.repo_id}': not 'digits', not a directory here, and could not be downloaded from the Hub: "
             f"{reason}"
         ) from error
 
@@ -85,7 +85,7 @@ def builder_from_hub(name: HubName) -> "DatasetBuilder":
     except Exception as error:
         _check_configuration(name, error)
         reason = one_line(error)
-    raise UsageError(f"`streaming`: dataset '{name.repo_id}' cannot be had from the Hub: {reason}")
+    raise UsageError(f"`streaming`: dataset '{name.repo_id}' could not be downloaded from the Hub: {reason}")
 
 
 def _check_configuration(name: HubName, error: Exception) -> None:

@@ -185,12 +185,12 @@ def stream_shards(request: Request, shards: Shards, notes: list[str]) -> Streame
 
 
 def stream_hub(request: Request, name: HubName) -> StreamedTables:
-    """A dataset of the Hub in parquet or tar files. Raises: UsageError if it is none or cannot be had."""
+    """A dataset of the Hub in parquet or tar files. Raises: UsageError if it is neither, or fails."""
     dataset = request.dataset
     builder = builder_from_hub(name)
     if builder.name not in BUILDERS.values():
         raise UsageError(
-            f"`streaming`: '{dataset}' is of {builder.name} files; allowed are parquet and WebDataset's tar"
+            f"`streaming`: '{dataset}' must be of parquet or WebDataset's tar files, got {builder.name} files"
         )
     splits = [str(split) for split in builder.config.data_files]
     loaders = {split: partial(_load_alone, builder, split) for split in splits}

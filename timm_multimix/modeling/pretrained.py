@@ -65,10 +65,14 @@ def download(name: str, place: str, file: str) -> Path:
     except EntryNotFoundError as error:
         if isinstance(error, FileNotFoundError):  # neither the Hub nor the cache can say
             reason = trouble or describe(error)
-            raise UsageError(f"model {name}: {file} cannot be had from the Hub: {reason}") from error
+            raise UsageError(
+                f"model {name}: {file} could not be downloaded from the Hub: {reason}"
+            ) from error
         raise UsageError(_no_weights(name, file)) from error
     except Exception as error:  # which library's, depends on the version of huggingface_hub
-        raise UsageError(f"model {name}: {file} cannot be had from the Hub: {describe(error)}") from error
+        raise UsageError(
+            f"model {name}: {file} could not be downloaded from the Hub: {describe(error)}"
+        ) from error
 
 
 def local_file(name: str, directory: Path) -> Path:

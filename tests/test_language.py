@@ -1,0 +1,69 @@
+"""What a user reads is in the words of the field: help, pages and messages."""
+
+import ast
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from timm_multimix.cli import COMMANDS, main
+
+ROOT = Path(__file__).parents[1]
+WORDS = re.compile(
+    r"\b(folders?|pictures?|cannot be had|goes on with|goes by|is to say|so also|is no run|things that want)\b"
+    r"|given, allowed|allowed (is|are) \w",
+    re.IGNORECASE,
+)
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "recipes/README.md",
+    *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "architecture-decisions.md"),
+]
+# Names of columns and kinds of data, which files hold.
+NAMES = {"picture", "folder"}
+
+
+def found(text: str) -> list[str]:
+    return [match[0] for match in WORDS.finditer(text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page(page: Path) -> None:
+    assert found(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command(command: str) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as printed, pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert len(printed.getvalue()) > 200
+    assert found(printed.getvalue()) == []
+
+
+def test_messages() -> None:
+    """Texts that the package raises, logs or shows; docstrings are not among them."""
+    assert [(path.name, words) for path, words in _messages() if words] == []
+
+
+def _messages() -> list[tuple[Path, list[str]]]:
+    paths = sorted((ROOT / "timm_multimix").rglob("*.py"))
+    return [(path, found(" ".join(_strings(ast.parse(path.read_text(encoding="utf-8")))))) for path in paths]
+
+
+def _strings(tree: ast.Module) -> list[str]:
+    """The strings in a module that are not docstrings and not a name."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings
+    ]
+    return [node.value for node in constants if isinstance(node.value, str) and node.value not in NAMES]
+
+
+def test_the_words_are_found() -> None:
+    assert found("this folder cannot be had; labels [3] given, allowed are [2]") == [
+        "folder",
+        "cannot be had",
+        "given, allowed",
+    ]
