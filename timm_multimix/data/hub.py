@@ -65,8 +65,8 @@ def load_from_hub(name: HubName) -> tuple["DatasetDict", list[str]]:
         _check_configuration(name, error)
         reason = trouble or one_line(error)
         raise UsageError(
-            f"dataset '{name.repo_id}': not 'digits', not a directory here, and could not be downloaded from the Hub: "
-            f"{reason}"
+            f"dataset '{name.repo_id}': neither 'digits' nor a directory, and could not be downloaded "
+            f"from the Hub: {reason}"
         ) from error
 
 

@@ -112,8 +112,8 @@ class HardPairs(Criterion):
         losses = self.criterion(logits, labels)
         if losses.shape != labels.shape:
             raise UsageError(
-                f"the criterion of HardPairs gave {list(losses.shape)} for {len(labels)} examples; allowed "
-                "is one loss for each, as with reduction='none'"
+                f"the criterion of HardPairs must return a loss for each of {len(labels)} examples, as with "
+                f"reduction='none', got shape {list(losses.shape)}"
             )
         return losses
 
