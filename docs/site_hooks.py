@@ -11,6 +11,7 @@ from timm_multimix.mixers.cards import Card, read_cards
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+CODE = re.compile(r"`[^`]+`")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
@@ -45,7 +46,14 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
             )
         return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{inside}{anchor or ''})"
 
-    return LINK.sub(rewritten, markdown)
+    return LINK.sub(rewritten, _unescape_code(markdown))
+
+
+def _unescape_code(markdown: str) -> str:
+    """Bars in code in tables without the backslash that GitHub's Markdown needs and this one shows."""
+    lines = markdown.splitlines()
+    shown = [CODE.sub(lambda m: m[0].replace("\\|", "|"), x) if x.startswith("|") else x for x in lines]
+    return "\n".join(shown)
 
 
 def mixer_page(card: Card) -> str:
