@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from timm_multimix import MixTask
 
 SPECS = ("none", "mixup(alpha=0.2)", "per_sample(0.5*none | 0.5*mixup)")
-RATE, SAMPLES, CLASSES = 8_000, 4_096, 5
+RATE, SAMPLES, CLASSES, STEPS = 8_000, 4_096, 5, 200
 
 
 def tones(count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -44,12 +44,14 @@ def accuracy(mix: str) -> float:
     task, (waves, labels) = MixTask(model, mix), tones(160, seed=1)
     images = spectrogram(waves)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=STEPS)
     task.train()
-    for batch in (torch.randperm(len(images))[:32] for _ in range(120)):
+    for batch in (torch.randperm(len(images))[:32] for _ in range(STEPS)):
         loss = task(images[batch], labels[batch])["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        schedule.step()
     task.eval()
     test, answers = tones(400, seed=2)
     with torch.no_grad():
