@@ -28,7 +28,7 @@ def test_two_processes_with_half_the_batch_are_one_with_the_whole(
     recipe: str, quick: list[str], tmp_path: Path
 ) -> None:
     """Up to rounding, for a network without batch statistics."""
-    options = [*quick, "--model", "test_vit", "--mix", "none", *recipe.split()]
+    options = [*quick, "--model", "test_vit", "--opt", "sgd", "--mix", "none", *recipe.split()]
     for processes, output in ((1, "one"), (2, "two")):
         size = ["--batch-size", 8 // processes]
         done = launch(*options, *size, "--output", output, processes=processes, cwd=tmp_path)
