@@ -1,7 +1,9 @@
 """MULTIMIX_SLOW=1/2 runs that share of the slow tests; each test, by its name, is always in the same one."""
 
+import logging
 import os
 import re
+from collections.abc import Iterator
 from zlib import crc32
 
 import pytest
@@ -15,6 +17,16 @@ pytest_plugins = ["tests.fakehub.fixtures"]
 def messages() -> None:
     """What the package logs is shown as on the command line, for tests that read it."""
     show_messages()
+
+
+@pytest.fixture(autouse=True)
+def _root_handlers() -> Iterator[None]:
+    """A run in this process logs to the stderr of its own test, which is closed after it."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 def in_share(name: str, share: str) -> bool:
