@@ -1,12 +1,19 @@
 """Hooks of the documentation site: a page for each mixer, copied pages, links out of docs/."""
 
+import io
 import posixpath
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from mkdocs.structure.files import File, Files
+from sklearn.datasets import load_sample_images
+from torch import Tensor
 
+import timm_multimix
+from timm_multimix.errors import UsageError
 from timm_multimix.mixers.cards import Card, read_cards
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,7 +25,10 @@ LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made from the registry and from files outside of docs/."""
     cards = read_cards()
-    pages = {f"mixers/{card.name}.md": mixer_page(card) for card in cards}
+    pictures = {card.name: found for card in cards if (found := picture(card)) is not None}
+    pages = {f"mixers/{card.name}.md": mixer_page(card, card.name in pictures) for card in cards}
+    for name, content in pictures.items():
+        files.append(File.generated(config, f"mixers/{name}.png", content=content))
     pages["mixers/index.md"] = mixers_index(cards)
     for source, target in COPIED.items():
         pages[target] = _moved((ROOT / source).read_text(encoding="utf-8"))
@@ -56,9 +66,33 @@ def _unescape_code(markdown: str) -> str:
     return "\n".join(shown)
 
 
-def mixer_page(card: Card) -> str:
+@cache
+def examples() -> tuple[Tensor, Tensor]:
+    """Crops [8, 3, 96, 96] of scikit-learn's two sample images, and which they are of."""
+    pixels = [torch.tensor(image).permute(2, 0, 1) for image in load_sample_images().images]
+    places = [(k, 60 * k + 100) for k in range(4)]
+    crops = [image[:, 150 + 20 * k :, left:][:, :192:2, :192:2] for k, left in places for image in pixels]
+    return torch.stack(crops), torch.arange(len(crops)) % 2
+
+
+def picture(card: Card) -> bytes | None:
+    """What a mixer does to images, as PNG; None where it needs a network or mixes no images."""
+    if card.place != "input" or card.name in ("none", "per_sample"):
+        return None
+    try:
+        shown = timm_multimix.preview(card.name, *examples(), class_names=["temple", "flower"], examples=3)
+    except UsageError:  # its guide is a network
+        return None
+    content = io.BytesIO()
+    shown.figure.savefig(content, format="png", dpi=80)
+    return content.getvalue()
+
+
+def mixer_page(card: Card, has_picture: bool) -> str:
     """A mixer: what it does, its arguments, cost and source."""
     parts = [f"# {card.name}", f"{card.title}.", f"```\ntimm-multimix train --mix {example(card)}\n```"]
+    if has_picture:
+        parts.append(f"![{card.name}: examples, partners, mixes and labels]({card.name}.png)")
     body = card.text.partition("\n\n")[2]
     parts += [body] if body else []
     facts = [
