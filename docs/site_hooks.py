@@ -18,6 +18,12 @@ from timm_multimix.mixers.cards import Card, read_cards
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+CREDIT = (
+    "Photographs on these pages: scikit-learn's sample images china.jpg and flower.jpg, by "
+    "[danielbuechele](https://www.flickr.com/photos/danielbuechele/) and "
+    "[vultilion](https://www.flickr.com/photos/vultilion/), "
+    "[CC BY 2.0](https://creativecommons.org/licenses/by/2.0/)."
+)
 CODE = re.compile(r"`[^`]+`")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -131,6 +137,7 @@ def mixers_index(cards: list[Card]) -> str:
         parts.append(
             "\n".join([f"## Mixed at: {place}", "", "| mixer | | extra cost |", "|---|---|---|", *rows])
         )
+    parts.append(CREDIT)
     return "\n\n".join(parts) + "\n"
 
 
