@@ -23,7 +23,7 @@ import json, sys, timm, torch
 from safetensors.torch import load_file
 from transformers import pipeline
 
-run, image = sys.argv[1:] if len(sys.argv) > 1 else ("run", "image.png")
+run, image = sys.argv[1:] if len(sys.argv) > 1 else ("run", "picture.png")
 images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 local = timm.create_model(f"local-dir:{run}/model", pretrained=True).eval()
 model = timm.create_model("hf-hub:NAME", pretrained=True).eval()
