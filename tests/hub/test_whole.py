@@ -106,7 +106,7 @@ def test_train_push_load_and_fine_tune(hub: HubServer, home: Path) -> None:
     assert (metadata["base_model"], metadata["license"]) == (NAME, "mit")
     assert "datasets" not in metadata
     card = hub.store.repo(child).read("README.md").decode()
-    assert f"fine-tuned from [{NAME}](https://huggingface.co/{NAME}) on images, 10 classes" in card
+    assert f"fine-tuned from [{NAME}](https://huggingface.co/{NAME}) on pictures, 10 classes" in card
     assert "secret" not in card
     told = run_python(LOAD.replace("NAME", child).replace('"run"', '"child"'), hub, home).stdout
     assert json.loads(told[: told.index("]") + 1]) == [f"shade{label}" for label in range(10)]
