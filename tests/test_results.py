@@ -2,12 +2,15 @@
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pytest
+from scipy.stats import ttest_rel
 
 ROOT = Path(__file__).parents[1]
 # The columns of the summary's tables; in the second, an arm is looked up in the first record that has it.
@@ -85,6 +88,42 @@ def expected_cells(row: dict[str, Any]) -> list[str]:
     if row["is_baseline"]:
         return [mean, "\u2013"]
     return [mean, f"{difference['mean']:+.1f} [{difference['low']:+.1f}, {difference['high']:+.1f}]"]
+
+
+PAGES = ("small-data/README.md", "README.md")
+CONTROL = "0.5*mixup | 0.5*skip"
+
+
+def paired(record: str, other: str, value: Callable[[dict[str, Any]], float]) -> str:
+    """The difference of multimix to another arm and its 95 % interval, paired by seed, as on the pages."""
+    runs = {(run["arm"], run["seed"]): value(run) for run in read_record(record)["runs"]}
+    seeds = [seed for arm, seed in runs if arm == "multimix"]
+    found = ttest_rel([runs["multimix", k] for k in seeds], [runs[other, k] for k in seeds])
+    low, high = found.confidence_interval()
+    mean = fmean(runs["multimix", k] - runs[other, k] for k in seeds)
+    return f"{mean:+.1f}, [{low:+.1f}, {high:+.1f}]"
+
+
+def test_multimix_against_its_control() -> None:
+    """Differences that no table of a comparison has, from the runs in its record."""
+    pages = [" ".join((ROOT / "docs/results" / name).read_text().split()) for name in PAGES]
+    small, digits = pages
+    assert paired("small-data", CONTROL, itemgetter("top1")) in small
+    assert paired("small-data", "mixup", itemgetter("top1")) in small
+    assert paired("digits-noise-control", CONTROL, itemgetter("top1")).replace(",", " points,", 1) in digits
+    learnt = paired("digits-noise-control", CONTROL, lambda run: run["memorised"]["noisy_top1"])
+    assert learnt.replace(",", " points of the wrong labels,", 1) in digits
+
+
+def test_the_likelihoods_of_small_data_are_those_of_its_runs() -> None:
+    directory = ROOT / "docs/results/small-data"
+    losses: dict[str, list[float]] = {}
+    for file in directory.glob("records/*/*/summary.json"):
+        run = json.loads(file.read_text())
+        losses.setdefault(run["mix"], []).append(run["results"][run["exported_weights"]]["loss"])
+    rows = cells((directory / "README.md").read_text().split("\n## Data")[0])
+    shown_losses = {row[0].strip("`").replace("\\|", "|"): row[3] for row in rows}
+    assert shown_losses == {mix: f"{fmean(found):.2f}" for mix, found in losses.items()}
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
