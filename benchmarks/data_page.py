@@ -94,7 +94,7 @@ def make_page() -> str:
 
 def make_section(kind: Kind) -> str:
     """A kind's section."""
-    options = ", ".join(f"`--{name.replace('_', '-')}`" for name in sorted(kind.uses))
+    options = ", ".join(f"`--{name.replace('_', '-')}`" for name in sorted(kind.options))
     return f"## {kind.title}\n\n`--dataset`: {kind.form}\n\n{kind.about}" + (
         f"\n\nOptions: {options}." if options else ""
     )

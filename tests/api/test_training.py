@@ -135,6 +135,17 @@ def test_tables_of_the_datasets_library():
     chosen = table(30).select(range(0, 30, 2))
     run = train("chosen", train_data=chosen, eval_data=table(9), epochs=1)
     assert run.summary.train_samples == 15
+    with pytest.raises(UsageError, match=r"^streaming has no effect on a table that is opened already"):
+        train("streamed", train_data=table(24), eval_data=table(9), streaming=True)
+
+
+def test_a_table_whose_labels_are_numbers():
+    """`task` says what whole numbers are, of both tables."""
+    both = {"train_data": table(24), "eval_data": table(9)}
+    for name, data in both.items():
+        both[name] = data.cast_column("label", datasets.Value("int64"))
+    run = train("run", task="regression", epochs=1, **both)
+    assert (run.summary.task, run.summary.metric) == ("regression", "mae")
 
 
 class Net(torch.nn.Module):
@@ -259,6 +270,10 @@ FIVE = torch.tensor([0, 4])
             "different classes: 3 and 5 classes",
         ),
         ({"train_data": Pictures(9), "eval_data": Pictures(3), "model": Net(2)}, "labels 0 to 2"),
+        (
+            {"train_data": Pictures(9), "eval_data": Pictures(3), "image_column": "image"},
+            "^image_column has no effect on a dataset of images and classes",
+        ),
         (
             {"train_data": Pictures(9), "eval_data": Pictures(3), "model": Net(), "pretrained": True},
             "^pretrained has no effect on a model that is made already",

@@ -17,6 +17,8 @@ from timm_multimix.data.measured import load_pictures, load_split
 from timm_multimix.data.request import Request
 from timm_multimix.errors import UsageError
 from timm_multimix.options import parse_train_options
+from timm_multimix.options.data import DataOptions
+from timm_multimix.options.declaration import declared
 
 from .conftest import encoded, picture
 from .test_shards import write_tar
@@ -363,8 +365,9 @@ def test_what_is_wrong_is_one_line(
 
 
 def test_every_option_of_a_kind_is_a_field_of_requests() -> None:
-    for kind in KINDS:
-        assert kind.uses <= Request.__dataclass_fields__.keys()
+    names = {name for name, option in declared(DataOptions).items() if option.facts.trait}
+    assert names <= Request.__dataclass_fields__.keys()
+    assert names == {name for kind in KINDS for name in kind.options}
 
 
 def test_the_help_names_every_kind(capsys: pytest.CaptureFixture[str]) -> None:

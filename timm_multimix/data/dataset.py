@@ -1,21 +1,20 @@
 """Images of a source as tensors, with randomness that belongs to the sample."""
 
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from ..errors import UsageError
 from ..randomness import derive_seed
 from .batches import SampleKey
 from .images import BrokenImage, check_channels, to_channels
+from .random_states import random_states_kept, seed_all
 from .sources import Source
 
 Transform = Callable[[Image.Image], torch.Tensor]
@@ -104,25 +103,3 @@ def _complaint(dataset: ImageDataset, row: int) -> str | None:
     except UsageError as error:
         return str(error)
     return None
-
-
-def seed_all(seed: int) -> None:
-    """Seeds every generator a transform may use; torch.manual_seed, which reaches all devices, is slow."""
-    random.seed(seed)
-    np.random.seed(seed & 0xFFFFFFFF)
-    torch.default_generator.manual_seed(seed)
-
-
-@contextmanager
-def random_states_kept() -> Iterator[None]:
-    """Puts the global random states back, except in a worker, where nobody else uses them."""
-    if get_worker_info() is not None:
-        yield
-        return
-    states = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.default_generator.set_state(states[2])

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from ..data.given_loader import LoaderSource
 from ..data.measured import Split, load_pictures, load_split
-from ..data.objects import LoaderSource, open_object
+from ..data.objects import open_object
 from ..data.sources import Source
 from ..data.targets import task_of
 from ..errors import UsageError
@@ -18,6 +19,7 @@ from ..mixers.plugins import import_modules
 from ..options.data import OBJECT
 from ..options.declaration import flag, flat
 from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions, MeasureOptions
+from ..options.relations import names_of
 from ..options.shared import ColumnOptions
 from ..records import read_options
 from ..records.provenance import dataset_kind, model_kind
@@ -27,9 +29,6 @@ from .consistency import create_input_mixer
 from .pictures import Pictures, match_classes
 
 logger = logging.getLogger(__name__)
-
-
-_OF_CLASSES = ("attacks", "consistency", "corruptions", "embedding_plot", "ood")
 
 
 @dataclass
@@ -143,9 +142,7 @@ def open_split(
         )
     if data is None:
         return load_split(dataset, **flat(columns), class_names=class_names)
-    source, names = open_object(
-        data, "data", (columns.image_column, columns.label_column), class_names=class_names
-    )
+    source, names = open_object(data, "data", columns, class_names=class_names)
     if isinstance(source, LoaderSource):
         raise UsageError("data must be a dataset, not a loader; give the loader's dataset")
     return Split(source, "data", names, {})
@@ -194,9 +191,10 @@ def check_measures(measures: MeasureOptions, dataset: str, task: str) -> None:
     Raises:
         UsageError: it is defined for one class an image, and the labels are others.
     """
-    given = {name: value for name, value in flat(measures).items() if value and name in _OF_CLASSES}
-    if given and task != CLASSIFICATION:
-        raise UsageError(f"{flag(min(given))} is for one class an image; {dataset} is {task}: remove it")
+    values, per_class = flat(measures), names_of(MeasureOptions, per_class=True)
+    asked = [name for name in sorted(per_class) if values[name]]
+    if asked and task != CLASSIFICATION:
+        raise UsageError(f"{flag(asked[0])} is for one class an image; {dataset} is {task}: remove it")
 
 
 def check_surrogate(name: str, surrogate: Classifier, classifier: Classifier, outputs: int) -> None:

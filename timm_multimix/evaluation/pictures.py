@@ -11,8 +11,8 @@ from torchvision.transforms import Compose
 
 from ..data import EpochBatches, ImageDataset, create_loader
 from ..data.columns import shown
+from ..data.items import ObjectTensors
 from ..data.measured import Relabelled, Split
-from ..data.objects import ObjectTensors
 from ..data.sources import Source
 from ..data.targets import task_of
 from ..data.transforms import create_pixel_transform

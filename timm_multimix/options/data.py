@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import UsageError
-from .declaration import Part, flag, option
+from .declaration import Part, Trait, flag, option
 from .shared import ColumnOptions, LoadingOptions, skip_broken
 from .values import Count, DatasetName, Fraction, Natural, NonNegative, Positive, PositiveFraction
 
@@ -36,7 +36,7 @@ class DataOptions(Part, title="data"):
         False,
         "read the training images of a Hub id, parquet or tar files as they arrive, in at most one loading "
         "process, shuffled in a buffer (default: download them first)",
-        idle_on=("tensors", "loader"),
+        trait=Trait.STREAM,
     )
     cache: Literal["off", "ram", "device"] = option(
         "off",

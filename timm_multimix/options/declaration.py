@@ -24,6 +24,16 @@ class Arms(Enum):
     AFTERWARDS = "cannot be used in a comparison; push the run that you choose with `timm-multimix push`"
 
 
+class Trait(Enum):
+    """What data may have and an option may tell more of; the value is what is said of data without it."""
+
+    COLUMNS = "has no columns (tables have them)"
+    TARGETS = "has one class for each image"
+    DIRECTORY = "needs none; torch/ and wds/ names and tables of paths do"
+    DOWNLOAD = "cannot be downloaded that way; torch/ names can"
+    STREAM = "is not on the Hub nor a directory of parquet or tar files"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that is known about an option besides its name, type and default."""
@@ -44,6 +54,8 @@ class Facts:
     needs: tuple[str, ...] = ()  # without effect unless one of these is given as well
     idle_with: tuple[str, ...] = ()  # without effect while one of these is in use
     idle_on: tuple[str, ...] = ()  # without effect on such an object in the place of a name: training.given
+    trait: Trait | None = None  # without effect on data that lack this
+    per_class: bool = False  # defined for one class an image only
     excludes: Mapping[str, str] = field(default_factory=dict)  # in use together with none of these: reason
     requires: tuple[str, ...] = ()  # in use only with a value for these
 
@@ -52,6 +64,7 @@ class Facts:
     new_in_child: bool = False  # a run that goes on from the end of another may have another value
     arms: Arms = Arms.ANY
     bare: bool = False  # its value names an arm without the option's name
+    subject: bool = False  # what a run is of: another trainer's default for it is no advice
     headline: bool = False  # shown at the top of a comparison whatever its value
 
 

@@ -74,6 +74,7 @@ class MeasureOptions(Part, title="what is measured besides"):
         "accuracy under attack by fgsm, ifgsm, pgd; without a name all (default: not measured)",
         "METHOD",
         nargs="*",
+        per_class=True,
     )
     epsilons: tuple[Budget, ...] = option(
         tuple(map(budget, BUDGETS)),
@@ -95,17 +96,25 @@ class MeasureOptions(Part, title="what is measured besides"):
         needs=("attacks",),
     )
     ood: tuple[str, ...] = option(
-        (), "datasets of unknown images to be told from the known (default: not measured)", "NAME"
+        (),
+        "datasets of unknown images to be told from the known (default: not measured)",
+        "NAME",
+        per_class=True,
     )
     corruptions: bool = option(
-        False, "accuracy under noise, blur, contrast and JPEG in five strengths (default: not measured)"
+        False,
+        "accuracy under noise, blur, contrast and JPEG in five strengths (default: not measured)",
+        per_class=True,
     )
     consistency: tuple[str, ...] = option(
-        (), "is f(mix) = mix(f) for these mixers of the input? (default: not measured)", "SPEC"
+        (),
+        "is f(mix) = mix(f) for these mixers of the input? (default: not measured)",
+        "SPEC",
+        per_class=True,
     )
     import_: tuple[str, ...] = imports(needs=("consistency",))
     embedding_plot: Figure | None = option(
-        None, "draw the embedding in the plane, by t-SNE (default: not drawn)", "FILE"
+        None, "draw the embedding in the plane, by t-SNE (default: not drawn)", "FILE", per_class=True
     )
 
     def check(self) -> None:

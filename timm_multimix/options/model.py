@@ -34,6 +34,7 @@ class ModelOptions(Part, title="model"):
         "any timm model, local-dir:DIR, hf-hub:USER/NAME (default: {default}, timm's own tiny one)",
         "NAME",
         bare=True,
+        subject=True,
         headline=True,
     )
     pretrained: bool = option(

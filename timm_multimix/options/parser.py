@@ -49,7 +49,7 @@ def read_config(kind: type[Options], path: str) -> dict[str, Any]:
     try:
         content = load_config(path)
         if is_of_timm(content):
-            content, left = from_timm(content)
+            content, left = from_timm(content, declared(kind))
             tell_left_out(path, left)
         known = {name: option for option in parser_of(kind).flags() for name in names_in_config(option)}
         return read_layer(kind, config_tokens(content, known))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ..errors import UsageError
-from .declaration import Options, Part, flat, option
+from .declaration import Options, Part, Trait, flat, option
 from .values import Count, Natural, Seed
 
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
@@ -16,12 +16,15 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 class ColumnOptions(Part):
     """The splits and the columns of a table."""
 
-    train_split: str | None = option(None, "split for training (default: train, else all)", "NAME")
+    train_split: str | None = option(
+        None, "split for training (default: train, else all)", "NAME", subject=True
+    )
     val_split: str | None = option(
         None,
         "split to evaluate on, or the fraction of the training split to hold out for that, stratified by "
         "class, such as 0.1 (default: validation, else test)",
         "NAME",
+        subject=True,
     )
     val_split_seed: Seed | None = option(
         None, "of the images held out (default: 0 for any --seed)", "N", needs=("val_split",)
@@ -30,26 +33,33 @@ class ColumnOptions(Part):
         None,
         "directory of the data of a torch/ or wds/ name, or of the images of a table (default: the table's)",
         "DIR",
+        trait=Trait.DIRECTORY,
     )
     dataset_download: bool = option(
-        False, "let torchvision download a torch/ dataset into --data-dir (default: not)", needs=("data_dir",)
+        False,
+        "let torchvision download a torch/ dataset into --data-dir (default: not)",
+        needs=("data_dir",),
+        trait=Trait.DOWNLOAD,
     )
     image_column: str | None = option(
         None,
         "column of the images (default: by the usual names, then types)",
         "NAME",
         aliases=("input_key",),
+        trait=Trait.COLUMNS,
     )
     label_column: str | None = option(
         None,
         "column of the labels, or several of 0 and 1 as A,B,C (default: by the usual names, then types)",
         "NAME",
         aliases=("target_key",),
+        trait=Trait.COLUMNS,
     )
     task: Literal["auto", "classification", "multi-label", "regression"] = option(
         "auto",
         "what the labels are for (default: by their type: lists and several columns are multi-label, numbers "
         "with fractions regression, all else classification)",
+        trait=Trait.TARGETS,
     )
 
 

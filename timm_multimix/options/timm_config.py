@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .timm_flags import timm_flags
+from .declaration import Option
+from .timm_flags import TimmFlag, timm_flags
 
 _OFF: tuple[Any, ...] = (None, "", [], {})
 _TELLING = 10  # options that are not here, of which a dump has all and a config of ours none
-_OWN_CHOICE = ("train_split", "val_split")  # timm's defaults are names that data may not have
 _SWITCH = "mixup_switch_prob"
 
 
@@ -17,7 +17,7 @@ def is_of_timm(content: Mapping[Any, Any]) -> bool:
     return len(missing & content.keys()) >= _TELLING
 
 
-def from_timm(content: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+def from_timm(content: Mapping[Any, Any], options: Mapping[str, Option]) -> tuple[dict[str, Any], list[str]]:
     """The options that timm's arguments are here, and those that are not here, as `name=value`.
 
     What is off, or has timm's default and is not here, is in neither.
@@ -31,9 +31,15 @@ def from_timm(content: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
         if found is None or found.kind in ("absent", "accelerate"):
             if found is None or value != found.default:
                 left.append(f"{name}={value}")
-        elif not (value == found.default and (found.kind == "alias" or name in _OWN_CHOICE)):
+        elif value != found.default or not _stands_by_itself(found, options.get(name)):
             used[name] = value
     return _agreed(used, content), left
+
+
+def _stands_by_itself(found: TimmFlag, option: Option | None) -> bool:
+    """Whether timm's default says nothing: of a second name, or one of a split that the data may not have."""
+    is_found = option is not None and option.facts.subject and option.default is None
+    return found.kind == "alias" or is_found
 
 
 def _agreed(used: dict[str, Any], content: Mapping[Any, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from ..data.dataset import random_states_kept
+from ..data.random_states import random_states_kept
 from .setup import Setup
 from .state import Position
 

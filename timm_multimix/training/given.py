@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from ..data.objects import LoaderSource, ObjectSource, open_objects
+from ..data.given_loader import LoaderSource
+from ..data.items import ObjectSource
+from ..data.kinds.declaration import TABLE
+from ..data.objects import open_objects
+from ..data.sources import Source
 from ..data.splits import Splits, load_splits
 from ..errors import UsageError
 from ..options import TrainOptions
 from ..options.data import OBJECT
-from ..options.declaration import declared, flat
+from ..options.declaration import Trait, declared, flat
 
 if TYPE_CHECKING:
     from .callbacks import Callback
@@ -20,10 +24,10 @@ OBJECTS = {
     "model": "a model that is made already",
     "tensors": "images that are tensors already",
     "loader": "a loader's batches",
+    "items": "a dataset of images and classes",
+    "table": "a table that is opened already",
 }
 """Objects on which some options have no effect, as the options' declarations name them."""
-
-_OF_TABLES = ("train_split", "val_split", "val_split_seed", "image_column", "label_column")
 
 
 @dataclass(frozen=True)
@@ -59,32 +63,39 @@ class Given:
         Raises:
             UsageError: data that cannot be opened or used, and options that have no effect on it.
         """
-        data, columns = options.data, flat(options.data.columns)
+        data = options.data
         if self.train_data is None:
             return load_splits(
-                data.dataset, streaming=data.streaming, eval_on_train=data.eval_on_train, **columns
+                data.dataset,
+                streaming=data.streaming,
+                eval_on_train=data.eval_on_train,
+                **flat(data.columns),
             )
-        splits = open_objects(
-            self.train_data,
-            self.eval_data,
-            num_classes=options.network.num_classes,
-            **{name: columns[name] for name in _OF_TABLES},
-        )
+        classes = options.network.num_classes
+        splits = open_objects(self.train_data, self.eval_data, data.columns, classes)
         for source in (splits.train, splits.evaluation):
-            if isinstance(source, ObjectSource) and source.shape is not None:
-                self._refuse_idle("tensors")
-            elif isinstance(source, LoaderSource):
-                self._refuse_idle("loader")
+            kind = kind_of(source)
+            self._refuse_idle(kind, frozenset(Trait) - (TABLE if kind == "table" else frozenset()))
         return splits
 
-    def _refuse_idle(self, kind: str) -> None:
+    def _refuse_idle(self, kind: str, lacking: frozenset[Trait] = frozenset()) -> None:
         """Raises: UsageError if an option was given that has no effect on such an object."""
         for name, option in declared(TrainOptions).items():
-            if name in self.chosen and kind in option.facts.idle_on:
+            facts = option.facts
+            if name in self.chosen and (kind in facts.idle_on or facts.trait in lacking):
                 raise UsageError(f"{option.flag} has no effect on {OBJECTS[kind]}; leave it out")
 
 
 NOTHING = Given()
+
+
+def kind_of(source: Source) -> str:
+    """Which of `OBJECTS` a source of images was given as."""
+    if isinstance(source, LoaderSource):
+        return "loader"
+    if isinstance(source, ObjectSource):
+        return "items" if source.shape is None else "tensors"
+    return "table"
 
 
 def fit_to_tensors(options: TrainOptions, splits: Splits) -> TrainOptions:

@@ -11,18 +11,10 @@ from accelerate import Accelerator
 from ..data import EpochBatches, ImageDataset, Source, Splits, create_loader, create_transforms
 from ..data.cache import CachedLoader
 from ..data.dataset import Transform
+from ..data.given_loader import GivenLoader, LoaderBatches, LoaderImages, LoaderSource
+from ..data.items import ObjectImages, ObjectSource, ObjectTensors, unchanged
 from ..data.loader import ImageLoader
 from ..data.noise import EncodedLabels, NoisyLabels
-from ..data.objects import (
-    GivenLoader,
-    LoaderBatches,
-    LoaderImages,
-    LoaderSource,
-    ObjectImages,
-    ObjectSource,
-    ObjectTensors,
-    unchanged,
-)
 from ..data.plan import Plan
 from ..data.streaming import StreamedImages, StreamSource
 from ..errors import UsageError

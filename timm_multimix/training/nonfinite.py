@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import get_total_norm
 
-from ..data.objects import LoaderImages
+from ..data.given_loader import LoaderImages
 from ..data.streaming import StreamedImages
 from ..errors import UsageError
 from ..files import fresh_directory, publish_directory, write_text

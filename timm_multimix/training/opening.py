@@ -44,18 +44,14 @@ def unlike_timm(options: TrainOptions) -> Iterator[str]:
     values, found = flat(options), []
     for name, option in declared(TrainOptions).items():
         timms, value = timm_flags().get(name), values[name]
-        if timms is None or name in options.given or value is None or not option.facts.bears_on_result:
+        if timms is None or name in options.given or value is None or is_idle(option, values):
             continue
+        told = option.facts.bears_on_result and not option.facts.subject
         value = list(value) if isinstance(value, tuple) else value
-        says_nothing = timms.default in (None, "", value) or name in _OF_TASK or is_idle(option, values)
-        if not says_nothing:
+        if told and timms.default not in (None, "", value):
             found.append(f"{flag(name)} {_shown(value)} ({_shown(timms.default)})")
     if found:
         yield f"defaults unlike those of timm's train.py, which are in brackets: {', '.join(found)}"
-
-
-_OF_TASK = ("model", "train_split", "val_split")
-"""What a run is about, which has no better default."""
 
 
 def _shown(value: Any) -> str:

@@ -11,9 +11,9 @@ from timm.scheduler.scheduler import Scheduler
 from ..data import Splits
 from ..data.cache import CachedLoader
 from ..data.description import Description, describe_data
+from ..data.given_loader import GivenLoader
 from ..data.loader import ImageLoader
 from ..data.noise import add_label_noise
-from ..data.objects import GivenLoader
 from ..modeling.create import adopt_model, create_model, describe_input, resolve_data_config, try_out
 from ..options import TrainOptions, fill_defaults
 from ..records.tasks import CLASSIFICATION

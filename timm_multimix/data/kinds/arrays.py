@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UsageError, one_line
+from ...options.declaration import Trait
 from ..columns import shown
 from ..request import Request
 from ..sources import ArraySource, Source
@@ -91,5 +92,5 @@ several splits, `train_images` and `train_labels` (`x_train` and `y_train`), `va
 and so on. All of it is read into memory.""",
     matches=lambda request: request.file is not None and request.file.suffix.lower() == ".npz",
     open=Arrays,
-    uses=frozenset({"task"}),
+    traits=frozenset({Trait.TARGETS}),
 )

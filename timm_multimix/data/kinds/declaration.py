@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...errors import UsageError
+from ...options.data import DataOptions
+from ...options.declaration import Trait, declared
 from ...records.tasks import CLASSIFICATION
 from ..collection import Collection
 from ..request import Request
-from ..targets import AUTO
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Kind:
         about: what is expected of it, and what its splits and classes are; Markdown for docs/data.md.
         matches: whether a request is for data of this kind, asked in the order of `KINDS`.
         open: the data.
-        uses: the options that say more about data of this kind; others are refused.
+        traits: what data of this kind have; options that tell more of others are refused.
     """
 
     title: str
@@ -28,7 +29,12 @@ class Kind:
     about: str
     matches: Callable[[Request], bool]
     open: Callable[[Request], Collection]
-    uses: frozenset[str] = frozenset()
+    traits: frozenset[Trait] = frozenset()
+
+    @property
+    def options(self) -> list[str]:
+        """The names of the options that tell more of data of this kind."""
+        return [name for name, option in declared(DataOptions).items() if option.facts.trait in self.traits]
 
     def check(self, request: Request) -> None:
         """Check that no option is given that says nothing about data of this kind.
@@ -36,21 +42,15 @@ class Kind:
         Raises:
             UsageError: one is.
         """
-        for option, lack in _REFUSALS.items():
-            value = getattr(request, option)
-            if value and value not in (AUTO, CLASSIFICATION) and option not in self.uses:
+        for name, option in declared(DataOptions).items():
+            trait = option.facts.trait
+            if trait is None or trait in self.traits:
+                continue
+            value = getattr(request, name)
+            if value and value not in (option.default, CLASSIFICATION):
                 given = "" if value is True else f" {value}"
-                raise UsageError(f"`{option}`{given}: '{request.dataset}' {lack}")
+                raise UsageError(f"`{name}`{given}: '{request.dataset}' {trait.value}")
 
 
-COLUMNS = frozenset({"image_column", "label_column", "task"})
-"""The options of tables."""
-
-_REFUSALS = {
-    "streaming": "is not on the Hub nor a directory of parquet or tar files",
-    "image_column": "has no columns (tables have them)",
-    "label_column": "has no columns (tables have them)",
-    "task": "has one class for each image",
-    "data_dir": "needs none; torch/ and wds/ names and tables of paths do",
-    "dataset_download": "cannot be downloaded that way; torch/ names can",
-}
+TABLE = frozenset({Trait.COLUMNS, Trait.TARGETS})
+"""What tables have."""

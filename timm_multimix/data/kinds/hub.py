@@ -4,11 +4,12 @@ import os
 from functools import partial
 
 from ...errors import UsageError
+from ...options.declaration import Trait
 from ..collection import Tables
 from ..hub import HubName, load_from_hub
 from ..request import Request
 from ..streaming import stream_hub
-from .declaration import COLUMNS, Kind
+from .declaration import TABLE, Kind
 
 
 def open_hub(request: Request) -> Tables:
@@ -49,5 +50,5 @@ at a branch, tag or commit, `ID@REVISION`, or both, `ID:CONFIGURATION@REVISION`.
 same. If the Hub cannot be reached, the local cache is used.""",
     matches=lambda request: True,
     open=open_hub,
-    uses=COLUMNS | {"streaming"},
+    traits=TABLE | {Trait.STREAM},
 )

@@ -8,7 +8,7 @@ from ..collection import Tables
 from ..directories import directories
 from ..hub import quiet
 from ..request import Request
-from .declaration import COLUMNS, Kind
+from .declaration import TABLE, Kind
 
 _FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
@@ -47,5 +47,5 @@ Images with a `metadata.csv`, `metadata.jsonl` or `metadata.parquet` beside them
 column `file_name` has the paths of the images, the others are for `--label-column`.""",
     matches=_matches,
     open=_open,
-    uses=COLUMNS,
+    traits=TABLE,
 )

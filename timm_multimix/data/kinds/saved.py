@@ -8,7 +8,7 @@ from ...errors import UsageError, one_line
 from ..collection import Tables
 from ..request import Request
 from ..split_names import WHOLE
-from .declaration import COLUMNS, Kind
+from .declaration import TABLE, Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,5 +43,5 @@ KIND = Kind(
 A `datasets.Dataset` or `DatasetDict` that was written by its `save_to_disk(DIR)`.""",
     matches=_matches,
     open=_open,
-    uses=COLUMNS,
+    traits=TABLE,
 )

@@ -2,11 +2,12 @@
 
 from functools import partial
 
+from ...options.declaration import Trait
 from ..collection import Collection, Tables
 from ..request import Request
 from ..shards import Shards, load_shards, look_into
 from ..streaming import stream_shards
-from .declaration import COLUMNS, Kind
+from .declaration import TABLE, Kind
 
 
 def _matches(request: Request) -> bool:
@@ -41,5 +42,5 @@ their numbers only. The images are a column of bytes, of `datasets.Image`, or of
 the training split is read as it arrives and never copied.""",
     matches=_matches,
     open=_open,
-    uses=COLUMNS | {"streaming", "data_dir"},
+    traits=TABLE | {Trait.STREAM, Trait.DIRECTORY},
 )

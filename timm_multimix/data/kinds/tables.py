@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError, one_line
+from ...options.declaration import Trait
 from ..collection import Tables
 from ..columns import shown
 from ..hub import quiet
 from ..request import Request
 from ..shards import Shards, class_directories_by_role, look_into
 from ..split_names import name_splits
-from .declaration import COLUMNS, Kind
+from .declaration import TABLE, Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -89,5 +90,5 @@ images has their paths, relative to the table or to `--data-dir`. A table whose 
 in it is called `all`. In a CSV an empty cell is no value; `NA` and `None` are texts.""",
     matches=_matches,
     open=_open,
-    uses=COLUMNS | {"data_dir"},
+    traits=TABLE | {Trait.DIRECTORY},
 )

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from ...errors import UsageError
+from ...options.declaration import Trait
 from ..collection import Collection
 from ..request import Request
-from .declaration import COLUMNS, Kind
+from .declaration import TABLE, Kind
 from .hub import open_hub
 from .shards import KIND as SHARDS
 
@@ -48,5 +49,5 @@ tar files in `DIR`. They are read by `datasets`, whose order a resumed run can t
 refused.""",
     matches=lambda request: request.dataset.startswith(_PREFIXES),
     open=_open,
-    uses=COLUMNS | {"streaming", "data_dir"},
+    traits=TABLE | {Trait.STREAM, Trait.DIRECTORY},
 )

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UsageError, one_line
+from ...options.declaration import Trait
 from ...records.tasks import CLASSIFICATION
 from ..columns import shown
 from ..images import BrokenImage
@@ -129,5 +130,5 @@ torchvision's datasets by timm's names, in `--data-dir DIR`; `--dataset-download
 fetched. {", ".join(f"`{name}`" for name in sorted(_BY_TIMM | _BY_TORCHVISION))}.""",
     matches=lambda request: request.dataset.startswith("torch/"),
     open=TorchDatasets,
-    uses=frozenset({"data_dir", "dataset_download"}),
+    traits=frozenset({Trait.DIRECTORY, Trait.DOWNLOAD}),
 )

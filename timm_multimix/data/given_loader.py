@@ -1,0 +1,162 @@
+"""Loaders of batches that are given as objects.
+
+A loader has an order of its own: `GivenLoader` says what of it is repeated.
+"""
+
+from collections.abc import Iterator, Sized
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..errors import UsageError
+from ..randomness import derive_seed
+from .batches import SampleKey
+from .dataset import ImageDataset
+from .random_states import random_states_kept, seed_all
+
+
+class LoaderSource:
+    """A loader in the place of a source of single images.
+
+    Raises:
+        UsageError: it has no length, or gives other things than batches of images.
+    """
+
+    def __init__(self, loader: Any, title: str, class_names: list[str]) -> None:
+        if not len(loader):
+            raise UsageError(f"{title} must have a length of at least one batch")
+        self.loader, self.title, self.class_names = loader, title, class_names
+        with random_states_kept():
+            images, _ = read_batch(next(iter(loader)), f"batch 0 of {title}")
+        self.shape: tuple[int, ...] = tuple(images.shape[1:])
+        self.batch_size = len(images)
+
+    def __len__(self) -> int:
+        """The images of an epoch; of a loader whose dataset has no length, as if all batches were full."""
+        dataset = getattr(self.loader, "dataset", None)
+        full = len(self.loader) * self.batch_size
+        return min(len(dataset), full) if isinstance(dataset, Sized) else full
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        raise UsageError(f"{self.title} gives batches, not single images")
+
+    def describe(self, index: int) -> str:
+        return f"image {index} of {self.title}"
+
+    @property
+    def doubt(self) -> str | None:
+        """Why a resumed run may see other batches, as far as can be told."""
+        kept = getattr(self.loader, "persistent_workers", False)
+        own = getattr(self.loader, "generator", None) is not None
+        reason = "keeps its workers between epochs" if kept else "has a generator of its own" if own else None
+        return reason and f"{self.title} {reason}, so a resumed run may see other batches than one in one go"
+
+
+@dataclass
+class LoaderBatches:
+    """The batches of a loader by number, as `EpochBatches` has them."""
+
+    count: int
+    batch_size: int
+    epoch: int = 0
+    start_batch: int = 0
+    world_size: int = 1
+
+    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
+        """The next pass gives `epoch`, from batch `start_batch` on."""
+        self.epoch, self.start_batch = epoch, start_batch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        for number in range(self.start_batch, self.count):
+            yield [SampleKey(number, self.epoch)]
+
+
+class LoaderImages(ImageDataset):
+    """What a run needs to know of a loader's images: how many there are, and what they are called."""
+
+    source: Any
+    transform: Any
+
+    def __init__(self, count: int, title: str) -> None:
+        self.count, self.title, self.source, self.transform = count, title, None, None
+        self.broken: list[str] = []
+
+    def __len__(self) -> int:
+        return self.count
+
+    def describe(self, index: int) -> str:
+        """The batch of this number."""
+        return f"batch {index} of {self.title}"
+
+
+class GivenLoader:
+    """Batches (images [b, c, h, w], labels [b], valid [b]) of a loader that was given, used as they are.
+
+    Python's, NumPy's and torch's global generators are seeded by (seed, epoch) before a pass begins and by
+    (seed, epoch, batch) before each batch, so that a loader which draws from these alone, such as a
+    DataLoader that shuffles, gives the same batches in a resumed run; one that begins within an epoch reads
+    the batches before it once more. Not repeated is what a loader draws from a generator of its own, or in
+    worker processes that it keeps between epochs.
+    """
+
+    def __init__(self, loader: Any, batches: LoaderBatches, seed: int, classes: int, title: str) -> None:
+        self.loader, self.batches, self.seed, self.classes, self.title = loader, batches, seed, classes, title
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        epoch, start = self.batches.epoch, self.batches.start_batch
+        with random_states_kept():
+            seed_all(derive_seed(self.seed, epoch))
+            self._tell_epoch(epoch)
+            running = iter(self.loader)
+        for number in range(len(self.batches)):
+            with random_states_kept():
+                seed_all(derive_seed(self.seed, epoch, number))
+                batch = next(running, None)
+            if batch is None:
+                raise UsageError(f"{self.title} gave {number} batches, but its length is {len(self.batches)}")
+            if number >= start:
+                yield self._checked(batch, number)
+
+    def _tell_epoch(self, epoch: int) -> None:
+        for part in (
+            self.loader,
+            getattr(self.loader, "batch_sampler", None),
+            getattr(self.loader, "sampler", None),
+        ):
+            set_epoch: Any = getattr(part, "set_epoch", None)
+            if set_epoch is not None:
+                set_epoch(epoch)
+
+    def _checked(self, batch: Any, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        images, labels = read_batch(batch, f"batch {number} of {self.title}")
+        if int(labels.min()) < 0 or int(labels.max()) >= self.classes:
+            raise UsageError(
+                f"labels in batch {number} of {self.title} must be from 0 to {self.classes - 1}, got "
+                f"{int(labels.min())} to {int(labels.max())}"
+            )
+        return images, labels, torch.ones(len(labels), dtype=torch.bool)
+
+    def close(self) -> None:
+        """Nothing to end: the loader is its owner's."""
+
+
+def read_batch(batch: Any, title: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images [b, c, h, w] and labels [b] of a batch.
+
+    Raises:
+        UsageError: it is no such pair.
+    """
+    pair = tuple(batch) if isinstance(batch, list | tuple) else ()
+    if len(pair) != 2 or not all(isinstance(part, torch.Tensor) for part in pair):
+        raise UsageError(f"{title} must be a pair of tensors (images, labels), got a {type(batch).__name__}")
+    images, labels = pair
+    if images.dim() != 4 or labels.shape != images.shape[:1] or labels.is_floating_point():
+        raise UsageError(
+            f"{title} must be images [b, c, h, w] and class indices [b], got {list(images.shape)} and "
+            f"{list(labels.shape)} of {labels.dtype}"
+        )
+    return images, labels.long()

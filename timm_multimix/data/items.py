@@ -1,0 +1,100 @@
+"""Datasets of torch that are given as objects: items with a length and indices.
+
+The order and all randomness are ours, so that a resumed run is exact.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..errors import UsageError
+from ..randomness import derive_seed
+from .batches import SampleKey
+from .dataset import ImageDataset, Sample
+from .images import BrokenImage
+from .random_states import seed_all
+
+
+class ObjectSource:
+    """A map-style dataset of (image, label) pairs: images as PIL, or tensors that are used as they are.
+
+    Raises:
+        UsageError: it has no length or no indices, is empty, or its items are no such pairs.
+    """
+
+    def __init__(self, dataset: Any, title: str, class_names: list[str]) -> None:
+        self.dataset, self.title, self.class_names = dataset, title, class_names
+        self.example = self.item(0)[0]
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        image, label = self.item(index)
+        return image, self._class_index(label, index)
+
+    def item(self, index: int) -> tuple[Any, Any]:
+        """The image and the label of an item, whatever they are."""
+        try:
+            image, label = self.dataset[index]
+        except OSError as error:  # as PIL raises
+            raise BrokenImage(f"broken image, {self.describe(index)}: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{self.describe(index)} must be a pair (image, label): {error}") from error
+        if not isinstance(image, Image.Image | torch.Tensor):
+            raise UsageError(
+                f"the image of {self.describe(index)} must be a PIL image or a tensor, got a "
+                f"{type(image).__name__}"
+            )
+        return image, label
+
+    def describe(self, index: int) -> str:
+        return f"item {index} of {self.title}"
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """(channels, height, width) of the first image, if images are tensors."""
+        return tuple(self.example.shape) if isinstance(self.example, torch.Tensor) else None
+
+    def _class_index(self, label: Any, index: int) -> int:
+        number = label.item() if isinstance(label, torch.Tensor | np.ndarray) and label.ndim == 0 else label
+        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+        if not whole or not 0 <= number < len(self.class_names):
+            allowed = f"an integer from 0 to {len(self.class_names) - 1}"
+            raise UsageError(f"the label of {self.describe(index)} must be {allowed}, got {label!r}")
+        return int(number)
+
+
+class ObjectImages(ImageDataset):
+    """Items of an `ObjectSource`: its own randomness, too, is a function of (seed, epoch, index)."""
+
+    source: ObjectSource
+
+    def _sample(self, key: SampleKey) -> Sample:
+        seed_all(derive_seed(self.seed, key.epoch, key.index))
+        return super()._sample(key)
+
+
+class ObjectTensors(ObjectImages):
+    """Items whose images are tensors [c, h, w] already; all of the shape of the first."""
+
+    def _sample(self, key: SampleKey) -> Sample:
+        seed_all(derive_seed(self.seed, key.epoch, key.index))
+        image, label = self.read(key.index)
+        if tuple(image.shape) != self.source.shape:
+            raise UsageError(
+                f"the images of a dataset must have one shape, got {list(image.shape)} in "
+                f"{self.describe(key.index)} and {list(self.source.shape or ())} in item 0"
+            )
+        return self.transform(image.float()), label, key.valid
+
+    def read(self, index: int) -> tuple[Any, int]:
+        return self.source[int(self._rows[index])]
+
+
+def unchanged(image: Any) -> torch.Tensor:
+    """The transform of images that are tensors."""
+    tensor: torch.Tensor = image
+    return tensor
