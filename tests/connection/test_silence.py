@@ -24,7 +24,8 @@ from tests.finished_runs import make_pictures, make_run
 from timm_multimix import deadlines
 from timm_multimix.connection import retry
 from timm_multimix.connection.client import VARIABLE, bound_requests, patience, silence, unreachable
-from timm_multimix.data.hub import HubName, load_from_hub
+from timm_multimix.data.hub import load_from_hub
+from timm_multimix.dataset_names import HubName
 from timm_multimix.deadlines import left_behind, within
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.target import open_repo

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from timm_multimix.data import ImageDataset, load_splits
 from timm_multimix.data.description import Description, Part, describe_data
-from timm_multimix.data.hub import HubName
+from timm_multimix.dataset_names import HubName
 
 from .conftest import encoded, picture
 

@@ -105,7 +105,7 @@ def test_names_of_imagenet_for_models_of_timm_alone() -> None:
     ("argv", "words"),
     [
         (["nonsense", "IMAGES"], "unknown model 'nonsense'"),
-        (["local-dir:nowhere", "IMAGES"], "there is no config.json"),
+        (["local-dir:nowhere", "IMAGES"], "there is no directory nowhere"),
         (["wrn16_2_cifar", "IMAGES"], "wrn16_2_cifar"),
         (["MODEL", "EMPTY"], "no image files in"),
         (["MODEL"], "required: IMAGE"),

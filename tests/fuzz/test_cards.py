@@ -16,7 +16,7 @@ from tests.fakehub.cards import check_card
 from tests.finished_runs import make_run, run_record
 from tests.hub.test_card import NAME, NASTY, change, metadata, structure, tokens
 from timm_multimix.comparison.collect import read_run as read_compared
-from timm_multimix.data.hub import is_hub_id
+from timm_multimix.dataset_names import is_hub_id
 from timm_multimix.hub.card import cells, make_card
 from timm_multimix.hub.merge import BEGIN, END
 from timm_multimix.hub.record import Record, dump, read_run

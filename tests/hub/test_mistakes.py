@@ -16,7 +16,8 @@ from tests.fakehub.server import OTHER_TOKEN, TOKEN, HubServer
 from tests.fakehub.store import HubError
 from tests.finished_runs import make_model, make_run, run_command
 from timm_multimix.connection.names import parse_repo_id
-from timm_multimix.data.hub import HubName, load_from_hub
+from timm_multimix.data.hub import load_from_hub
+from timm_multimix.dataset_names import HubName
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.target import open_repo
 from timm_multimix.modeling.pretrained import check_pretrained

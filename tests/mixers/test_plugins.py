@@ -11,6 +11,7 @@ import yaml
 from timm_multimix import create_mixer, list_mixers
 from timm_multimix.cli import main
 from timm_multimix.errors import UsageError
+from timm_multimix.mixer_names import GROUP
 from timm_multimix.mixers import plugins, registry
 
 CODE = """
@@ -47,7 +48,7 @@ def install(site: Path, value: str, code: str = CODE) -> None:
     about = site / "plugged-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[{plugins.GROUP}]\nplugged_mix = {value}\n")
+    (about / "entry_points.txt").write_text(f"[{GROUP}]\nplugged_mix = {value}\n")
 
 
 @pytest.mark.parametrize("value", ["plugged", "plugged:plugged_mix"])

@@ -4,6 +4,7 @@ import os
 
 from ..errors import UsageError
 from ..options.comparison import parse_comparison_options
+from .early import check_comparison
 
 
 def main(argv: list[str]) -> int:
@@ -17,6 +18,7 @@ def main(argv: list[str]) -> int:
         raise UsageError(
             f"compare works in one process, but {launched} were launched; start it without a launcher"
         )
+    check_comparison(options)
     from ..comparison.run import run
 
     return run(options, argv)

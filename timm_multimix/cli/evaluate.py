@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..options.evaluation import EvaluateOptions, parse_evaluation_options
+from .early import check_evaluation
 
 
 def main(argv: list[str]) -> int:
@@ -19,6 +20,7 @@ def main(argv: list[str]) -> int:
         raise UsageError(
             f"evaluate works in one process, but {launched} were launched; start it without a launcher"
         )
+    check_evaluation(options)
     from ..evaluation.run import run
 
     tell(options, run(options))

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
 from ..options.listing import ListOptions
 from ..options.parser import parse
+from .early import check_pattern, no_match
 
 if TYPE_CHECKING:
     from ..mixers.cards import Card
@@ -23,6 +23,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError if none does.
     """
     options = parse(ListOptions, argv)
+    check_pattern(options.pattern, options.import_)
     from ..mixers.cards import read_cards
     from ..mixers.plugins import import_modules
     from ..mixers.registry import list_mixers
@@ -30,7 +31,7 @@ def main(argv: list[str]) -> int:
     import_modules(options.import_)
     cards = read_cards(options.pattern)
     if not cards:
-        raise UsageError(f"no mixer matches {options.pattern!r}; there are {', '.join(list_mixers())}")
+        raise no_match(options.pattern, list_mixers())
     if options.json:
         print(json.dumps([asdict(card) for card in cards], indent=1))
     elif cards[0].name == options.pattern:

@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..options.prediction import parse_prediction_options
+from .early import check_prediction
 
 if TYPE_CHECKING:
     from ..evaluation.prediction import Prediction
@@ -16,6 +17,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError for mistakes in the options, and where no image is found.
     """
     options = parse_prediction_options(argv)
+    check_prediction(options)
     from ..evaluation.prediction import describe, run
 
     found = []

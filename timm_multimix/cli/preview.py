@@ -1,6 +1,7 @@
 """`timm-multimix preview`: what a mixer spec does, as an image."""
 
 from ..options.preview import parse_preview_options
+from .early import check_preview
 
 
 def main(argv: list[str]) -> int:
@@ -9,6 +10,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError for mistakes in the options, and for a mixer that cannot be shown so.
     """
     options = parse_preview_options(argv)
+    check_preview(options)
     from ..previews.run import run
 
     run(options)

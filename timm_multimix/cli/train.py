@@ -1,11 +1,13 @@
 """`timm-multimix train`: options first, so that a mistake in them shows before torch is loaded."""
 
 from ..options import parse_train_options
+from .early import check_training
 
 
 def main(argv: list[str]) -> int:
     """Train as the options say."""
     options = parse_train_options(argv)
+    check_training(options)
     from ..logs import start_logging
     from ..training import run
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ..dataset_names import HubName
 from ..errors import UsageError
 from ..records.tasks import CLASSIFICATION
 from .columns import find_image_column, find_label_column
 from .directories import directories, pictures_below
-from .hub import HubName
 from .request import Request
 from .shards import Shards, is_class_directories
 from .sources import FileSource, Source, TableSource

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..dataset_names import HubName
 from ..errors import quoted
 from ..records.tasks import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from .columns import shown
 from .dataset import ImageDataset
 from .held_out import HeldOut
-from .hub import HubName
 from .splits import Splits
 from .targets import task_of
 

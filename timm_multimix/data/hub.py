@@ -6,42 +6,15 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from ..dataset_names import HubName
 from ..errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, DatasetDict
 
-_ID = r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?"
-_HUB_ID = re.compile(_ID)
-_NAME = re.compile(rf"({_ID})(?::([\w.+-]+))?(?:@([\w./+-]+))?")
 _CONFIGURATIONS = re.compile(r"(?:available configs|Available): \[(.*?)\]")
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name has the form of a Hub id, `NAME` or `OWNER/NAME`."""
-    return _HUB_ID.fullmatch(name) is not None
-
-
-class HubName(NamedTuple):
-    """A dataset of the Hub as `--dataset` names it: ID, ID:CONFIGURATION, ID@REVISION or both."""
-
-    repo_id: str
-    configuration: str | None = None
-    revision: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "HubName | None":
-        """The parts of a name, also of timm's `hfds/ID`; None for what cannot be one."""
-        found = _NAME.fullmatch(text.removeprefix("hfds/").removeprefix("hfids/"))
-        return cls(*found.groups()) if found else None
-
-    @property
-    def arguments(self) -> dict[str, str]:
-        """What `datasets` is told besides the id."""
-        told = {"name": self.configuration, "revision": self.revision}
-        return {name: value for name, value in told.items() if value is not None}
 
 
 def load_from_hub(name: HubName) -> tuple["DatasetDict", list[str]]:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..dataset_names import HubName
 from ..errors import UsageError
 from .collection import Collection, Tables
 from .columns import shown
 from .held_out import HeldOut
-from .hub import HubName
 from .kinds import open_collection
 from .request import Request
 from .sources import Source

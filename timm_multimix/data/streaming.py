@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from ..dataset_names import HubName
 from ..errors import UsageError, one_line
 from ..randomness import derive_seed
 from .batches import SampleKey
 from .collection import Tables
 from .columns import find_image_column, find_label_column, shown
 from .dataset import ImageDataset, Sample
-from .hub import HubName, builder_from_hub, quiet
+from .hub import builder_from_hub, quiet
 from .images import BrokenImage, decode_image
 from .labels import first_number
 from .request import Request

@@ -1,19 +1,17 @@
 """A model to evaluate: a run's, a directory's, the Hub's or timm's, as a function of pixels in [0, 1]."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 from torch import Tensor, nn
 
-from ..errors import UsageError
 from ..modeling.create import attempt, check_model_name, resolve_data_config
 from ..modeling.heads import head_modules
 from ..modeling.pretrained import check_pretrained
 from ..options.model import InputOptions
-from ..records import read_run
+from ..records import run_directory
 from ..records.tasks import CLASSIFICATION, TASKS, Task, task_of_config
 from ..sites.student import as_logits
 
@@ -72,21 +70,6 @@ def as_rows(features: Tensor) -> Tensor:
     if features.dim() == 4:
         return features.mean((2, 3))
     return features.mean(1) if features.dim() == 3 else features
-
-
-def run_directory(name: str) -> Path | None:
-    """The directory that MODEL names, if it names one, as a run's is given.
-
-    Raises:
-        UsageError: a directory that holds no finished run.
-    """
-    directory = Path(name).expanduser()
-    if not directory.is_dir():
-        return None
-    if (directory / "config.json").is_file() and not (directory / "config.yaml").is_file():
-        raise UsageError(f"{name} is a model's directory, not a run's; give local-dir:{name}")
-    read_run(directory)
-    return directory
 
 
 def load_classifier(

@@ -21,10 +21,10 @@ from ..options.declaration import flag, flat
 from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions, MeasureOptions
 from ..options.relations import names_of
 from ..options.shared import ColumnOptions
-from ..records import read_options
+from ..records import read_options, run_directory
 from ..records.provenance import dataset_kind, model_kind
 from ..records.tasks import CLASSIFICATION
-from .classifier import Classifier, load_classifier, run_directory
+from .classifier import Classifier, load_classifier
 from .consistency import create_input_mixer
 from .pictures import Pictures, match_classes
 

@@ -17,8 +17,9 @@ from ..errors import UsageError
 from ..functional.criteria import CRITERIA
 from ..options.model import InputOptions
 from ..options.prediction import PredictOptions
+from ..records import run_directory
 from ..records.tasks import REGRESSION, TASKS
-from .classifier import Classifier, load_classifier, run_directory
+from .classifier import Classifier, load_classifier
 from .job import choose_device
 
 

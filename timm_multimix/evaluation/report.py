@@ -7,11 +7,11 @@ from typing import Any
 from ..errors import UsageError
 from ..files import digest, finite, write_text
 from ..options.evaluation import EvaluateOptions
+from ..records import run_directory
 from ..records.evaluation_tables import Table
 from ..records.evaluations import FILE, Evaluation, read_all
 from ..records.provenance import command, describe_hardware, versions
 from .accumulate import add
-from .classifier import run_directory
 from .job import Job, describe_data, describe_model
 from .pictures import OTHER_CLASSES
 from .sections import footnote, make_tables

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
-from ..data.hub import HubName, is_hub_id
+from ..dataset_names import HubName, is_hub_id
 from ..errors import printable
 from ..evaluation.sections import footnote, make_tables
 from ..markdown import Markup, block, code, escape

@@ -7,7 +7,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 import timm_multimix.models  # noqa: F401  so that its networks are known as its own
 
-from ..data.hub import HubName, is_hub_id
+from ..dataset_names import HubName, is_hub_id
 from ..evaluation.sections import all_numbers
 from ..markdown import one_line
 from ..records.evaluation_tables import is_number

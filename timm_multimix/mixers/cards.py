@@ -4,8 +4,9 @@ import fnmatch
 import inspect
 from dataclasses import dataclass
 
+from ..mixer_names import PER_SAMPLE
 from .agreement import Agreement
-from .choice import AGREEMENT, PER_SAMPLE, per_sample
+from .choice import AGREEMENT, per_sample
 from .demands import extra_cost, find_data, find_model
 from .meanings import read_text
 from .registry import build, find_entry_point, list_mixers

@@ -6,11 +6,11 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..functional import Draw, choose_per_sample
+from ..mixer_names import PER_SAMPLE
 from .agreement import Agreement
 from .mixer import Context, Mixer
 from .step import Branches
 
-PER_SAMPLE = "per_sample"
 _PLACES = ("input", "hidden")
 
 AGREEMENT = Agreement(

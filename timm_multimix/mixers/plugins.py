@@ -9,11 +9,9 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from ..errors import UsageError
+from ..mixer_names import GROUP
 
 logger = logging.getLogger(__name__)
-
-GROUP = "timm_multimix.mixers"
-"""The group of entry points that name modules, or functions in them, which register mixers."""
 
 
 @cache

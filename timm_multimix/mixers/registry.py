@@ -1,6 +1,5 @@
 """The mixers by name, each of one declaration: a function under `register_mixer`."""
 
-import difflib
 import fnmatch
 import inspect
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar, overload
 
 from ..errors import UsageError
+from ..mixer_names import unknown_mixer
 from .agreement import Agreement
 from .entries import Entry, drawing_entry, making_entry
 from .paper import Paper
@@ -121,7 +121,5 @@ def find_entry_point(name: str) -> Entry:
     if name not in _entry_points:
         load_installed()
     if name not in _entry_points:
-        near = difflib.get_close_matches(name, _entry_points, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise UsageError(f"unknown mixer {name!r}{hint}; allowed are {', '.join(_entry_points)}")
+        raise unknown_mixer(name, _entry_points)
     return _entry_points[name]

@@ -11,9 +11,10 @@ from functools import reduce
 from typing import Any
 
 from ..errors import UsageError, quoted
-from .choice import PER_SAMPLE, per_sample
+from ..mixer_names import PER_SAMPLE, SKIP
+from .choice import per_sample
 from .registry import build
-from .step import SKIP, Branches, Step, added, as_branches, composed, weighted
+from .step import Branches, Step, added, as_branches, composed, weighted
 
 _LONGEST = 10_000
 

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 import torch
 
 from ..errors import UsageError
+from ..mixer_names import SKIP
 from .mixer import Mixer
 
 # Only chains that go into the network step by step can share one pass through it.
@@ -71,9 +72,6 @@ class Step:
             tuple(Term(tuple(chosen[id(each)] for each in term.chain), term.weight) for term in self.terms)
         )
 
-
-SKIP = "skip"
-"""How a step that is left out is written in a spec."""
 
 Branches = tuple[tuple[float, Step], ...]
 

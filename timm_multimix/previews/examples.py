@@ -13,13 +13,14 @@ from ..data.measured import Relabelled, Split, load_split
 from ..data.targets import task_of
 from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
-from ..evaluation.classifier import Classifier, load_classifier, run_directory
+from ..evaluation.classifier import Classifier, load_classifier
 from ..evaluation.job import count_outputs, has_classes
 from ..evaluation.pictures import OTHER_CLASSES, match_classes
 from ..options.declaration import flat
 from ..options.model import InputOptions
 from ..options.preview import PreviewDataOptions, PreviewModelOptions
 from ..options.values import Size
+from ..records import run_directory
 from ..records.tasks import CLASSIFICATION
 
 logger = logging.getLogger(__name__)

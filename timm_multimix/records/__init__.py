@@ -1,6 +1,14 @@
 """What a run leaves in its directory, and the one way to read it."""
 
-from .reader import FinishedRun, check_finished, read_metrics, read_options, read_run, read_summary
+from .reader import (
+    FinishedRun,
+    check_finished,
+    read_metrics,
+    read_options,
+    read_run,
+    read_summary,
+    run_directory,
+)
 from .schema import NoiseRecord, ParentRecord, RunRecord, Scores
 
 __all__ = [
@@ -14,4 +22,5 @@ __all__ = [
     "read_options",
     "read_run",
     "read_summary",
+    "run_directory",
 ]

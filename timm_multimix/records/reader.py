@@ -53,6 +53,25 @@ def read_run(directory: Path) -> FinishedRun:
     return run
 
 
+def run_directory(model: str) -> Path | None:
+    """The directory that MODEL names, if it names one, as a run's is given.
+
+    Raises:
+        UsageError: a path of no finished run.
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if (path / "config.json").is_file() and not (path / "config.yaml").is_file():
+            raise UsageError(f"{model} is a model's directory, not a run's; give local-dir:{model}")
+        read_run(path)
+        return path
+    if path.is_file():
+        raise UsageError(f"{model} is a file; give local-dir:{path.parent}, its directory")
+    if "/" in model and ":" not in model:  # no name of timm
+        raise UsageError(f"{model} is not a run's directory: there is no such directory")
+    return None
+
+
 def read_summary(directory: Path) -> RunRecord:
     """The content of summary.json.
 

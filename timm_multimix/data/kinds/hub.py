@@ -3,10 +3,11 @@
 import os
 from functools import partial
 
+from ...dataset_names import HubName, missing_path, must_be_path
 from ...errors import UsageError
 from ...options.declaration import Trait
 from ..collection import Tables
-from ..hub import HubName, load_from_hub
+from ..hub import load_from_hub
 from ..request import Request
 from ..streaming import stream_hub
 from .declaration import TABLE, Kind
@@ -34,10 +35,8 @@ def _parse(dataset: str) -> HubName:
             ".parquet, .tar or .npz"
         )
     name = HubName.parse(dataset)
-    if name is None or ("/" in dataset and os.path.isdir(dataset.split("/")[0])):
-        raise UsageError(
-            f"dataset '{dataset}': no such directory; expected 'digits', a directory, or a Hub id"
-        )
+    if name is None or must_be_path(dataset):
+        raise missing_path(dataset)
     return name
 
 

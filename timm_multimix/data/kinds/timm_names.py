@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ...dataset_names import TIMM
 from ...errors import UsageError
 from ...options.declaration import Trait
 from ..collection import Collection
@@ -9,8 +10,6 @@ from ..request import Request
 from .declaration import TABLE, Kind
 from .hub import open_hub
 from .shards import KIND as SHARDS
-
-_PREFIXES = ("hfds/", "hfids/", "wds/", "tfds/")
 
 
 def _open(request: Request) -> Collection:
@@ -47,7 +46,7 @@ KIND = Kind(
 `hfds/ID` is a dataset of the Hub, `hfids/ID` the same with `--streaming`, and `wds/NAME --data-dir DIR` the
 tar files in `DIR`. They are read by `datasets`, whose order a resumed run can take up again. `tfds/` is
 refused.""",
-    matches=lambda request: request.dataset.startswith(_PREFIXES),
+    matches=lambda request: request.dataset.startswith(TIMM),
     open=_open,
     traits=TABLE | {Trait.STREAM, Trait.DIRECTORY},
 )

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ...dataset_names import TORCH
 from ...errors import UsageError, one_line
 from ...options.declaration import Trait
 from ...records.tasks import CLASSIFICATION
@@ -128,7 +129,7 @@ KIND = Kind(
     about=f"""\
 torchvision's datasets by timm's names, in `--data-dir DIR`; `--dataset-download` fetches those that may be
 fetched. {", ".join(f"`{name}`" for name in sorted(_BY_TIMM | _BY_TORCHVISION))}.""",
-    matches=lambda request: request.dataset.startswith("torch/"),
+    matches=lambda request: request.dataset.startswith(TORCH),
     open=TorchDatasets,
     traits=frozenset({Trait.DIRECTORY, Trait.DOWNLOAD}),
 )
