@@ -53,6 +53,22 @@ def test_libraries_are_told_by_their_level(capsys: pytest.CaptureFixture[str]) -
     assert "loading" not in err
 
 
+@pytest.mark.usefixtures("undisturbed")
+def test_a_program_that_uses_the_package_keeps_its_logging(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "token-of-tester")
+    monkeypatch.chdir(tmp_path)
+    library = logging.getLogger("timm")
+    monkeypatch.setattr(library, "handlers", [logging.StreamHandler()])
+    root, own = logging.getLogger(), library.handlers[0]
+    before = root.level, list(root.handlers)
+    timm_multimix.train(epochs=1, batch_size=512, workers=0, log_level="info")
+    assert (root.level, root.handlers, library.handlers) == (*before, [own])
+    library.info("loading with token-of-tester")
+    assert "loading with REDACTED\n" in capsys.readouterr().err
+
+
 def test_without_show_messages_warnings_are_seen(capsys: pytest.CaptureFixture[str]) -> None:
     package = logging.getLogger("timm_multimix")
     handlers = list(package.handlers)

@@ -23,7 +23,10 @@ class Redacting(logging.Formatter):
 
 
 def start_logging(level: str) -> None:
-    """Log what the libraries tell to stderr, from a level on: debug, info, warning or error."""
+    """Log what the libraries tell to stderr, from a level on: debug, info, warning or error.
+
+    For commands: it replaces the handlers of the root logger and of the libraries.
+    """
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: record.name.partition(".")[0] != PACKAGE)  # see `Console`
     handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -33,6 +36,20 @@ def start_logging(level: str) -> None:
         library.setLevel(level.upper())
         library.handlers.clear()  # theirs redact nothing
         library.propagate = True
+
+
+def set_level(level: str) -> None:
+    """Let the libraries log from a level on, to the handlers that there are, which from now on redact."""
+    for name in LIBRARIES:
+        library = logging.getLogger(name)
+        library.setLevel(level.upper())
+        for handler in library.handlers:
+            handler.addFilter(_redacted)
+
+
+def _redacted(record: logging.LogRecord) -> bool:
+    record.msg, record.args = redact(record.getMessage()), None
+    return True
 
 
 class Console(logging.Handler):

@@ -36,6 +36,19 @@ def test_what_systems_leave_is_not_seen(class_directories: Path, name: str, plac
         ]
 
 
+@pytest.mark.parametrize("place", ["train", "train/cat", "test", "."])
+@pytest.mark.parametrize("name", ["run", "runs/one"])
+def test_runs_in_a_data_directory_are_no_classes(class_directories: Path, name: str, place: str) -> None:
+    before = load_splits(str(class_directories))
+    run = class_directories / place / name
+    run.mkdir(parents=True)
+    (run / "config.yaml").touch()
+    picture(50).save(run / "curves.png")
+    after = load_splits(str(class_directories))
+    assert (after.class_names, len(after.train)) == (before.class_names, len(before.train))
+    assert len(after.evaluation) == len(before.evaluation)
+
+
 def test_a_class_may_be_missing_in_evaluation(class_directories: Path) -> None:
     for n, name in enumerate(("bee", "zebra")):
         (class_directories / "train" / name).mkdir()

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from timm_multimix.errors import UsageError
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.mixing import MixingOptions
+from timm_multimix.records.tasks import CLASSIFICATION, REGRESSION
 from timm_multimix.training.engine import name_in_trackers
 from timm_multimix.training.loop import gradient_norm
 from timm_multimix.training.opening import describe_mixing
@@ -115,7 +116,8 @@ def test_mixing_is_told_with_all_that_changes_targets() -> None:
     options = MixingOptions(
         mix="mixup", mix_schedule="0-0.9", smoothing=0.1, distill=0.5, bce_loss=True, distill_teacher="self"
     )
-    assert describe_mixing(options) == (
+    assert describe_mixing(MixingOptions(), REGRESSION) == "mixing: none, squared error"
+    assert describe_mixing(options, CLASSIFICATION) == (
         "mixing: mixup, scheduled 0-0.9, binary cross-entropy, label smoothing 0.1, "
         "0.5 of the targets by the teacher self"
     )

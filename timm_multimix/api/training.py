@@ -7,7 +7,7 @@ from torch import nn
 
 from ..data.objects import object_name
 from ..errors import UsageError
-from ..logs import show_messages, start_logging
+from ..logs import set_level, show_messages
 from ..mixers import Mixture
 from ..options import TrainOptions
 from ..options.keywords import from_keywords, spelled_as_keywords
@@ -58,7 +58,8 @@ def train(
         epochs: passes over the data; None is the default for the data.
         callbacks: called while the run trains, see `Callback`.
         **options: every option of `timm-multimix train`, with underscores: `lr=0.1, model_ema=True,
-            output="runs/a"`.
+            output="runs/a"`. Logging stays as the program has set it up; `log_level` is the level of the
+            loggers of accelerate, datasets, huggingface_hub and timm.
 
     Returns:
         The finished run.
@@ -89,6 +90,7 @@ def train(
             chosen.given,
         )
         show_messages()
-        start_logging(chosen.run.log_level)
+        if "log_level" in chosen.given:
+            set_level(chosen.run.log_level)
         outcome = run_training(chosen, given)
     return Run(outcome.directory, model=outcome.model)

@@ -1,9 +1,13 @@
-"""Directories of classes and the image files below them; what systems and tools leave there is not seen."""
+"""Directories of classes and the image files below them; what systems and tools leave there is not seen.
+
+Nor are the directories of runs, which have images of their own, and directories of nothing else, as `runs/`.
+"""
 
 import os
 from pathlib import Path
 
 from ..errors import UsageError, one_line
+from ..records.reader import is_run
 from .images import picture_endings
 
 _FOREIGN = frozenset(
@@ -34,9 +38,22 @@ def directories(directory: Path) -> list[str]:
     """The names of the directories in another, sorted. Raises: UsageError if it cannot be read."""
     try:
         with os.scandir(directory) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not is_foreign(entry.name))
+            return sorted(entry.name for entry in entries if entry.is_dir() and _is_data(Path(entry)))
     except OSError as error:
         raise _unreadable(error) from error
+
+
+def _is_data(directory: Path) -> bool:
+    return not (is_foreign(directory.name) or is_run(directory) or _holds_only_runs(directory))
+
+
+def _holds_only_runs(directory: Path) -> bool:
+    try:
+        with os.scandir(directory) as entries:
+            seen = (is_run(Path(entry)) for entry in entries if not is_foreign(entry.name))
+            return next(seen, False) and all(seen)
+    except OSError:  # reported where it is read
+        return False
 
 
 def pictures_below(directory: Path, name: str) -> list[str]:
@@ -47,7 +64,7 @@ def pictures_below(directory: Path, name: str) -> list[str]:
     """
     found, seen = [], {os.path.realpath(directory / name)}
     for place, inner, files in os.walk(directory / name, followlinks=True, onerror=_stop):
-        inner[:] = [one for one in sorted(inner) if not is_foreign(one)]
+        inner[:] = [one for one in sorted(inner) if _is_data(Path(place, one))]
         real = {one: os.path.realpath(os.path.join(place, one)) for one in inner}
         inner[:] = [one for one in inner if real[one] not in seen]
         seen |= {real[one] for one in inner}

@@ -57,7 +57,7 @@ class Metric:
 
 
 METRICS = {
-    "loss": Metric("loss", "cross-entropy", "nats", better="lower"),
+    "loss": Metric("loss", better="lower"),  # what it is, and its unit, differ by task
     "top1": Metric("top-1", "top-1 accuracy", PERCENT, better="higher", hub="accuracy"),
     "top5": Metric("top-5", "top-5 accuracy", PERCENT, better="higher"),
     "map": Metric("mAP", "mean average precision", PERCENT, better="higher", hub="mean_average_precision"),

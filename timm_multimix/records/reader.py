@@ -29,9 +29,14 @@ class FinishedRun:
         return self.directory / "model"
 
 
+def is_run(directory: Path) -> bool:
+    """Whether a run was started in a directory."""
+    return (directory / "config.yaml").is_file()
+
+
 def check_finished(directory: Path) -> None:
     """Raises: UsageError if a directory holds no finished run, by the names of its files."""
-    if not (directory / "config.yaml").is_file():
+    if not is_run(directory):
         reason = "it has no config.yaml" if directory.is_dir() else "there is no such directory"
         raise UsageError(f"{directory} is not a run's directory: {reason}")
     if not (directory / "summary.json").is_file():

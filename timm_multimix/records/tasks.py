@@ -15,6 +15,7 @@ class Task:
     """What a model is trained for."""
 
     criterion: str  # that of MixTask
+    loss: str  # the criterion in words
     scores: tuple[str, ...]  # the metrics of an evaluation, in `METRICS`; the first tells the best epoch
     title: str  # of a model, on its card
     hub: str  # the Hub's name for the task
@@ -31,17 +32,25 @@ CLASSIFICATION, MULTI_LABEL, REGRESSION = "classification", "multi-label", "regr
 
 TASKS = {
     CLASSIFICATION: Task(
-        "softmax", ("top1", "top5"), "An image classifier", "image-classification", "image-classification"
+        "softmax",
+        "cross-entropy",
+        ("top1", "top5"),
+        "An image classifier",
+        "image-classification",
+        "image-classification",
     ),
     MULTI_LABEL: Task(
         "sigmoid",
+        "binary cross-entropy",
         ("map",),
         "A multi-label image classifier",
         "image-classification",
         "image-classification",
         "multi_label_classification",
     ),
-    REGRESSION: Task("mse", ("mae",), "An image regression model", "image-regression", None, "regression"),
+    REGRESSION: Task(
+        "mse", "squared error", ("mae",), "An image regression model", "image-regression", None, "regression"
+    ),
 }
 """By the values of `--task`."""
 

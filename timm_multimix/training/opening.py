@@ -11,6 +11,7 @@ from ..options.declaration import declared, flag, flat
 from ..options.mixing import MixingOptions
 from ..options.relations import is_idle
 from ..options.timm_flags import timm_flags
+from ..records.tasks import MULTI_LABEL, TASKS
 from .in_force import in_force
 from .setup import Setup
 from .state import Position
@@ -31,7 +32,7 @@ def opening_lines(setup: Setup, directory: Path, position: Position) -> list[str
     return [
         setup.data.text,
         describe_model(setup, position),
-        describe_mixing(setup.options.mixing),
+        describe_mixing(setup.options.mixing, setup.splits.task),
         describe_device(setup),
         describe_updates(setup),
         *unlike_timm(setup.options),
@@ -74,9 +75,9 @@ def describe_model(setup: Setup, position: Position) -> str:
     return f"model: {network.model}, {count:,} parameters{frozen}, {weights}, input {size}"
 
 
-def describe_mixing(mixing: MixingOptions) -> str:
-    """The mixer and all that changes the targets."""
-    loss = "binary cross-entropy" if mixing.bce_loss else "cross-entropy"
+def describe_mixing(mixing: MixingOptions, task: str) -> str:
+    """The mixer, the loss and all that changes the targets."""
+    loss = TASKS[MULTI_LABEL if mixing.bce_loss else task].loss
     schedule = f", scheduled {mixing.mix_schedule}" if mixing.mix_schedule else ""
     smoothing = f", label smoothing {mixing.smoothing:g}" if mixing.smoothing else ""
     teacher = f", {mixing.distill:g} of the targets by the teacher {mixing.distill_teacher}"

@@ -19,6 +19,7 @@ from ..options.run import RunOptions
 from ..records import ParentRecord, read_options, read_summary
 from ..records.lock import NAME as LOCK
 from ..records.lock import RunLock
+from ..records.reader import is_run
 from .checkpoint import Found, clean_up, find_checkpoint, find_damage
 from .parent import child_options, describe_parent
 
@@ -110,11 +111,6 @@ def check_named(checkpoint: Path) -> Found:
 def tell_damage(found: Found) -> list[str]:
     """What a person is told of checkpoints that were passed over."""
     return [f"{damage}; going on from {found.checkpoint}" for damage in found.damage]
-
-
-def is_run(directory: Path) -> bool:
-    """Whether a run was started in a directory."""
-    return (directory / "config.yaml").is_file()
 
 
 def is_finished(directory: Path) -> bool:
