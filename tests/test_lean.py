@@ -67,3 +67,17 @@ def test_every_mixer_trains_and_one_says_what_it_needs(lean: Path) -> None:
         line for line in done.stdout.splitlines() if "must have attention" not in line
     ]  # of a ViT's mixers
     assert said == ["puzzlemix puzzlemix needs SciPy, which is not installed; run `pip install scipy`"]
+
+
+@pytest.mark.parametrize(
+    ("code", "unneeded"),
+    [
+        ("from timm_multimix.mixers import cards", ("torch._dynamo", "timm", "scipy", "accelerate")),
+        ("import timm_multimix.training", ("datasets", "pandas", "matplotlib", "sklearn")),
+    ],
+    ids=["list", "train"],
+)
+def test_a_start_imports_no_slow_package_that_it_does_not_need(code: str, unneeded: tuple[str, ...]) -> None:
+    check = f"import sys; print([name for name in {unneeded!r} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", f"{code}\n{check}"], capture_output=True, text=True)
+    assert result.stdout == "[]\n", result.stderr

@@ -16,6 +16,7 @@ from .masks import check_maps
 from .mixing import mixing
 from .puzzlemix import _shares
 from .sampling import dirichlet_weights
+from .uncompiled import uncompiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Mosaic(Draw):
 
 
 @mixing
-@torch.compiler.disable
+@uncompiled
 def co_mixup(
     x: Tensor,
     saliency: Tensor,

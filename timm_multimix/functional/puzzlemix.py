@@ -19,6 +19,7 @@ from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
 from .sampling import beta_variates
+from .uncompiled import uncompiled
 
 _GRIDS = (2, 4, 8, 16)
 
@@ -46,7 +47,7 @@ class Puzzle(Masks):
 
 
 @mixing
-@torch.compiler.disable
+@uncompiled
 def puzzlemix(
     x: Tensor,
     saliency: Tensor,

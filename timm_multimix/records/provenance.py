@@ -3,10 +3,10 @@
 import platform
 import shlex
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import accelerate
-import datasets
 import huggingface_hub
 import timm
 import torch
@@ -54,9 +54,10 @@ def model_kind(name: str) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what a result depends on; `commit` where this package runs from a checkout."""
-    packages = (timm, torch, torchvision, accelerate, datasets, huggingface_hub)
+    packages = (timm, torch, torchvision, accelerate, huggingface_hub)
     found = {"timm_multimix": __version__}
     found |= {package.__name__: str(package.__version__) for package in packages}
+    found |= {"datasets": metadata.version("datasets")}  # its import brings pandas, which not every run needs
     found |= {"python": platform.python_version()}
     commit = checkout_commit(Path(__file__).parents[2])
     return found | ({"commit": commit} if commit else {})

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..uncompiled import uncompiled
 from .swap import possible_labels, swap_labeling
 
 # Sums that a table may have, and axes, of which NumPy 1 allows 32; beyond that labels are swapped. A grid of
@@ -14,7 +15,7 @@ _MOST_AXES = 32
 
 
 @torch.no_grad()
-@torch.compiler.disable
+@uncompiled
 def grid_labeling(
     unary: Tensor, distance: Tensor, strength: float, start: Tensor, largest: int = _LARGEST_TABLE
 ) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import scipy_module
+from ..uncompiled import uncompiled
 
 # Capacities are 32-bit integers, and so is the flow of a whole batch: the largest energy of a cell is
 # this many steps, or fewer where the batch has more than 2^15 cells.
@@ -14,7 +15,7 @@ _LARGEST = 2**31 - 1
 
 
 @torch.no_grad()
-@torch.compiler.disable
+@uncompiled
 def quadratic_labeling(unary: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
     """The labels z [b, h, w] in 0 .. K of least energy sum_i U(i, z_i) + sum_ij w_ij ((z_i - z_j) / K)^2.
 

@@ -5,11 +5,12 @@ from itertools import combinations, cycle
 import torch
 from torch import Tensor
 
+from ..uncompiled import uncompiled
 from .graphcut import quadratic_labeling
 
 
 @torch.no_grad()
-@torch.compiler.disable
+@uncompiled
 def swap_labeling(unary: Tensor, distance: Tensor, strength: float, start: Tensor) -> Tensor:
     """Labels z [p, h, w] of low energy sum_i U(i, z_i) + strength sum_ij D(z_i, z_j) over neighbours i, j.
 
