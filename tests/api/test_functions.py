@@ -92,7 +92,7 @@ def test_a_preview_is_data_and_a_figure():
     cutmix, multimix = shown.panels
     assert len(cutmix.samples) == 2
     assert cutmix.samples[0].target.sum() == pytest.approx(1.0)
-    assert multimix.weights[0].weights.shape == (10, 6)
+    assert multimix.tuples.weights.shape == (10, 6)
     assert isinstance(shown.figure, Figure)
     assert "data:image/png" in shown._repr_html_()
     assert repr(shown).startswith("Preview('cutmix | multimix(n=10, p=1)', ['cutmix, at the input (50%")

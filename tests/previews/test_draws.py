@@ -20,7 +20,6 @@ from timm_multimix.previews.draws import (
     most_in,
     needs_model,
     pixel_weights,
-    sorted_weights,
 )
 from timm_multimix.previews.examples import Examples
 from timm_multimix.previews.panels import Panel, make_panels
@@ -141,35 +140,9 @@ def test_sources_of_a_mix(weights, own, own_first, expected) -> None:
     assert most_in(torch.tensor(weights), own, own_first) == expected
 
 
-def test_weights_are_sorted_within_tuples_and_by_their_effective_number() -> None:
+def test_the_effective_number_of_examples() -> None:
     weights = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 1.0, 0.0], [0.5, 0.0, 0.0, 0.5]])
     assert effective_number(weights).tolist() == [4, 1, 2]
-    assert sorted_weights(weights).tolist() == [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25] * 4]
-
-
-def test_effective_numbers_of_dirichlet_weights_are_as_theory_has_them(examples) -> None:
-    """E sum w^2 = (alpha + 1) / (b alpha + 1)."""
-    panel = panel_of("multimix(n=4000, alpha=1.0, p=1)", examples, 2)
-    assert [drawn.title for drawn in panel.weights] == ["step 1", "step 2"]
-    for drawn in panel.weights:
-        assert drawn.weights.shape == (4000, B)
-        squares = drawn.weights.square().sum(1)
-        error = squares.std().item() / 4000**0.5
-        assert squares.mean().item() == pytest.approx(2 / (B + 1), abs=5 * error)
-        assert drawn.effective == pytest.approx((1 / squares).mean().item(), rel=1e-4)
-        assert (drawn.weights.diff(dim=1) <= 0).all()
-        assert (squares.diff() <= 1e-6).all()
-
-
-def test_dense_weights_are_shown_by_position(seen) -> None:
-    panel = panel_of("dense_multimix(n=50, p=1)", seen, 3)
-    positions = int(panel.weights[0].title.split(" of ")[1])
-    assert positions > 3
-    assert [drawn.title for drawn in panel.weights] == [
-        f"position {1 + place * positions // 3} of {positions}" for place in range(3)
-    ]
-    assert all(drawn.weights.shape == (50, B) for drawn in panel.weights)
-    assert not torch.equal(panel.weights[0].weights, panel.weights[1].weights)
 
 
 @pytest.mark.parametrize("name", [name for name in list_mixers() if name not in UNGUIDED])
@@ -178,7 +151,7 @@ def test_what_needs_a_model_says_so_and_is_shown_with_one(name, examples, seen) 
     with pytest.raises(UsageError, match=f"{name} draws by what a model computes; give one with --model"):
         make_panels(branches, examples, 1, 0)
     for panel in make_panels(branches, seen, 2, 0):
-        assert len(panel.samples) == 2 or panel.weights
+        assert len(panel.samples) == 2 or panel.tuples
 
 
 @pytest.mark.parametrize(
@@ -261,12 +234,17 @@ def test_draws_are_those_that_training_makes(spec, number, seen) -> None:
 def test_a_panel_for_each_mixer_of_a_chain_and_a_sum(examples, seen) -> None:
     chain = make_panels(create_mixer("mixup >> multimix(m=4, n=30, p=1)").branches, examples, 2, 0)
     assert [panel.title.split(",")[0] for panel in chain] == ["mixup", "multimix"]
-    assert [(len(panel.samples), len(panel.weights)) for panel in chain] == [(2, 0), (0, 2)]
-    assert all((drawn.weights > 0).sum(1).max() <= 4 for drawn in chain[1].weights)
+    assert [(len(panel.samples), bool(panel.tuples)) for panel in chain] == [(2, False), (0, True)]
+    assert (chain[1].tuples.weights > 0).sum(1).max() <= 4
     panels = make_panels(create_mixer("(alignmixup >> multimix(n=9, p=1)) + cutmix").branches, seen, 1, 0)
-    shown = [(panel.title.split(",")[0], len(panel.samples), len(panel.weights)) for panel in panels]
-    others = [("multimix", 0, 1), ("cutmix", 1, 0)]
-    assert shown == [("alignmixup", 0, 0), *others, ("mixup", 1, 0), *others]  # it is mixup half of the time
+    shown = [(panel.title.split(",")[0], len(panel.samples), bool(panel.tuples)) for panel in panels]
+    others = [("multimix", 0, True), ("cutmix", 1, False)]
+    assert shown == [
+        ("alignmixup", 0, False),
+        *others,
+        ("mixup", 1, False),
+        *others,
+    ]  # half are mixup
 
 
 def test_a_step_that_draws_together_is_drawn_once_for_all_of_its_panels(monkeypatch, examples) -> None:

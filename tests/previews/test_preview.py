@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tests.finished_runs import make_pictures
@@ -12,7 +14,8 @@ from timm_multimix.mixers import create_mixer
 from timm_multimix.options.preview import parse_preview_options
 from timm_multimix.previews.draws import Sample
 from timm_multimix.previews.examples import Examples, choose, load_examples
-from timm_multimix.previews.figure import GREY, OTHER, OWN, label_bars, shorten
+from timm_multimix.previews.figure import draw_label
+from timm_multimix.previews.layout import GREY, OTHER, OWN, largest_classes, shorten
 from timm_multimix.previews.panels import Panel, make_panels
 
 
@@ -33,7 +36,7 @@ def test_a_panel_for_each_mixer_of_a_spec(tmp_path) -> None:
     with Image.open(out) as picture:
         picture.load()
         assert picture.width == 12.6 * 120
-        assert picture.height == pytest.approx((2 * 0.6 + 2 * 1.72 + 0.35 + 0.2 + 3.2) * 120, abs=2)
+        assert picture.height == pytest.approx((2 * 0.6 + 2 * 1.72 + 0.35 + 0.2 + 4.45) * 120, abs=2)
 
 
 def panels_of(*argv: str, directory: Path) -> list[Panel]:
@@ -52,14 +55,15 @@ def test_what_is_in_the_picture(tmp_path) -> None:
         "cutmix, at the input (20% of the steps)",
         "mixup, at the input (40% of the steps)",
     ]
-    assert titles[1].startswith("multimix, before the classifier: tuples sorted")
-    assert [(len(panel.samples), len(panel.weights)) for panel in panels] == [(3, 0), (0, 3), (3, 0)]
+    assert titles[1].startswith("multimix, before the classifier (")
+    assert [len(panel.samples) for panel in panels] == [3, 0, 3]
     arguments = "alpha = 1.0, per_sample = False, correct = True, minmax = None, partner = random"
     assert panels[0].arguments == arguments
     for sample in (*panels[0].samples, *panels[2].samples):
         assert sample.image.shape == (3, 16, 16)
         assert sample.target.sum().item() == pytest.approx(1)
-    assert all(drawn.weights.shape == (20, 8) for drawn in panels[1].weights)
+    assert panels[1].tuples.weights.shape == (20, 8)
+    assert panels[1].tuples.shown == [0, 10, 19]
 
 
 def test_the_seed_makes_the_picture(tmp_path) -> None:
@@ -97,11 +101,14 @@ def test_chosen_examples_are_different_ones() -> None:
 def test_bars_join_the_labels_of_a_class_and_the_classes_beyond_the_largest() -> None:
     labels, names = torch.tensor([0, 1, 2, 3, 4, 0]), ["a", "b", "c", "d", "a long name of a class"]
     target = torch.tensor([0.1, 0.2, 0.05, 0.15, 0.1, 0.4])
-    sample = Sample(torch.zeros(3, 2, 2), (1, 5), torch.ones(2, 2), target, target)
-    shown, weights, colours = label_bars(sample, Examples(torch.zeros(6, 3, 2, 2), labels, names))
-    assert shown == ["a", "b", "d", "2 others"]
-    assert weights == pytest.approx([0.5, 0.2, 0.15, 0.15])
-    assert colours == [OTHER, OWN, GREY, GREY]
+    examples = Examples(torch.zeros(6, 3, 2, 2), labels, names)
+    label = largest_classes(target, examples)
+    assert label.names == ["a", "b", "d", "2 others"]
+    assert label.classes == [0, 1, 3, -1]
+    assert label.weights == pytest.approx([0.5, 0.2, 0.15, 0.15])
+    panel = Figure().subplots()
+    draw_label(panel, Sample(torch.zeros(3, 2, 2), (1, 5), torch.ones(2, 2), target, target), examples)
+    assert [to_hex(bar.get_facecolor()) for bar in panel.patches] == [OTHER, OWN, to_hex(GREY), to_hex(GREY)]
 
 
 def test_names_are_short_and_no_formulas() -> None:

@@ -26,7 +26,7 @@ class Preview:
 
     Args:
         mix: the spec.
-        panels: for each mixer its mixed examples (`samples`), the weights of tuples, and the densities of
+        panels: for each mixer its mixed examples (`samples`), its tuples (`tuples`), and the densities of
             lambda.
         examples: the images and labels.
     """
@@ -66,7 +66,7 @@ def preview(
         labels: class indices [b].
         class_names: names of the classes; by default their numbers.
         model: a network or a run, for mixers that draw by what a model computes.
-        examples: steps shown.
+        examples: steps shown; of mixers of tuples one step is, with the labels of at most three.
         seed: of the draws.
 
     Returns:

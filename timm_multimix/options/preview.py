@@ -19,7 +19,9 @@ class PreviewFileOptions(Part):
     import_: tuple[str, ...] = imports()
     out: Figure = option(REQUIRED, f"image to write: {', '.join(FIGURES)}", "FILE")
     overwrite: bool = option(False, "replace a file that exists (default: not)")
-    examples: Annotated[int, integer(1, 16)] = option(4, "steps shown", "N")
+    examples: Annotated[int, integer(1, 16)] = option(
+        4, "steps shown; of tuples one step, with the labels of at most three", "N"
+    )
     seed: Seed = option(0, "of images and draws", "N")
 
     def check(self) -> None:
@@ -53,8 +55,8 @@ class PreviewOptions(
     Options,
     prog="timm-multimix preview",
     usage="%(prog)s --mix SPEC --out FILE [OPTION ...]",
-    description="Draw what a spec does to images of a dataset: mixed examples with their labels, the "
-    "weights of tuples, and the density of lambda.",
+    description="Draw what a spec does to images of a dataset: mixed examples with their labels, "
+    "tuples in a plane, and the density of lambda.",
 ):
     """What a preview is made of."""
 

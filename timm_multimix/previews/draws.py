@@ -100,12 +100,6 @@ def tuple_weights(draw: Draw, b: int) -> Tensor:
     return draw.targets(torch.eye(b))
 
 
-def sorted_weights(weights: Tensor) -> Tensor:
-    """Weights [n, b], largest first in every row, and rows from the fewest effective examples to the most."""
-    ranked = weights.sort(dim=1, descending=True).values
-    return ranked[effective_number(ranked).argsort()]
-
-
 def effective_number(weights: Tensor) -> Tensor:
     """1 / sum w^2 of weights [..., b]: as many examples with equal weights have the same sum of squares."""
     return 1 / weights.square().sum(-1)

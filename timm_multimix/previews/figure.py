@@ -1,44 +1,27 @@
-"""Panels as one figure: a grid of examples or images of weights on the left, densities on the right."""
+"""Panels as one figure: mixed examples or tuples on the left, densities on the right."""
 
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from ..figures import literal
 from .draws import Sample
 from .examples import Examples
-from .panels import Panel, Weights
+from .layout import BARS, GREY, HEAD, NAMES, OTHER, OWN, WIDTH, Area, draw_bars, largest_classes, shorten
+from .panels import Panel
+from .tuple_figure import PLANE, draw_tuples
 
-OWN, OTHER, GREY = "#1f77b4", "#ff7f0e", "0.6"
 # inches: of the figure, of a panel's title, of an image and of what a row of images takes
-_WIDTH, _TITLE, _SIDE, _STEP = 12.6, 0.6, 1.4, 1.72
-_NAMES, _BARS, _DENSITY = 1.3, 1.7, 2.6
-_LEAST, _HEAD, _FOOT = 2.7, 0.35, 0.45
-_MOST_BARS = 4
-_MOST_LETTERS = 18
-
-
-class Area:
-    """A part of a figure in which axes are placed by inches from the top left."""
-
-    def __init__(self, part: Any, height: float) -> None:
-        self.part, self.height = part, height
-
-    def axes(self, left: float, top: float, width: float, height: float) -> Any:
-        """New axes."""
-        bottom = self.height - top - height
-        across, up = _WIDTH, self.height
-        return self.part.add_axes((left / across, bottom / up, width / across, height / up))
+_TITLE, _SIDE, _STEP = 0.6, 1.4, 1.72
+_DENSITY, _LEAST = 2.6, 2.7
 
 
 def draw_panels(panels: list[Panel], examples: Examples) -> Any:
-    """A figure with a panel below the other."""
+    """A figure with the panels below each other."""
     from matplotlib.figure import Figure
 
     heights = [body_height(panel) for panel in panels]
-    figure = Figure(figsize=(_WIDTH, sum(heights) + _TITLE * len(panels)))
+    figure = Figure(figsize=(WIDTH, sum(heights) + _TITLE * len(panels)))
     ratios = [inches for body in heights for inches in (_TITLE, body)]
     parts: Any = figure.subfigures(len(ratios), 1, height_ratios=ratios)
     for title, body, height, panel in zip(parts[::2], parts[1::2], heights, panels, strict=True):
@@ -51,20 +34,20 @@ def draw_panels(panels: list[Panel], examples: Examples) -> Any:
 def body_height(panel: Panel) -> float:
     """Of a panel without its title, in inches."""
     if panel.samples:
-        return max(_HEAD + _STEP * len(panel.samples), _LEAST if panel.densities else 0.0) + 0.2
-    if panel.weights:
-        return _LEAST + 0.5
+        return max(HEAD + _STEP * len(panel.samples), _LEAST if panel.densities else 0.0) + 0.2
+    if panel.tuples:
+        return HEAD + PLANE + 0.5
     return _LEAST if panel.densities else 0.3
 
 
 def draw_panel(area: Area, panel: Panel, examples: Examples) -> None:
-    """Examples or weights on the left, densities on the right."""
+    """Examples or tuples on the left, densities on the right."""
     if panel.samples:
         draw_samples(area, panel.samples, examples)
-    elif panel.weights:
-        draw_weights(area, panel.weights)
+    elif panel.tuples:
+        draw_tuples(area, panel.tuples, examples)
     if panel.densities:
-        draw_densities(area.axes(_WIDTH - _DENSITY - 0.15, _HEAD + 0.2, _DENSITY, 1.6), panel)
+        draw_densities(area.axes(WIDTH - _DENSITY - 0.15, HEAD + 0.2, _DENSITY, 1.6), panel)
 
 
 def draw_samples(area: Area, samples: list[Sample], examples: Examples) -> None:
@@ -72,13 +55,13 @@ def draw_samples(area: Area, samples: list[Sample], examples: Examples) -> None:
     masked = any(sample.masked for sample in samples)
     columns = ["example", "partner", *(["mask"] if masked else []), "mix"]
     for number, sample in enumerate(samples):
-        top = _HEAD + number * _STEP
+        top = HEAD + number * _STEP
         row = [area.axes(0.15 + (_SIDE + 0.15) * place, top, _SIDE, _SIDE) for place in range(len(columns))]
         draw_sources(row[0], row[1], sample, examples)
         if masked:
             draw_mask(row[2], sample)
         show(row[-1], sample.image)
-        bars = area.axes(0.15 + (_SIDE + 0.15) * len(columns) + _NAMES, top, _BARS, _SIDE)
+        bars = area.axes(0.15 + (_SIDE + 0.15) * len(columns) + NAMES, top, BARS, _SIDE)
         draw_label(bars, sample, examples)
         if number == 0:
             for panel, title in zip((*row, bars), (*columns, "label"), strict=True):
@@ -109,56 +92,12 @@ def draw_mask(panel: Any, sample: Sample) -> None:
 
 
 def draw_label(panel: Any, sample: Sample, examples: Examples) -> None:
-    """The weights of the classes in the label, the largest at the top."""
-    names, weights, colours = label_bars(sample, examples)
-    panel.barh(range(len(names)), weights, color=colours, height=0.7)
-    panel.set(xlim=(0, 1), ylim=(_MOST_BARS - 0.5, -0.5), xticks=[0, 0.5, 1])
-    panel.set_yticks(range(len(names)), names, fontsize=9)
-    panel.tick_params(axis="x", labelsize=8)
-    panel.tick_params(axis="y", length=0)
-    panel.spines[["top", "right"]].set_visible(False)
-    for place, weight in enumerate(weights):
-        inside = weight > 0.7
-        x, side, colour = (weight - 0.02, "right", "white") if inside else (weight + 0.03, "left", "black")
-        panel.text(x, place, f"{weight:.2f}", va="center", ha=side, fontsize=9, color=colour)
-
-
-def label_bars(sample: Sample, examples: Examples) -> tuple[list[str], list[float], list[str]]:
-    """Names, weights and colours of the classes with the most weight, and one bar for all others together."""
-    classes = torch.zeros(len(examples.class_names)).index_add(0, examples.labels, sample.target)
-    order = [int(place) for place in classes.argsort(descending=True, stable=True) if classes[place] > 1e-4]
-    shown = order if len(order) <= _MOST_BARS else order[: _MOST_BARS - 1]
+    """The weights of the classes in the label, the largest at the top, in the colours of their sources."""
+    label = largest_classes(sample.target, examples)
     mine = [int(examples.labels[number]) for number in sample.sources]
-    colours = [(OWN, OTHER)[mine.index(place)] if place in mine else GREY for place in shown]
-    names = [shorten(examples.class_names[place]) for place in shown]
-    weights = [float(classes[place]) for place in shown]
-    if rest := order[len(shown) :]:
-        names.append(f"{len(rest)} others")
-        weights.append(float(classes[rest].sum()))
-        colours.append(GREY)
-    return names, weights, colours
-
-
-def draw_weights(area: Area, drawn: list[Weights]) -> None:
-    """Tuples by examples, as images of one scale."""
-    from matplotlib.colors import PowerNorm
-
-    columns = max(int((weights.weights > 1e-3).any(0).sum()) for weights in drawn)
-    norm = PowerNorm(0.5, 0, max(float(weights.weights.max()) for weights in drawn))
-    step = min(1.9, 7.6 / len(drawn))
-    for number, weights in enumerate(drawn):
-        panel = area.axes(0.8 + step * number, _HEAD + 0.2, step - 0.25, 2.0)
-        n, b = weights.weights.shape
-        pixels, extent = weights.weights[:, :columns].numpy(), (0.5, columns + 0.5, n, 0)
-        picture = panel.imshow(pixels, norm=norm, aspect="auto", interpolation="nearest", extent=extent)
-        panel.set_title(f"{weights.title}\n{weights.effective:.1f} of {b}", fontsize=9)
-        panel.set_xlabel("example", fontsize=9)
-        panel.tick_params(labelsize=8, labelleft=number == 0)
-        if number == 0:
-            panel.set_ylabel("tuple", fontsize=9)
-    scale = area.axes(0.8 + step * len(drawn), _HEAD + 0.2, 0.12, 2.0)
-    scale.figure.colorbar(picture, cax=scale).set_label("weight", fontsize=9)
-    scale.tick_params(labelsize=8)
+    draw_bars(
+        panel, label, [(OWN, OTHER)[mine.index(place)] if place in mine else GREY for place in label.classes]
+    )
 
 
 def draw_densities(plot: Any, panel: Panel) -> None:
@@ -200,8 +139,3 @@ def frame(panel: Any, colour: str) -> None:
     """A frame without ticks."""
     panel.set(xticks=[], yticks=[])
     panel.spines[:].set(color=colour, linewidth=2)
-
-
-def shorten(name: str) -> str:
-    """A class's name in few letters."""
-    return literal(name, _MOST_LETTERS)

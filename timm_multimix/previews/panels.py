@@ -4,42 +4,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
-from torch import Tensor
-
 from ..functional import Draw
 from ..mixers import Mixer, Step
 from ..mixers.step import Branches
 from .density import Density, densities
-from .draws import Sample, effective_number, make_draws, make_sample, pictured, sorted_weights, tuple_weights
+from .draws import Sample, make_draws, make_sample, pictured
 from .examples import Examples
+from .tuples import Tuples, make_tuples
 
 _WHERE = {
     "input": "at the input",
     "hidden": "at a hidden layer; here drawn on the images",
-    "embedding": "before the classifier: tuples sorted by their effective number of examples",
-    "classifier": "before the classifier: tuples sorted by their effective number of examples",
-    "positions": "at every position: tuples sorted by their effective number of examples",
+    "embedding": "before the classifier",
+    "classifier": "before the classifier",
+    "positions": "at every position",
     "features": "at the last features, where there is no image of it",
 }
 
 
 @dataclass(frozen=True)
-class Weights:
-    """The drawn weights [n, b] of n tuples, sorted, their mean effective number, and which draw they are."""
-
-    title: str
-    weights: Tensor
-    effective: float
-
-
-@dataclass(frozen=True)
 class Panel:
-    """A mixer with its arguments: mixed examples, or weights of tuples, and densities of lambda."""
+    """A mixer with its arguments: mixed examples, or tuples, and densities of lambda."""
 
     title: str
     arguments: str
     samples: list[Sample]
-    weights: list[Weights]
+    tuples: Tuples | None
     densities: list[Density]
 
 
@@ -69,25 +59,10 @@ def make_panel(
 ) -> Panel:
     """The panel of one mixer, whose draw in a step `draw` gives by its number; None has no image."""
     title = f"{mixer.name}, {_WHERE[mixer.place]}" + (f" ({share:.0%} of the steps)" if share < 1 else "")
-    samples, weights = [], []
+    samples, tuples = list[Sample](), None
     if draw is not None and mixer.place in ("embedding", "classifier", "positions"):
-        weights = make_weights(draw, examples, count)
+        tuples = make_tuples(draw(0), examples, count)
     elif draw is not None:
         samples = [make_sample(mixer, draw(step), examples, step, count) for step in range(count)]
     arguments = ", ".join(f"{name} = {value}" for name, value in mixer.arguments.items())
-    return Panel(title, arguments, samples, weights, densities(mixer, len(examples.pixels)))
-
-
-def make_weights(draw: Callable[[int], Draw], examples: Examples, count: int) -> list[Weights]:
-    """The weights of the first steps; of a dense mixer those of the first step at evenly spaced positions."""
-    b = len(examples.pixels)
-    first = tuple_weights(draw(0), b)
-    if first.dim() == 2:
-        others = (tuple_weights(draw(step), b) for step in range(1, count))
-        return [_weights(f"step {step}", drawn) for step, drawn in enumerate([first, *others], 1)]
-    chosen = [place * len(first) // count for place in range(min(count, len(first)))]
-    return [_weights(f"position {place + 1} of {len(first)}", first[place]) for place in chosen]
-
-
-def _weights(title: str, drawn: Tensor) -> Weights:
-    return Weights(title, sorted_weights(drawn), float(effective_number(drawn).mean()))
+    return Panel(title, arguments, samples, tuples, densities(mixer, len(examples.pixels)))
