@@ -61,7 +61,7 @@ def test_parses_whole(name: str) -> None:
     create_mixer(options.mixing.mix)
     assert timm.is_model(options.network.model)
     if not options.network.pretrained:
-        check_names(options)
+        check_names(options.network, options.mixing, options.optimization.opt)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -177,8 +177,9 @@ def test_nothing_is_said_of_arguments_that_are_all_here(
 
 def read(name: str) -> dict[str, object]:
     options = parse_train_options(["--config", str(RECIPES / f"{name}.yaml")])
-    suited = suit_model(options, nn.Linear(1, 1), processes=8)
-    return flat(suited)
+    batch_size = options.data.loading.batch_size
+    suited = suit_model(options.optimization, batch_size, nn.Linear(1, 1), processes=8)
+    return flat(options) | flat(suited)
 
 
 def test_rsb_a3_has_the_published_settings() -> None:

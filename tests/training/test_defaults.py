@@ -55,8 +55,8 @@ def test_attention_of_torch_is_recognised() -> None:
     ],
 )
 def test_what_was_not_chosen_suits_the_model(given: str, model: str, chosen: tuple[str, float]) -> None:
-    options = parse_train_options(given.split())
-    assert suit_model(options, timm.create_model(model)).optimization.chosen == chosen
+    options = parse_train_options(given.split()).optimization
+    assert suit_model(options, 128, timm.create_model(model)).chosen == chosen
 
 
 def test_open_choices_cannot_be_read() -> None:

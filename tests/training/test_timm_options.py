@@ -108,8 +108,10 @@ def test_no_batch_is_mixed_from_the_epoch_on() -> None:
     ],
 )
 def test_base_rates_are_scaled_as_by_timm(words: str, processes: int, rate: float) -> None:
-    options = suit_model(parse_train_options(words.split()), nn.Linear(1, 1), processes)
-    assert options.optimization.lr == pytest.approx(rate)
+    options = parse_train_options(words.split())
+    batch_size = options.data.loading.batch_size
+    suited = suit_model(options.optimization, batch_size, nn.Linear(1, 1), processes)
+    assert suited.lr == pytest.approx(rate)
 
 
 def test_a_base_rate_is_recorded_and_resumed(train: Train, quick: list[str], tmp_path: Path) -> None:

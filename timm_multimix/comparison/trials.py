@@ -67,7 +67,7 @@ def check_arm(trial: Trial, parsed: TrainOptions, seen: dict[str, str]) -> None:
 
     Raises: UsageError for unknown names, for an arm like another, and for one that would be published.
     """
-    check_names(parsed)
+    check_names(parsed.network, parsed.mixing, parsed.optimization.opt)
     if parsed.hub.push_to_hub:
         raise UsageError("--push-to-hub cannot be used in a comparison; push the run that you choose")
     told = options_to_dict(parsed)

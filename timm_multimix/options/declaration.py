@@ -135,6 +135,11 @@ class Options(Part):
         """What to do about an unknown option of this name; None if the command knows nothing of it."""
         return None
 
+    def instead(self, *others: str, **values: Any) -> Self:
+        """A copy with these values as if they were given, in the place of what was said by other options."""
+        changed = self.but(**dict.fromkeys(others), **values)
+        return replace(changed, given=self.given - {*others} | values.keys())
+
     def settled(self) -> Self:
         """The same, in which what can be said in two ways stands once. Raises: UsageError."""
         return self

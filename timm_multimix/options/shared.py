@@ -1,6 +1,6 @@
 """Options that several commands have, word for word."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -134,8 +134,7 @@ def settle_img_size(options: Command) -> Command:
             f"--img-size {values['img_size']} and --model-kwargs img_size={built!r}: a model is built for "
             "the size that it is fed; give --img-size only"
         )
-    settled = options.but(model_kwargs=rest, img_size=size)
-    return replace(settled, given=options.given | {"img_size"})
+    return options.but(model_kwargs=rest).instead(img_size=size)
 
 
 def pretrained(**facts: Any) -> Any:

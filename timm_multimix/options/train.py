@@ -1,7 +1,7 @@
 """All options of `train`, and those defaults of theirs that depend on the data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 from .data import AugmentationOptions, DataOptions
@@ -48,8 +48,7 @@ def settle_input_size(options: TrainOptions) -> TrainOptions:
         return options
     channels, height, width = options.network.input_size
     size = height if height == width else (height, width)
-    settled = options.but(input_size=None, in_chans=channels, img_size=size)
-    return replace(settled, given=options.given - {"input_size"} | {"in_chans", "img_size"})
+    return options.instead("input_size", in_chans=channels, img_size=size)
 
 
 def settle_data(options: TrainOptions) -> TrainOptions:
@@ -57,8 +56,7 @@ def settle_data(options: TrainOptions) -> TrainOptions:
     directory = options.data.columns.data_dir
     if directory is None or options.data.columns.dataset_download or "dataset" in options.given:
         return options
-    settled = options.but(dataset=str(directory), data_dir=None)
-    return replace(settled, given=options.given - {"data_dir"} | {"dataset"})
+    return options.instead("data_dir", dataset=str(directory))
 
 
 def parse_train_options(argv: Sequence[str]) -> TrainOptions:

@@ -7,28 +7,32 @@ from ..errors import UsageError, printable
 from ..mixers import create_mixer
 from ..mixers.plugins import import_modules
 from ..modeling.create import attempt, check_model_name, nearest
-from ..options import TrainOptions
 from ..options.mixing import MixingOptions
+from ..options.model import ModelOptions
 from ..records.tasks import CLASSIFICATION, REGRESSION
 from ..schedule import parse_schedule
 from .finetune import check_weights
 
 
-def check_names(options: TrainOptions, *, named_model: bool = True) -> None:
-    """Look up what has a name, before anything slow happens; the model, too, unless it is an object.
+def check_names(network: ModelOptions | None, mixing: MixingOptions, optimizer: str | None) -> None:
+    """Look up what has a name, before anything slow happens.
+
+    Args:
+        network: the model; None for one that is an object.
+        mixing: the mixer and its schedule.
+        optimizer: one of timm's; None for the default.
 
     Raises:
         UsageError: for an unknown mixer, schedule, model or optimizer.
     """
-    network, mixing = options.network, options.mixing
     import_modules(mixing.import_)
     create_mixer(mixing.mix)
     if mixing.mix_schedule:
         parse_schedule(mixing.mix_schedule)
-    if named_model:
+    if network is not None:
         check_model_name(network.model)
         attempt(f"model {network.model}", lambda: check_weights(network, mixing))
-    optimizer, optimizers = options.optimization.opt, [str(name) for name in list_optimizers()]
+    optimizers = [str(name) for name in list_optimizers()]
     if optimizer and optimizer.lower().removeprefix("lookahead_") not in optimizers:
         raise UsageError(f"unknown optimizer {optimizer!r}; {nearest(optimizer, optimizers)}")
 

@@ -4,19 +4,19 @@ from timm.optim import get_optimizer_info
 from torch import nn
 
 from ..modeling.attention import has_self_attention
-from ..options import TrainOptions
 from ..options.optimization import OptimizationOptions
 
 SGD_RATE, ADAPTIVE_RATE = 0.2, 1e-3
 
 
-def suit_model(options: TrainOptions, model: nn.Module, processes: int = 1) -> TrainOptions:
-    """Options with the optimizer and the rate that suit a model, where the user left them open."""
-    optimization = options.optimization
+def suit_model(
+    optimization: OptimizationOptions, batch_size: int, model: nn.Module, processes: int = 1
+) -> OptimizationOptions:
+    """The options with the optimizer and the rate that suit a model, where the user left them open."""
     opt = optimization.opt or ("adamw" if has_self_attention(model) else "sgd")
-    images = options.data.loading.batch_size * processes * optimization.grad_accum_steps
+    images = batch_size * processes * optimization.grad_accum_steps
     rate = optimization.lr or scaled_rate(optimization, opt, images) or default_rate(opt)
-    return options.but(opt=opt, lr=rate)
+    return optimization.but(opt=opt, lr=rate)
 
 
 def scaled_rate(optimization: OptimizationOptions, opt: str, images: int) -> float | None:

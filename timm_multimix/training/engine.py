@@ -5,8 +5,7 @@ out; here the two are brought together, so that what a run records is what it di
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from accelerate.utils import DistributedType, DynamoBackend, InitProcessGroupKwa
 
 from ..errors import UsageError
 from ..modeling.create import attempt
-from ..options import TrainOptions, options_to_dict
 from ..options.run import RunOptions
 from . import consensus
 
@@ -98,19 +96,22 @@ def check_precision(accelerator: Accelerator) -> None:
         )
 
 
-def adopt_accumulation(accelerator: Accelerator, options: TrainOptions) -> TrainOptions:
-    """Options in which --grad-accum-steps is the one number of batches in an update, also accelerate's own.
+def adopt_accumulation(accelerator: Accelerator, wanted: int | None) -> int | None:
+    """The number of batches in an update that accelerate is configured for, from now on ours; None for one.
 
     Accelerate would divide every loss by its own number as well, and accumulates only in its own loops.
 
+    Args:
+        accelerator: whose number becomes 1.
+        wanted: that of --grad-accum-steps, where it is given.
+
     Raises:
-        UsageError: if both are given and differ.
+        UsageError: the two differ.
     """
-    steps = accelerator.gradient_accumulation_steps
+    steps: int = accelerator.gradient_accumulation_steps
     if steps == 1:
-        return options
-    wanted = options.optimization.grad_accum_steps
-    if "grad_accum_steps" in options.given and wanted != steps:
+        return None
+    if wanted not in (None, steps):
         raise UsageError(
             f"--grad-accum-steps {wanted}, but accelerate is configured for {steps} "
             "(ACCELERATE_GRADIENT_ACCUMULATION_STEPS); give one of them"
@@ -118,18 +119,27 @@ def adopt_accumulation(accelerator: Accelerator, options: TrainOptions) -> Train
     if steps < 1:
         raise UsageError(f"ACCELERATE_GRADIENT_ACCUMULATION_STEPS must be at least 1, got {steps}")
     accelerator.gradient_accumulation_steps = 1
-    return replace(options.but(grad_accum_steps=steps), given=options.given | {"grad_accum_steps"})
+    return steps
 
 
-def start_trackers(accelerator: Accelerator, directory: Path, options: TrainOptions) -> None:
-    """Start the trackers of --log-with; those that write files do so in the run's `logs`."""
+def start_trackers(
+    accelerator: Accelerator, directory: Path, run: RunOptions, options: Mapping[str, Any]
+) -> None:
+    """Start the trackers of --log-with; those that write files do so in the run's `logs`.
+
+    Args:
+        accelerator: that has the trackers.
+        directory: the run's.
+        run: how the run is called there.
+        options: what is recorded of all options.
+    """
     config = {
         name: value if isinstance(value, (bool, int, float)) else str(value)
-        for name, value in options_to_dict(options).items()
+        for name, value in options.items()
     }
     if accelerator.log_with:
         accelerator.log_with = [with_files_in(directory, tracker) for tracker in accelerator.log_with]
-        project, arguments = name_in_trackers(options.run, directory)
+        project, arguments = name_in_trackers(run, directory)
         accelerator.init_trackers(project, config, arguments)
 
 

@@ -14,7 +14,7 @@ from ..data.sources import Source
 from ..data.splits import Splits, load_splits
 from ..errors import UsageError
 from ..options import TrainOptions
-from ..options.data import OBJECT
+from ..options.data import OBJECT, DataOptions
 from ..options.declaration import Trait, declared, flat
 
 if TYPE_CHECKING:
@@ -40,14 +40,17 @@ class Given:
     callbacks: Sequence["Callback"] = ()
     chosen: frozenset[str] = frozenset()  # options given beside the objects
 
-    def check(self, options: TrainOptions) -> None:
+    def check(self, model: str, dataset: str) -> None:
         """Compare the objects with what the options of a new or a resumed run name.
+
+        Args:
+            model: the name of the model, or of the class of one that is an object.
+            dataset: likewise.
 
         Raises:
             UsageError: an object is missing, or an option has no effect on the one that is given.
         """
-        names = {"model": options.network.model, "train_data": options.data.dataset}
-        for name, value in names.items():
+        for name, value in (("model", model), ("train_data", dataset)):
             if value.startswith(OBJECT) and getattr(self, name) is None:
                 kind = value.removeprefix(OBJECT)
                 raise UsageError(
@@ -57,13 +60,16 @@ class Given:
         if self.model is not None:
             self._refuse_idle("model")
 
-    def splits(self, options: TrainOptions) -> Splits:
+    def splits(self, data: DataOptions, num_classes: int | None) -> Splits:
         """What to train on and to evaluate on.
+
+        Args:
+            data: which data, and how they are read.
+            num_classes: how many there are, for objects that do not say so.
 
         Raises:
             UsageError: data that cannot be opened or used, and options that have no effect on it.
         """
-        data = options.data
         if self.train_data is None:
             return load_splits(
                 data.dataset,
@@ -71,8 +77,7 @@ class Given:
                 eval_on_train=data.eval_on_train,
                 **flat(data.columns),
             )
-        classes = options.network.num_classes
-        splits = open_objects(self.train_data, self.eval_data, data.columns, classes)
+        splits = open_objects(self.train_data, self.eval_data, data.columns, num_classes)
         for source in (splits.train, splits.evaluation):
             kind = kind_of(source)
             self._refuse_idle(kind, frozenset(Trait) - (TABLE if kind == "table" else frozenset()))
@@ -98,24 +103,25 @@ def kind_of(source: Source) -> str:
     return "table"
 
 
-def fit_to_tensors(options: TrainOptions, splits: Splits) -> TrainOptions:
-    """Options whose input has the shape of the images, where these are tensors, used as they are.
+def fit_to_tensors(source: Source) -> dict[str, Any]:
+    """The values of options for images that are tensors, used as they are; none for others.
 
-    `mean` and `std`, where they are not given, say that nothing is subtracted or divided any more.
+    `mean` and `std` say that nothing is subtracted or divided any more.
+
+    Raises:
+        UsageError: they are no images.
     """
-    shape = getattr(splits.train, "shape", None)
+    shape = getattr(source, "shape", None)
     if shape is None:
-        return options
+        return {}
     if len(shape) != 3:
         raise UsageError(f"the images of train_data must be [channels, height, width], got {list(shape)}")
     channels, height, width = shape
-    fitting = {
+    fitting: dict[str, Any] = {
+        "no_aug": True,
         "in_chans": channels,
         "img_size": height if height == width else (height, width),
         "mean": (0.0,) * channels,
         "std": (1.0,) * channels,
     }
-    fitting |= {"no_aug": True}
-    if isinstance(splits.train, LoaderSource):
-        fitting["batch_size"] = splits.train.batch_size
-    return options.but(**{name: value for name, value in fitting.items() if name not in options.given})
+    return fitting | ({"batch_size": source.batch_size} if isinstance(source, LoaderSource) else {})

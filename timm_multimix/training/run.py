@@ -14,7 +14,7 @@ from torch import nn
 
 from ..errors import Interrupted, UsageError
 from ..logs import TO_FILE, kept_in
-from ..options import TrainOptions
+from ..options import TrainOptions, options_to_dict
 from ..records import RunRecord, Scores
 from ..records.lock import RunLock
 from ..records.metrics import METRICS
@@ -80,7 +80,9 @@ def run(options: TrainOptions, given: Given = NOTHING) -> Outcome:
     """
     with Interrupt() as interrupt, RunLock() as lock:
         accelerator = start_accelerator(options.run.log_with)
-        options = adopt_accumulation(accelerator, options)
+        wanted = options.optimization.grad_accum_steps if "grad_accum_steps" in options.given else None
+        if steps := adopt_accumulation(accelerator, wanted):
+            options = options.instead(grad_accum_steps=steps)
         reporter = Reporter(accelerator)
         with reporter.told_once():
             return prepare_and_train(options, given, accelerator, interrupt, reporter, lock)
@@ -157,7 +159,7 @@ class Training:
         self.setup, self.position, self.sums = setup, position, sums
         self.directory, self.interrupt = directory, interrupt
         tell_opening(setup, directory, position)
-        start_trackers(setup.accelerator, directory, setup.options)
+        start_trackers(setup.accelerator, directory, setup.options.run, options_to_dict(setup.options))
         self.uploader = start_uploader(setup, directory, resumed=position.updates > 0)
         self.watch, self.progress = Watch(setup.accelerator, interrupt), Progress(setup)
         self.callbacks = Callbacks(setup, directory, callbacks)

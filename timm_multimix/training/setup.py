@@ -1,6 +1,6 @@
 """Everything a run needs, made from its options before anything is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -107,11 +107,14 @@ def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setu
     Raises:
         UsageError: for every option that cannot work.
     """
-    given.check(options)
-    check_names(options, named_model=given.model is None)
-    data, seed = options.data, options.run.seed
-    clean = splits = given.splits(options)
-    options = fit_to_tensors(fill_defaults(options, splits.defaults), splits)
+    network, data = options.network, options.data
+    given.check(network.model, data.dataset)
+    check_names(None if given.model is not None else network, options.mixing, options.optimization.opt)
+    seed = options.run.seed
+    clean = splits = given.splits(data, network.num_classes)
+    options = fill_defaults(options, splits.defaults)
+    fitting = fit_to_tensors(splits.train)
+    options = options.but(**{name: fitting[name] for name in fitting.keys() - options.given})
     if splits.task != CLASSIFICATION:
         options = options.but(task=splits.task)  # recorded, so that any split is read alike
     network, data, schedule = options.network, options.data, options.schedule
@@ -122,8 +125,9 @@ def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setu
     torch.manual_seed(seed)
     model = adopt_model(network, given.model) or create_model(network, len(splits.class_names))
     model = share_norms(model, network, accelerator)
-    options = suit_model(options, model, accelerator.num_processes)
-    optimization = options.optimization
+    batch_size, processes = data.loading.batch_size, accelerator.num_processes
+    optimization = suit_model(options.optimization, batch_size, model, processes)
+    options = replace(options, optimization=optimization)
     fit_head_and_body(
         model, splits.class_names, pretrained=network.pretrained, freeze=optimization.freeze_body
     )
@@ -139,9 +143,9 @@ def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setu
         network.model,
         data_config["input_size"],
         train,
-        batch_size=data.loading.batch_size,
+        batch_size=batch_size,
         frozen_body=optimization.freeze_body,
-        processes=accelerator.num_processes,
+        processes=processes,
     )
     description = describe_data(data.dataset, clean, train.dataset, evaluation.dataset)
     memorization = create_memorization(data, accelerator, train.dataset, evaluation.dataset.transform)
