@@ -45,7 +45,7 @@ def with_superclasses(whole: datasets.Dataset, label: str) -> datasets.Dataset:
 def main() -> None:
     """Write the part of each split."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("folder", help="parquet files named train* and test*")
+    options.add_argument("directory", help="parquet files named train* and test*")
     options.add_argument("output", type=Path)
     options.add_argument("--label", default="fine_label", help="the column of the labels")
     options.add_argument("--superclasses", action="store_true", help="CIFAR-100's 20 superclasses as labels")
