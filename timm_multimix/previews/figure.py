@@ -125,7 +125,7 @@ def draw_densities(plot: Any, panel: Panel) -> None:
     plot.set(xlim=(0, end), ylim=(0, 1.25 * max([1.0, *tops])), xlabel="lambda", ylabel="density")
     plot.spines[["top", "right"]].set_visible(False)
     plot.tick_params(labelsize=8)
-    plot.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 0.97), borderpad=0)
+    plot.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), borderpad=0)
 
 
 def show(panel: Any, image: Tensor, colour: str = "0.3") -> None:

@@ -13,6 +13,7 @@ from .callbacks import Callbacks
 from .consensus import Stop, Watch
 from .finetune import still_frozen
 from .loaders import Batch
+from .mixing_image import log_mixing
 from .nonfinite import KeptBuffers, poison, zero_nonfinite
 from .progress import Progress
 from .setup import Setup
@@ -43,6 +44,8 @@ def train_epoch(
         still_frozen(setup.model)
     batches, trained = setup.train.epoch(position.epoch, position.batch), False
     for index, batch in enumerate(batches, start=position.batch):
+        if position.updates == 0 and index == 0:
+            log_mixing(setup, batch)
         first = index - index % optimization.grad_accum_steps
         group = min(optimization.grad_accum_steps, total - first)
         last = index == first + group - 1
