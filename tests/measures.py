@@ -122,8 +122,16 @@ def _lists_options(value: ast.expr, names: set[str]) -> bool:
 
 
 def lengths(modules: list[Module]) -> list[int]:
-    """Lines of each function."""
-    return [(each.end_lineno or 0) - each.lineno + 1 for module in modules for each in module.functions]
+    """Lines of each function, without its docstring."""
+    return [_lines(each) - _lines_of_docstring(each) for module in modules for each in module.functions]
+
+
+def _lines(node: ast.stmt) -> int:
+    return (node.end_lineno or 0) - node.lineno + 1
+
+
+def _lines_of_docstring(function: Function) -> int:
+    return _lines(function.body[0]) if ast.get_docstring(function) is not None else 0
 
 
 def complex_functions(modules: list[Module]) -> float:
@@ -143,8 +151,10 @@ MEASURES: dict[str, Callable[[list[Module]], float]] = {
     "lists of options beside their declarations": option_lists,
     "modules outside of the command line that take all options of a run": readers_of_all_options,
     "defaults of mixers stated twice": defaults_stated_twice,
-    "lines of a function, median": lambda modules: median(lengths(modules)),
-    "lines of a function, 90th percentile": lambda modules: quantiles(lengths(modules), n=10)[-1],
+    "lines of a function without its docstring, median": lambda modules: median(lengths(modules)),
+    "lines of a function without its docstring, 90th percentile": lambda modules: quantiles(
+        lengths(modules), n=10
+    )[-1],
     "functions of a complexity above 10, %": complex_functions,
 }
 

@@ -1,4 +1,8 @@
-"""Mixed-sample augmentation for timm models, from mixup at the input to MultiMix before the classifier."""
+"""Mixed-sample augmentation for timm models, from mixup at the input to MultiMix before the classifier.
+
+The functions are the commands of `timm-multimix` in Python (`train`, `evaluate`, `compare`, `preview`);
+`MixTask` and `create_mixer` are for training loops of your own, `functional` for tensors.
+"""
 
 import importlib
 import sys
@@ -37,7 +41,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a part when it is first asked for: the command line reads its options before torch is loaded."""
+    """Import a part on first access: the command line reads its options before torch is imported."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     _register_models()

@@ -27,20 +27,35 @@ from .task_arguments import check_mixture, check_objective, check_schedule, chec
 
 
 class MixTask(TrainingTask):
-    """A training task that mixes: `task(images, labels)` gives loss, output and target.
+    """A timm training task that mixes: `task(images, labels)` returns loss, output and target.
 
-    model: any that maps images to logits (or to an object with `.logits`); timm's for the places `hidden` by
-    stage number and `positions`. mix: a mixer spec, or what create_mixer gave. criterion: a word, a callable
-    (logits, soft targets), or HardPairs(criterion) for one that takes class indices alone. distill: the
-    weight g of the teacher's targets, (1 - g) loss(labels) + g loss(teacher), rising linearly over the first
-    `distill_warmup` calls. teacher: `ema` (updated by `update_ema`), `self` (the model's own clean
-    prediction, which costs a pass only where the step has none), a module, or a pretrained timm model's name.
-    schedule: see parse_schedule; needs total_steps, the number of training calls in all.
+    All randomness is a function of (seed, rank, `step`): with `step` restored, training resumes exactly.
 
-    All randomness is a function of (seed, rank, `step`): restore `step` and training goes on exactly.
+    Args:
+        model: maps images to logits (or to an object with `.logits`); a timm model for mixing at `hidden` by
+            stage number and at `positions`.
+        mix: a mixer spec, or the result of `create_mixer`.
+        criterion: softmax, sigmoid or mse; a callable (logits, soft targets); or
+            `functional.HardPairs(criterion)` for a criterion that only accepts class indices.
+        smoothing: label smoothing, from 0 to 1.
+        distill: weight g of the teacher's targets: the loss is (1 - g) loss(labels) + g loss(teacher).
+        teacher: `ema`, updated by `update_ema`; `self`, the model's own clean prediction, which costs a pass
+            only if the step has none; a module; or the name of a pretrained timm model.
+        seed: seed of all mixing.
+        distill_warmup: training calls over which the weight of the teacher rises linearly.
+        schedule: when mixing is on, such as `0-0.9`: a share of training; see `schedule.parse_schedule`.
+        total_steps: number of training calls in all, for `schedule`.
+        device: as in timm's TrainingTask.
+        dtype: as in timm's TrainingTask.
+        verbose: as in timm's TrainingTask.
 
     Raises:
-        UsageError: an option outside what is allowed.
+        UsageError: a value that is not allowed.
+
+    Example:
+        >>> model = timm.create_model("test_resnet", num_classes=10)
+        >>> task = MixTask(model, mix="multimix", smoothing=0.1)
+        >>> task(torch.rand(4, 3, 32, 32), torch.tensor([0, 1, 2, 3]))["loss"].backward()
     """
 
     def __init__(
@@ -83,15 +98,15 @@ class MixTask(TrainingTask):
             self.teacher = create_teacher(teacher, self.trainable_module)
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={value!r}" for name, value in self._settings().items())
-        return f"MixTask({self._model_in_words()}, {told})"
+        settings = ", ".join(f"{name}={value!r}" for name, value in self._settings().items())
+        return f"MixTask({self._model_in_words()}, {settings})"
 
     def _repr_html_(self) -> str:
-        """The same as a table, for notebooks."""
+        """Return the same as a table, for notebooks."""
         return facts_html("MixTask", {"model": self._model_in_words(), **self._settings()})
 
     def _settings(self) -> dict[str, Any]:
-        """What the task does, by the names of its arguments; what is off is left out."""
+        """Return the arguments that are in effect, by name."""
         targets = {"smoothing": self.smoothing, "distill": self.distill}
         taught = {"teacher": self.teacher_kind, "distill_warmup": self.distill_warmup} if self.distill else {}
         when = {"schedule": self.schedule and str(self.schedule), "seed": self.seed}
@@ -107,7 +122,7 @@ class MixTask(TrainingTask):
 
     @property
     def _criterion(self) -> Criterion:
-        # Found anew, as a module among the criteria is moved and saved with the task.
+        # Looked up each time: a criterion that is a module stays an attribute, moved and saved with the task.
         return find_criterion(self.criterion)
 
     @property
@@ -122,14 +137,19 @@ class MixTask(TrainingTask):
         return student
 
     def forward(self, input: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The loss of one batch: images [b, ...] and labels, class indices [b] or targets [b, c].
+        """Return the loss of one batch. In eval mode nothing is mixed, smoothed or distilled.
 
-        loss: a scalar; output [rows, c]: the logits, of mixed examples where the network saw such; target
-        [rows, c]: what output was trained towards. In eval mode nothing is mixed, smoothed or distilled.
+        Args:
+            input: images [b, ...].
+            target: labels: class indices [b] or targets [b, c].
+
+        Returns:
+            loss: a scalar. output [rows, c]: the logits, of the mixed examples if the network saw mixed ones.
+            target [rows, c]: the targets of `output`.
 
         Raises:
-            ValueError: labels of another shape or number, or of no class; what labels of an accelerator are
-                is looked at in the first training step only, which need not wait for it later.
+            ValueError: labels of another shape or number, or of no class. On an accelerator the values of
+                labels are checked in the first training step only, so that later steps do not wait for it.
         """
         check_rows(input, target)
         if not self.training:
@@ -138,7 +158,7 @@ class MixTask(TrainingTask):
             return {"loss": self._criterion.loss(output, targets), "output": output, "target": targets}
         return self._training_step(input, target)
 
-    # What changes from step to step stays outside of a compiled task, which would compile every step anew.
+    # Everything that changes from step to step stays outside of torch.compile, to avoid recompilation.
     @partial(torch.compiler.disable, recursive=False)
     def _training_step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         criterion = self._criterion
@@ -164,19 +184,22 @@ class MixTask(TrainingTask):
         return {"loss": loss, "output": mixed[0].output, "target": parts[0][1]}
 
     def skips(self, ahead: int = 0) -> bool:
-        """Whether the next training call, or the one `ahead` calls after it, is a step to leave out.
+        """Return whether a training call will be a step to leave out.
 
-        Such a call gives a loss that has no gradient. A loop may also look first, call `skip` instead, and
-        leave out the optimizer's step; with gradients set to None, torch's optimizers do nothing anyway.
+        Such a call returns a loss without gradient. A loop may also ask first, call `skip` instead, and omit
+        the optimizer's step; with gradients set to None, torch's optimizers do nothing anyway.
+
+        Args:
+            ahead: 0 for the next training call, k for the k-th after it.
         """
         return self._may_skip and not self._choose_step(self.step + ahead).terms
 
     def skip(self) -> None:
-        """Leave a step out: randomness and schedule go on as if it had been made."""
+        """Leave a step out; randomness and schedule advance as if it had been made."""
         self.step += 1
 
     def _left_out(self, labels: Tensor) -> dict[str, Tensor]:
-        """No loss, and no rows of output and target."""
+        """Return a zero loss, and output and target without rows."""
         classes = getattr(self.trainable_module, "num_classes", None) or 1
         rows = torch.zeros(0, classes, device=labels.device)
         loss = torch.zeros((), device=labels.device, requires_grad=True)
@@ -198,7 +221,7 @@ class MixTask(TrainingTask):
         return self.distill * min(1.0, (self.step + 1) / self.distill_warmup if self.distill_warmup else 1.0)
 
     def _taught(self, mixed: tuple[Mixed, ...], images: Tensor) -> list[Tensor | None]:
-        """The teacher's targets of the clean images for each term: [b, c], or [r, b, c] where it is dense."""
+        """Return the teacher's targets of the clean images for each term: [b, c], or dense [r, b, c]."""
         if not self._distill_weight():
             return [None] * len(mixed)
         if self.teacher_kind == "self":
@@ -216,7 +239,7 @@ class MixTask(TrainingTask):
         return teacher_logits(self._ema_model(), images, positions)
 
     def _own_logits_of(self, mixed: tuple[Mixed, ...], images: Tensor) -> list[Tensor]:
-        """The model's own prediction: from this step's pass over clean images, or from another pass."""
+        """Return the model's own logits: from this step's pass over clean images, or from another pass."""
         clean = next((each.output for each in mixed if isinstance(each.seen, Identity)), None)
         if clean is None:
             clean = self._own_logits(images)
@@ -225,7 +248,7 @@ class MixTask(TrainingTask):
 
     @partial(torch.compiler.disable, recursive=False)
     def _own_logits(self, images: Tensor) -> Tensor:
-        """The model's prediction as it would be in evaluation; leaves its batch statistics alone."""
+        """Return the model's logits as in evaluation, without a change of its batch statistics."""
         with undisturbed(self.trainable_module, images.device):
             return self._unwrapped.logits(images)
 
@@ -233,25 +256,41 @@ class MixTask(TrainingTask):
     def _ema_model(self) -> nn.Module:
         if self._ema_calls and not self._ema_updates:
             raise RuntimeError(
-                "EMA teacher never updated: call task.update_ema(step) after optimizer.step(); "
+                "the EMA teacher was never updated: call task.update_ema(step) after optimizer.step(); "
                 "if gradients are accumulated over several calls, also task.update_ema(0) at the start"
             )
         self._ema_calls += 1
         return self.trainable_module_ema.module
 
     def setup_ema(self, *args: Any, **kwargs: Any) -> ModelEmaV3:
-        """Create the moving average of the model, frozen; arguments as timm's ModelEmaV3 takes them."""
+        """Create the exponential moving average of the model, frozen.
+
+        Args:
+            *args: as timm's ModelEmaV3 takes them.
+            **kwargs: as timm's ModelEmaV3 takes them.
+
+        Returns:
+            The average.
+        """
         average = super().setup_ema(*args, **kwargs)
         assert isinstance(average, ModelEmaV3)
         return average.requires_grad_(False)
 
     def update_ema(self, step: int | None = None) -> None:
-        """Update the moving average after an optimizer step; step 0 copies the model."""
+        """Update the moving average after an optimizer step.
+
+        Args:
+            step: number of the step; 0 copies the model.
+        """
         self._ema_updates += 1
         super().update_ema(step)
 
     def train(self, mode: bool = True) -> "MixTask":
-        """Set the training mode of the model; its average and its teacher stay in eval mode."""
+        """Set the training mode of the model; its average and its teacher stay in eval mode.
+
+        Args:
+            mode: whether to train.
+        """
         super().train(mode)
         if self.has_ema():
             self.trainable_module_ema.eval()
@@ -260,23 +299,42 @@ class MixTask(TrainingTask):
     def compile(  # type: ignore[override]
         self, backend: str = "inductor", mode: str | None = None, **kwargs: Any
     ) -> nn.Module:
-        """Compile the passes through the model; call it before wrapping for distributed training."""
-        # Kept out of the module tree, where it would double every parameter's name.
+        """Compile the passes through the model; call it before wrapping for distributed training.
+
+        Args:
+            backend: as in torch.compile.
+            mode: as in torch.compile.
+            **kwargs: other arguments of torch.compile.
+
+        Returns:
+            The compiled model, for evaluation.
+        """
+        # Kept out of the module tree: as a submodule it would duplicate every parameter in the state dict.
         compiled = self._unwrapped.compile_calls(backend=backend, mode=mode, **kwargs)
         self.__dict__["eval_model"] = compiled
         return compiled
 
     def prepare_distributed(self, device_ids: list[int] | None = None, **ddp_kwargs: Any) -> "MixTask":
-        """Wrap the mixed forward pass in DistributedDataParallel, for loops that do not use Accelerate."""
+        """Wrap the mixed forward pass in DistributedDataParallel, for loops that do not use Accelerate.
+
+        Args:
+            device_ids: as in DistributedDataParallel.
+            **ddp_kwargs: other arguments of DistributedDataParallel.
+        """
         self.student = DistributedDataParallel(self.student, device_ids=device_ids, **ddp_kwargs)
         return self
 
     def no_sync(self) -> AbstractContextManager[None]:
-        """A context in which gradients are not synchronised, for accumulation after prepare_distributed."""
+        """Return a context without gradient synchronization, for accumulation after `prepare_distributed`."""
         return self.student.no_sync() if isinstance(self.student, DistributedDataParallel) else nullcontext()
 
     def get_task_state(self, module: nn.Module | None = None, ema: bool = False) -> dict[str, Any]:
-        """What timm's checkpoints keep beside the weights: the step that all randomness is a function of."""
+        """Return what timm's checkpoints keep besides the weights: the step, which determines all randomness.
+
+        Args:
+            module: as in timm's TrainingTask; not used.
+            ema: whether the state is that of the average, which is empty.
+        """
         return {} if ema else {"step": self.step, "ema_updates": self._ema_updates}
 
     def load_task_state(
@@ -286,7 +344,14 @@ class MixTask(TrainingTask):
         module: nn.Module | None = None,
         ema: bool = False,
     ) -> None:
-        """Restore what get_task_state gave."""
+        """Restore the result of `get_task_state`.
+
+        Args:
+            state: the state; None or empty: nothing is restored.
+            strict: as in timm's TrainingTask; not used.
+            module: as in timm's TrainingTask; not used.
+            ema: whether the state is that of the average, which is empty.
+        """
         if state and not ema:
             self.step, self._ema_updates = state["step"], state["ema_updates"]
 

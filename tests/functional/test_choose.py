@@ -59,5 +59,7 @@ def test_integers_beside_mixtures_become_numbers():
 def test_draws_with_rows_of_their_own_are_refused():
     x = torch.rand(4, 3)
     draws = [F.mixup.draw(x), F.multi_mixup.draw(x, 2)]
-    with pytest.raises(ValueError, match="of 4 examples needs draws of as many rows, one gave 8"):
+    with pytest.raises(
+        ValueError, match="draws to choose from must return 4 rows, one for each example, got 8"
+    ):
         F.choose_per_sample(draws, [1, 1], 4, x.device, None)(x)

@@ -301,9 +301,9 @@ def test_layout_and_integers():
 
 def test_wrong_shapes_and_pairs_say_what_is_needed():
     x, saliency = torch.rand(2, 1, 9, 9), torch.rand(2, 9, 9)
-    with pytest.raises(ValueError, match="grid=4 given images of 9 x 9"):
+    with pytest.raises(ValueError, match="grid of co_mixup must divide both sides of images of 9 x 9, got 4"):
         F.co_mixup(x, saliency)
-    with pytest.raises(ValueError, match=r"\[2, 9, 9\] is needed"):
+    with pytest.raises(ValueError, match=r"saliency must be \[2, 9, 9\], got"):
         F.co_mixup(x, saliency[:, :8])
     with pytest.raises(UsageError, match="Mosaic"):
         F.pair_form(Mosaic(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2)), 1, x.device)

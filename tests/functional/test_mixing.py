@@ -81,7 +81,7 @@ def test_cutmix_boxes_have_the_area_of_the_drawn_lambda():
 
 
 def test_cutmix_needs_maps():
-    with pytest.raises(ValueError, match=r"\[b, ch, h, w\], given \[3, 4\]"):
+    with pytest.raises(ValueError, match=r"\[b, ch, h, w\], got \[3, 4\]"):
         F.cutmix(torch.rand(3, 4))
 
 

@@ -55,7 +55,7 @@ def test_masks_take_spectrograms(function):
 def test_masks_say_what_they_take(function, kind):
     name, x = function.__name__, torch.randn(SHAPES[kind])
     with pytest.raises(
-        ValueError, match=rf"{name} needs images or feature maps \[b, ch, h, w\], given \[6, "
+        ValueError, match=rf"{name} must be given images or feature maps \[b, ch, h, w\], got \[6, "
     ):
         function(x)
 

@@ -194,9 +194,9 @@ def test_all_grids_that_divide_are_drawn():
         F.puzzlemix.draw(x, saliency, transport_grid=None, generator=generator(seed)) for seed in range(30)
     ]
     assert {draw.sources[0].shape[1] for draw in draws} == {4, 16, 64}
-    with pytest.raises(ValueError, match="9 x 9, needs even sides"):
+    with pytest.raises(ValueError, match="images must have even sides for puzzlemix, got 9 x 9"):
         F.puzzlemix(torch.rand(2, 1, 9, 9), torch.rand(2, 9, 9))
-    with pytest.raises(ValueError, match="needs a number of cells that divides both"):
+    with pytest.raises(ValueError, match="grid of puzzlemix must divide both sides of images"):
         F.puzzlemix(x, saliency, grid=5)
 
 

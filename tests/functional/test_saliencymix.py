@@ -53,7 +53,7 @@ def test_boxes_at_central_peaks_have_the_area_of_lambda():
 
 
 def test_saliency_must_fit():
-    with pytest.raises(ValueError, match=r"saliency \[2, 4, 4\] given, \[2, 8, 8\] is needed"):
+    with pytest.raises(ValueError, match=r"saliency must be \[2, 8, 8\], got \[2, 4, 4\]"):
         F.saliencymix(torch.rand(2, 3, 8, 8), torch.rand(2, 4, 4))
 
 
@@ -186,10 +186,12 @@ def test_wrong_grids_say_what_is_allowed():
     x, attention = torch.rand(2, 3, 6, 6), torch.rand(2, 3, 3)
     with pytest.raises(ValueError, match=r"top_k must be 1 to 49 for a grid of 7, got 50"):
         F.attentivemix(x, attention, 50)
-    with pytest.raises(ValueError, match="grid=7 given"):
+    with pytest.raises(ValueError, match="grid must be at most 6 for images of 6 x 6, got 7"):
         F.attentivemix(x, attention)
 
 
 def test_spectral_residual_wants_images():
-    with pytest.raises(ValueError, match=r"needs images \[b, ch, h, w\], given \[4, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"images must be \[b, ch, h, w\] for spectral saliency, got \[4, 3\]"
+    ):
         F.spectral_residual(torch.zeros(4, 3))

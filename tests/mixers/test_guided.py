@@ -164,11 +164,13 @@ def test_wrong_arguments_say_what_is_allowed(spec, message):
 
 
 def test_images_that_no_grid_divides_are_a_usage_error():
-    with pytest.raises(UsageError, match="puzzlemix with grid=None given images of 9 x 9, needs even sides"):
+    with pytest.raises(UsageError, match="images must have even sides for puzzlemix, got 9 x 9"):
         MixTask(SmallNet(), "puzzlemix").train()(*batch(side=9))
-    with pytest.raises(UsageError, match="co_mixup with grid=4 given images of 10 x 10"):
+    with pytest.raises(
+        UsageError, match="grid of co_mixup must divide both sides of images of 10 x 10, got 4"
+    ):
         MixTask(SmallNet(), "co_mixup").train()(*batch(side=10))
-    with pytest.raises(UsageError, match="grid=7 given, images of 6 x 6"):
+    with pytest.raises(UsageError, match="grid must be at most 6 for images of 6 x 6, got 7"):
         MixTask(SmallNet(), "attentivemix").train()(*batch(side=6))
 
 

@@ -99,7 +99,7 @@ def test_what_is_said_of_mistakes(spec, said):
 @pytest.mark.parametrize("name", [*MASKS, "cutmix"])
 def test_data_that_a_mask_cannot_take_is_the_users_mistake(name):
     task = MixTask(torch.nn.Linear(7, 3), name).train()
-    with pytest.raises(UsageError, match=rf"{name} needs images or feature maps .* given \[4, 7\]"):
+    with pytest.raises(UsageError, match=rf"{name} must be given images or feature maps .* got \[4, 7\]"):
         task(torch.rand(4, 7), torch.arange(4) % 3)
 
 

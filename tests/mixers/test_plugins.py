@@ -65,7 +65,7 @@ def test_a_package_that_cannot_be_imported_is_warned_of(tmp_path, monkeypatch, c
     install(tmp_path / "site", "plugged", code="1 / 0")
     monkeypatch.syspath_prepend(tmp_path / "site")
     assert "mixup" in list_mixers()
-    assert "plugged_mix (plugged) are missing: ZeroDivisionError: division by zero" in caplog.text
+    assert "plugged_mix (plugged) could not be imported: ZeroDivisionError: division by zero" in caplog.text
     with pytest.raises(UsageError, match="unknown mixer 'plugged_mix'"):
         create_mixer("plugged_mix")
 

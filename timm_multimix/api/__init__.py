@@ -1,4 +1,4 @@
-"""The commands as functions of Python: what they return is for notebooks and scripts."""
+"""The commands as Python functions; their results are objects for notebooks and scripts."""
 
 from .comparison import ComparedRuns, compare
 from .evaluation import Measured, evaluate

@@ -1,4 +1,4 @@
-"""`timm_multimix.compare`: a comparison as a function."""
+"""`timm_multimix.compare` and its result."""
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
@@ -20,11 +20,14 @@ from .run import Run
 
 
 class ComparedRuns:
-    """A comparison of runs.
+    """The result of `compare`: table, statistics and figures.
 
     Args:
-        compared: it, and the runs that failed.
-        directory: where its pages are.
+        compared: the comparison, and the runs that failed.
+        directory: directory of its pages.
+
+    Raises:
+        UsageError: no run has finished.
     """
 
     def __init__(self, compared: Compared, directory: Path) -> None:
@@ -36,7 +39,7 @@ class ComparedRuns:
 
     @property
     def rows(self) -> list[Row]:
-        """A row for each arm, the baseline first: means, deviations and paired differences, in per cent."""
+        """A row for each arm, the baseline first: mean, std and paired difference, in per cent."""
         return self.comparison.rows
 
     @property
@@ -45,7 +48,14 @@ class ComparedRuns:
         return as_record(self.comparison)
 
     def figure(self, name: str = "curves") -> Figure:
-        """A figure: `curves`, `curves-end`, `bars` or `differences`."""
+        """Draw a figure.
+
+        Args:
+            name: `curves`, `curves-end`, `bars` or `differences`.
+
+        Raises:
+            UsageError: there is no figure of that name.
+        """
         if name not in PICTURES:
             raise UsageError(f"name must be one of {', '.join(PICTURES)}, got {name!r}")
         return PICTURES[name](self.comparison, THEMES["light"])
@@ -70,27 +80,28 @@ def compare(
     baseline: str | None = None,
     **training: Any,
 ) -> ComparedRuns:
-    """Compare finished runs, or train some mixers with several seeds and compare these.
+    """Compare finished runs, or train mixers with several seeds and compare these runs.
 
-    The same call with the same `output` resumes what was interrupted. Training runs in processes of its own,
-    so it takes data and models by name.
+    The same call with the same `output` resumes what was interrupted. Training runs in separate processes, so
+    data and models are given by name.
 
     Args:
         runs: finished runs or their directories.
-        mix: mixer specs to train, in the place of `runs`.
+        mix: mixer specs to train, instead of `runs`.
         output: directory for the pages, and for the runs trained for them.
-        seeds: seeds 0 to N - 1 of each mixer.
-        baseline: what the others are compared with.
-        **training: options of training for all of them, as `timm_multimix.train` takes them.
+        seeds: number N of seeds, 0 to N - 1, for each mixer.
+        baseline: the arm that the others are compared with.
+        **training: options of training for all runs, as `timm_multimix.train` takes them.
 
     Returns:
         The comparison, which is also written to `output` as pages.
 
     Raises:
-        UsageError: mistakes, before anything is trained; or no run finished.
+        UsageError: a mistake in the arguments, before anything is trained; or no run finished.
 
     Example:
-        >>> timm_multimix.compare(mix=["none", "multimix"], output="digits", seeds=2, epochs=5)
+        >>> compared = timm_multimix.compare(mix=["none", "multimix"], output="digits", seeds=3, epochs=5)
+        >>> compared.figure("differences").savefig("differences.png")
     """
     with spelled_as_keywords(CompareOptions), spelled_as_keywords(TrainOptions):
         words = [str(run.directory if isinstance(run, Run) else run) for run in runs]

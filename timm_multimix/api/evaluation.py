@@ -1,4 +1,4 @@
-"""`timm_multimix.evaluate`: an evaluation as a function."""
+"""`timm_multimix.evaluate` and its result."""
 
 import copy
 from os import PathLike
@@ -24,10 +24,10 @@ from .run import Run
 
 
 class Measured:
-    """What an evaluation measured.
+    """The result of `evaluate`.
 
     Args:
-        record: as evaluation.json has it: `record["accuracy"]["top1"]` is in per cent.
+        record: the content of evaluation.json: `record["accuracy"]["top1"]` is in per cent.
     """
 
     def __init__(self, record: Evaluation) -> None:
@@ -39,7 +39,7 @@ class Measured:
         return list(make_tables(self.record))
 
     def __getitem__(self, part: str) -> Any:
-        """A part of the record, such as `accuracy` or `calibration`."""
+        """Return a part of the record, such as `accuracy` or `calibration`."""
         return self.record[part]
 
     def __repr__(self) -> str:
@@ -51,25 +51,27 @@ class Measured:
 
 
 def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, **options: Any) -> Measured:
-    """Measure a classifier: what `timm-multimix evaluate` does, with objects where that takes names.
+    """Evaluate a classifier, as `timm-multimix evaluate` does, also one that is given as an object.
 
     Args:
         model: a run or its directory, a model's name as on the command line, or a network. A network is
-            measured as a copy; its preprocessing is its `pretrained_cfg`'s, timm's default without one.
-        data: a name or path as on the command line; a dataset of (image, class index) pairs, or a
-            `datasets.Dataset`. Tensors are what the network takes, already normalized. None: the run's own
-            data, else digits.
-        **options: those of `timm-multimix evaluate`, with underscores: `corruptions=True,
-            attacks=["pgd"]`.
+            copied; its preprocessing is taken from its `pretrained_cfg`, or else timm's default.
+        data: a name or path as on the command line; a dataset of (image, class index) pairs; or a
+            `datasets.Dataset`. Tensors are given to the network as they are, already normalized. None: the
+            run's own data, else digits.
+        **options: those of `timm-multimix evaluate`, with underscores: `corruptions=True, attacks=["pgd"]`.
 
     Returns:
-        What was measured. Of a run it is also written to evaluation.json in its directory.
+        What was measured. For a run it is also written to evaluation.json in its directory.
 
     Raises:
         UsageError: an unknown option, a model or data that cannot be opened, or classes that differ.
 
     Example:
-        >>> timm_multimix.evaluate(run)["accuracy"]["top1"]
+        >>> network = timm.create_model("test_resnet", num_classes=10, in_chans=1)
+        >>> measured = timm_multimix.evaluate(network, "digits", img_size=32)
+        >>> sorted(measured["accuracy"])
+        ['top1', 'top5']
     """
     with spelled_as_keywords(EvaluateOptions):
         network = model.network if isinstance(model, Run) else model
@@ -88,11 +90,11 @@ def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, *
 
 
 def as_classifier(model: Run | nn.Module, asked: InputOptions | None = None) -> Classifier:
-    """A copy of a network, or of a run's, as evaluation takes it.
+    """Copy a network, or that of a run, for evaluation.
 
     Args:
         model: the network or the run.
-        asked: what of its input is to be other than its `pretrained_cfg` says.
+        asked: settings of its input that override its `pretrained_cfg`.
     """
     network = model.model if isinstance(model, Run) else model
     names = model.class_names if isinstance(model, Run) else None

@@ -1,4 +1,4 @@
-"""What the functions take in the place of names."""
+"""Tests and names for arguments that are objects instead of names."""
 
 from os import PathLike
 from typing import Any
@@ -9,11 +9,11 @@ from ..options.data import OBJECT
 
 
 def is_object(data: Any) -> bool:
-    """Whether data are an object, not a name or a path."""
+    """Return whether data are an object, not a name or a path."""
     return not isinstance(data, str | PathLike)
 
 
 def model_name(model: nn.Module) -> str:
-    """What a record calls a network: timm's name for it, or its class."""
+    """Return a network's name for records: timm's, or its class."""
     config: Any = getattr(model, "pretrained_cfg", None) or {}
     return OBJECT + str(config.get("architecture") or type(model).__name__)

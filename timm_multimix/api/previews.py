@@ -1,4 +1,4 @@
-"""`timm_multimix.preview`: what a mixer does to some images."""
+"""`timm_multimix.preview` and its result."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -22,7 +22,7 @@ from .run import Run
 
 
 class Preview:
-    """What a spec draws on some examples.
+    """The result of `preview`: the draws of a spec on some examples.
 
     Args:
         mix: the spec.
@@ -36,7 +36,7 @@ class Preview:
 
     @cached_property
     def figure(self) -> Figure:
-        """The image that `timm-multimix preview` draws."""
+        """The figure, as `timm-multimix preview` draws it."""
         figure: Figure = draw_panels(self.panels, self.examples)
         return figure
 
@@ -44,7 +44,7 @@ class Preview:
         return f"Preview({self.mix!r}, {[panel.title for panel in self.panels]})"
 
     def _repr_html_(self) -> str:
-        """The image, for notebooks."""
+        """Return the figure as HTML, for notebooks."""
         return figure_html(self.figure, f"what {self.mix} does")
 
 
@@ -58,25 +58,27 @@ def preview(
     examples: int = 4,
     seed: int = 0,
 ) -> Preview:
-    """Show what a mixer does to images, as training would with them as a batch.
+    """Draw what a mixer does to images, as in training with them as a batch.
 
     Args:
-        mix: a mixer spec.
+        mix: a mixer spec, or the result of `create_mixer`.
         images: [b, 1 or 3, h, w], from 0 to 1, or integers from 0 to 255; b is at least 2.
         labels: class indices [b].
         class_names: names of the classes; by default their numbers.
-        model: a network or a run, for mixers that draw by what a model computes.
-        examples: steps shown; of mixers of tuples one step is, with the labels of at most three.
-        seed: of the draws.
+        model: a network or a run, for mixers that are guided by a model.
+        examples: number of steps shown; of mixers of tuples one step, with the labels of at most three tuples.
+        seed: seed of the draws.
 
     Returns:
-        The draws as data (`panels`), and as an image (`figure`).
+        The draws as data (`panels`) and as an image (`figure`).
 
     Raises:
-        UsageError: no mixer spec, images or labels of another shape, or a mixer that needs a model.
+        UsageError: not a mixer spec, images or labels of another shape, or a mixer that needs a model.
 
     Example:
-        >>> timm_multimix.preview("cutmix", images, labels).figure.savefig("cutmix.png")
+        >>> images, labels = torch.rand(8, 3, 32, 32), torch.arange(8)
+        >>> timm_multimix.preview("mixup | cutmix", images, labels)
+        Preview('mixup | cutmix', [...])
     """
     with spelled_as_keywords(PreviewOptions):
         spec = mix.spec if isinstance(mix, Mixture) else mix
@@ -88,7 +90,13 @@ def preview(
 def make_examples(
     images: Tensor, labels: Tensor, class_names: Sequence[str] | None, model: nn.Module | Run | None
 ) -> Examples:
-    """Images and labels as previews take them.
+    """Convert images and labels for previews.
+
+    Args:
+        images: as `preview` takes them.
+        labels: class indices [b].
+        class_names: names of the classes, or None.
+        model: a network or a run, or None.
 
     Raises:
         UsageError: they have other shapes or values.

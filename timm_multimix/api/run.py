@@ -1,4 +1,4 @@
-"""A finished run as an object."""
+"""`timm_multimix.Run`: a finished run as an object."""
 
 from functools import cached_property
 from pathlib import Path
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A finished run: what it was, what it measured, and its model.
+    """A finished run: its options, what it measured, and its model.
 
     Args:
-        directory: where the run is, trained from Python or from the command line.
-        model: its network, where that is at hand; else it is loaded from the directory when asked for.
+        directory: the run's directory, trained from Python or from the command line.
+        model: its network, if it is in memory; else it is loaded from the directory when needed.
 
     Raises:
         UsageError: the directory holds no finished run, or a file in it is damaged.
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def options(self) -> TrainOptions:
-        """The options that it was trained with."""
+        """The options of the training."""
         return self._found.options
 
     @property
@@ -59,10 +59,10 @@ class Run:
 
     @cached_property
     def model(self) -> nn.Module:
-        """The network with the weights of the result, in eval mode.
+        """The trained network, in eval mode.
 
         Raises:
-            UsageError: the run was trained with a network that timm does not make, in an earlier process.
+            UsageError: the run was trained in an earlier process with a network that timm cannot create.
         """
         if self._model is not None:
             return self._model.eval()
@@ -75,7 +75,7 @@ class Run:
 
     @property
     def network(self) -> nn.Module | Path:
-        """What `evaluate` measures: the directory, whose model timm makes, else the network at hand."""
+        """The model for `evaluate`: the directory if timm can create the network, else the network itself."""
         return self.directory if is_of_timm(self._found) else self.model
 
     @property
@@ -84,7 +84,15 @@ class Run:
         return [str(name) for name in read_json(self._found.model / "config.json")["label_names"]]
 
     def evaluate(self, data: Any = None, **options: Any) -> "Measured":
-        """Measure the run's model, see `timm_multimix.evaluate`."""
+        """Evaluate the run's model, see `timm_multimix.evaluate`.
+
+        Args:
+            data: as in `timm_multimix.evaluate`; None: the run's own data.
+            **options: those of `timm-multimix evaluate`, with underscores.
+
+        Returns:
+            What was measured; it is also written to evaluation.json in the run's directory.
+        """
         from .evaluation import evaluate
 
         return evaluate(self, data, **options)
@@ -101,7 +109,7 @@ class Run:
             The commit that holds the run; with `dry_run`, the directory of the files.
 
         Raises:
-            UsageError: no token, or the Hub does not take the run.
+            UsageError: no token, or the Hub refuses the run.
         """
         with spelled_as_keywords(PushOptions):
             if not is_of_timm(self._found):
@@ -124,5 +132,5 @@ class Run:
 
 
 def is_of_timm(run: FinishedRun) -> bool:
-    """Whether timm makes the network of a run by its config.json."""
+    """Return whether timm can create the network of a run from its config.json."""
     return "architecture" in read_json(run.model / "config.json")

@@ -27,36 +27,35 @@ def train(
     callbacks: Sequence[Callback] = (),
     **options: Any,
 ) -> Run:
-    """Train a model, mixing examples: what `timm-multimix train` does, with objects where that takes names.
+    """Train a model with mixing, as `timm-multimix train` does, also with models and data that are objects.
 
-    Training is exactly resumable (`output=DIR, resume="auto"`): randomness is a function of the seed and the
-    position alone. How far that holds for objects:
+    Training is exactly resumable (`output=DIR, resume="auto"`): all randomness is a function of the seed and
+    the position. For objects this holds as follows:
 
-    - A dataset with a length and indices, of torch or of the `datasets` library, is read in our order by our
-      worker processes. What it draws itself from the global generators of Python, NumPy or torch in
-      `__getitem__` belongs to (seed, epoch, index). Resuming is exact if it gives the same items again.
+    - A dataset with a length and indices, of torch or of the `datasets` library, is read in the trainer's
+      order by its worker processes. What it draws from the global generators of Python, NumPy or torch in
+      `__getitem__` depends on (seed, epoch, index). Resuming is exact if it returns the same items again.
     - A loader (with a length, of batches of images and class indices) is iterated as it is, in one process.
-      The global generators are seeded before a pass and before each batch, so that a DataLoader that shuffles
-      and augments by them is exact; a run resumed within an epoch reads that epoch's earlier batches once
-      more. Not exact are a loader with a `generator` of its own or with `persistent_workers`; a warning says
-      so.
-    - A network starts with the weights that it has, is trained in place, and gets those of the checkpoint
+      The global generators are seeded before a pass and before each batch, so a DataLoader that shuffles and
+      augments with them is exact; a run resumed within an epoch reads that epoch's earlier batches once more.
+      A loader with its own `generator` or with `persistent_workers` is not exact, and a warning says so.
+    - A network starts with its present weights, is trained in place, and gets the weights of the checkpoint
       when a run is resumed.
 
-    What an object is cannot be written down: the run's record has its class, and a run with objects is
-    resumed by this function, not from the command line.
+    Objects cannot be recorded: the run's record has their class, and a run with objects is resumed by this
+    function, not from the command line.
 
     Args:
-        model: a name as on the command line, or a network of any kind that maps images [b, c, h, w] to logits
+        model: a name as on the command line, or any network that maps images [b, c, h, w] to logits
             [b, classes].
-        mix: a mixer spec such as `"multimix"` or `"mixup | cutmix"`.
+        mix: a mixer spec such as `"multimix"` or `"mixup | cutmix"`, or the result of `create_mixer`.
         train_data: a name or path as on the command line; a dataset of (image, class index) pairs; a
             `datasets.Dataset` or `DatasetDict`; or a loader. PIL images are augmented and normalized as the
-            options say. Tensors [c, h, w] are used as they are; `mean` and `std` then only describe what was
-            done to them, for the exported model.
-        eval_data: likewise; None for names and for a `DatasetDict`, which have splits of their own.
-        epochs: passes over the data; None is the default for the data.
-        callbacks: called while the run trains, see `Callback`.
+            options say. Tensors [c, h, w] are used as they are; `mean` and `std` then only describe, for the
+            exported model, how they were normalized.
+        eval_data: likewise; None for names and for a `DatasetDict`, which have their own splits.
+        epochs: passes over the data; None: the default for the data.
+        callbacks: called during training, see `Callback`.
         **options: every option of `timm-multimix train`, with underscores: `lr=0.1, model_ema=True,
             output="runs/a"`. Logging stays as the program has set it up; `log_level` is the level of the
             loggers of accelerate, datasets, huggingface_hub and timm.
@@ -65,8 +64,8 @@ def train(
         The finished run.
 
     Raises:
-        UsageError: an unknown option or a value that is not allowed, before anything is written; and what
-            goes wrong around a run.
+        UsageError: an unknown option or a value that is not allowed, before anything is written; or an error
+            of the run that its user can mend, such as a full disk.
 
     Example:
         >>> run = timm_multimix.train("resnet18", mix="multimix", train_data="digits", epochs=2)

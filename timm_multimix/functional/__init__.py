@@ -1,4 +1,11 @@
-"""The methods as functions of tensors, on torch alone: draws, losses and samplers."""
+"""Mixing, its losses and samplers as functions of tensors, on torch alone.
+
+A mixing function takes a batch and returns the mixed batch with the draw that mixed it, which also mixes the
+targets: `mixed, draw = mixup(x)`, then `draw.targets(t)`. Examples on this page assume `import torch` and
+`from timm_multimix import functional as F`.
+
+Notation: b examples in the batch, n mixed examples, c classes, r positions of a feature map.
+"""
 
 from .alignmixup import alignmixup, sinkhorn
 from .attention import feature_attention, position_attention

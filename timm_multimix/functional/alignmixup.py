@@ -1,4 +1,4 @@
-"""AlignMixup: features are brought to each other's places by optimal transport before they are mixed."""
+"""AlignMixup: align two feature maps by optimal transport, then interpolate them (arXiv:2103.15375)."""
 
 import math
 from dataclasses import dataclass
@@ -16,11 +16,15 @@ from .sampling import beta_variates
 
 @dataclass(frozen=True, eq=False)
 class Aligned(Pairs):
-    """Pairs of sequences of positions [b, r, d], one of the two brought to the places of the other.
+    """Pairs of features [b, r, d] at r positions, one of the two aligned to the other.
 
-    plan [b, r, r]: R of the paper, how much of the partner's position j belongs to position i; what comes to
-    a place adds up to one. partner_moves: a boolean, whether the partner's features move to the example's
-    places or the example's to the partner's. Targets are mixed as pairs.
+    Targets are mixed as pairs.
+
+    Args:
+        plan: R of the paper, [b, r, r]: how much of the partner's position j belongs to position i. What
+            comes to a position adds up to one.
+        partner_moves: boolean []: whether the partner's features move to the example's positions, or the
+            example's to the partner's.
     """
 
     plan: Tensor
@@ -48,28 +52,34 @@ def alignmixup(
     partner: Partner = "random",
     generator: Generator | None = None,
 ) -> Draw:
-    """Interpolate features x [b, r, d], of r positions, with a partner's aligned ones (arXiv:2103.15375).
+    """Interpolate features with a partner's aligned ones (arXiv:2103.15375).
 
     lambda ~ Beta(alpha, alpha), one for the batch. The alignment is r times the transport plan between the
     two sets of features at the cost |x_i - x'_j|^2 (section 3), without gradient; which of the two moves is
-    drawn evenly. What comes to a place is brought to a sum of one, which it has where `iterations` were
-    enough for the plan to converge: so aligned features are averages of features.
+    drawn evenly. What comes to a position is normalised to a sum of one, which it already has if `iterations`
+    were enough for the plan to converge. So aligned features are averages of features.
 
     Args:
+        x: features [b, r, d] of r positions.
         epsilon: weight of the plan's entropy: less matches positions one to one, more averages over them.
         iterations: of Sinkhorn and Knopp's scaling; more converge further.
 
     Raises:
         ValueError: x is not [b, r, d].
+
+    Example:
+        >>> mixed, draw = F.alignmixup(torch.rand(4, 49, 16))
+        >>> mixed.shape
+        torch.Size([4, 49, 16])
     """
     if x.dim() != 3:
-        raise ValueError(f"alignmixup needs features of positions [b, r, d], given {list(x.shape)}")
+        raise ValueError(f"alignmixup must be given features of positions [b, r, d], got {list(x.shape)}")
     lam = beta_variates(1, alpha, generator=generator, device=x.device)
     partner = find_partners(x, partner, generator)
     moves = torch.rand((), generator=generator, device=x.device) < 0.5
     wide = x.detach().to(torch.promote_types(x.dtype, torch.float32))
     with without_autocast(x.device):
-        # By products and not by differences, which would need [b, r, r, d]; rounding may go below zero.
+        # |x|^2 + |x'|^2 - 2 x x', as differences would need [b, r, r, d]; rounding may go below zero.
         squares = wide.square().sum(-1)
         cost = squares.unsqueeze(2) + squares[partner].unsqueeze(1) - 2 * wide @ wide[partner].mT
         plan = sinkhorn(cost.clamp_min(0), epsilon, iterations)
@@ -80,10 +90,23 @@ def alignmixup(
 
 @torch.no_grad()
 def sinkhorn(cost: Tensor, epsilon: float = 0.1, iterations: int = 100) -> Tensor:
-    """Transport plans [b, r, s] between uniform marginals at costs [b, r, s], entropy times epsilon added.
+    """Compute transport plans with entropic regularization between uniform marginals.
 
-    Sinkhorn and Knopp's iterations on the logarithms of the scalings, on the cost's device: stable for any
-    epsilon, and of a fixed number, so that nothing waits for a test of convergence (Cuturi 2013).
+    Sinkhorn and Knopp's iterations (Cuturi 2013) on the logarithms of the scalings, so that any epsilon is
+    stable, and a fixed number of them, so that the host never waits for a test of convergence.
+
+    Args:
+        cost: cost [b, r, s] of moving from each of r to each of s positions.
+        epsilon: weight of the plan's entropy.
+        iterations: number of scalings of the rows and of the columns.
+
+    Returns:
+        Plans [b, r, s] on the device of the costs; each sums to one.
+
+    Example:
+        >>> F.sinkhorn(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), epsilon=0.01).round(decimals=2)
+        tensor([[[0.5000, 0.0000],
+                 [0.0000, 0.5000]]])
     """
     kernel = -cost / epsilon
     columns = cost.new_zeros(cost.shape[0], 1, cost.shape[2])

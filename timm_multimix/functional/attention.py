@@ -1,4 +1,4 @@
-"""Attention of positions that knows no classes, made of their embeddings alone."""
+"""Attention of positions, computed from their embeddings alone, without a classifier."""
 
 from collections.abc import Callable
 
@@ -12,15 +12,27 @@ _EPSILON = 1e-6
 
 
 def position_attention(embeddings: Tensor, score: AttentionScore = "product") -> Tensor:
-    """Attention [r, b] of the embeddings [r, b, d] of r positions, positive and adding up to one over them.
+    """Compute how much attention each position of the embeddings gets (arXiv:2311.05538, section 3.3).
 
-    What is l1-normalised is, by `score` (arXiv:2311.05538, section 3.3 and its ablation), `product`: relu(z .
-    GAP(z)), the position's product with the mean of all; `gap`: relu of the mean over its channels, which
-    behind a layer normalisation is the same everywhere; `uniform`: 1. A small number, added to all, stands in
-    where every score is zero. In float32 at least.
+    A score of every position is l1-normalised over the positions, in float32 at least. A small number is
+    added to all scores, so that they are equal where every score is zero.
+
+    Args:
+        embeddings: [r, b, d], of r positions.
+        score: `product`: relu(z . GAP(z)), the product of a position's embedding z with the mean embedding,
+            the paper's; `gap`: relu of the mean over the channels of z, which behind a layer normalisation is
+            the same everywhere; `uniform`: 1 (both of the paper's ablation); or a function of embeddings
+            [r, b, d] that returns scores [r, b] of at least 0.
+
+    Returns:
+        Attention [r, b], positive, which adds up to one over the positions.
 
     Raises:
         ValueError: an unknown score, or a function whose scores are not [r, b].
+
+    Example:
+        >>> F.position_attention(torch.rand(49, 4, 16)).sum(dim=0)
+        tensor([1.0000, 1.0000, 1.0000, 1.0000])
     """
     wide = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
     scores = (find_score(score)(wide)).to(wide.dtype)
@@ -31,7 +43,14 @@ def position_attention(embeddings: Tensor, score: AttentionScore = "product") ->
 
 
 def find_score(score: AttentionScore) -> Callable[[Tensor], Tensor]:
-    """The function of that name, or the function itself. Raises: ValueError, there is none."""
+    """Return the function that a score's name stands for, or the function itself.
+
+    Args:
+        score: one of SCORES, or a function.
+
+    Raises:
+        ValueError: no score has that name.
+    """
     if callable(score):
         return score
     if not isinstance(score, str) or score not in SCORES:
@@ -40,7 +59,19 @@ def find_score(score: AttentionScore) -> Callable[[Tensor], Tensor]:
 
 
 def feature_attention(features: Tensor, score: AttentionScore = "product") -> Tensor:
-    """`position_attention` [b, h, w] of feature maps [b, d, h, w]."""
+    """Compute how much attention each position of feature maps gets, see `position_attention`.
+
+    Args:
+        features: feature maps [b, d, h, w].
+        score: as in `position_attention`.
+
+    Returns:
+        Attention [b, h, w], positive, which adds up to one for every example.
+
+    Example:
+        >>> F.feature_attention(torch.rand(4, 16, 7, 7)).shape
+        torch.Size([4, 7, 7])
+    """
     attention = position_attention(features.flatten(2).permute(2, 0, 1), score)
     return attention.T.unflatten(1, features.shape[2:])
 

@@ -1,4 +1,4 @@
-"""C-Mixup: mixup for regression, with partners whose labels are close."""
+"""C-Mixup: mixup for regression, with partners whose labels are close (arXiv:2210.05775)."""
 
 from torch import Generator, Tensor
 
@@ -19,14 +19,20 @@ def c_mixup(
 ) -> Draw:
     """C-Mixup: mixup with a partner drawn by closeness of the labels.
 
-    The partner of an example of x [b, ...] is drawn from the batch by a Gaussian kernel of the distance
-    between their labels, see `closest_partners`; lambda ~ Beta(alpha, alpha) as in mixup (arXiv:2210.05775,
-    algorithm 1); alpha = 2 and a bandwidth of 1 are the defaults of the authors' code. Any other mixer of
-    pairs takes `partner=('closest', bandwidth)`. Labels are values [b], targets [b, c], or classes, between
-    which all distances are the same; where they are mixed already, as in `a >> c_mixup`, those of the clean
-    examples count. The paper draws from the whole training set: small batches have few close partners.
+    The partner of an example is drawn from the batch by a Gaussian kernel of the distance between their
+    labels, see `closest_partners`; lambda ~ Beta(alpha, alpha) as in mixup (arXiv:2210.05775, algorithm 1).
+    alpha = 2 and a bandwidth of 1 are the defaults of the authors' code. Other mixers of pairs do the same
+    with `partner=('closest', bandwidth)`. The paper draws from the whole training set; small batches have few
+    close partners.
 
     Args:
-        bandwidth: of the kernel, in the units of the labels; to be tuned.
+        labels: values [b]; targets [b, c]; or classes [b], between which all distances are the same. In a
+            spec such as `a >> c_mixup`, which mixes twice, the labels of the clean examples are taken.
+        bandwidth: standard deviation of the kernel, in the units of the labels; to be tuned.
+
+    Example:
+        >>> mixed, draw = F.c_mixup(torch.rand(4, 8), labels=torch.tensor([0.1, 2.0, 0.2, 1.9]))
+        >>> mixed.shape
+        torch.Size([4, 8])
     """
     return mixup.draw(x, alpha, per_sample, closest_partners(labels, bandwidth, generator), generator)

@@ -1,4 +1,4 @@
-"""Catch-up Mix: of two feature maps, the channels of each that are weak in it compared with the other."""
+"""Catch-up Mix: combine the channels that are weak in a feature map compared with its partner's."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,12 @@ from .sampling import beta_variates
 
 @dataclass(frozen=True, eq=False)
 class Channels(Pairs):
-    """Some channels of each example are the partner's.
+    """Pairs of which some channels are the example's and the others the partner's.
 
-    keep [b, ch, 1, 1]: true where the channel is the example's own. Targets are mixed as pairs.
+    Targets are mixed as pairs.
+
+    Args:
+        keep: booleans [b, ch, 1, 1]: true where the channel is the example's own.
     """
 
     keep: Tensor
@@ -36,15 +39,23 @@ class Channels(Pairs):
 def catch_up_mix(
     x: Tensor, alpha: Concentration = 1.0, partner: Partner = "random", generator: Generator | None = None
 ) -> Draw:
-    """Take from feature maps x [b, ch, h, w] the channels that lag behind (arXiv:2401.13193).
+    """Combine the channels of two feature maps that lag behind (arXiv:2401.13193).
 
     A channel's influence is the l2 norm of its map, divided by the sum of these norms over the channels; its
-    relative influence is that less the partner's. The floor(lambda ch) channels with the lowest relative
-    influence are kept, the others are the partner's, which lag behind there. lambda ~ Beta(alpha, alpha), one
-    for the batch; the label is by lambda. No gradient flows through the choice.
+    relative influence is its influence minus the partner's. The floor(lambda ch) channels with the lowest
+    relative influence are kept; the others, in which the partner lags behind, are the partner's. lambda ~
+    Beta(alpha, alpha), one for the batch; the label is by lambda. No gradient flows through the choice.
+
+    Args:
+        x: feature maps [b, ch, h, w].
 
     Raises:
         ValueError: x is not [b, ch, h, w].
+
+    Example:
+        >>> mixed, draw = F.catch_up_mix(torch.rand(4, 16, 7, 7))
+        >>> mixed.shape
+        torch.Size([4, 16, 7, 7])
     """
     check_maps("catch_up_mix", x)
     lam = beta_variates(1, alpha, generator=generator, device=x.device)

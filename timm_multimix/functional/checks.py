@@ -1,6 +1,6 @@
-"""Checks of arguments, written where the parameter is: `alpha: Concentration = 1.0`.
+"""Checks of arguments, declared in the type of the parameter: `alpha: Concentration = 1.0`.
 
-A type of this module is an ordinary type to a type checker; `checks_of` finds the check in it.
+To a type checker these types are ordinary ones (`float`, `int`, ...); `checks_of` reads the checks in them.
 """
 
 import math
@@ -13,7 +13,14 @@ from typing import Annotated, Any
 
 @dataclass(frozen=True)
 class Check:
-    """What an argument must be, in words and as a test; what passes is converted."""
+    """A condition on an argument: its wording for messages, a test, and a conversion of what passes.
+
+    Args:
+        wanted: what the argument must be, as it follows "must be" in a message.
+        passes: whether a value is allowed.
+        convert: applied to allowed values.
+        optional: whether None is allowed, too.
+    """
 
     wanted: str
     passes: Callable[[Any], bool]
@@ -24,14 +31,14 @@ class Check:
         return f"Check({self.wanted!r})"  # as signatures show it
 
     def __call__(self, name: str, value: Any) -> Any:
-        """The value, converted.
+        """Return the value, converted.
 
         Args:
-            name: the argument's, for the message.
-            value: what was given for it.
+            name: the argument's name, for the message.
+            value: the value to check.
 
         Raises:
-            ValueError: the value is not what is wanted.
+            ValueError: the value is not allowed.
         """
         if value is None and self.optional:
             return None
@@ -42,7 +49,7 @@ class Check:
 
 
 def _is_number(value: Any) -> bool:
-    # True and False are numbers to Python, but not to who writes alpha=True
+    # bool is a subclass of int in Python, but alpha=True is a mistake
     return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
 
 
@@ -55,7 +62,7 @@ def _is_concentration(value: Any) -> bool:
 
 
 def _is_ordered(pair: Any, passes: Callable[[Any], bool]) -> bool:
-    """Whether it is a pair (low, high) of values that pass, low <= high."""
+    """Return whether a value is a pair (low, high) of values that pass, with low <= high."""
     return isinstance(pair, tuple | list) and len(pair) == 2 and all(map(passes, pair)) and pair[0] <= pair[1]
 
 
@@ -76,21 +83,21 @@ positive = Check("a positive number", lambda value: _is_concentration(value) and
 
 
 def at_least(smallest: int) -> Check:
-    """The check for integers from `smallest` on."""
+    """Return the check for integers of at least `smallest`."""
     wanted = f"an integer of at least {smallest}"
     return Check(wanted, lambda value: _is_whole(value) and value >= smallest, int)
 
 
 def one_of(*words: str) -> Check:
-    """The check for some words."""
+    """Return the check for a choice of words."""
     return Check(f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in words)
 
 
 def interval(largest: float = math.inf, zero: bool = False) -> Check:
-    """The check for pairs (low, high) of positive numbers, or with `zero` of those of at least 0.
+    """Return the check for pairs (low, high) of positive numbers.
 
     Args:
-        largest: the highest that they may be; the default allows any finite number.
+        largest: the upper limit of both; the default allows any finite number.
         zero: whether they may be 0.
     """
     limit = "" if largest == math.inf else f" <= {largest:g}"
@@ -111,7 +118,7 @@ Positive = Annotated[float, positive]
 
 
 def checks_of(function: Callable[..., Any]) -> dict[str, Check]:
-    """The checks in the types of a function's parameters, by name; in `Count | None`, None passes too."""
+    """Return the checks in the types of a function's parameters, by name; `Count | None` also allows None."""
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except NameError:  # a type that is imported for type checkers only
@@ -131,9 +138,9 @@ def _check_in(hint: Any) -> Check | None:
 
 
 def check_all(checks: Mapping[str, Check], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by name, each checked and converted by the check of that name, if there is one.
+    """Check and convert each value by the check of its name, if there is one.
 
     Raises:
-        ValueError: a value does not pass.
+        ValueError: a value is not allowed.
     """
     return {name: checks[name](name, value) if name in checks else value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""A draw that is, for each example of the batch, one of several draws."""
+"""Choose one of several draws for each example of the batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,16 @@ from .draws import Draw
 
 @dataclass(frozen=True, eq=False)
 class Chosen(Draw):
-    """Row i is row i of the draw number index[i].
+    """A draw whose row i is row i of the draw with the number index[i].
 
-    Every draw is applied to the whole batch, so that nothing on the host depends on what was drawn.
+    Every draw is applied to the whole batch, so that the host never waits to know which one was chosen.
+
+    Args:
+        draws: the draws to choose from, each of b rows.
+        index: number of the draw for each row, [b].
 
     Raises:
-        ValueError: a draw does not give as many rows as there are examples.
+        ValueError: when applied, a draw does not return as many rows as there are examples.
     """
 
     draws: tuple[Draw, ...]
@@ -33,8 +37,8 @@ class Chosen(Draw):
         for part in parts:
             if len(part) != len(self.index):
                 raise ValueError(
-                    f"a choice for each of {len(self.index)} examples needs draws of as many rows, "
-                    f"one gave {len(part)}"
+                    f"draws to choose from must return {len(self.index)} rows, one for each example, "
+                    f"got {len(part)}"
                 )
         selected = parts[0]
         for number, part in enumerate(parts[1:], 1):
@@ -50,15 +54,24 @@ def choose_per_sample(
     generator: Generator | None,
     pairs: bool = False,
 ) -> Draw:
-    """Take each of b rows from one of several draws.
+    """Choose one of several draws for each row.
 
     Args:
-        draws: each of b rows.
-        weights: in proportion to which one of them is drawn for every row.
-        b: the number of rows.
-        device: theirs.
-        generator: of the random numbers.
-        pairs: choose for rows i and b - 1 - i together.
+        draws: draws of b rows each.
+        weights: probabilities of the draws, up to a common factor.
+        b: number of rows.
+        device: device of the choice, that of the draws.
+        generator: source of all random numbers.
+        pairs: whether rows i and b - 1 - i get the same draw.
+
+    Returns:
+        A draw of b rows.
+
+    Example:
+        >>> x = torch.rand(4, 3, 8, 8)
+        >>> draws = [F.mixup.draw(x), F.cutmix.draw(x)]
+        >>> F.choose_per_sample(draws, [0.5, 0.5], len(x), x.device, None)(x).shape
+        torch.Size([4, 3, 8, 8])
     """
     if len(draws) == 1:
         return draws[0]
@@ -67,7 +80,7 @@ def choose_per_sample(
         row = torch.arange(b, device=device)
         uniform = uniform[torch.minimum(row, row.flip(0))]
     total = sum(weights)
-    # Host numbers compared with the device's: no table to copy, and nothing to wait for.
+    # Comparisons with Python numbers: no table to copy to the device, and no synchronization.
     index = torch.zeros(b, dtype=torch.long, device=device)
     for reached in list(accumulate(weights))[:-1]:
         index += uniform >= reached / total

@@ -1,6 +1,6 @@
-"""Co-Mixup: the images of a batch are composed of each other's salient cells, and kept diverse together.
+"""Co-Mixup: compose mixes of the salient cells of many images, as diverse as possible (arXiv:2102.03065).
 
-Which cells an output shows is found by `joint_labeling`.
+`joint_labeling` finds which cells an output shows; here its costs are computed and the mixes put together.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,11 @@ from .uncompiled import uncompiled
 
 @dataclass(frozen=True, eq=False)
 class Mosaic(Draw):
-    """Every cell of a grid shows an example of its own, or the average of two.
+    """A grid of which every cell shows one example, or the average of two.
 
-    first, second [b, g, g]: the examples that cell (i, j) of row k shows; the same where it shows but one.
+    Args:
+        first: the examples that the cells show, [b, g, g].
+        second: the other examples of cells that average two, [b, g, g]; equal to `first` elsewhere.
     """
 
     first: Tensor
@@ -48,7 +50,7 @@ class Mosaic(Draw):
         return Tuples(self.shares(len(targets)))(targets)
 
     def shares(self, b: int) -> Tensor:
-        """The share [b, b] of the grid that every example has in every row."""
+        """Return the share [b, b] of the grid that every example has in every row."""
         return count_cells(torch.stack([self.first, self.second], -1), b) / self.first[0].numel()
 
 
@@ -72,25 +74,26 @@ def co_mixup(
 ) -> Draw:
     """Co-Mixup: salient cells of many images in a mix, diverse together; labels by area.
 
-    `partition` consecutive examples of x [b, ch, h, w] make as many mixes, on a grid of 4 x 4 cells, that
-    minimise minus the saliency [b, h, w] shown + beta (neighbouring cells of different images) + gamma (what
-    two mixes have in common, with a share omega between images salient at different places, where an image's
-    part in the other mixes is above `threshold`) + eta (prior of Dirichlet(alpha) shares of the images). One
-    mix after the other is labeled anew with the others as they are, `iterations` times from random labels;
-    from the second on a cell may average two images (`halves`), before the last mixes of the same images are
-    made to part (`resolve`). All numbers but alpha are those of the authors' CIFAR-100 runs
-    (arXiv:2102.03065), and so is the hard threshold. Their alpha is 2, with the loss of the clean images
-    added in the same step: `none + co_mixup(alpha=2)`. Without it they advise less but give no number: 1, as
-    for mixup, is a choice of ours.
+    `partition` consecutive examples make as many mixes, on a grid of 4 x 4 cells, that minimise minus the
+    saliency shown + beta (neighbouring cells of different images) + gamma (what two mixes have in common,
+    with a share omega between images salient at different places, as far as an image's part in the other
+    mixes is above `threshold`) + eta (prior of Dirichlet(alpha) shares of the images). One mix after the
+    other is labeled anew while the others stay as they are, `iterations` times from random labels. From the
+    second iteration a cell may average two images (`halves`); before the last, mixes of the same images are
+    made different (`resolve`). All numbers but alpha, and the hard threshold, are those of the authors'
+    CIFAR-100 runs (arXiv:2102.03065). Their alpha is 2, with the loss of the clean images added in the same
+    step: `none + co_mixup(alpha=2)`. Without it they advise a smaller alpha but give no number; 1, as for
+    mixup, is the choice of this package.
 
-    Ours: a mix is labeled exactly (they swap labels, as we do on grids too fine for that), iterations do not
-    stop early, salient places are of windows of a quarter of the side, and the gradient is taken in eval
-    mode. Where saliency is flat, mixes become whole images. `grid` must divide the images' sides. Costs a
-    forward and a backward besides, and the device waits for the solver (`joint_labeling`, on the CPU): at
-    batches of 32 and 64 about 40 times as long as for puzzlemix(grid=4), several steps' time of a small
-    network, and longer with the batch.
+    Other choices of this package: a mix is labeled exactly (the authors swap labels, as is done here on grids
+    too fine for that), iterations do not stop early, salient places are windows of a quarter of the side, and
+    the gradient is taken in eval mode. Where saliency is flat, mixes become whole images. It costs an extra
+    forward and backward, and the device waits for the solver (`joint_labeling`, on the CPU): at batches of 32
+    and 64 about 40 times as long as for puzzlemix(grid=4), several steps' time of a small network, and longer
+    with larger batches.
 
     Args:
+        x: images or feature maps [b, ch, h, w].
         alpha: concentration of the Dirichlet prior of the images' shares in a mix.
         beta: weight of smoothness: more makes fewer, larger parts.
         gamma: weight of diversity: more keeps mixes of a partition further apart.
@@ -100,19 +103,24 @@ def co_mixup(
         iterations: times that every mix is labeled anew.
         partition: consecutive examples that are mixed with one another.
         halves: whether a cell may average two images.
-        resolve: whether mixes of the same images are made to part at the end.
-        grid: cells along a side.
+        resolve: whether mixes of the same images are made different at the end.
+        grid: cells along a side; it must divide both sides of x.
 
     Raises:
         ValueError: x is not [b, ch, h, w], saliency is not of its size, or the grid does not divide it.
+
+    Example:
+        >>> x = torch.rand(4, 3, 32, 32)
+        >>> mixed, draw = F.co_mixup(x, F.spectral_residual(x))
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("co_mixup", x)
     if saliency.shape != (len(x), height, width):
-        raise ValueError(f"saliency {list(saliency.shape)} given, {[len(x), height, width]} is needed")
+        raise ValueError(f"saliency must be {[len(x), height, width]}, got {list(saliency.shape)}")
     if height % grid or width % grid:
         raise ValueError(
-            f"co_mixup with grid={grid} given images of {height} x {width}, needs a number of cells that "
-            "divides both"
+            f"grid of co_mixup must divide both sides of images of {height} x {width}, got {grid}"
         )
     sizes = [min(partition, len(x) - begin) for begin in range(0, len(x), partition)]
     prior = torch.cat([dirichlet_weights(1, n, alpha, None, generator, device=x.device)[0] for n in sizes])
@@ -131,18 +139,25 @@ def co_mixup(
 
 
 def input_costs(cells: Tensor, prior: Tensor, eta: float) -> Tensor:
-    """What showing input k costs [n, g, g]: its cell's saliency, lost to minimise, and the prior's -log.
+    """Compute the cost [n, g, g] of showing input k in each cell: minus the saliency shown, and the prior.
 
-    cells [n, g, g], adding up to one; prior [n], a Dirichlet draw, weighted by eta / g^2; 1e-8 is theirs.
+    Args:
+        cells: saliency of the cells, [n, g, g], which adds up to one for each input.
+        prior: a Dirichlet draw [n]; 1e-8 is added to it as in the authors' code.
+        eta: weight of -log prior; it is spread over the g^2 cells.
     """
     return -cells - eta / cells[0].numel() * (prior + 1e-8).log().view(-1, 1, 1)
 
 
 def compatibility(saliency: Tensor, omega: float) -> Tensor:
-    """A = (1 - omega) I + omega n D / sum D, [n, n]: how much inputs speak against each other in two outputs.
+    """Compute A = (1 - omega) I + omega n D / sum D, [n, n]: the penalty of two inputs in different outputs.
 
-    saliency [n, h, w]; D are the L1 distances between the centres of the most salient windows, of a quarter
-    of the sides (the authors' 8 of 32 pixels).
+    D are the L1 distances between the centres of the most salient windows, of a quarter of the sides (8 of 32
+    pixels in the authors' code).
+
+    Args:
+        saliency: [n, h, w].
+        omega: the share of D.
     """
     height, width = saliency.shape[-2:]
     window = max(1, height // 4), max(1, width // 4)

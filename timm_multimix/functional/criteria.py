@@ -1,6 +1,6 @@
-"""Criteria: all that is asked of a loss of logits against soft targets, one class for each.
+"""Criteria: losses of logits against soft targets, each a class with all that mixing needs to know about it.
 
-To add one, write its class here and register it: it is then a word wherever a criterion is given.
+To add one, write its class here and register it: its name is then accepted wherever a criterion is given.
 """
 
 import math
@@ -21,41 +21,41 @@ class Criterion(ABC):
     """A loss of logits [..., c] against soft targets of that shape."""
 
     name: str
-    """The word for it, in errors as well."""
+    """Its name, as an argument and in messages."""
     sums: type[TupleSums] | None = None
-    """How its loss of many tuples is summed without their logits; None: it is computed as it reads."""
+    """Computes its loss of many tuples without their logits; None: the logits of all tuples are computed."""
     linear = False
     """Whether it is linear in the target, so that the loss of blended targets is the blend of losses."""
     indices = False
-    """Whether `sums` take class indices [b] for the targets, which is faster."""
+    """Whether `sums` accepts class indices [b] as targets, which is faster."""
     values = True
-    """Whether labels [b] are values where there is one output, instead of indices of the only class."""
+    """Whether labels [b] of a single output are values; else they are indices of the only class."""
     hard = False
-    """Whether its targets are class indices alone, neither smoothed nor blended."""
+    """Whether its targets must be class indices, neither smoothed nor blended."""
 
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss."""
+        """Return the mean loss of logits [..., c] against soft targets of that shape."""
 
     def loss_of_mixed(self, draw: Draw, output: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of the logits [n, ..., c] of what a draw has mixed, from the examples' targets."""
+        """Return the mean loss of logits [n, ..., c] of mixed examples, by the clean examples' targets."""
         return self.loss(output, draw.targets(targets))
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """How probable the classes are by the logits."""
+        """Return the probabilities of the classes."""
         return logits.softmax(-1)
 
     def prediction(self, logits: Tensor) -> Tensor:
-        """The targets that the logits stand for."""
+        """Return the logits in the form of targets."""
         return self.probabilities(logits)
 
 
 class Formula(Criterion):
-    """A criterion that computes in float32 (float64 if the logits are), outside autocast."""
+    """A criterion computed in float32 (float64 if the logits are), outside autocast."""
 
     @abstractmethod
     def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of logits and targets of one type."""
+        """Return the mean loss of logits and targets of one dtype."""
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         with without_autocast(logits.device):
@@ -64,9 +64,9 @@ class Formula(Criterion):
 
 
 class SoftmaxSums(EntropySums):
-    """phi is s lse(z), s the mass of the target; so P is s times the softmax."""
+    """Sums of softmax cross-entropy: phi is s lse(z), with s the mass of the target; P is s softmax(z)."""
 
-    # Powers of two are quicker than those of e.
+    # exp2 and log2 are faster than exp and log.
     unit = math.log(2)
     per_class = False
 
@@ -91,7 +91,7 @@ class SoftmaxSums(EntropySums):
 
 
 class SigmoidSums(EntropySums):
-    """phi is softplus, so P is the sigmoid."""
+    """Sums of binary cross-entropy: phi is softplus, and P is the sigmoid."""
 
     def _predict(
         self, mixed: Tensor, predicted: Tensor, weights: Tensor, positions: slice
@@ -105,7 +105,7 @@ class SigmoidSums(EntropySums):
 
 
 class Softmax(Formula):
-    """Cross-entropy of one distribution over the classes."""
+    """Cross-entropy of a distribution over the classes."""
 
     name = "softmax"
     sums, linear, indices, values = SoftmaxSums, True, True, False
@@ -115,7 +115,7 @@ class Softmax(Formula):
 
 
 class Sigmoid(Formula):
-    """Binary cross-entropy of every class by itself, averaged over the classes."""
+    """Binary cross-entropy of every class, averaged over the classes."""
 
     name = "sigmoid"
     sums, linear, indices = SigmoidSums, True, True
@@ -130,13 +130,13 @@ class Sigmoid(Formula):
 class BinaryCrossEntropy(Formula):
     """Binary cross-entropy with binarised targets, weighted positives or summed classes.
 
-    -w t log s(z) - (1 - t) log(1 - s(z)) with the sigmoid s, the weight w and the target t; as timm's
+    -w t log s(z) - (1 - t) log(1 - s(z)) with the sigmoid s, the weight w and the target t; equal to timm's
     `BinaryCrossEntropy` for soft targets.
 
     Args:
-        threshold: targets above it are 1, others 0; None leaves them.
+        threshold: targets above it become 1, others 0; None leaves them as they are.
         pos_weight: the weight w of the positive part.
-        sum_classes: add the classes up, instead of their mean.
+        sum_classes: whether classes are summed instead of averaged.
     """
 
     name = "bce"
@@ -148,7 +148,7 @@ class BinaryCrossEntropy(Formula):
         self.linear = threshold is None
 
     def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of logits [..., c] against targets of that shape."""
+        """Return the mean loss of logits [..., c] against targets of that shape."""
         if self.threshold is not None:
             targets = (targets > self.threshold).to(targets.dtype)
         weight = None if self.pos_weight is None else logits.new_tensor(self.pos_weight)
@@ -156,7 +156,7 @@ class BinaryCrossEntropy(Formula):
         return loss * logits.shape[-1] if self.sum_classes else loss
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """How probable the classes are by the logits, each by itself."""
+        """Return the probability of each class by itself."""
         return logits.sigmoid()
 
 
@@ -174,7 +174,7 @@ class SquaredError(Formula):
 
 
 class Function(Criterion):
-    """A callable of (logits [rows, c], targets [rows, c]) that gives their mean loss."""
+    """A criterion made of a callable (logits [rows, c], targets [rows, c]) that returns their mean loss."""
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.function, self.name = function, getattr(function, "__name__", type(function).__name__)
@@ -186,11 +186,11 @@ class Function(Criterion):
 AnyCriterion = str | Criterion | Callable[[Tensor, Tensor], Tensor]
 
 CRITERIA: dict[str, Criterion] = {}
-"""Those that have a word of their own."""
+"""Registered criteria by name."""
 
 
 def register_criterion(criterion: Criterion) -> None:
-    """Make a criterion known by its name."""
+    """Register a criterion under its name."""
     CRITERIA[criterion.name] = criterion
 
 
@@ -199,7 +199,7 @@ for _each in (Softmax(), Sigmoid(), SquaredError()):
 
 
 def find_criterion(given: object) -> Criterion:
-    """The criterion that a word, a callable or a criterion stands for.
+    """Return the criterion that a name, a callable or a criterion stands for.
 
     Raises:
         UsageError: it is none of these.

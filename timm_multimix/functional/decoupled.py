@@ -1,4 +1,4 @@
-"""Decoupled mixup: each of the mixed classes is also told apart from all classes that are not mixed."""
+"""Decoupled mixup: a loss that also separates each mixed class from all classes that are not mixed."""
 
 import torch
 import torch.nn.functional as nnf
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .criteria import Formula
 
-# Shares of a label above what smoothing gives every class by more than this are of a mixed class.
+# A class counts as mixed if its share exceeds what smoothing gives every class by more than this.
 _SHARE = 1e-3
 
 
@@ -17,19 +17,23 @@ class Decoupled(Formula):
 
         - sum_i t_i log p_i - eta sum_{i in S} t_i^power log(p_i / (1 - sum_{j in S, j != i} p_j))
 
-    with p the softmax of the logits: the second term is the confidence in a mixed class where the other mixed
-    ones are left out, so that it does not fall with their share. Other rows have cross-entropy alone. This is
-    the loss of the authors' code (OpenMixup), whose recipes have `both`, or one class only, and powers from 0
-    to 1. It averages rows that mix no classes apart and adds that; here the loss is the mean over all rows.
+    with p the softmax of the logits: the second term is the confidence in a mixed class when the other mixed
+    classes are left out, so that it does not fall with their share. Other rows have cross-entropy alone. This
+    is the loss of the authors' code (OpenMixup), whose recipes have `both`, or one class only, and powers
+    from 0 to 1. Their code averages rows that mix no classes separately and adds that; here the loss is the
+    mean over all rows.
 
     Args:
-        eta: the weight of the regularizer.
-        power: of the share in its weight.
-        both: whether all mixed classes count, or the one with the largest share.
-        smoothing: that of the labels it is given: a share of smoothing / c or less is of no mixed class.
+        eta: weight of the regularizer.
+        power: exponent of the share in the regularizer's weight.
+        both: whether all mixed classes count, or only the one with the largest share.
+        smoothing: label smoothing of the targets: a share of smoothing / c or less is not of a mixed class.
 
     Example:
-        >>> MixTask(model, "mixup(alpha=0.2)", criterion=Decoupled(eta=0.1))
+        >>> criterion = F.Decoupled(eta=0.1)
+        >>> criterion.loss(torch.zeros(1, 3), torch.tensor([[0.5, 0.5, 0.0]]))
+        tensor(1.2372)
+        >>> task = MixTask(timm.create_model("test_resnet"), "mixup(alpha=0.2)", criterion=criterion)
     """
 
     name = "Decoupled"
@@ -41,14 +45,14 @@ class Decoupled(Formula):
         self.eta, self.power, self.both, self.smoothing = eta, power, both, smoothing
 
     def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of logits and targets [..., c]."""
+        """Return the mean loss of logits and targets [..., c]."""
         entropy = -(targets * logits.log_softmax(-1)).sum(-1)
         mixed = targets > self.smoothing / targets.shape[-1] + _SHARE
         counted = mixed & (mixed.sum(-1, keepdim=True) > 1)
         if not self.both:
             largest = nnf.one_hot(targets.argmax(-1), targets.shape[-1]).bool()
             counted = counted & largest
-        # Finite in the place of -inf: where all classes are mixed the term is 0, and so is its gradient.
+        # A finite number instead of -inf: if all classes are mixed the term and its gradient are 0, not NaN.
         unmixed = logits.masked_fill(mixed, torch.finfo(logits.dtype).min / 4)
         # -log(p_i / (1 - sum p_j)) = log(1 + sum of e^z of the unmixed classes / e^z_i)
         terms = nnf.softplus(unmixed.logsumexp(-1, keepdim=True) - logits)

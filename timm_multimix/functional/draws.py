@@ -1,4 +1,4 @@
-"""A draw is a value with two maps: draw(x) mixes a tensor, draw.targets(t) makes the targets of the result.
+"""Draws: the randomness of a step as a value, with `draw(x)` for tensors and `draw.targets(t)` for targets.
 
 Notation: b examples in the batch, n mixed examples, c classes, r positions.
 """
@@ -13,26 +13,38 @@ from .precision import without_autocast
 
 
 class Draw:
-    """The randomness of one step, drawn once and applied to anything whose first dimension is the batch."""
+    """The randomness of one step, drawn once and applied to any tensor whose first dimension is the batch.
+
+    Example:
+        >>> draw = F.mixup.draw(torch.rand(4, 3, 8, 8))
+        >>> draw(torch.rand(4, 10)).shape, draw.targets(torch.eye(4)).sum(dim=1)
+        (torch.Size([4, 10]), tensor([1., 1., 1., 1.]))
+    """
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Mix x [b, ...]; the result has as many rows as `targets` gives."""
+        """Mix x [b, ...]; the result has as many rows as `targets` returns."""
         raise NotImplementedError
 
     def targets(self, targets: Tensor) -> Tensor:
-        """Map the examples' targets to those of the mixed examples.
+        """Return the targets of the mixed examples.
 
         Args:
-            targets: [b, c], or maps of labels [b, c, h, w], of which every place gets those of what it shows.
+            targets: targets of the clean examples: [b, c], or label maps [b, c, h, w], of which every place
+                gets the labels of what it shows.
 
         Raises:
-            ValueError: maps are given to a draw that does not mix images.
+            ValueError: label maps, if the draw does not mix images.
         """
         raise NotImplementedError
 
 
 class Identity(Draw):
-    """Nothing is mixed: empirical risk minimisation."""
+    """A draw that mixes nothing: empirical risk minimisation.
+
+    Example:
+        >>> F.Identity()(torch.tensor([1.0, 2.0]))
+        tensor([1., 2.])
+    """
 
     def __call__(self, x: Tensor) -> Tensor:
         return x
@@ -43,9 +55,16 @@ class Identity(Draw):
 
 @dataclass(frozen=True, eq=False)
 class Pairs(Draw):
-    """Each example is interpolated with a partner: lam x_i + (1 - lam) x_partner(i).
+    """Interpolations of each example with a partner: lam x_i + (1 - lam) x_partner(i).
 
-    lam [1] or [b], the weight of the example itself; partner [b], indices of the examples.
+    Args:
+        lam: weight of the example itself, [1] or [b].
+        partner: indices of the partners, [b].
+
+    Example:
+        >>> draw = F.Pairs(torch.tensor([0.75]), torch.tensor([1, 0]))
+        >>> draw(torch.tensor([0.0, 4.0])), draw.targets(torch.eye(2))[0]
+        (tensor([1., 3.]), tensor([0.7500, 0.2500]))
     """
 
     lam: Tensor
@@ -61,9 +80,19 @@ class Pairs(Draw):
 
 @dataclass(frozen=True, eq=False)
 class Masks(Draw):
-    """A part of each image is replaced by the partner's.
+    """Images of which a part is the partner's.
 
-    keep [1 or b, 1, h, w]: true, or 1, where the example's own pixel stays; lam [1] or [b]: its share.
+    Args:
+        keep: [1 or b, 1, h, w]: true, or 1, where the example's own pixel stays; weights between 0 and 1
+            blend.
+        lam: share of the example in its label, [1] or [b].
+        partner: indices of the partners, [b].
+
+    Example:
+        >>> draw = F.Masks(torch.tensor([[[[True, False]]]]), torch.tensor([0.5]), torch.tensor([1, 0]))
+        >>> draw(torch.tensor([[[[1.0, 1.0]]], [[[2.0, 2.0]]]])).flatten(1)
+        tensor([[1., 2.],
+                [2., 1.]])
     """
 
     keep: Tensor
@@ -72,7 +101,7 @@ class Masks(Draw):
 
     def __call__(self, x: Tensor) -> Tensor:
         x = _floating(x)
-        # Exact for weights 0 and 1, and on a CPU several times faster than a choice by booleans.
+        # lerp is exact for weights 0 and 1, and on a CPU several times faster than torch.where.
         return _interpolate(x, self.partner, self.keep.to(x.dtype))
 
     def targets(self, targets: Tensor) -> Tensor:
@@ -81,7 +110,7 @@ class Masks(Draw):
         return Pairs(self.lam, self.partner)(targets)
 
     def _keep_at(self, maps: Tensor) -> Tensor:
-        """The mask at the size of the maps: where that is another, the share of every cell that is kept."""
+        """Resize the mask to label maps; a cell then holds the share of it that is kept."""
         keep = self.keep.to(maps.dtype if maps.is_floating_point() else torch.float32)
         size = maps.shape[-2], maps.shape[-1]
         return keep if tuple(keep.shape[-2:]) == size else adaptive_avg_pool2d(keep, size)
@@ -91,7 +120,12 @@ class Masks(Draw):
 class Tuples(Draw):
     """n interpolations of the whole batch: row k is sum_i weights[k, i] x_i.
 
-    weights [n, b] for x [b, ...]; dense, [r, n, b] for x [r, b, ...]; rows on the simplex.
+    Args:
+        weights: [n, b] for x [b, ...]; dense, [r, n, b] for x [r, b, ...]. Rows sum to one.
+
+    Example:
+        >>> F.Tuples(torch.tensor([[0.5, 0.5]]))(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[2., 3.]])
     """
 
     weights: Tensor
@@ -119,7 +153,16 @@ class Tuples(Draw):
 
 @dataclass(frozen=True, eq=False)
 class KeepTargets(Draw):
-    """Mixes as `draw` does and leaves every example its own target (SamplePairing)."""
+    """A draw that mixes as another one does, and keeps every example's own target (SamplePairing).
+
+    Args:
+        draw: the draw that mixes.
+
+    Example:
+        >>> draw = F.KeepTargets(F.Pairs(torch.tensor([0.5]), torch.tensor([1, 0])))
+        >>> draw(torch.tensor([0.0, 4.0])), draw.targets(torch.tensor([0, 1]))
+        (tensor([2., 2.]), tensor([0, 1]))
+    """
 
     draw: Draw
 
@@ -132,7 +175,17 @@ class KeepTargets(Draw):
 
 @dataclass(frozen=True, eq=False)
 class Composed(Draw):
-    """What `second` mixes of what `first` has mixed: both maps, one after the other."""
+    """Two draws, one after the other.
+
+    Args:
+        first: applied to the clean examples.
+        second: applied to what `first` mixed.
+
+    Example:
+        >>> swap = F.Pairs(torch.tensor([0.0]), torch.tensor([1, 0]))
+        >>> F.Composed(swap, swap)(torch.tensor([0.0, 4.0]))
+        tensor([0., 4.])
+    """
 
     first: Draw
     second: Draw
@@ -145,12 +198,12 @@ class Composed(Draw):
 
 
 def is_map(targets: Tensor) -> bool:
-    """Whether targets are maps of labels [b, c, h, w], and not those of whole images."""
+    """Return whether targets are label maps [b, c, h, w], not targets of whole images."""
     return targets.dim() == 4
 
 
 def check_size(maps: Tensor, size: tuple[int, int]) -> None:
-    """Check that maps of labels are as large as the images that were mixed.
+    """Check that label maps are as large as the images that were mixed.
 
     Raises:
         ValueError: they are not.
@@ -161,17 +214,17 @@ def check_size(maps: Tensor, size: tuple[int, int]) -> None:
 
 
 def no_maps(what: str) -> ValueError:
-    """The error of a draw that mixes no images."""
+    """Return the error for label maps given to a draw that does not mix images."""
     return ValueError(f"targets must be [b, c], got maps of labels [b, c, h, w] for a draw of {what}")
 
 
 def _floating(x: Tensor) -> Tensor:
-    """Integers, such as one-hot targets or uint8 images, as float32: a mixture has no place among them."""
+    """Convert integers, such as one-hot targets or uint8 images, to float32: a mixture is not an integer."""
     return x if x.is_floating_point() else x.float()
 
 
 def _interpolate(x: Tensor, partner: Tensor, weight: Tensor) -> Tensor:
-    # index_select copies rows faster than indexing, but to rows of the usual order only.
+    # index_select is faster than indexing, but does not keep memory formats such as channels_last.
     partners = x.index_select(0, partner) if x.is_contiguous() else x[partner]
     # In place on the partners, which are a copy: memory for one batch, not two.
     return partners.lerp_(x, weight)

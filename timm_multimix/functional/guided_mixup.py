@@ -1,4 +1,4 @@
-"""GuidedMixup: pairs that are salient at different places, blended pixel by pixel by their saliency."""
+"""GuidedMixup: pair images that are salient at different places and blend pixels by saliency."""
 
 from typing import Annotated
 
@@ -25,20 +25,26 @@ def guided_mixup(
 ) -> Draw:
     """GuidedMixup: pair images that are salient at different places, blend pixels by saliency.
 
-    The saliency [b, h, w], smoothed (sigma 3, 7 x 7 pixels) and divided by its sum, is s; the weight of the
-    example's pixel is s / (s + s'), s' the partner's, and the label is by the mean weight
-    (arXiv:2306.16612 and the authors' code). Pairs are made by the l2 distance of s,
-    greedily: from the two that are farthest apart on, each takes the farthest that is left, and the last one
-    takes the first, in b small steps on the device. There is nothing else to draw, so the same batch is mixed
-    the same way each time. saliency='spectral' is GuidedMixup-SR, 'gradient' -AP, which costs a forward
-    and a backward. The authors mix half of the CIFAR batches with the first and 0.8 with the second, such as
-    `0.5*none | 0.5*guided_mixup`.
+    The saliency, smoothed (sigma 3, 7 x 7 pixels) and divided by its sum, is s; the weight of the example's
+    pixel is s / (s + s') with s' the partner's, and the label is by the mean weight (arXiv:2306.16612 and the
+    authors' code). Pairs are made greedily by the l2 distance of s: starting with the two that are farthest
+    apart, each image takes the farthest one that is left, and the last one takes the first, in b small steps
+    on the device. Nothing else is random, so the same batch is always mixed the same way. saliency='spectral'
+    is GuidedMixup-SR; 'gradient' is -AP, which costs a forward and a backward. The authors mix half of the
+    CIFAR batches with the first and 0.8 with the second, such as `0.5*none | 0.5*guided_mixup`.
 
     Args:
+        x: images or feature maps [b, ch, h, w].
         partner: farthest, greedily by the distance of the saliencies; else as in mixup.
 
     Raises:
         ValueError: x is not [b, ch, h, w], or saliency is not of its size.
+
+    Example:
+        >>> x = torch.rand(4, 3, 32, 32)
+        >>> mixed, draw = F.guided_mixup(x, F.spectral_residual(x))
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("guided_mixup", x)
     if saliency.shape != (len(x), height, width):
@@ -56,9 +62,9 @@ def guided_mixup(
 
 @torch.no_grad()
 def farthest_cycle(points: Tensor) -> Tensor:
-    """Partners [b] of points [b, d] along one cycle, each the farthest one that is not on it yet.
+    """Return partners [b] of points [b, d] along one cycle, each the farthest one that is not on it yet.
 
-    It begins at a point of the pair that is farthest apart. Nothing waits for the device.
+    The cycle begins at a point of the pair that is farthest apart. The host never waits for the device.
     """
     distance = torch.cdist(points, points).fill_diagonal_(-torch.inf)
     first = (distance.flatten().argmax() // len(points)).view(1)

@@ -1,4 +1,4 @@
-"""Losses on hard labels: a mixed row's loss is that against its two labels, weighted by lambda."""
+"""Losses for hard labels: a mixed row's losses against its two labels, weighted by lambda."""
 
 from collections.abc import Callable
 from functools import singledispatch
@@ -16,7 +16,17 @@ from .resize import Resized
 
 
 class PairForm(NamedTuple):
-    """The targets of n mixed rows as pairs: lam t[own] + (1 - lam) t[partner], each of the three [n]."""
+    """The targets of n mixed rows as pairs: lam t[own] + (1 - lam) t[partner].
+
+    Args:
+        lam: weight of the first target, [n].
+        own: index of the first target, [n].
+        partner: index of the second target, [n].
+
+    Example:
+        >>> F.PairForm(torch.tensor([0.7]), own=torch.tensor([0]), partner=torch.tensor([3])).partner
+        tensor([3])
+    """
 
     lam: Tensor
     own: Tensor
@@ -25,10 +35,20 @@ class PairForm(NamedTuple):
 
 @singledispatch
 def pair_form(draw: Draw, b: int, device: torch.device) -> PairForm:
-    """What a draw for b examples makes of the targets, as pairs.
+    """Write the targets of a draw's mixed rows as pairs of the examples' targets.
+
+    Args:
+        draw: a draw that mixes at most two targets in each row.
+        b: number of clean examples.
+        device: device of the result.
 
     Raises:
         UsageError: the draw mixes more than two targets.
+
+    Example:
+        >>> draw = F.mixup.draw(torch.rand(4, 3, 8, 8), partner="reversed")
+        >>> F.pair_form(draw, 4, torch.device("cpu")).partner
+        tensor([3, 2, 1, 0])
     """
     raise UsageError(
         f"hard labels need a draw of pairs, as of mixup, cutmix, resizemix and multi_mixup, got a draw of "
@@ -71,10 +91,18 @@ def _(draw: Chosen, b: int, device: torch.device) -> PairForm:
 
 
 class HardPairs(Criterion):
-    """A criterion for hard labels, made one for pairs: lam crit(z, y) + (1 - lam) crit(z, y[partner]).
+    """A criterion for hard labels, applied to pairs: lam crit(z, y) + (1 - lam) crit(z, y[partner]).
 
-    criterion: takes logits [n, c] and class indices [n] and gives the losses [n], as torch's do with
-    `reduction='none'`. As the criterion of a MixTask it stands in the place of one for soft targets.
+    As the criterion of a MixTask it takes the place of one for soft targets.
+
+    Args:
+        criterion: takes logits [n, c] and class indices [n] and returns the losses [n], as torch's criteria
+            do with `reduction='none'`.
+
+    Example:
+        >>> criterion = F.HardPairs(torch.nn.MultiMarginLoss(reduction="none"))
+        >>> criterion(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+        tensor(1.5000)
     """
 
     name = "HardPairs"
@@ -84,7 +112,7 @@ class HardPairs(Criterion):
         self.criterion = criterion
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss of unmixed logits [n, c] against class indices [n] or one-hot targets [n, c]."""
+        """Return the mean loss of clean logits [n, c] against class indices [n] or one-hot targets [n, c]."""
         return self._losses(logits, _labels(targets)).mean()
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -94,9 +122,12 @@ class HardPairs(Criterion):
         return self.mixed(draw, output, targets)
 
     def mixed(self, draw: Draw, logits: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss of the mixed rows' logits [n, c], or [n, r, c] at r positions.
+        """Return the mean loss of the logits of mixed rows.
 
-        targets: the b examples' class indices [b], or one-hot targets [b, c] or [b, r, c].
+        Args:
+            draw: the draw that mixed them.
+            logits: [n, c], or [n, r, c] at r positions.
+            targets: the b clean examples' class indices [b], or one-hot targets [b, c] or [b, r, c].
 
         Raises:
             UsageError: the draw mixes more than two targets.
@@ -123,5 +154,5 @@ def _labels(targets: Tensor) -> Tensor:
 
 
 def _spread(rows: Tensor, shape: torch.Size) -> Tensor:
-    """Values of the rows [n], or [n, r], for logits of `shape` [n] or [n, r], flattened."""
+    """Expand values of the rows [n], or [n, r], to logits of `shape` [n] or [n, r], flattened."""
     return rows.view(*rows.shape, *[1] * (len(shape) - rows.dim())).expand(shape).flatten()

@@ -1,11 +1,11 @@
-"""What labels may be: class indices [b] or targets [b, c]."""
+"""Checks of labels: class indices [b] or targets [b, c]."""
 
 import torch
 from torch import Tensor
 
 
 def check_labels(labels: Tensor, num_classes: int) -> None:
-    """Check shape and type, and the values where that is free: on the CPU, outside of compiled code.
+    """Check shape and dtype of labels, and their values if that is free: on the CPU, outside compiled code.
 
     With one class, labels [b] are values, of a regression or of a single logit.
 
@@ -25,10 +25,10 @@ def check_labels(labels: Tensor, num_classes: int) -> None:
 
 
 def check_range(labels: Tensor, num_classes: int) -> None:
-    """Look at the values of class indices [b], for which an accelerator is waited for; others may be any.
+    """Check the values of class indices [b], which waits for an accelerator; other labels may be anything.
 
     Raises:
-        ValueError: a label is no class.
+        ValueError: a label is not a class.
     """
     if labels.dim() != 1 or num_classes == 1 or not len(labels):
         return
@@ -50,5 +50,5 @@ def check_rows(images: Tensor, labels: Tensor) -> None:
 
 
 def as_values(labels: Tensor, num_classes: int | None) -> Tensor:
-    """Labels whose type says what they are: integers [b] are classes, and of a single output values."""
+    """Convert integer labels to floats if there is a single output: integers are classes elsewhere."""
     return labels.float() if num_classes == 1 and not labels.is_floating_point() else labels

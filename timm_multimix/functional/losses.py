@@ -1,4 +1,4 @@
-"""Soft targets, the losses they are scored with, and the loss of what a draw has mixed."""
+"""Soft targets, their losses, and the loss of mixed examples."""
 
 import torch
 from torch import Tensor
@@ -12,14 +12,28 @@ from .tuple_loss import multimix_loss
 def soft_targets(
     labels: Tensor, num_classes: int, smoothing: float = 0.0, multi_label: bool = False
 ) -> Tensor:
-    """Targets [b, c] from class indices [b] or from targets [b, c] as they are, then smoothed.
+    """Make targets [b, c] of labels, with label smoothing.
 
-    Smoothing s blends with the uniform distribution: (1 - s) t + s / c (arXiv:1512.00567, section 7). With
-    c = 1, labels [b] are values: of a regression, or 0 and 1 for a single logit. multi_label: every class is
-    a question of its own, and smoothing blends with 1/2, as timm.data.Mixup(multi_label=True).
+    Smoothing s blends with the uniform distribution: (1 - s) t + s / c (arXiv:1512.00567, section 7).
+
+    Args:
+        labels: class indices [b], or targets [b, c], which are kept. With c = 1, labels [b] are values: of a
+            regression, or 0 and 1 for a single logit.
+        num_classes: c.
+        smoothing: s, from 0 to 1.
+        multi_label: whether every class is independent of the others: smoothing then blends with 1/2, as
+            timm.data.Mixup(multi_label=True) does.
+
+    Returns:
+        Targets [b, c].
 
     Raises:
-        ValueError: labels are neither [b] indices nor [b, num_classes], as `check_labels` says.
+        ValueError: labels are neither indices [b] nor targets [b, num_classes].
+
+    Example:
+        >>> F.soft_targets(torch.tensor([0, 2]), num_classes=3, smoothing=0.3)
+        tensor([[0.8000, 0.1000, 0.1000],
+                [0.1000, 0.1000, 0.8000]])
     """
     check_labels(labels, num_classes)
     if labels.dim() == 1 and num_classes == 1:
@@ -34,23 +48,41 @@ def soft_targets(
 
 
 def soft_loss(logits: Tensor, targets: Tensor, criterion: AnyCriterion = "softmax") -> Tensor:
-    """Mean loss of logits [..., c] against soft targets of that shape, in float32 outside autocast.
+    """Return the mean loss of logits against soft targets, in float32 outside autocast.
 
-    softmax: cross-entropy; sigmoid: binary cross-entropy; mse: squared error; the last two averaged over
-    classes. A callable gets (logits [rows, c], targets [rows, c]).
+    Args:
+        logits: [..., c].
+        targets: [..., c].
+        criterion: softmax: cross-entropy; sigmoid: binary cross-entropy; mse: squared error, the last two
+            averaged over classes; or a callable of (logits [rows, c], targets [rows, c]).
 
     Raises:
-        ValueError: an unknown criterion.
+        UsageError: an unknown criterion; it is a ValueError.
+
+    Example:
+        >>> F.soft_loss(torch.zeros(1, 4), torch.tensor([[0.5, 0.5, 0.0, 0.0]]))
+        tensor(1.3863)
     """
     return find_criterion(criterion).loss(logits, targets)
 
 
 def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: AnyCriterion = "softmax") -> Tensor:
-    """Loss of draw(logits) against draw.targets(targets), for draws made after the classifier.
+    """Return the loss of draw(logits) against draw.targets(targets), for mixing after the classifier.
 
-    logits [b, c] or [r, b, c]; targets of that shape, or [b, c] for all positions, or indices [b] where they
-    are allowed. Tuples take the exact form that never makes the mixed targets; all else, and a criterion that
-    has no such form, as a callable, is computed as it reads.
+    For tuples and a criterion of the package the mixed logits and targets are never all in memory, see
+    `multimix_loss`; the result is the same.
+
+    Args:
+        draw: the draw that mixes logits and targets.
+        logits: of the clean examples, [b, c] or [r, b, c].
+        targets: of that shape, or [b, c] for all positions; class indices [b] with tuples and softmax or
+            sigmoid.
+        criterion: as in `soft_loss`.
+
+    Example:
+        >>> logits, targets = torch.zeros(4, 10), torch.eye(10)[:4]
+        >>> F.mixed_loss(F.multimix.draw(logits, n=100), logits, targets)
+        tensor(2.3026)
     """
     criterion = find_criterion(criterion)
     if isinstance(draw, Tuples) and criterion.sums is not None:
@@ -63,14 +95,24 @@ def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: AnyCriter
 
 
 def allows_indices(draw: Draw, logits: Tensor, labels: Tensor, criterion: Criterion) -> bool:
-    """Whether mixed_loss takes the labels [b] as class indices, which saves a product with the targets."""
+    """Return whether mixed_loss takes labels [b] as class indices, which saves a product with the targets."""
     indices = labels.dim() == 1 and not labels.is_floating_point() and logits.shape[-1] > 1
     return indices and isinstance(draw, Tuples) and criterion.indices
 
 
 def loss_of_mixed(draw: Draw, output: Tensor, targets: Tensor, criterion: AnyCriterion = "softmax") -> Tensor:
-    """Loss of the logits [n, ..., c] of what a draw has mixed against draw.targets(targets).
+    """Return the loss of the logits of mixed examples, for mixing at the input or inside the network.
 
-    HardPairs takes the labels of both partners instead of a mixture of them.
+    Args:
+        draw: the draw that mixed the examples.
+        output: logits of the mixed examples, [n, ..., c].
+        targets: targets of the clean examples [b, ..., c]; for HardPairs, class indices [b].
+        criterion: as in `soft_loss`.
+
+    Example:
+        >>> x, targets = torch.rand(4, 3, 8, 8), torch.eye(10)[:4]
+        >>> mixed, draw = F.mixup(x)
+        >>> F.loss_of_mixed(draw, torch.zeros(4, 10), targets)
+        tensor(2.3026)
     """
     return find_criterion(criterion).loss_of_mixed(draw, output, targets)

@@ -1,4 +1,4 @@
-"""Mixers that give more than one interpolation of a pair, or interpolate more than two examples."""
+"""Mixers that return several interpolations of a pair, or interpolate more than two examples."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,11 @@ from .sampling import beta_variates
 
 @dataclass(frozen=True, eq=False)
 class ManyPairs(Draw):
-    """Each example is interpolated with one partner k times: row j b + i has the weight lam[j, i].
+    """k interpolations of each example with one partner: row j b + i has the weight lam[j, i].
 
-    lam [k, 1] or [k, b]; partner [b]; x [b, ...] becomes [k b, ...].
+    Args:
+        lam: weights of the example itself, [k, 1] or [k, b].
+        partner: indices of the partners, [b].
     """
 
     lam: Tensor
@@ -42,14 +44,19 @@ def multi_mixup(
 ) -> Draw:
     """multi-mix: mixup with k interpolations of every pair, for less noisy gradients.
 
-    Each example of x [b, ...] meets one partner and is interpolated with it k times, each lambda ~
-    Beta(alpha, alpha) a draw of its own (arXiv:2406.01417, equation 3), one for the batch or one
-    `per_sample`; the loss is the mean over all k b rows. k = 5 was the paper's best. At the input and at a
-    hidden layer the network sees k times as many examples from there on, and costs k times as much time and
-    memory; at place='embedding' the extra interpolations are nearly free.
+    Each example has one partner and is interpolated with it k times, each time with another lambda ~
+    Beta(alpha, alpha) (arXiv:2406.01417, equation 3), one for the batch or one `per_sample`; the loss is the
+    mean over all k b rows. k = 5 was the paper's best. At the input and at a hidden layer the rest of the
+    network processes k times as many examples and costs k times as much time and memory; at place='embedding'
+    the extra interpolations are nearly free.
 
     Args:
         k: interpolations of every pair.
+
+    Example:
+        >>> mixed, draw = F.multi_mixup(torch.rand(4, 3, 8, 8), k=5)
+        >>> mixed.shape
+        torch.Size([20, 3, 8, 8])
     """
     columns = len(x) if per_sample else 1
     lam = beta_variates(k * columns, alpha, generator=generator, device=x.device)
@@ -60,14 +67,19 @@ def multi_mixup(
 def zeta_mixup(x: Tensor, gamma: Concentration = 2.8, generator: Generator | None = None) -> Draw:
     """zeta-mixup: interpolate the whole batch by the terms of a p-series.
 
-    Each example of x [b, ...] has the largest weight in a row of its own, 1^-gamma, and all the others the
-    terms 2^-gamma to b^-gamma in an order of the row's own, divided by their sum (arXiv:2204.03323, equation
-    2). With the paper's gamma = 2.8 the largest weight is 0.8 and outweighs all others together; towards
-    gamma = 0 the rows become the batch's mean, which trains nothing. The product of b x b weights with the
-    batch costs b multiplications for every value of it.
+    In each row one example has the largest weight, 1^-gamma, and all the others have the terms 2^-gamma to
+    b^-gamma in a random order, divided by their sum (arXiv:2204.03323, equation 2). With the paper's gamma =
+    2.8 the largest weight is 0.8 and outweighs all others together; towards gamma = 0 the rows become the
+    batch's mean, from which nothing can be learned. The product of b x b weights with the batch costs b
+    multiplications for every value of it.
 
     Args:
         gamma: how fast the weights fall: 2.8 gives the example itself 0.8, 0 is the mean of the batch.
+
+    Example:
+        >>> mixed, draw = F.zeta_mixup(torch.rand(4, 3, 8, 8))
+        >>> draw.weights.diagonal()
+        tensor([0.8262, 0.8262, 0.8262, 0.8262])
     """
     b = len(x)
     # float64: beyond gamma = 20 float32 has no room for the small terms' ratios.

@@ -1,4 +1,4 @@
-"""Mixers that take some pixels from a partner: the draws are Masks of other shapes than CutMix's box."""
+"""Mixers that take some pixels from a partner, with masks of other shapes than CutMix's box."""
 
 from typing import Annotated, Any
 
@@ -24,22 +24,28 @@ def fmix(
     """FMix: paste blobs of any shape, cut from low-frequency noise; labels by area.
 
     Complex normal noise in Fourier space is divided by frequency^decay (arXiv:2002.12047, section 3); in the
-    image that it makes, the highest share lambda ~ Beta(alpha, alpha) of the pixels keeps x [b, ch, h, w];
-    alpha = 1 and decay = 3 are the paper's. lambda h w is rounded at random, to the next integer below or
-    above, such that the area is lambda on average; the label is by the area really kept. Each mask costs a
-    Fourier transform and a sort of the image's size: one for the batch, or one per sample with `per_sample`.
+    resulting image, the highest share lambda ~ Beta(alpha, alpha) of the pixels keeps x. alpha = 1 and decay
+    = 3 are the paper's. lambda h w is rounded at random, up or down, such that the area is lambda on average;
+    the label is by the area really kept. Each mask costs a Fourier transform and a sort of the image's size:
+    one for the batch, or one per sample with `per_sample`.
 
     Args:
+        x: images or feature maps [b, ch, h, w].
         decay: how fast the noise falls with the frequency: more makes larger blobs, 0 single pixels.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
+
+    Example:
+        >>> mixed, draw = F.fmix(torch.rand(4, 3, 32, 32))
+        >>> draw.keep.shape
+        torch.Size([1, 1, 32, 32])
     """
     height, width = check_maps("fmix", x)
     count = len(x) if per_sample else 1
     lam = beta_variates(count, alpha, generator=generator, device=x.device)
-    picture = _low_frequencies(count, height, width, decay, x.device, generator)
-    keep = _highest(picture.flatten(1), lam, generator).view(count, 1, height, width)
+    noise = _low_frequencies(count, height, width, decay, x.device, generator)
+    keep = _highest(noise.flatten(1), lam, generator).view(count, 1, height, width)
     return _by_area(keep, x, partner, generator)
 
 
@@ -54,17 +60,23 @@ def gridmix(
 ) -> Draw:
     """GridMix: take random cells of a grid from the partner; labels by area.
 
-    (Pattern Recognition 109, 2021, 107594.) Of a grid of cells x cells, a random share lambda ~ Beta(alpha,
-    alpha), rounded at random to a whole number, keeps x [b, ch, h, w] and the rest is the partner's. Sides
-    that `cells` does not divide have cells of unequal size. The paper adds a loss on the label of every cell,
-    which is not part of this mixer, and its text is not public: alpha = 1 (OpenMixup's) and four cells a side
-    are choices of ours. It costs as much as CutMix.
+    Of a grid of cells x cells, a random share lambda ~ Beta(alpha, alpha), rounded at random to a whole
+    number, keeps x and the rest is the partner's (Pattern Recognition 109, 2021, 107594). Sides that `cells`
+    does not divide have cells of unequal size. The paper adds a loss on the label of every cell, which is not
+    part of this mixer, and its text is not public: alpha = 1 (OpenMixup's) and four cells a side are choices
+    of this package. It costs as much as CutMix.
 
     Args:
+        x: images or feature maps [b, ch, h, w].
         cells: cells of the grid along a side.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
+
+    Example:
+        >>> mixed, draw = F.gridmix(torch.rand(4, 3, 32, 32), cells=4)
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("gridmix", x)
     count = len(x) if per_sample else 1
@@ -86,16 +98,22 @@ def smoothmix(
 ) -> Draw:
     """SmoothMix: blend in the partner about a point, with soft edges; labels by the mask's mean.
 
-    The partner's weight in x [b, ch, h, w] is exp(-d^2 / 2 s^2) (CVPR workshops 2020, Lee et al.), d the
-    distance from a uniform point and s uniform in `sigma`, in units of the shorter side, (0.25, 0.5) as in
-    OpenMixup. There is no lambda to draw: the label is by the mean weight. It costs as much as CutMix.
+    The partner's weight is exp(-d^2 / 2 s^2) (Lee et al., CVPR workshops 2020), with d the distance from a
+    uniform point and s uniform in `sigma`, in units of the shorter side, (0.25, 0.5) as in OpenMixup. No
+    lambda is drawn: the label is by the mean weight. It costs as much as CutMix.
 
     Args:
+        x: images or feature maps [b, ch, h, w].
         sigma: (low, high) of the width s, in units of the shorter side.
         shape: of the contours; for 'square' d is the larger of the distances along the two axes.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
+
+    Example:
+        >>> mixed, draw = F.smoothmix(torch.rand(4, 3, 32, 32))
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("smoothmix", x)
     low, high = sigma
@@ -110,19 +128,27 @@ def smoothmix(
 
 
 def check_maps(name: str, x: Tensor) -> tuple[int, int]:
-    """Height and width of images or feature maps [b, ch, h, w]."""
+    """Return height and width of images or feature maps [b, ch, h, w].
+
+    Args:
+        name: the mixer, for the message.
+        x: the batch to mix.
+
+    Raises:
+        ValueError: x is not [b, ch, h, w].
+    """
     if x.dim() != 4:
-        raise ValueError(f"{name} needs images or feature maps [b, ch, h, w], given {list(x.shape)}")
+        raise ValueError(f"{name} must be given images or feature maps [b, ch, h, w], got {list(x.shape)}")
     return x.shape[-2], x.shape[-1]
 
 
 def _by_area(keep: Tensor, x: Tensor, partner: Any, generator: Generator | None) -> Draw:
-    """The draw of a mask [k, 1, h, w], whose label is the share that it keeps."""
+    """Make the draw of a mask [k, 1, h, w] whose label is the share that it keeps."""
     return Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), find_partners(x, partner, generator))
 
 
 def _highest(scores: Tensor, share: Tensor, generator: Generator | None) -> Tensor:
-    """Booleans [k, n]: the highest `share` [k] of the scores [k, n], share n rounded up or down at random."""
+    """Select the highest `share` [k] of the scores [k, n], as booleans; share n is rounded at random."""
     uniform = torch.rand(len(share), generator=generator, device=scores.device)
     number = (share * scores.shape[1] + uniform).long()
     place = torch.arange(scores.shape[1], device=scores.device)
@@ -134,17 +160,17 @@ def _highest(scores: Tensor, share: Tensor, generator: Generator | None) -> Tens
 def _low_frequencies(
     count: int, height: int, width: int, decay: float, device: torch.device, generator: Generator | None
 ) -> Tensor:
-    """Real images [count, h, w] of normal noise whose spectrum falls with frequency^decay."""
+    """Draw real images [count, h, w] of normal noise whose spectrum falls with frequency^decay."""
     frequency = torch.hypot(
         torch.fft.fftfreq(height, device=device).unsqueeze(1), torch.fft.rfftfreq(width, device=device)
     )
-    # The mean's frequency is 0: it gets the weight of the lowest that the image can hold.
+    # The mean has frequency 0; it gets the weight of the lowest other frequency of the image.
     scale = frequency.clamp_min(1 / max(height, width)) ** -decay
     noise = torch.randn(count, *scale.shape, 2, generator=generator, device=device)
     return torch.fft.irfft2(torch.view_as_complex(noise) * scale, s=(height, width))
 
 
 def _from_centre(length: int, uniform: Tensor) -> Tensor:
-    """Squared distances [k, 1, length] of the pixels' centres from a uniform point of the side."""
+    """Return squared distances [k, 1, length] of the pixels' centres from a uniform point of the side."""
     pixel = torch.arange(length, device=uniform.device) + 0.5
     return (pixel - uniform * length).square()

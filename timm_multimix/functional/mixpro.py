@@ -1,4 +1,4 @@
-"""MixPro: a grid of random cells, and labels that trust attention the more, the better the prediction is."""
+"""MixPro: random cells of a grid, and labels that use attention as far as the prediction is good."""
 
 import math
 from dataclasses import replace
@@ -15,7 +15,7 @@ from .partners import Partner, find_partners
 from .sampling import beta_variates
 from .transmix import attended
 
-# 64 of 224 pixels.
+# Side of a cell, of the image's shorter side: 64 of 224 pixels in the paper.
 _PATCH = 2 / 7
 
 
@@ -29,16 +29,21 @@ def maskmix(
 ) -> Draw:
     """MaskMix: take random cells of a grid from the partner, other ones for every image; labels by area.
 
-    Of the cells of `patch` pixels a side, the last ones cut at the border of x [b, ch, h, w], ceil(lambda
-    cells) stay, lambda ~ Beta(alpha, alpha) one for the batch; which ones is drawn for every image
-    (arXiv:2304.12043).
+    Of the cells of `patch` pixels a side, the last ones cut at the border, ceil(lambda cells) stay, with
+    lambda ~ Beta(alpha, alpha), one for the batch; which cells is drawn for every image (arXiv:2304.12043).
 
     Args:
+        x: images or feature maps [b, ch, h, w].
         patch: pixels a side of a cell (None: 2/7 of the shorter side, the paper's 64 of 224); a multiple of
             the model's patches leaves each of them whole.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
+
+    Example:
+        >>> mixed, draw = F.maskmix(torch.rand(4, 3, 32, 32), patch=8)
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("maskmix", x)
     side = max(1, round(min(height, width) * _PATCH)) if patch is None else patch
@@ -51,19 +56,24 @@ def maskmix(
 
 
 def progressive(draw: Masks, attention: Tensor, logits: Tensor, targets: Tensor) -> Masks:
-    """The draw with labels by attention, as far as the prediction agrees with those by area.
+    """Blend a draw's labels by area with labels by attention, as far as the prediction agrees with the area.
 
-    lambda_i = a_i lambda_attention + (1 - a_i) lambda_area with a_i the cosine of the angle between the
+    lambda_i = a_i lambda_attention + (1 - a_i) lambda_area, with a_i the cosine of the angle between the
     softmax of the logits and the label by area (progressive attention labeling, arXiv:2304.12043).
 
     Args:
-        draw: with lambda by area.
-        attention: on the mixed images, [b, h', w'].
-        logits: of the mixed images, [b, c].
-        targets: of the examples, [b, c].
+        draw: the draw, with lambda by area.
+        attention: attention on the mixed images, [b, h', w'].
+        logits: logits of the mixed images, [b, c].
+        targets: targets of the clean examples, [b, c].
 
     Returns:
-        The draw, lambda [b] without gradient.
+        The draw with lambda [b], without gradient.
+
+    Example:
+        >>> mixed, draw = F.maskmix(torch.rand(4, 3, 32, 32))
+        >>> F.progressive(draw, torch.rand(4, 4, 4), torch.rand(4, 10), torch.eye(10)[:4]).lam.shape
+        torch.Size([4])
     """
     by_area = draw.targets(targets).float()
     trust = nnf.cosine_similarity(by_area, logits.detach().float().softmax(-1), dim=1).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Choose the example that each one is mixed with: at random, in reverse order, or by closeness of labels."""
+"""Partners: at random, in reverse order, or by closeness of the labels."""
 
 from typing import Annotated, Any
 
@@ -6,12 +6,13 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Check
+from .docstrings import documented
 
 CLOSEST = "closest"
 
 
 def _is_closest(value: Any) -> bool:
-    """Whether it is 'closest', or that with a bandwidth."""
+    """Return whether it is 'closest', alone or with a bandwidth."""
     if isinstance(value, tuple | list) and len(value) == 2:
         name, bandwidth = value
         number = isinstance(bandwidth, int | float) and not isinstance(bandwidth, bool)
@@ -20,7 +21,7 @@ def _is_closest(value: Any) -> bool:
 
 
 def partner_choice(*names: str) -> Check:
-    """The check for these words, closeness of the labels, and indices."""
+    """Return the check for these words, closeness of the labels, and indices."""
     wanted = f"one of {', '.join(names)}, {CLOSEST}, ('{CLOSEST}', bandwidth > 0) or indices [b]"
 
     def passes(value: Any) -> bool:
@@ -30,10 +31,10 @@ def partner_choice(*names: str) -> Check:
 
 
 Partner = Annotated[str | tuple[str, float] | Tensor, partner_choice("random", "reversed")]
-"""Who example i is mixed with.
+"""Type of the argument `partner`.
 
 random: a random permutation. reversed: example b - 1 - i, as in timm.data.Mixup. closest: by closeness of the
-labels, see `closest_partners`; in specs alone, as functions have no labels and are given the indices [b].
+labels, see `closest_partners`; only in specs, as functions have no labels: they take the indices [b] instead.
 """
 
 PairPartner = Annotated[str | tuple[str, float] | Tensor, partner_choice("random", "reversed", "pair")]
@@ -41,10 +42,10 @@ PairPartner = Annotated[str | tuple[str, float] | Tensor, partner_choice("random
 
 
 def find_partners(x: Tensor, partner: Any, generator: Generator | None) -> Tensor:
-    """Indices [b] of the partners of the examples of x [b, ...].
+    """Return indices [b] of the partners of the examples of x [b, ...].
 
     Raises:
-        ValueError: indices of another shape, or partners by labels that are not given.
+        ValueError: indices of another shape, or partners by labels, which are not available here.
     """
     if isinstance(partner, Tensor):
         if partner.shape != x.shape[:1]:
@@ -60,17 +61,17 @@ def find_partners(x: Tensor, partner: Any, generator: Generator | None) -> Tenso
 
 
 def find_bandwidth(partner: Any) -> float | None:
-    """The bandwidth where partners are chosen by closeness of the labels, else None."""
+    """Return the bandwidth if partners are chosen by closeness of the labels, else None."""
     if not _is_closest(partner):
         return None
     return float(partner[1]) if isinstance(partner, tuple | list) else 1.0
 
 
 def count_draws(x: Tensor, per_sample: bool, partner: Any = "random") -> int:
-    """How often lambda and a mask are drawn for x [b, ...]: once, for every example, or for every pair.
+    """Return how many lambdas and masks are drawn for x [b, ...]: one, one per example, or one per pair.
 
     Raises:
-        ValueError: `per_sample` with pairs, which have a draw each.
+        ValueError: `per_sample` together with pairs, which already have a draw each.
     """
     check_pairs(per_sample, partner)
     if _is_pair(partner):
@@ -79,7 +80,7 @@ def count_draws(x: Tensor, per_sample: bool, partner: Any = "random") -> int:
 
 
 def of_pairs(drawn: Tensor, x: Tensor, partner: Any) -> Tensor:
-    """Spread what was drawn for pairs [(b + 1) // 2, ...] to the examples [b, ...]; other draws are kept."""
+    """Repeat values drawn for pairs [(b + 1) // 2, ...] for the examples [b, ...]; other draws are kept."""
     if not _is_pair(partner):
         return drawn
     place = torch.arange(len(x), device=x.device)
@@ -87,10 +88,10 @@ def of_pairs(drawn: Tensor, x: Tensor, partner: Any) -> Tensor:
 
 
 def check_pairs(per_sample: bool, partner: Any, **_: Any) -> None:
-    """Check that draws are either for every example or for every pair.
+    """Check that draws are either per example or per pair.
 
     Raises:
-        ValueError: both.
+        ValueError: both are given.
     """
     if per_sample and _is_pair(partner):
         raise ValueError("per_sample must be False with partner='pair', which draws for every pair, got True")
@@ -100,37 +101,37 @@ def _is_pair(partner: Any) -> bool:
     return isinstance(partner, str) and partner == "pair"
 
 
+@documented
 @torch.no_grad()
 def closest_partners(labels: Tensor, bandwidth: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Draw partners [b] by closeness of the labels (C-Mixup, arXiv:2210.05775, section 3).
+    """Draw partners by closeness of the labels (C-Mixup, arXiv:2210.05775, section 3).
 
-    The partner of i is j with a probability proportional to exp(-|y_i - y_j|^2 / (2 bandwidth^2)), where j
-    may be i itself as in the paper. The paper draws from the whole training set, we from the batch, as its
-    authors' code does for sets that are too large.
+    The partner of i is j with a probability proportional to exp(-|y_i - y_j|^2 / (2 bandwidth^2)); as in the
+    paper, j may be i itself. The paper draws from the whole training set. This function draws from the batch,
+    as the authors' code does for large sets.
 
     Args:
         labels: values [b] or targets [b, c]; integers [b] are classes, as far apart as their one-hot targets.
-        bandwidth: of the Gaussian kernel, in units of the labels.
-        generator: of the random numbers.
+        bandwidth: standard deviation of the Gaussian kernel, in units of the labels.
 
     Returns:
         Indices [b], in which examples may occur more than once.
 
     Example:
-        >>> closest_partners(torch.tensor([0.0, 5.0, 9.0]), bandwidth=0.1)
+        >>> F.closest_partners(torch.tensor([0.0, 5.0, 9.0]), bandwidth=0.1)
         tensor([0, 1, 2])
     """
     squares = _squared_distances(labels)
     uniform = torch.rand(squares.shape, generator=generator, device=labels.device, dtype=squares.dtype)
-    # Logarithms and Gumbel's noise: no kernel is so narrow that all its weights are rounded to zero.
+    # The Gumbel-max trick samples from the logarithms of the kernel, which do not underflow if it is narrow.
     noise = -(-uniform.clamp_min(torch.finfo(squares.dtype).tiny).log()).log()
     return (noise - squares / (2 * bandwidth**2)).argmax(1)
 
 
 def _squared_distances(labels: Tensor) -> Tensor:
-    """|y_i - y_j|^2 [b, b], in float32 at least."""
+    """Return |y_i - y_j|^2 [b, b], in float32 at least."""
     if labels.dim() == 1 and not labels.is_floating_point():
         return 2.0 * (labels.unsqueeze(1) != labels)
     points = labels.to(torch.promote_types(labels.dtype, torch.float32)).reshape(len(labels), -1)
-    # By differences: products of values far from zero would lose their distances.
+    # By differences: with products, distances between values far from zero would be lost to rounding.
     return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").square()

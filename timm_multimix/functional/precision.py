@@ -1,4 +1,4 @@
-"""Computing in the precision of the tensors themselves."""
+"""A context without autocast, for losses and exact weights."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -6,7 +6,7 @@ import torch
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """A context without autocast; where there is none to leave, none is entered, which costs less."""
+    """Return a context without autocast; outside autocast it does nothing, which is cheaper."""
     if torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()

@@ -1,4 +1,4 @@
-"""Puzzle Mix: a mask that keeps what is salient in both images, and patches moved to where they stay seen.
+"""Puzzle Mix: an optimal mask that keeps what is salient in both images, and patches moved to where it shows.
 
 Notation: g the cells of the grid along a side, z the mask, 1 where the example itself is seen.
 """
@@ -26,9 +26,11 @@ _GRIDS = (2, 4, 8, 16)
 
 @dataclass(frozen=True, eq=False)
 class Puzzle(Masks):
-    """Masks after the patches of both images have been moved.
+    """Masks applied to images whose patches have been moved.
 
-    sources: for the example and for the partner, which patch [b, g^2] comes to each place of a g x g grid.
+    Args:
+        sources: for the example and for the partner, which patch [b, g^2] comes to each place of a g x g
+            grid.
     """
 
     sources: tuple[Tensor, Tensor]
@@ -65,31 +67,37 @@ def puzzlemix(
 ) -> Draw:
     """Puzzle Mix: an optimal mask and moved patches, by input gradients; labels by area.
 
-    The mask z, of `labels` values from 0 to 1 on a grid of `grid` cells along a side (None draws 2, 4, 8 or
-    16, of those that divide both sides of x [b, ch, h, w]), minimises the saliency [b, h, w] it hides + beta
-    (label smoothness) + beta gamma (smoothness of the pixels at its edges) + eta (prior of lambda ~
-    Beta(alpha, alpha)); see `mask_energy`. Then patches of each image move to where they are seen, at
-    `transport_cost` times the squared distance; see `best_transport`. Patches are those of a grid of
-    `transport_grid` along a side where they are whole parts of the mask's cells (else, and with None: the
-    cells themselves); 8 is their 4 pixels of 32. The label is by the mask's mean. All numbers are those of
-    the authors' CIFAR runs (arXiv:2009.06962). The mask is found exactly by a minimum cut (they swap labels),
-    the transport exactly by an assignment (they iterate), both SciPy's, on the CPU: the device waits for
-    them, the longer the finer the grids are. Pixels are compared after each channel is stretched to 0 .. 1.
-    Costs a forward and a backward besides.
+    The mask z, of `labels` values from 0 to 1 on a grid of `grid` cells along a side, minimises the saliency
+    it hides + beta (label smoothness) + beta gamma (smoothness of the pixels at its edges) + eta (prior of
+    lambda ~ Beta(alpha, alpha)); see `mask_energy`. Then patches of each image move to where they are seen,
+    at `transport_cost` times the squared distance; see `best_transport`. Patches are those of a grid of
+    `transport_grid` along a side if they divide the mask's cells; else they are the cells themselves. 8 is
+    the authors' 4 pixels of 32. The label is by the mask's mean. All numbers are those of the authors' CIFAR
+    runs (arXiv:2009.06962). The mask is found exactly by a minimum cut (the authors swap labels), the
+    transport exactly by an assignment (they iterate), both with SciPy on the CPU: the device waits for them,
+    longer for finer grids. Pixels are compared after each channel is scaled to 0 .. 1. It costs an extra
+    forward and backward.
 
     Args:
-        alpha: concentration of the lambda ~ Beta(alpha, alpha) that the mask's prior has.
+        x: images or feature maps [b, ch, h, w].
+        alpha: concentration of the lambda ~ Beta(alpha, alpha) in the mask's prior.
         labels: values that a cell of the mask may have, evenly from 0 to 1.
         beta: weight of the mask's smoothness: more makes fewer, larger parts.
         gamma: weight of the smoothness of pixels at the mask's edges, relative to beta.
         eta: weight of lambda's prior: more brings the share shown closer to lambda.
         transport: whether patches move to where they are seen.
-        transport_cost: what moving by the squared distance of a cell costs: more moves less.
-        grid: cells of the mask along a side; None draws 2, 4, 8 or 16.
+        transport_cost: cost of a move by the squared distance of a cell: more moves less.
+        grid: cells of the mask along a side; None draws 2, 4, 8 or 16, of those that divide both sides of x.
         transport_grid: patches along a side; None moves whole cells of the mask.
 
     Raises:
         ValueError: x is not [b, ch, h, w], or the grid does not divide its sides.
+
+    Example:
+        >>> x = torch.rand(4, 3, 32, 32)
+        >>> mixed, draw = F.puzzlemix(x, F.spectral_residual(x), grid=4)
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("puzzlemix", x)
     g = _grid(grid, height, width, x.device, generator)
@@ -119,12 +127,22 @@ def mask_energy(
     gamma: float,
     eta: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The energy of masks (equation 4) as `quadratic_labeling` takes it: unary, vertical, horizontal.
+    """Compute the energy of masks (equation 4) for `quadratic_labeling`: unary, vertical, horizontal.
 
-    x [b, ch, h, w] with values in 0 .. 1; salient [b, g, g], adding up to one. The unary cost is the saliency
-    that is lost, z s' + (1 - z) s, and eta / g^2 times the prior's -log Binomial(labels - 1, lam). A pair of
-    cells costs beta / 16 g times (z_i - z_j)^2 + gamma phi(z_i, z_j), where phi is the mean difference of the
-    pixels that meet there, given for masks of 0 and 1 and continued quadratically between them.
+    The unary cost is the saliency that is lost, z s' + (1 - z) s, and eta / g^2 times the prior's -log
+    Binomial(labels - 1, lam). A pair of cells costs beta / 16 g times (z_i - z_j)^2 + gamma phi(z_i, z_j),
+    where phi is the mean difference of the pixels that meet there, defined for masks of 0 and 1 and continued
+    quadratically between them.
+
+    Args:
+        x: images [b, ch, h, w], from 0 to 1.
+        partner: indices of the partners, [b].
+        salient: saliency s of the cells, [b, g, g], which adds up to one.
+        lam: lambda, [1].
+        labels: values that a cell may have.
+        beta: weight of smoothness.
+        gamma: weight of the pixels' smoothness, relative to beta.
+        eta: weight of the prior.
     """
     top, g = labels - 1, salient.shape[-1]
     z = torch.arange(labels, device=x.device) / top
@@ -141,10 +159,11 @@ def mask_energy(
 
 @torch.no_grad()
 def best_transport(salient: Tensor, z: Tensor, cost: float) -> Tensor:
-    """Which patch [b, g^2] comes to each place so that most saliency is seen (equation 6), by assignment.
+    """Find which patch [b, g^2] moves to each place so that most saliency is seen (equation 6).
 
-    A permutation of the patches that minimises the sum over patches i at places j of cost d_ij^2 / (g - 1)^2
-    - [z_j > 0] salient_i, where d is the distance; SciPy's linear_sum_assignment, one image at a time.
+    The result is the permutation of the patches that minimises the sum over patches i at places j of cost
+    d_ij^2 / (g - 1)^2 - [z_j > 0] salient_i, where d is the distance; SciPy's linear_sum_assignment solves
+    it, one image at a time.
     """
     linear_sum_assignment = scipy_module("optimize").linear_sum_assignment
     g = salient.shape[-1]
@@ -156,7 +175,7 @@ def best_transport(salient: Tensor, z: Tensor, cost: float) -> Tensor:
 
 
 def move_patches(x: Tensor, source: Tensor) -> Tensor:
-    """x [b, ch, h, w] with the patch source[i, j] of a g x g grid at place j, source [b, g^2]."""
+    """Move the patch source[i, j] [b, g^2] of a g x g grid over x [b, ch, h, w] to place j."""
     b, channels, height, width = x.shape
     g = math.isqrt(source.shape[1])
     patches = x.reshape(b, channels, g, height // g, g, width // g).transpose(3, 4).flatten(2, 3)
@@ -179,37 +198,40 @@ def _grid(
     if grid is None and fitting:
         return fitting[int(torch.randint(len(fitting), (), generator=generator, device=device))]
     if grid is None or grid < 1 or height % grid or width % grid:
-        allowed = "a number of cells that divides both" if grid is not None else "even sides"
-        raise ValueError(f"puzzlemix with grid={grid} given images of {height} x {width}, needs {allowed}")
+        if grid is None:
+            raise ValueError(f"images must have even sides for puzzlemix, got {height} x {width}")
+        raise ValueError(
+            f"grid of puzzlemix must divide both sides of images of {height} x {width}, got {grid}"
+        )
     return grid
 
 
 def _patches(transport_grid: int | None, g: int, height: int, width: int) -> int:
-    """Patches along a side that move: those asked for, if the mask's cells and the image divide into them."""
+    """Number of patches along a side: `transport_grid` if it divides the cells and the image, else g."""
     if transport_grid is None or any(whole % transport_grid for whole in (height, width)):
         return g
     return transport_grid if transport_grid % g == 0 else g
 
 
 def _enlarged(cells: Tensor, rows: int, columns: int) -> Tensor:
-    """Cells [b, h, w] as [b, rows h, columns w]."""
+    """Repeat cells [b, h, w] to [b, rows h, columns w]."""
     return cells.repeat_interleave(rows, 1).repeat_interleave(columns, 2)
 
 
 def _shares(cells: Tensor) -> Tensor:
-    """Saliency [b, g, g] that adds up to one; even where there is none."""
+    """Normalise saliency [b, g, g] to a sum of one; uniform if there is none."""
     total = cells.sum((1, 2), keepdim=True)
     return torch.where(total > 0, cells / total.clamp_min(1e-30), 1 / cells[0].numel())
 
 
 def _unit_range(x: Tensor) -> Tensor:
-    """x [b, ch, h, w] with each channel's values over the batch stretched to 0 .. 1."""
+    """Scale each channel of x [b, ch, h, w] over the batch to 0 .. 1."""
     low, high = x.amin((0, 2, 3), keepdim=True), x.amax((0, 2, 3), keepdim=True)
     return (x - low) / (high - low).clamp_min(1e-12)
 
 
 def _negative_log_prior(lam: Tensor, top: int) -> Tensor:
-    """-log of the probability [top + 1] of z top successes of top; 1e-8 keeps it finite, as in their code."""
+    """-log of the binomial probability [top + 1] of k successes of top; the authors' 1e-8 keeps it finite."""
     count = torch.arange(top + 1, device=lam.device)
     ways = torch.tensor([math.comb(top, k) for k in range(top + 1)], device=lam.device)
     return -(ways * lam**count * (1 - lam) ** (top - count) + 1e-8).log()
@@ -218,7 +240,7 @@ def _negative_log_prior(lam: Tensor, top: int) -> Tensor:
 def _border_terms(own: Tensor, other: Tensor, g: int) -> list[Tensor]:
     """phi [b, g - 1, g] of vertical neighbours for the masks (1, 1), (1, 0), (0, 1), (0, 0), upper first.
 
-    Images are averaged over squares of up to 4 x 4 pixels; of those, the two rows that meet at a border are
+    Images are averaged over squares of up to 4 x 4 pixels; of these, the two rows that meet at a border are
     compared: the mean absolute difference over channels and along the border.
     """
     height, width = own.shape[-2:]
@@ -232,7 +254,7 @@ def _border_terms(own: Tensor, other: Tensor, g: int) -> list[Tensor]:
 
 
 def _modular(terms: list[Tensor], z: Tensor, dim: int) -> Tensor:
-    """The part of phi that is a sum over cells, [b, g, g, labels]; neighbours lie along `dim`."""
+    """Return the part of phi that is a sum over cells, [b, g, g, labels]; neighbours lie along `dim`."""
     both, own_first, other_first, neither = (term.unsqueeze(-1) for term in terms)
     upper = (z * (own_first + both) + (1 - z) * (other_first + neither)) / 2
     lower = (z * (other_first + both) + (1 - z) * (own_first + neither)) / 2

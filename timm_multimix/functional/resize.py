@@ -1,4 +1,4 @@
-"""ResizeMix: the whole partner, made smaller, is pasted at a random place."""
+"""ResizeMix: paste the whole partner, made smaller, at a random place."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,10 +16,16 @@ from .precision import without_autocast
 
 @dataclass(frozen=True, eq=False)
 class Resized(Draw):
-    """The partner, resized to a box, replaces what was there.
+    """Images on which the partner, resized to a box, is pasted.
 
-    top, left, height, width [1] or [b]: the box in pixels of an image of size [h, w]; lam [1] or [b]: the
-    share of the image outside of it; partner [b].
+    Args:
+        top: upper edge of the box in pixels, [1] or [b].
+        left: left edge, [1] or [b].
+        height: height of the box, [1] or [b].
+        width: width of the box, [1] or [b].
+        size: (h, w) of the images.
+        lam: share of the image outside of the box, [1] or [b].
+        partner: indices of the partners, [b].
     """
 
     top: Tensor
@@ -63,16 +69,22 @@ def resizemix(
     """ResizeMix: paste the whole partner, made smaller, at a random place; labels by area.
 
     The partner is scaled by a factor drawn uniformly from `tau`, the paper's (0.1, 0.8) (arXiv:2012.11101,
-    section 3.2), to sides of at least a pixel, and replaces a box of that size anywhere inside x [b, ch, h,
-    w]: no object is cut, and what is pasted is always the partner's subject. Resizing is bilinear with
-    antialiasing, as two matrix products: h + w multiplications for every value of the batch, which is little
-    beside a network and more than CutMix, which only copies.
+    section 3.2), to sides of at least a pixel, and replaces a box of that size anywhere inside the image: no
+    object is cut, and the partner's subject is always pasted. Resizing is bilinear with antialiasing, as two
+    matrix products: h + w multiplications for every value of the batch, which is little compared with a
+    network and more than CutMix, which only copies.
 
     Args:
+        x: images or feature maps [b, ch, h, w].
         tau: (low, high) of the factor by which the partner's sides are scaled.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
+
+    Example:
+        >>> mixed, draw = F.resizemix(torch.rand(4, 3, 32, 32))
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     size = check_maps("resizemix", x)
     low, high = tau
@@ -86,21 +98,21 @@ def resizemix(
 
 
 def _place(uniform: Tensor, last: Tensor) -> Tensor:
-    """A whole number from 0 to `last`, all equally likely."""
+    """Return a whole number from 0 to `last`, all equally likely."""
     return torch.minimum((uniform * (last + 1)).long(), last)
 
 
 def _inside(start: Tensor, extent: Tensor, length: int) -> Tensor:
-    """Booleans [k, length]: the cells from start to start + extent."""
+    """Return booleans [k, length]: the cells from start to start + extent."""
     cell = torch.arange(length, device=start.device)
     return (cell >= start.unsqueeze(1)) & (cell < (start + extent).unsqueeze(1))
 
 
 def _resizing(start: Tensor, extent: Tensor, length: int) -> Tensor:
-    """Weights [k, length, length] that resize a side to `extent` cells from `start` on; zero outside.
+    """Return weights [k, length, length] that resize a side to `extent` cells from `start` on; zero outside.
 
     A triangle as wide as two of the smaller image's cells, centred on each of them: bilinear interpolation
-    with antialiasing, as torch's interpolate and torchvision have it.
+    with antialiasing, as in torch's interpolate and torchvision.
     """
     scale = (length / extent).view(-1, 1, 1)
     cell = torch.arange(length, device=start.device) + 0.5

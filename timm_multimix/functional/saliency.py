@@ -1,27 +1,38 @@
-"""Saliency maps [b, h, w] for the guided mixers: of the images alone, or of their loss's gradient."""
+"""Saliency maps [b, h, w] for the guided mixers: of the images alone, or of the gradient of their loss."""
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-# The paper's working size, and the smoothing of its authors' code at that size.
+# Working size of the paper in pixels, and the smoothing in the authors' code at that size.
 _SIDE = 64
 _SIGMA = 2.5
 
 
 def spectral_residual(images: Tensor) -> Tensor:
-    """Static saliency [b, h, w] of images [b, ch, h, w] by the spectral residual (Hou and Zhang, CVPR 2007).
+    """Compute the saliency of images by the spectral residual (Hou and Zhang, CVPR 2007).
 
-    What the logarithmic amplitude spectrum has beyond its own 3 x 3 average, brought back with the phase,
-    squared and smoothed (equations 3 to 5). Channels are averaged first, and images of more than 64 pixels
-    made that small, where the method works. Beyond the border nothing is salient: the Fourier transform sees
-    the image repeated, and the edges where the copies meet are not the image's. Needs no network; float32.
+    The logarithmic amplitude spectrum minus its own 3 x 3 average, transformed back with the phase, squared
+    and smoothed (equations 3 to 5). Channels are averaged first, and larger images are reduced to 64 pixels,
+    where the method works. Beyond the border nothing is salient: the Fourier transform sees the image
+    repeated, and the edges where the copies meet are not the image's. It needs no network; computed in
+    float32.
+
+    Args:
+        images: [b, ch, h, w].
+
+    Returns:
+        Saliency [b, h, w].
 
     Raises:
-        ValueError: not images.
+        ValueError: images are not [b, ch, h, w].
+
+    Example:
+        >>> F.spectral_residual(torch.rand(4, 3, 96, 96)).shape
+        torch.Size([4, 96, 96])
     """
     if images.dim() != 4:
-        raise ValueError(f"spectral saliency needs images [b, ch, h, w], given {list(images.shape)}")
+        raise ValueError(f"images must be [b, ch, h, w] for spectral saliency, got {list(images.shape)}")
     height, width = images.shape[-2:]
     grey = images.float().mean(1, keepdim=True)
     scale = _SIDE / max(height, width, _SIDE)
@@ -29,20 +40,33 @@ def spectral_residual(images: Tensor) -> Tensor:
     spectrum = torch.fft.fft2(nnf.interpolate(grey, sides, mode="bilinear", antialias=True))
     logarithm = (spectrum.abs() + 1e-8).log()
     residual = logarithm - nnf.avg_pool2d(nnf.pad(logarithm, (1, 1, 1, 1), "replicate"), 3, 1)
-    picture = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
-    smooth = gaussian_blur(picture, _SIGMA, round(3 * _SIGMA))
+    salient = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
+    smooth = gaussian_blur(salient, _SIGMA, round(3 * _SIGMA))
     return nnf.interpolate(smooth, (height, width), mode="bilinear").squeeze(1)
 
 
 def gradient_saliency(gradient: Tensor) -> Tensor:
-    """Saliency [b, h, w] of the loss's gradient [b, ch, h, w]: its root mean square over the channels."""
+    """Compute saliency [b, h, w] from a gradient: its root mean square over the channels.
+
+    Args:
+        gradient: gradient of the loss with respect to the images, [b, ch, h, w].
+
+    Example:
+        >>> F.gradient_saliency(torch.tensor([[[[3.0]], [[-3.0]]]]))
+        tensor([[[3.]]])
+    """
     return gradient.float().square().mean(1).sqrt()
 
 
 def gaussian_blur(maps: Tensor, sigma: float, radius: int, padding: str = "constant") -> Tensor:
-    """Gaussian smoothing of maps [b, 1, h, w] by a kernel of 2 radius + 1 pixels.
+    """Smooth maps [b, 1, h, w] with a Gaussian kernel.
 
-    padding: what is beyond the border, `constant` zeros or `reflect`, which limits the radius to the sides.
+    Args:
+        maps: the maps.
+        sigma: standard deviation in pixels.
+        radius: the kernel has 2 radius + 1 pixels a side.
+        padding: values beyond the border: `constant` zeros, or `reflect`, which limits the radius to the
+            sides.
     """
     for dim in (3, 2):
         reach = radius if padding == "constant" else min(radius, maps.shape[dim] - 1)

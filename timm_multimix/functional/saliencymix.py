@@ -1,4 +1,4 @@
-"""SaliencyMix and Attentive CutMix: what is pasted is where the partner is salient."""
+"""SaliencyMix and Attentive CutMix: paste the part of the partner that is salient."""
 
 from typing import Any
 
@@ -25,21 +25,29 @@ def saliencymix(
 ) -> Draw:
     """SaliencyMix: paste a box about the partner's most salient point, labels by area.
 
-    The box in x [b, ch, h, w] has the area 1 - lambda, lambda ~ Beta(alpha, alpha) with the paper's alpha =
-    1, one for the batch or one `per_sample`, is clipped at the border and stays at its place; every partner
-    has its own point, by saliency [b, h, w]; the label is by the area really kept
-    (arXiv:2006.01791, section 3). The paper's saliency is a
-    static one of the image, OpenCV's fine-grained; ours is of the same kind, the spectral residual (Hou and
-    Zhang 2007), a Fourier transform of 64 x 64 pixels an image: no pass through the model, so it also works
-    in the place of timm.data.Mixup. saliency='gradient' takes the gradient of the loss with respect to the
-    image, which costs a forward and a backward.
+    The box has the area 1 - lambda, lambda ~ Beta(alpha, alpha) with the paper's alpha = 1, one for the batch
+    or one `per_sample`; it is clipped at the border and stays at its place. Every partner has its own point;
+    the label is by the area really kept (arXiv:2006.01791, section 3). The paper uses a static saliency of
+    the image, OpenCV's fine-grained one; this package uses one of the same kind, the spectral residual (Hou
+    and Zhang 2007), a Fourier transform of 64 x 64 pixels an image: it needs no pass through the model, so
+    saliencymix also replaces timm.data.Mixup. saliency='gradient' takes the gradient of the loss with respect
+    to the image, which costs a forward and a backward.
+
+    Args:
+        x: images or feature maps [b, ch, h, w].
 
     Raises:
         ValueError: x is not [b, ch, h, w], or saliency is not of its size.
+
+    Example:
+        >>> x = torch.rand(4, 3, 32, 32)
+        >>> mixed, draw = F.saliencymix(x, F.spectral_residual(x))
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("saliencymix", x)
     if saliency.shape != (len(x), height, width):
-        raise ValueError(f"saliency {list(saliency.shape)} given, {[len(x), height, width]} is needed")
+        raise ValueError(f"saliency must be {[len(x), height, width]}, got {list(saliency.shape)}")
     lam = beta_variates(len(x) if per_sample else 1, alpha, generator=generator, device=x.device)
     partner = find_partners(x, partner, generator)
     peak = saliency.flatten(1).argmax(1)[partner]
@@ -61,24 +69,33 @@ def attentivemix(
 ) -> Draw:
     """Attentive CutMix: paste the partner's most attended cells, labels by area.
 
-    Of a grid over x [b, ch, h, w], 7 x 7, the 6 cells with the highest attention [b, h', w'], interpolated to
-    that grid, are pasted, equal ones in random order, so that lambda is 43 / 49 for sides that the grid
-    divides: both numbers are the paper's (arXiv:2003.13048). The paper takes the attention from a second,
-    pretrained network; ours is the model's own, from its last feature map z, as relu(z . GAP(z)): no class
-    and no further weights needed, at the cost of a forward. Needs images that leave more than one position in
-    that map.
+    Of a grid of 7 x 7 cells over the image, the 6 with the highest attention, interpolated to that grid, are
+    pasted; equal ones are taken in random order. So lambda is 43 / 49 for sides that the grid divides; both
+    numbers are the paper's (arXiv:2003.13048). The paper takes the attention from a second, pretrained
+    network; here it is the model's own, from its last feature map z, as relu(z . GAP(z)): that needs no class
+    and no further weights and costs a forward. Images must be large enough for more than one position in that
+    map.
 
     Args:
+        x: images or feature maps [b, ch, h, w].
+        attention: attention to the clean images, [b, h', w'], such as that of `feature_attention`.
         top_k: cells that are pasted.
         grid: cells of the grid along a side.
 
     Raises:
         ValueError: x is not [b, ch, h, w]; the grid has fewer cells than top_k, or is finer than x.
+
+    Example:
+        >>> mixed, draw = F.attentivemix(torch.rand(4, 3, 28, 28), torch.rand(4, 7, 7))
+        >>> draw.lam
+        tensor([0.8776, 0.8776, 0.8776, 0.8776])
     """
     height, width = check_maps("attentivemix", x)
     check_cells(top_k, grid)
     if grid > min(height, width):
-        raise ValueError(f"grid={grid} given, images of {height} x {width} have too few pixels for that")
+        raise ValueError(
+            f"grid must be at most {min(height, width)} for images of {height} x {width}, got {grid}"
+        )
     partner = find_partners(x, partner, generator)
     cells = nnf.interpolate(attention.float().unsqueeze(1), (grid, grid), mode="bilinear").flatten(1)[partner]
     shuffled = torch.rand(cells.shape, generator=generator, device=x.device).argsort(1)
@@ -90,7 +107,7 @@ def attentivemix(
 
 
 def check_cells(top_k: int, grid: int, **_: Any) -> None:
-    """Check that a grid has so many cells.
+    """Check that a grid has at least `top_k` cells.
 
     Raises:
         ValueError: it has fewer.
@@ -100,7 +117,7 @@ def check_cells(top_k: int, grid: int, **_: Any) -> None:
 
 
 def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
-    """A mask [k, 1, h', w'] as [k, 1, height, width], every pixel by the cell that it is in."""
+    """Resize a mask [k, 1, h', w'] to [k, 1, height, width]; every pixel gets the value of its cell."""
     rows, columns = (
         torch.arange(side, device=mask.device) * cells // side
         for side, cells in ((height, mask.shape[-2]), (width, mask.shape[-1]))
@@ -109,7 +126,7 @@ def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
 
 
 def _interval(fraction: Tensor, length: int, centre: Tensor) -> Tensor:
-    """Boolean intervals [b, length] of floor(fraction * length) cells about a centre [b], clipped."""
+    """Return boolean intervals [b, length] of floor(fraction * length) cells about a centre [b], clipped."""
     extent = (fraction * length).long()
     start = (centre - extent // 2).unsqueeze(1)
     cell = torch.arange(length, device=centre.device)

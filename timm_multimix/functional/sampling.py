@@ -1,4 +1,4 @@
-"""Beta and Dirichlet variates that are right for any concentration, drawn on the device."""
+"""Beta and Dirichlet variates that are accurate for any concentration, drawn on the device."""
 
 import math
 from collections.abc import Sequence
@@ -7,24 +7,34 @@ import torch
 from torch import Tensor
 
 from .._compat import standard_gamma
+from .docstrings import documented
 
-# Stands for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.
+# Used for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.
 _SMALLEST_ALPHA = 1e-20
-# Below this number of variates torch's sampler is faster than the calls that avoid it.
+# Below this number of variates torch's sampler is faster than `_by_rejection`.
 _FEW_VARIATES = 512
-# Rows drawn at a time on a CPU: enough to hide the calls, few enough to stay in the cache.
+# Rows drawn at a time on a CPU: enough that the overhead of calls is small, few enough for the cache.
 _ROWS = 1024
-# Up to this many examples in a tuple they are picked one after the other, above it by sorting random keys.
+# Up to this many examples are chosen one after the other (Floyd), more by the largest of random keys.
 _FEW = 16
 
 
+@documented
 def log_gamma_variates(
     alpha: Tensor, shape: Sequence[int] | None = None, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Logarithms of Gamma(alpha, 1) variates of a shape that alpha broadcasts to; alpha = 0 is its limit.
+    """Draw logarithms of Gamma(alpha, 1) variates.
 
-    G(a) = G(a + 1) U^(1/a) (Marsaglia and Tsang 2000, section 6), kept in log space: for small alpha the
+    G(a) = G(a + 1) U^(1/a) (Marsaglia and Tsang 2000, section 6), computed in log space: for small alpha the
     variates themselves underflow, and ratios of them become 0/0.
+
+    Args:
+        alpha: concentrations, at least 0; 0 stands for the limit.
+        shape: shape of the result, to which alpha broadcasts; None: alpha's own.
+
+    Example:
+        >>> F.log_gamma_variates(torch.tensor([0.5]), (2, 3)).shape
+        torch.Size([2, 3])
     """
     alpha = alpha.clamp_min(_SMALLEST_ALPHA)
     shape = alpha.shape if shape is None else shape
@@ -40,12 +50,12 @@ def _by_torchs_sampler(alpha: Tensor, generator: torch.Generator | None) -> Tens
 
 
 def _by_rejection(alpha: Tensor, shape: Sequence[int], generator: torch.Generator | None) -> Tensor:
-    """The same in operations on all elements, where torch's sampler goes through them one by one.
+    """Draw the same with operations on all elements at once; torch's sampler handles them one by one.
 
-    G(a + 1) is proposed by Marsaglia and Tsang's squeeze-free test, d v with d = a + 2/3 and v = (1 + x /
-    sqrt(9 d))^3, and accepted if log U < bound. Then log U - bound is the logarithm of a uniform variate that
-    knows nothing of x, so it serves as U^(1/a)'s: random numbers are half of the time. What is rejected, a
-    few per cent, is drawn by torch.
+    G(a + 1) is proposed by Marsaglia and Tsang's squeeze-free test, d v with d = a + 2/3 and
+    v = (1 + x / sqrt(9 d))^3, and accepted if log U < bound. Then log U - bound is the logarithm of a uniform
+    variate that is independent of x, so it serves as that of U^(1/a): random numbers take half of the time.
+    Rejected elements, a few per cent, are drawn by torch.
     """
     d = alpha + 2 / 3
     x = alpha.new_empty(shape).normal_(generator=generator)
@@ -60,23 +70,37 @@ def _by_rejection(alpha: Tensor, shape: Sequence[int], generator: torch.Generato
     return log_gamma
 
 
+@documented
 def beta_variates(
     count: int, alpha: float, *, generator: torch.Generator | None = None, device: torch.device | None = None
 ) -> Tensor:
-    """`count` draws of Beta(alpha, alpha), float32 [count].
+    """Draw from Beta(alpha, alpha).
+
+    Args:
+        count: number of draws.
+        alpha: concentration, at least 0; 0 stands for the limit, 0 or 1 with equal probability.
+        device: device of the result.
+
+    Returns:
+        float32 [count].
 
     Raises:
         ValueError: alpha is negative or not finite.
+
+    Example:
+        >>> F.beta_variates(3, alpha=0.2).shape
+        torch.Size([3])
     """
     alpha = max(check_alpha(alpha), _SMALLEST_ALPHA)
     if alpha == 1:  # uniform, and the default of many mixers
         return torch.rand(count, generator=generator, device=device)
-    # As for log_gamma_variates, in fewer calls, which are what a draw for one batch costs.
+    # The formula of log_gamma_variates in fewer calls; for a single draw the calls are the cost.
     log_gamma = standard_gamma(torch.full((count, 2), alpha + 1, device=device), generator).log_()
     uniform = torch.empty_like(log_gamma).uniform_(generator=generator)
     return log_gamma.add_(uniform.neg_().log1p_().div_(alpha)).softmax(dim=-1)[:, 0]
 
 
+@documented
 def dirichlet_weights(
     n: int,
     b: int,
@@ -86,13 +110,26 @@ def dirichlet_weights(
     *,
     device: torch.device | None = None,
 ) -> Tensor:
-    """n rows of Dirichlet(alpha) weights over m of b examples, float32 [n, b], rows summing to one.
+    """Draw rows of Dirichlet(alpha) weights over m of b examples.
 
-    alpha is one concentration for all examples or a tensor [b] with one for each. With m (None: all), each
-    row has its own m examples, chosen uniformly without repetition, and is zero elsewhere; m beyond b is b.
+    Args:
+        n: number of rows.
+        b: number of examples.
+        alpha: one concentration for all examples, or a tensor [b] with one for each.
+        m: examples in a row, chosen uniformly without repetition; the others have weight zero. None, or more
+            than b: all.
+        device: device of the result; None: that of alpha, else of the generator.
+
+    Returns:
+        Weights [n, b], float32; rows sum to one.
 
     Raises:
         ValueError: n, b or m is below one; alpha is negative or not finite.
+
+    Example:
+        >>> weights = F.dirichlet_weights(n=1000, b=128, alpha=1.0, m=4)
+        >>> weights.shape, int((weights[0] > 0).sum())
+        (torch.Size([1000, 128]), 4)
     """
     _check_counts(n, b, m)
     if device is None:
@@ -106,6 +143,7 @@ def dirichlet_weights(
     return weights.new_zeros(n, b).scatter_(1, chosen, weights)
 
 
+@documented
 def anisotropic_weights(
     n: int,
     b: int,
@@ -116,13 +154,30 @@ def anisotropic_weights(
     *,
     device: torch.device | None = None,
 ) -> Tensor:
-    """n rows of Dirichlet weights in which one example leads, float32 [n, b], rows summing to one.
+    """Draw rows of Dirichlet weights in which one example leads (PowMix, arXiv:2312.12334).
 
-    Row k has the concentration `target` for example k mod b and `rest` for the others, of which m - 1 are
-    chosen uniformly without repetition (m = None: all of them).
+    Row k has the concentration `target` for example k mod b and `rest` for the others.
+
+    Args:
+        n: number of rows.
+        b: number of examples.
+        target: concentration of the leading example.
+        rest: concentration of the others.
+        m: examples in a row, the leading one and m - 1 chosen uniformly without repetition; None: all.
+        device: device of the result; None: that of the generator.
+
+    Returns:
+        Weights [n, b], float32; rows sum to one.
 
     Raises:
         ValueError: n, b or m is below one; a concentration is negative or not finite.
+
+    Example:
+        >>> F.anisotropic_weights(n=4, b=2, target=1e6, rest=1e-6).round()
+        tensor([[1., 0.],
+                [0., 1.],
+                [1., 0.],
+                [0., 1.]])
     """
     _check_counts(n, b, m)
     device = _device_of(rest, generator) if device is None else device
@@ -142,18 +197,18 @@ def _all_but_last(n: int, b: int, device: torch.device) -> Tensor:
 def _check_counts(n: int, b: int, m: int | None) -> None:
     for name, value in (("n", n), ("b", b), ("m", b if m is None else m)):
         if value < 1:
-            raise ValueError(f"{name}={value} given, at least 1 is needed")
+            raise ValueError(f"{name} must be an integer of at least 1, got {value}")
 
 
 def check_alpha(alpha: float) -> float:
-    """`alpha` itself, if it can be a concentration: finite and not negative."""
+    """Return `alpha` if it can be a concentration: finite and not negative."""
     if not 0 <= alpha < float("inf"):
-        raise ValueError(f"alpha={alpha} given, a finite number of at least 0 is needed")
+        raise ValueError(f"alpha must be a finite number of at least 0, got {alpha}")
     return float(alpha)
 
 
 def _dirichlet(alpha: Tensor, rows: int, columns: int, generator: torch.Generator | None) -> Tensor:
-    """Dirichlet weights [rows, columns] for alpha [1], [columns] or [rows, columns]."""
+    """Draw Dirichlet weights [rows, columns] for alpha [1], [columns] or [rows, columns]."""
     if alpha.device.type != "cpu":
         return log_gamma_variates(alpha, (rows, columns), generator).softmax(dim=-1)
     weights = alpha.new_empty(rows, columns)
@@ -165,9 +220,9 @@ def _dirichlet(alpha: Tensor, rows: int, columns: int, generator: torch.Generato
 
 
 def _subsets(n: int, b: int, m: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
-    """n uniformly random subsets of m of b, as indices [n, m].
+    """Draw n uniformly random subsets of m of b, as indices [n, m].
 
-    Small ones by Floyd's method: for j = b - m .. b - 1 take a random index up to j, or j if it is there.
+    Small ones by Floyd's method: for j = b - m .. b - 1 take a random index up to j, or j if it is taken.
     """
     if m > _FEW:
         return torch.rand(n, b, generator=generator, device=device).topk(m, dim=1).indices

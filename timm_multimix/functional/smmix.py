@@ -1,4 +1,4 @@
-"""SMMix: the most attended region of the partner replaces the least attended one."""
+"""SMMix: paste the most attended region of the partner over the least attended one."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,10 +16,14 @@ from .partners import Partner, find_partners
 
 @dataclass(frozen=True, eq=False)
 class Moved(Pairs):
-    """A square of the partner replaces an equal one elsewhere in the example.
+    """Pairs in which a square of the partner replaces an equal one elsewhere in the example.
 
-    rows [b, h] and columns [b, w]: what pixel of the partner comes to a row and a column; keep [b, 1, h, w]:
-    true outside of the example's square. Targets are mixed as pairs.
+    Targets are mixed as pairs.
+
+    Args:
+        rows: row of the partner that comes to each row, [b, h].
+        columns: column of the partner that comes to each column, [b, w].
+        keep: booleans [b, 1, h, w]: true outside of the example's square.
     """
 
     rows: Tensor
@@ -50,21 +54,27 @@ def smmix(
 ) -> Draw:
     """SMMix's mixing: paste the partner's most attended square over the least attended one, labels by area.
 
-    On the grid of the attention [b, h', w'] of clean images x [b, ch, h, w], a square of k x k tokens,
-    evenly drawn from floor(sides[0] s) to floor(sides[1] s) of the shorter side s, one for the batch, is
-    looked for where the sum of the attention is largest in the partner and smallest in the example; its
-    pixels replace those (arXiv:2212.12977 and the authors' code). Attention is what the positions pay to a
-    position in the model's last layer, averaged over queries and heads; it costs a forward. Of the method's
-    three losses this is the first: its fine-grained labels need a second head in the model, and its
-    consistency with the mixed predictions of the clean images is near to what `distill` with the teacher
-    `self` adds. The authors mix half of the batches by mixup, `mixup(0.8) | smmix`. For vision transformers
-    whose last attention is over all tokens.
+    On the grid of the attention, a square of k x k tokens, with k evenly drawn from floor(sides[0] s) to
+    floor(sides[1] s) of the shorter side s, one for the batch, is placed where the sum of the attention is
+    largest in the partner and smallest in the example; its pixels replace those (arXiv:2212.12977 and the
+    authors' code). The attention costs a forward. Of the method's three losses this is the first: its
+    fine-grained labels need a second head in the model, and its consistency with the mixed predictions of the
+    clean images is close to what `distill` with the teacher `self` adds. The authors mix half of the batches
+    by mixup, `mixup(0.8) | smmix`. For vision transformers whose last attention is over all tokens.
 
     Args:
+        x: images [b, ch, h, w].
+        attention: attention to the tokens of the clean images, [b, h', w']: what the positions pay to a
+            position in the model's last layer, averaged over queries and heads.
         sides: the smallest and the largest side of the square, as shares of the grid's shorter side.
 
     Raises:
         ValueError: x is not [b, ch, h, w], or its sides are no multiples of the grid's.
+
+    Example:
+        >>> mixed, draw = F.smmix(torch.rand(4, 3, 32, 32), torch.rand(4, 8, 8))
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("smmix", x)
     rows, columns = attention.shape[1:]
@@ -104,6 +114,6 @@ def extreme_squares(attention: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _move(target: Tensor, source: Tensor, cell: int, length: int) -> tuple[Tensor, Tensor]:
-    """Pixels [b, length] counted from the target's first one, and those of the source that come to them."""
+    """Pixels [b, length] counted from the target's first one, and those of the source that move to them."""
     place = torch.arange(length, device=target.device) - cell * target.unsqueeze(1)
     return place, (place + cell * source.unsqueeze(1)).clamp(0, length - 1)

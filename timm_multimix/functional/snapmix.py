@@ -1,4 +1,4 @@
-"""SnapMix: a resized box of the partner, with labels by the evidence of the classes in the boxes."""
+"""SnapMix: paste a resized box of the partner, with labels by the evidence of the classes in the boxes."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,11 @@ from .transmix import Scored
 
 @dataclass(frozen=True, eq=False)
 class Cropped(Masks):
-    """Masks outside of which there is a box of the partner, moved and resized.
+    """Masks outside of which a box of the partner is shown, moved and resized.
 
-    rows [1, h, h] and columns [1, w, w]: the weights that do it.
+    Args:
+        rows: weights that move and resize the rows, [1, h, h].
+        columns: weights that move and resize the columns, [1, w, w].
     """
 
     rows: Tensor
@@ -51,20 +53,27 @@ def snapmix(
 ) -> Draw:
     """SnapMix: paste a resized box of the partner, labels by the evidence of the classes in the boxes.
 
-    Two boxes are drawn as in CutMix, each of an area 1 - lambda by a lambda ~ Beta(alpha, alpha) of its own;
-    the partner's content of the second is resized to the first, bilinearly with corners aligned. The maps
-    [b, h', w'] of the logit of each image's own class, at the size of x [b, ch, h, w], less their minimum and
-    divided by their sum, say what share of the class is where. The label of the example has the share outside
-    of its box, that of the partner the share inside of the box it comes from (arXiv:2012.04846 and the
-    authors' code); the two add up to one only with `normalize`. alpha = 5 is the paper's. Where a map
-    is constant the share is the area's. The authors' code doubles the loss of pairs of one class, which this
-    does not. It costs a forward; the boxes are drawn once for the batch.
+    Two boxes are drawn as in CutMix, each with the area 1 - lambda of its own lambda ~ Beta(alpha, alpha);
+    the partner's content of the second is resized to the first, bilinearly with corners aligned. The
+    evidence, at the size of x, minus its minimum and divided by its sum, says what share of the class is
+    where. The example's label has the share outside of its box, the partner's label the share inside of the
+    box it comes from (arXiv:2012.04846 and the authors' code); the two add up to one only with `normalize`.
+    alpha = 5 is the paper's. Where a map is constant the share is the area's. The authors' code doubles the
+    loss of pairs of one class; this function does not. It costs a forward; the boxes are drawn once for the
+    batch.
 
     Args:
+        x: images [b, ch, h, w].
+        evidence: logit of each clean image's own class at every position, [b, h', w'].
         normalize: whether the two shares of a mix are made to add up to one.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
+
+    Example:
+        >>> mixed, draw = F.snapmix(torch.rand(4, 3, 32, 32), torch.rand(4, 4, 4))
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("snapmix", x)
     area = 1 - beta_variates(2, alpha, generator=generator, device=x.device)
@@ -93,13 +102,13 @@ def _interval(side: Tensor, length: int, where: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _inside(start: Tensor, end: Tensor, length: int) -> Tensor:
-    """Booleans [2, length]."""
+    """Return booleans [2, length]: the cells from start to end."""
     cell = torch.arange(length, device=start.device)
     return (cell >= start) & (cell < end)
 
 
 def _resizing(start: Tensor, end: Tensor, length: int) -> Tensor:
-    """Weights [1, length, length] by which the second of two intervals [2, 1] is resized to the first.
+    """Return weights [1, length, length] that resize the second of two intervals [2, 1] to the first.
 
     Bilinear with corners aligned: the k-th of n cells is at k (m - 1) / (n - 1) of m.
     """

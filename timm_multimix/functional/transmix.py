@@ -1,4 +1,4 @@
-"""TransMix and TokenMix: labels by what a transformer attends to, or by where its class is seen."""
+"""TransMix and TokenMix: labels by a transformer's attention, or by where its class is seen."""
 
 import math
 from dataclasses import dataclass, replace
@@ -19,10 +19,20 @@ _PROPOSALS = 24
 
 
 def attended(draw: Masks, attention: Tensor, area: float = 0.0) -> Masks:
-    """The draw with lambda by attention [b, h', w'] on the mixed images (TransMix, arXiv:2111.09833, eq. 4).
+    """Set the lambda of a draw to the attention on what was kept (TransMix, arXiv:2111.09833, equation 4).
 
     lambda_i is the share of the attention that falls on what example i kept, by the mask at the attention's
-    size (nearest neighbour). `area`: the share that the old lambda, by area, keeps in it.
+    size (nearest neighbour).
+
+    Args:
+        draw: the draw, with lambda by area.
+        attention: attention on the mixed images, [b, h', w'].
+        area: share that the old lambda keeps in the new one.
+
+    Example:
+        >>> mixed, draw = F.cutmix(torch.rand(4, 3, 32, 32))
+        >>> F.attended(draw, torch.rand(4, 4, 4)).lam.shape
+        torch.Size([4])
     """
     keep = resize_mask(draw.keep, *attention.shape[-2:]).squeeze(1).to(attention.dtype)
     share = (attention * keep).sum((1, 2)) / attention.sum((1, 2))
@@ -31,9 +41,14 @@ def attended(draw: Masks, attention: Tensor, area: float = 0.0) -> Masks:
 
 @dataclass(frozen=True, eq=False)
 class Scored(Draw):
-    """Mixes as the mask does; the targets of an example and its partner have scores [b] of their own.
+    """Masks whose examples and partners have separate scores in the targets.
 
     A row of the targets adds up to the sum of the two scores, which need not be one.
+
+    Args:
+        mask: the draw that mixes the images.
+        own: scores of the examples, [b].
+        other: scores of the partners, [b].
     """
 
     mask: Masks
@@ -44,7 +59,7 @@ class Scored(Draw):
         return self.mask(x)
 
     def targets(self, targets: Tensor) -> Tensor:
-        if is_map(targets):  # what a place shows is known, whatever the image's score
+        if is_map(targets):  # every place is labeled by what it shows, so the image's score does not matter
             return self.mask.targets(targets)
         targets = targets if targets.is_floating_point() else targets.float()
         mass = (self.own + self.other).to(targets.dtype)
@@ -65,22 +80,28 @@ def tokenmix(
 ) -> Draw:
     """TokenMix: replace several blocks of tokens, labels by where the class is seen.
 
-    One mask (arXiv:2207.08409, section 3) for the batch x [b, ch, h, w], on the grid of the activation maps
-    [b, h', w']: blocks of at least `min_tokens` tokens (see `block_mask`), until the share `ratio` of the
-    grid is replaced. The authors' code replaces half of its 14 x 14 tokens and 14 more, 4/7, by blocks of any
-    size, and so does the default; `tokenmix(0.5, 14)` reads these 14 as the least size of a block instead. A
-    label's score is the share of its image's class activation that is in the mix; the two scores of a mix add
-    up to one only on average, as in the paper, unless `normalize`. The paper takes the activation from a
-    pretrained teacher; ours is the model's own probability of the class at every position, of the clean
-    images, at the cost of a forward: labels are rough where training begins.
+    One mask for the batch (arXiv:2207.08409, section 3), on the grid of the activation maps: blocks of at
+    least `min_tokens` tokens (see `block_mask`), until the share `ratio` of the grid is replaced. The
+    authors' code replaces half of its 14 x 14 tokens and 14 more, 4/7, by blocks of any size, and so does the
+    default; `tokenmix(0.5, 14)` reads these 14 as the least size of a block instead. A label's score is the
+    share of its image's class activation that is in the mix; the two scores of a mix add up to one only on
+    average, as in the paper, unless `normalize`. The paper takes the activation from a pretrained teacher;
+    here it is the model's own, at the cost of a forward: labels are rough at the beginning of training.
 
     Args:
+        x: images [b, ch, h, w].
+        activation: probability of the own class at every position of the clean images, [b, h', w'].
         ratio: the share of the tokens that is replaced.
         min_tokens: the least area of a block, in tokens.
         normalize: whether the two scores of a mix are made to add up to one.
 
     Raises:
         ValueError: x is not [b, ch, h, w].
+
+    Example:
+        >>> mixed, draw = F.tokenmix(torch.rand(4, 3, 32, 32), torch.rand(4, 8, 8))
+        >>> mixed.shape
+        torch.Size([4, 3, 32, 32])
     """
     height, width = check_maps("tokenmix", x)
     rows, columns = activation.shape[-2:]
@@ -97,12 +118,12 @@ def tokenmix(
 def block_mask(
     rows: int, columns: int, ratio: float, min_tokens: int, device: torch.device, generator: Generator | None
 ) -> Tensor:
-    """Booleans [rows, columns] of several blocks that together cover round(ratio rows columns) cells.
+    """Draw booleans [rows, columns] of several blocks that together cover round(ratio rows columns) cells.
 
     A block has an area uniform between `min_tokens` and what is still to be covered, and an aspect ratio
-    log-uniform within (0.3, 1 / 0.3); one that would cover too much, or nothing new, is left out, of 24
-    proposals in all. What they leave to be covered is filled by single cells at random, so that the count
-    is exact. Nothing waits for the device.
+    log-uniform within (0.3, 1 / 0.3). Blocks that would cover too much, or nothing new, are left out, of 24
+    proposals in all. The remaining cells are filled by single ones at random, so that the count is exact. The
+    host never waits for the device.
     """
     goal = round(ratio * rows * columns)
     share, stretch, down, right = torch.rand(4, _PROPOSALS, generator=generator, device=device)
@@ -120,7 +141,7 @@ def block_mask(
 
 
 def _interval(length: int, extent: Tensor, uniform: Tensor) -> Tensor:
-    """Booleans [length]: an interval of `extent` rounded cells at a uniform place inside."""
+    """Return booleans [length]: an interval of `extent` rounded cells at a uniform place inside."""
     extent = extent.round().clamp(1, length)
     start = ((length - extent + 1) * uniform).floor()
     cell = torch.arange(length, device=extent.device)

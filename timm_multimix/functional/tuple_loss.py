@@ -8,7 +8,7 @@ targets T [b, c], weights W [n, b], S = W^T W / n and s = W (T 1):
     sigmoid   (mean_k sum_c softplus((W L)_k) - <S, L T^T>) / c
     mse       <S, (L - T) (L - T)^T> / c                        dL = 2 S (L - T) / c
 
-Values and gradients are made in one pass over chunks of tuples, so memory does not grow with n.
+Values and gradients are computed in one pass over chunks of tuples, so memory does not grow with n.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,22 +32,32 @@ def multimix_loss(
     kind: str = "softmax",
     bias: Tensor | None = None,
 ) -> Tensor:
-    """Mean loss of the mixed logits W L against the mixed targets W T, over tuples and leading positions.
+    """Return the mean loss of the mixed logits W L against the mixed targets W T, over tuples and positions.
 
-    logits [..., b, c]; target [b] (class indices; with c = 1, under sigmoid and mse, one value each) or
-    [..., b, c], taken as constants; weights [n, b] or [..., n, b], or an iterable of such chunks of tuples
-    (then without gradient).
     Computed in float32 (float64 if the logits are), outside autocast; sigmoid and mse average over classes.
-    Source: arXiv:2311.05538, equations 7 to 10, in the exact form above.
+    Source: arXiv:2311.05538, equations 7 to 10, in the exact form at the top of this module.
 
-    Rows of the weights are meant to sum to one, and are not checked, which would cost a pass over them and a
-    wait for the device. Where they do not, the loss is still that of W L and W T: the bias of the classifier
-    is multiplied by the row's sum, and the targets' mass is that sum. Given the `bias` [c], the mixed logits
-    are W L + (1 - W 1) bias^T, those of the mixed embeddings for any weights; gradient flows to it too.
+    Rows of the weights should sum to one. This is not checked, as it would cost a pass over them and a wait
+    for the device. Where they do not, the loss is still that of W L and W T: the bias of the classifier is
+    multiplied by the row's sum, and the targets' mass is that sum. With `bias`, the mixed logits are W L + (1
+    - W 1) bias^T, those of the mixed embeddings for any weights; gradient flows to the bias, too.
+
+    Args:
+        logits: L, of the clean examples, [..., b, c].
+        target: T, [..., b, c], or class indices [b] (with c = 1, under sigmoid and mse, one value each);
+            taken as constants.
+        weights: W, [n, b] or [..., n, b], or an iterable of such chunks of tuples (then without gradient).
+        kind: softmax, sigmoid or mse.
+        bias: bias of the classifier, [c].
 
     Raises:
         ValueError: an unknown kind, shapes that do not fit, or no tuples at all.
-        RuntimeError: in the backward pass, where a second derivative is asked for; there is none.
+        RuntimeError: in the backward pass, if a second derivative is asked for; there is none.
+
+    Example:
+        >>> weights = F.dirichlet_weights(n=1000, b=4, alpha=1.0)
+        >>> F.multimix_loss(torch.zeros(4, 10), torch.tensor([0, 1, 2, 3]), weights)
+        tensor(2.3026)
     """
     criterion = _summed(kind)
     if logits.dim() < 2 or logits.numel() == 0:
@@ -64,7 +74,8 @@ def multimix_loss(
         if not isinstance(weights, Tensor):
             return _streamed_loss(flat, targets, map(fit, weights), kind)
         tuples = fit(weights)
-        # An operator compiles in one piece; without compilation its dispatch would be a part of small losses.
+        # Under torch.compile the loss is one custom operator; in eager mode the operator's dispatch would be
+        # a noticeable part of small losses.
         compute = _tuple_loss if torch.compiler.is_compiling() else _sum_over_tuples
         with torch.no_grad():
             parts = compute(flat, targets, tuples, kind, tuples.requires_grad)
@@ -72,7 +83,7 @@ def multimix_loss(
 
 
 def _summed(kind: str) -> Criterion:
-    """The criterion of that name, which must have sums over tuples."""
+    """Return the criterion of that name, which must have sums over tuples."""
     summed = [name for name, criterion in CRITERIA.items() if criterion.sums is not None]
     if kind not in summed:
         raise UsageError(f"kind must be one of {', '.join(summed)}, got {kind!r}")
@@ -86,7 +97,7 @@ def _create_sums(logits: Tensor, targets: Tensor, kind: str) -> TupleSums:
 
 
 def _targets_like(logits: Tensor, target: Tensor, criterion: Criterion) -> Tensor:
-    """Targets as [b, c] or [r, b, c] in the logits' dtype, or class indices [b]."""
+    """Return targets as [b, c] or [r, b, c] in the logits' dtype, or class indices [b]."""
     r, b, c = logits.shape
     if target.dim() == 1 and len(target) == b:
         if c == 1 and criterion.values:
@@ -97,22 +108,22 @@ def _targets_like(logits: Tensor, target: Tensor, criterion: Criterion) -> Tenso
         return target.to(logits.dtype)
     if target.dim() > 2 and target.shape[-2:] == (b, c) and target.numel() == logits.numel():
         return target.reshape(r, b, c).to(logits.dtype)
-    given = f"target {list(target.shape)} of {target.dtype}"
-    raise ValueError(f"{given} does not fit logits [{r}, {b}, {c}] with kind={criterion.name!r}")
+    given = f"{list(target.shape)} of {target.dtype}"
+    raise ValueError(f"target must fit logits [{r}, {b}, {c}] with kind={criterion.name!r}, got {given}")
 
 
 def _tuples_like(logits: Tensor, weights: Tensor) -> Tensor:
-    """Weights as [1, n, b] (the same at all positions) or [r, n, b], in the logits' dtype."""
+    """Return weights as [1, n, b] (the same at all positions) or [r, n, b], in the logits' dtype."""
     r, b, _ = logits.shape
     if weights.dim() >= 2 and weights.shape[-1] == b and weights.shape[-2] > 0:
         tuples = weights.reshape(-1, *weights.shape[-2:])
         if len(tuples) in (1, r):
             return tuples.to(logits.dtype)
-    raise ValueError(f"weights {list(weights.shape)} do not fit logits [{r}, {b}, {logits.shape[2]}]")
+    raise ValueError(f"weights must fit logits [{r}, {b}, {logits.shape[2]}], got {list(weights.shape)}")
 
 
 def _with_bias(logits: Tensor, targets: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """One more example at every position: an embedding of zero, whose logits are the bias, unlabelled."""
+    """Add an unlabelled example at every position: an embedding of zero, whose logits are the bias."""
     r, _, c = logits.shape
     if bias.shape != (c,):
         raise ValueError(f"bias must be [{c}], one number for each class, got {list(bias.shape)}")
@@ -123,7 +134,7 @@ def _with_bias(logits: Tensor, targets: Tensor, bias: Tensor) -> tuple[Tensor, T
 
 
 def _completed(fit: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Weights whose rows sum to one, by a last column for the embedding of zero."""
+    """Make rows of weights sum to one, by a last column for the embedding of zero."""
 
     def completed(weights: Tensor) -> Tensor:
         tuples = fit(weights)
@@ -135,7 +146,7 @@ def _completed(fit: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
 def _sum_over_tuples(
     logits: Tensor, targets: Tensor, weights: Tensor, kind: str, weights_gradient: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss, its gradient with respect to logits [r, b, c], and to weights (empty if not asked for)."""
+    """Return the loss and its gradients by logits [r, b, c] and by weights (empty if not asked for)."""
     sums = _create_sums(logits, targets, kind)
     gradients = []
     for start in range(0, weights.shape[1], sums.rows):
@@ -166,7 +177,7 @@ def _streamed_loss(logits: Tensor, targets: Tensor, chunks: Iterable[Tensor], ki
 
 
 class _GivenGradients(torch.autograd.Function):
-    """A loss whose gradients by logits and weights are known already."""
+    """A loss whose gradients by logits and weights are already computed."""
 
     @staticmethod
     def forward(
@@ -177,9 +188,9 @@ class _GivenGradients(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        # Nothing leads from the saved gradients back to logits and weights: a derivative would be wrong.
+        # The saved gradients have no graph to logits and weights: a second derivative would be wrong.
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            raise RuntimeError("multimix_loss has no second derivative (create_graph=True was given)")
+            raise RuntimeError("multimix_loss has no second derivative, got create_graph=True")
         by_logits, by_weights = ctx.saved_tensors
         asked_for = by_weights is not None and ctx.needs_input_grad[1]
         return grad * by_logits, grad * by_weights if asked_for else None, None, None, None

@@ -1,4 +1,4 @@
-"""The sums over tuples that a loss of mixed logits is made of, chunk by chunk in memory of one block."""
+"""Sums over tuples from which the losses of mixed logits are computed, chunk by chunk in bounded memory."""
 
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -6,16 +6,18 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-# Elements of the blocks of a step: about a core's cache on a CPU, enough to fill the device elsewhere.
+# Elements of a block: about a core's cache on a CPU, enough to fill an accelerator.
 _BLOCK_ELEMENTS = {"cpu": 1 << 19}
 _DEVICE_BLOCK_ELEMENTS = 1 << 25
 _SMALLEST_CHUNK = 128
 
 
 class TupleSums(ABC):
-    """A loss over tuples and its gradient by the logits L, summed chunk by chunk; `rows` make a good chunk.
+    """A loss over tuples and its gradient by the logits L, summed chunk by chunk.
 
-    logits [r, b, c]; targets [b] (class indices), [b, c] or [r, b, c].
+    Args:
+        logits: [r, b, c].
+        targets: class indices [b], or targets [b, c] or [r, b, c].
     """
 
     def __init__(self, logits: Tensor, targets: Tensor) -> None:
@@ -24,7 +26,7 @@ class TupleSums(ABC):
 
     @property
     def rows(self) -> int:
-        """Tuples of which a chunk fills the block."""
+        """Number of tuples in a chunk that fills the block."""
         return max(_SMALLEST_CHUNK, self.budget // self.logits.shape[2])
 
     @cached_property
@@ -37,21 +39,21 @@ class TupleSums(ABC):
 
     @abstractmethod
     def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
-        """Add tuples [1 or r, k, b]; gives the unscaled gradient by the weights, [r, k, b], if asked for."""
+        """Add tuples [1 or r, k, b]; return the unscaled gradient by the weights, [r, k, b], if asked for."""
 
     def finish(self) -> tuple[Tensor, Tensor, float]:
-        """The mean loss, its gradient by the logits, and the scale of both: one over all that is averaged."""
+        """Return the mean loss, its gradient by the logits, and the scale of both: 1 / number of terms."""
         if self.tuples == 0:
-            raise ValueError("no tuples given: the iterable of weights is empty")
+            raise ValueError("weights must hold at least one tuple, got an empty iterable")
         return self._means()
 
     @abstractmethod
     def _means(self) -> tuple[Tensor, Tensor, float]:
-        """As `finish`, of some tuples."""
+        """Return what `finish` does, for at least one tuple."""
 
 
 class SquaredSums(TupleSums):
-    """Of mse, for which S = W^T W is all there is."""
+    """Sums of the squared error, which needs nothing but S = W^T W."""
 
     def __init__(self, logits: Tensor, targets: Tensor) -> None:
         super().__init__(logits, targets)
@@ -59,7 +61,7 @@ class SquaredSums(TupleSums):
 
     @cached_property
     def difference(self) -> Tensor:
-        """How far the logits are from the targets."""
+        """Logits minus targets."""
         return self.logits - self.targets
 
     def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
@@ -75,22 +77,23 @@ class SquaredSums(TupleSums):
 
 
 class EntropySums(TupleSums):
-    """Of a loss phi(z) - <z, t> of mixed logits z = W L and targets t = W T, with P the gradient of phi.
+    """Sums of a loss phi(z) - <z, t> of mixed logits z = W L and targets t = W T, with P the gradient of phi.
 
-    Sums R = W^T (W T - P), the negative gradient by the logits; with <z, P> taken off phi and added to R, no
-    large numbers cancel: the loss is sum_k (phi - <z, P>)_k - <L, R>. Where the classes are many, W T is not
-    made: then R = S T - W^T P, with S = W^T W, and the loss is sum_k phi_k - <L, S T>.
+    It sums R = W^T (W T - P), the negative gradient by the logits; with <z, P> subtracted from phi and added
+    to R, no large numbers cancel: the loss is sum_k (phi - <z, P>)_k - <L, R>. With many classes W T is not
+    computed: then R = S T - W^T P, with S = W^T W, and the loss is sum_k phi_k - <L, S T>.
     """
 
     unit = 1.0
-    """What the logits are multiples of, once `_scaled` has made them such."""
+    """Unit of the logits after `_scaled`."""
     per_class = True
     """Whether the loss is averaged over the classes."""
 
     def __init__(self, logits: Tensor, targets: Tensor) -> None:
         super().__init__(self._scaled(logits), targets)
         r, b, c = logits.shape
-        # For W^T W T: n b c more with targets mixed by chunks (n b by labels), n b b with S first.
+        # W^T W T costs n b c multiplications with targets mixed by chunks (n b with class indices), n b b
+        # with S = W^T W first.
         self.by_chunks = c <= b
         self.second_moment = None if self.by_chunks else logits.new_zeros(())
         self.residual = logits.new_empty(r, b, c)
@@ -99,26 +102,26 @@ class EntropySums(TupleSums):
         self.blocks: dict[str, Tensor] = {}
 
     def _scaled(self, logits: Tensor) -> Tensor:
-        """The logits in a form that costs less and loses less, of the same loss."""
+        """Return the logits in a form of the same loss that is cheaper and more precise."""
         return logits
 
     @abstractmethod
     def _predict(
         self, mixed: Tensor, predicted: Tensor, weights: Tensor, positions: slice
     ) -> tuple[Tensor, Tensor]:
-        """The sum of phi over mixed [r, k, c], and factors [] or [r, k, 1].
+        """Return the sum of phi over mixed [r, k, c], and factors [] or [r, k, 1]; fill in `predicted`.
 
-        Fills in `predicted`, which is P when multiplied by the factors; both may be in one piece of memory.
-        `mixed` may be shifted, if with `by_chunks` the sum is that of the shifted one.
+        `predicted` times the factors is P; it may share memory with `mixed`. `mixed` may be shifted, if with
+        `by_chunks` the sum is that of the shifted one.
         """
 
     @abstractmethod
     def _weights_gradient(self, weights: Tensor, logits: Tensor) -> Tensor:
-        """The gradient of the sum of phi by the weights, with the logits in units of one."""
+        """Return the gradient of the sum of phi by the weights, with the logits in units of one."""
 
     @cached_property
     def mass(self) -> Tensor:
-        """What the examples' targets add up to: [1 or r, b, 1]."""
+        """Sum of each example's targets: [1 or r, b, 1]."""
         return self.targets.sum(-1, keepdim=True)
 
     def add(self, weights: Tensor, weights_gradient: bool) -> Tensor:
@@ -148,7 +151,7 @@ class EntropySums(TupleSums):
         if self.by_chunks:
             self._add_value(dot(mixed, predicted.mul_(factors)))
             self._add_targets(predicted, weights, positions)
-        else:  # the weights are fewer than the mixed logits
+        else:  # scaling the weights is cheaper than scaling the mixed logits, which are more
             weights = weights * factors
         at(self.residual, positions).baddbmm_(weights.mT, predicted, beta=1 if self.tuples else 0)
 
@@ -162,8 +165,8 @@ class EntropySums(TupleSums):
         self.value = value if self.value is None else self.value.add_(value)
 
     def _add_targets(self, predicted: Tensor, weights: Tensor, positions: slice) -> None:
-        """Adds W T to predicted [r, k, c]."""
-        # On a CPU adding by class is cheap, and always in one order.
+        """Add W T to predicted [r, k, c]."""
+        # On a CPU scatter_add_ is fast and deterministic; on accelerators it is neither.
         if self.given.dim() == 1 and predicted.device.type == "cpu":
             predicted.scatter_add_(2, self.given.expand_as(weights), weights)
         else:
@@ -182,10 +185,10 @@ class EntropySums(TupleSums):
 
 
 def dot(x: Tensor, y: Tensor) -> Tensor:
-    """The sum of the products of two tensors of one shape."""
+    """Return the sum of the products of two tensors of one shape."""
     return x.flatten().dot(y.flatten())
 
 
 def at(x: Tensor, positions: slice) -> Tensor:
-    """The given positions of [r, ...]; of [1, ...] what holds for all of them."""
+    """Return the given positions of [r, ...]; [1, ...] holds for all positions."""
     return x[positions] if x.shape[0] > 1 else x

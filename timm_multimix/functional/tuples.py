@@ -1,4 +1,4 @@
-"""MultiMix: n interpolations of many examples of the batch, at one place or at every position."""
+"""MultiMix: n interpolations of many examples of the batch, of one vector each or at every position."""
 
 from typing import Any
 
@@ -7,12 +7,13 @@ from torch import Generator, Tensor
 
 from .checks import Concentration, ConcentrationRange, Count, Flag, Share
 from .checks import share as check_share
+from .docstrings import documented
 from .draws import Draw, Tuples
 from .mixing import mixing
 from .sampling import anisotropic_weights, check_alpha, dirichlet_weights
 
-# Below this attention counts as none. Beside real attention it vanishes in a float32 weight; where there is
-# no other, the sum of what it multiplies is still large enough to divide by.
+# Attention below this counts as none. Next to real attention it vanishes in a float32 weight; if there is no
+# other, the sum of the weights is still large enough to divide by.
 _NO_ATTENTION = 1e-30
 
 
@@ -28,21 +29,19 @@ def multimix(
     rest: Concentration = 0.1,
     generator: Generator | None = None,
 ) -> Draw:
-    """n interpolations of m examples of x [b, ...], lambda ~ Dirichlet(alpha) (arXiv:2311.05538, sec. 3.2).
+    """MultiMix: n interpolations of m examples, lambda ~ Dirichlet(alpha) (arXiv:2311.05538, section 3.2).
 
     `target` and `rest` are PowMix's anisotropic mixing (arXiv:2312.12334).
 
     Args:
-        n: mixed examples, that is tuples, of a batch.
-        m: examples in a tuple; None: the whole batch, which makes every mix nearly its mean.
         alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly: less lets
             one example outweigh the others of its tuple.
-        alpha_per_example: whether each example draws an alpha of its own; else all share one.
-        clean: share of the tuples that are single examples, in turn: a clean term of that weight in the
-            loss.
-        target: concentration of one example of each tuple, in turn, in place of alpha; None: no example
-            leads.
-        rest: concentration of the others, where there is a target.
+
+    Example:
+        >>> embeddings = torch.rand(128, 512)
+        >>> mixed, draw = F.multimix(embeddings, n=1000)
+        >>> mixed.shape, draw.weights.shape
+        (torch.Size([1000, 512]), torch.Size([1000, 128]))
     """
     factors = _factors(n, len(x), m, alpha, alpha_per_example, target, rest, x.device, generator)
     return Tuples(_with_single_examples(factors, clean))
@@ -59,7 +58,7 @@ def _factors(
     device: torch.device,
     generator: Generator | None,
 ) -> Tensor:
-    """Dirichlet factors [rows, b]."""
+    """Draw Dirichlet factors [rows, b]."""
     if target is not None:
         return anisotropic_weights(rows, b, target, rest, m, generator, device=device)
     concentration = _concentration(alpha, b if alpha_per_example else 1, device, generator)
@@ -67,11 +66,27 @@ def _factors(
 
 
 def dense_multimix(x: Tensor, attention: Tensor, **options: Any) -> tuple[Tensor, Draw]:
-    """x [r, b, ...] mixed at each position by `dense_weights(attention, ...)`: [r, n, ...], and the draw."""
+    """Dense MultiMix: mix at each position by `dense_weights` (arXiv:2311.05538, section 3.3).
+
+    Args:
+        x: features [r, b, ...] of r positions.
+        attention: attention of each example at each position, [r, b], such as `position_attention(x)`.
+        **options: the other arguments of `dense_weights`.
+
+    Returns:
+        A tuple (mixed, draw): mixed [r, n, ...], and the draw.
+
+    Example:
+        >>> x = torch.rand(49, 8, 16)
+        >>> mixed, draw = F.dense_multimix(x, F.position_attention(x), n=100)
+        >>> mixed.shape
+        torch.Size([49, 100, 16])
+    """
     draw = Tuples(dense_weights(attention, **options))
     return draw(x), draw
 
 
+@documented
 def dense_weights(
     attention: Tensor,
     n: Count = 1000,
@@ -84,32 +99,40 @@ def dense_weights(
     rest: Concentration = 0.1,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Weights [r, n, b] of Dense MultiMix from attention [r, b] (arXiv:2311.05538, section 3.3).
+    """Draw the weights of Dense MultiMix (arXiv:2311.05538, section 3.3).
 
     Each position's Dirichlet factors are multiplied by the examples' attention there and l1-normalised over
-    the examples. Arguments are those of `multimix`; single examples are so whatever their attention.
+    the examples. Single examples (`clean`) stay single whatever their attention.
 
-    Where none of a tuple's examples has attention, the factors stay as they are, as with equal attention:
-    the limit of adding the same small number to all of them, as the attention before the classifier does.
-    Every row stays on the simplex. Rows of zeros would be no interpolation, and would weigh the loss by how
-    much of the map is attended to. Attention of zero (below 1e-30) gets no gradient.
+    Where none of a tuple's examples has attention, the factors stay as they are, as with equal attention: the
+    limit of adding the same small number to all of them, which the attention before the classifier does. So
+    every row sums to one. Rows of zeros would be no interpolation, and would weigh the loss by how much of
+    the map is attended to. Attention of zero (below 1e-30) gets no gradient.
 
     Args:
+        attention: attention of each example at each position, [r, b], at least 0.
         alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly.
         shared: whether all positions have the same factors; else each has its own.
+
+    Returns:
+        Weights [r, n, b]; rows sum to one.
+
+    Example:
+        >>> F.dense_weights(torch.rand(49, 8), n=100).shape
+        torch.Size([49, 100, 8])
     """
     r, b = attention.shape
     rows = n if shared else r * n
     factors = _factors(rows, b, m, alpha, alpha_per_example, target, rest, attention.device, generator)
     factors = factors.view(-1, n, b).to(torch.promote_types(factors.dtype, attention.dtype))
     attention = attention.to(factors.dtype).clamp_min(_NO_ATTENTION)
-    # In place where they can be: fresh memory for so many weights costs more than the arithmetic on them.
+    # In place where possible: fresh memory for so many weights costs more than the arithmetic on them.
     weights = factors * attention.unsqueeze(1) if shared else factors.mul_(attention.unsqueeze(1))
     return _with_single_examples(weights.div_(weights.sum(dim=-1, keepdim=True)), clean)
 
 
 def _with_single_examples(weights: Tensor, share: float) -> Tensor:
-    """Fresh weights [..., n, b] whose first `share` of tuples, rounded, are made single examples in turn."""
+    """Replace the first `share` of the tuples [..., n, b], rounded, by single examples in turn, in place."""
     check_share("clean", share)
     n, b = weights.shape[-2:]
     single = round(share * n)

@@ -1,4 +1,4 @@
-"""The registry of mixers and the strings that name them."""
+"""The registry of mixers, and the spec strings that name and combine them."""
 
 from .agreement import Agreement
 from .mixer import Context, Mixer

@@ -1,4 +1,4 @@
-"""Checks of arguments as mistakes of the user."""
+"""Checks of arguments that raise UsageError."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from ..functional import checks
 
 @contextmanager
 def as_usage_error() -> Iterator[None]:
-    """What a function of `functional` says that it cannot take is the user's mistake.
+    """Turn a ValueError of `functional` into a UsageError.
 
     Raises:
-        UsageError: in place of a ValueError.
+        UsageError: for a ValueError.
     """
     try:
         yield
@@ -22,18 +22,18 @@ def as_usage_error() -> Iterator[None]:
 
 
 def whole(name: str, value: Any) -> int:
-    """A whole number."""
+    """Return a whole number."""
     with as_usage_error():
         return int(checks.whole(name, value))
 
 
 def count(name: str, value: Any) -> int:
-    """An integer of at least one."""
+    """Return an integer of at least one."""
     with as_usage_error():
         return int(checks.at_least(1)(name, value))
 
 
 def fraction(name: str, value: Any) -> float:
-    """A number from 0 to 1."""
+    """Return a number from 0 to 1."""
     with as_usage_error():
         return float(checks.share(name, value))

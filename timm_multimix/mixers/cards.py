@@ -1,4 +1,4 @@
-"""What there is to know about a mixer: from its docstring, its signature, its paper and what it asks for."""
+"""Cards of mixers: facts for pages and `timm-multimix list`, from docstring, signature, paper and demands."""
 
 import fnmatch
 import inspect
@@ -19,15 +19,21 @@ COMBINATIONS = {
         "the sum of their losses in one step, with weights as written (0.5*a + 0.5*b)",
         "clean terms and mixers of logits share a pass; each mixer of images costs one",
     ),
-    "a >> b": ("b mixes what a has mixed, deeper in the network", "no further pass"),
-    "0.5*a | 0.5*skip": ("no step in place of a, schedule and randomness go on", "none where left out"),
+    "a >> b": ("b mixes what a has mixed, deeper in the network", "no extra pass"),
+    "0.5*a | 0.5*skip": ("no step instead of a; schedule and randomness advance", "none if left out"),
 }
-"""How mixers are combined in a spec: what it means, and what a step costs."""
+"""Combinations of mixers in a spec: meaning, and cost of a step."""
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a mixer: its default as it is written in a spec, and what it means."""
+    """An argument of a mixer.
+
+    Args:
+        name: its name.
+        default: its default, as written in a spec.
+        meaning: its description.
+    """
 
     name: str
     default: str
@@ -36,12 +42,20 @@ class Argument:
 
 @dataclass(frozen=True)
 class Card:
-    """A mixer on a page.
+    """The facts about a mixer.
 
-    place: its own, not that of the mixers it is alternated with. data: what can be mixed, `any` tensors or
-    `images`. needs: a task, and a kind of model. paper: a link, or the venue. reference: first author, title,
-    where and when. cost: what a step takes beside an ordinary one, by what the mixer asks for. text: the
-    docstring, without sections. agreement: how far it is the method of the paper.
+    Args:
+        name: its name in specs.
+        title: the first line of its docstring.
+        place: where it mixes; not the place of the mixers that it alternates with.
+        data: what can be mixed, `any` tensors or `images`.
+        needs: what is needed to use it: a task, and a kind of model.
+        paper: a link, or the venue.
+        reference: first author, title, venue and year.
+        cost: what a training step costs in addition.
+        text: the docstring, without sections.
+        arguments: its arguments.
+        agreement: how it agrees with its paper.
     """
 
     name: str
@@ -58,13 +72,13 @@ class Card:
 
     @property
     def spec(self) -> str:
-        """How it is written with all its defaults."""
+        """The spec with all defaults."""
         written = ", ".join(f"{each.name}={each.default}" for each in self.arguments)
         return f"{self.name}({'SPEC' if self.name == PER_SAMPLE else written})"
 
     @property
     def examples(self) -> list[str]:
-        """Specs to begin with: with an argument, and for half of the batches."""
+        """Specs to start with: with an argument, and for half of the batches."""
         if self.name == PER_SAMPLE:
             return ["per_sample(0.5*none | 0.5*mixup)", "per_sample(mixup | cutmix)"]
         if not self.arguments:
@@ -74,21 +88,21 @@ class Card:
 
 
 def read_cards(pattern: str = "*") -> list[Card]:
-    """Cards of what a spec may name and a glob pattern matches: the mixers, and `per_sample`."""
+    """Return the cards of the mixers, and of `per_sample`, whose names match a glob pattern."""
     names = [*list_mixers(pattern), *fnmatch.filter([PER_SAMPLE], pattern)]
     return [read_card(name) for name in names]
 
 
 def read_card(name: str) -> Card:
-    """The card of a mixer, or of `per_sample`.
+    """Return the card of a mixer, or of `per_sample`.
 
     Raises:
-        UsageError: no such mixer.
+        UsageError: there is no such mixer.
     """
     if name == PER_SAMPLE:
         return _card_of_per_sample()
     entry = find_entry_point(name)
-    # a mixer's own place is its first branch's, the others are what it is alternated with
+    # a mixer's own place is that of its first branch; the others are the mixers it alternates with
     mixer = build(name)[0][1].mixer
     arguments = tuple(
         Argument(each.name, repr(each.default), entry.meaning(each.name))

@@ -1,4 +1,4 @@
-"""`per_sample(a | b)`: the mixer is chosen anew for every example of the batch."""
+"""`per_sample(a | b)`: choose a mixer for every example of the batch."""
 
 from functools import partial
 
@@ -28,14 +28,14 @@ AGREEMENT = Agreement(
 def per_sample(branches: Branches) -> Mixer:
     """One mixer that is, for each example, one of several, drawn on the device in proportion to the weights.
 
-    So also a share of the examples is mixed and the rest left alone: `per_sample(0.5*none | 0.5*mixup)`. An
-    example that is mixed may meet any example of the batch. Every mixer draws for the whole batch, which
-    costs as much as all of them together. Where all of them have partner='pair', both of a pair are mixed by
-    the same one.
+    With `none` a share of the examples is left unmixed: `per_sample(0.5*none | 0.5*mixup)`. An example that
+    is mixed may meet any example of the batch. Every mixer draws for the whole batch, which costs as much as
+    all of them together. If all of them have partner='pair', both examples of a pair are mixed by the same
+    one.
 
     Raises:
-        UsageError: the mixers are at different places or layers, or at the classifier, or give more or fewer
-            rows than there are examples, or are sums or chains of mixers.
+        UsageError: the mixers are at different places or layers, or at the classifier; do not return one row
+            for each example; or are sums or chains of mixers.
     """
     for _, step in branches:
         if not step.is_plain:

@@ -1,4 +1,4 @@
-"""What a mixer asks for: passes through the model, examples, data and a kind of model."""
+"""Demands of a mixer: passes through the model, examples, data and a kind of model."""
 
 import torch
 
@@ -12,7 +12,7 @@ PASSES = {
     "evidence": "one forward",
     "received": "one forward",
 }
-"""What a guide costs."""
+"""The cost of each guide."""
 
 PLACES = {
     "input": "images, before the network",
@@ -21,7 +21,7 @@ PLACES = {
     "embedding": "before the classifier",
     "positions": "every position of the last feature map, before the classifier",
 }
-"""Where mixers mix, from the input on."""
+"""The places of mixing, from the input on."""
 
 _MODELS = {
     "input": "no model: works with MixTask, and in place of timm.data.Mixup",
@@ -41,7 +41,7 @@ _GUIDED = {
 
 
 def extra_cost(mixer: Mixer) -> str:
-    """What a training step takes beside an ordinary one, in words, by the structure of the mixer."""
+    """Return the extra cost of a training step, in words, from the structure of the mixer."""
     costs = [PASSES[guide] for guide in mixer.guides]
     if mixer.place == "positions":
         costs.append("the head at every position")
@@ -55,7 +55,7 @@ def extra_cost(mixer: Mixer) -> str:
 
 
 def rows_per_example(mixer: Mixer) -> float:
-    """How many examples the network sees for each that it is given, by trial."""
+    """Return how many examples the network processes for each one in the batch, by trial."""
     if mixer.guided or mixer.row_per_example or mixer.place not in ("input", "hidden"):
         return 1.0
     draw = mixer.sample(torch.zeros(4, 1, 2, 2), Context(torch.Generator().manual_seed(0)))
@@ -63,7 +63,7 @@ def rows_per_example(mixer: Mixer) -> float:
 
 
 def find_data(mixer: Mixer) -> str:
-    """What can be mixed: `any` if a table [b, features] works, by trial; else `images`."""
+    """Return what can be mixed: `any` if a table [b, features] works, by trial; else `images`."""
     if mixer.guided or mixer.place in ("positions", "features"):
         return "images"
     try:
@@ -74,7 +74,7 @@ def find_data(mixer: Mixer) -> str:
 
 
 def find_model(mixer: Mixer) -> str:
-    """What it needs to be used: a task, and a kind of model."""
+    """Return what a mixer needs: a task, and a kind of model."""
     if mixer.complete is not None:
         return _ATTENTIVE
     return _GUIDED[mixer.guides[0]] if mixer.guides else _MODELS[mixer.place]

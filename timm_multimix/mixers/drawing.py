@@ -1,6 +1,6 @@
-"""How a mixer draws: by a function, its arguments, the step's generator and, where it has one, a guide.
+"""Drawing: apply a function to a batch, with its arguments, the step's generator and a guide.
 
-A guide is what the images, or the model's passes over them, say of each position.
+A guide is a tensor of the images or of a model's passes over them, such as saliency or attention.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from .mixer import Context
 def draw_with(
     function: Callable[..., Any], arguments: Mapping[str, Any], x: Tensor, context: Context
 ) -> Draw:
-    """The draw for x of a function that is not guided.
+    """Return the draw for x of a function that is not guided.
 
     Raises:
         UsageError: the function cannot mix such tensors.
@@ -32,7 +32,7 @@ def draw_with(
 def draw_by(
     function: Callable[..., Any], guide: str, arguments: Mapping[str, Any], x: Tensor, context: Context
 ) -> Draw:
-    """The draw for x of a function that takes what a guide says as its second parameter.
+    """Return the draw for x of a function whose second parameter is a guide.
 
     Raises:
         UsageError: the function cannot mix such tensors.
@@ -46,13 +46,13 @@ def draw_by(
 
 
 def draw_of(function: Callable[..., Any]) -> Callable[..., Draw]:
-    """The draw alone of a function of `functional`; another function as it is."""
+    """Return the draw of a function of `functional`; another function as it is."""
     draw: Callable[..., Draw] = getattr(function, "draw", function)
     return draw
 
 
 def _with_partners(arguments: Mapping[str, Any], x: Tensor, context: Context) -> Mapping[str, Any]:
-    """The arguments, with the partners themselves where they are chosen by the labels."""
+    """Return the arguments, with indices of the partners if these are chosen by the labels."""
     bandwidth = find_bandwidth(arguments.get("partner"))
     if bandwidth is None:
         return arguments
@@ -112,4 +112,4 @@ GUIDES = {
 }
 
 WITHOUT_MODEL = ("spectral", "labels")
-"""The guides that images or labels alone give; the others are passes through the model."""
+"""The guides computed from images or labels alone; the others need a pass through the model."""

@@ -1,4 +1,4 @@
-"""What is registered: a function that makes a mixer, or one that draws, of which a mixer is made."""
+"""Entries of the registry: functions that make a mixer, or that draw, with arguments, checks and paper."""
 
 import inspect
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from .step import Branches
 
 
 class Entry:
-    """A mixer by name: what makes it, with which arguments, and where it is from.
+    """A registered mixer: what makes it, with which arguments, and its source.
 
     Args:
-        function: whose name and docstring the mixer has.
-        make: makes it of the arguments by name, once they have been checked.
+        function: gives the mixer its name and docstring.
+        make: makes the mixer from checked arguments by name.
         parameters: the arguments.
-        checks: of the arguments, by name.
-        paper: where the method is from.
-        agreement: how far it is that method.
+        checks: checks of the arguments, by name.
+        paper: the source of the method.
+        agreement: how the mixer agrees with it.
 
     Raises:
         ValueError: a parameter has no default.
@@ -41,14 +41,14 @@ class Entry:
     ) -> None:
         self.name, self.paper, self.agreement = function.__name__, paper, agreement
         self.__doc__ = inspect.getdoc(draw_of(function))
-        self._meanings = COMMON | getattr(function, "meanings", read_meanings(function))
+        self._meanings = COMMON | getattr(function, "meanings", read_meanings(draw_of(function)))
         self.__signature__ = inspect.Signature(parameters)
         self._make, self._checks = make, checks
         if missing := [each.name for each in parameters if each.default is Parameter.empty]:
             raise ValueError(f"arguments of mixer {self.name} must have defaults, got none for {missing}")
 
     def meaning(self, argument: str) -> str:
-        """What an argument means, with the words that it may be; empty where that is said nowhere."""
+        """Return the description of an argument, with the words that it may be; empty if there is none."""
         check, meaning = self._checks.get(argument), self._meanings.get(argument, "")
         choices = check.wanted if check and check.wanted.startswith("one of ") else ""
         return "; ".join(part for part in (meaning, choices) if part)
@@ -60,12 +60,12 @@ class Entry:
 def making_entry(
     function: Callable[..., "Mixer | Branches"], paper: Paper | None, agreement: Agreement | None
 ) -> Entry:
-    """The entry of a function that makes a mixer, or several.
+    """Return the entry of a function that makes a mixer, or several.
 
     Args:
         function: all its parameters have defaults.
-        paper: where the method is from.
-        agreement: how far it is that method.
+        paper: the source of the method.
+        agreement: how the mixer agrees with it.
     """
     parameters = list(inspect.signature(function).parameters.values())
     return Entry(function, function, parameters, checks_of(function), paper, agreement)
@@ -81,18 +81,19 @@ def drawing_entry(
     solver: bool = False,
     check: Callable[..., None] | None = None,
 ) -> Entry:
-    """The entry of a function that draws: its arguments, and those that choose place, layers and guide.
+    """Return the entry of a function that draws, with the arguments that choose place, layers and guide.
 
     Args:
         function: `(x, ..., generator) -> Draw`, or one of `functional`.
-        paper: where the method is from.
-        agreement: how far it is that method.
-        place: where it can be mixed; of several, the argument `place` chooses, and the first is its default.
-        guide: what the function's second parameter is made of, one of `drawing.GUIDES`; of several, the
-            argument of that parameter's name chooses, and the first is its default.
-        row_per_example: whether row i of what is mixed belongs to example i.
+        paper: the source of the method.
+        agreement: how the mixer agrees with it.
+        place: where it can mix; if there are several places, the argument `place` chooses, and the first is
+            its default.
+        guide: the source of the function's second parameter, one of `drawing.GUIDES`; if there are several,
+            the argument of that parameter's name chooses, and the first is its default.
+        row_per_example: whether row i of the result belongs to example i.
         solver: whether drawing waits for a solver on the CPU.
-        check: called with the arguments by name; raises ValueError where they do not go together.
+        check: called with the arguments by name; raises ValueError if they do not go together.
     """
     places, guides = _as_tuple(place), _as_tuple(guide)
     _, *parameters = inspect.signature(function).parameters.values()
@@ -135,9 +136,9 @@ def extending(
     """Give a function that makes mixers the arguments of one that draws, with their defaults and checks.
 
     Args:
-        draw: whose parameters with defaults are taken over.
-        after: the one of them behind which the function's own stand; None: behind all.
-        without: those that are not taken over.
+        draw: the function whose parameters with defaults are taken over.
+        after: the argument after which the function's own follow; None: after all.
+        without: arguments that are not taken over.
 
     Returns:
         A decorator. The decorated function gets the arguments for `draw` as a dictionary, then its own.
@@ -162,7 +163,7 @@ def extending(
 
         described: Any = make
         described.__signature__, described.__annotations__ = signature, {}
-        described.meanings = read_meanings(draw) | read_meanings(function)
+        described.meanings = read_meanings(draw_of(draw)) | read_meanings(function)
         return make
 
     return decorate
@@ -171,7 +172,7 @@ def extending(
 def _checked(
     signature: inspect.Signature, checks: dict[str, Check], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of a call by name, with their defaults, checked and converted."""
+    """Return the arguments of a call by name, with their defaults, checked and converted."""
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     return check_all(checks, bound.arguments)

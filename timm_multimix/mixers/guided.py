@@ -1,4 +1,4 @@
-"""Mixers that are guided: by the images' saliency, or by what the model finds in them."""
+"""Mixers guided by the images' saliency or by the features of the model."""
 
 from functools import partial
 from typing import Any
@@ -145,17 +145,17 @@ register_mixer(
 )
 @extending(F.alignmixup)
 def alignmixup(arguments: dict[str, Any], p: Share = 0.5) -> Branches:
-    """AlignMixup: mix last features, brought to each other's places by Sinkhorn transport.
+    """AlignMixup: mix the last features after aligning their positions by Sinkhorn transport.
 
     With probability p the last feature map is mixed after one of the two, drawn evenly, has been aligned to
     the other by an entropic transport plan between their positions (epsilon, and at most 100 iterations: the
-    paper's); else the images are, by mixup. lambda ~ Beta(alpha, alpha) with the paper's alpha = 2, one for
-    the batch. The features are those of the training pass, so no pass is added; the plan takes 2 `iterations`
-    sums over r x r numbers an image, r the positions, in log space, on the device, without gradient. The
-    paper's second form, with an autoencoder, is not this one.
+    paper's); else the images are mixed by mixup. lambda ~ Beta(alpha, alpha) with the paper's alpha = 2, one
+    for the batch. The features are those of the training pass, so no pass is added; the plan takes 2
+    `iterations` sums over r x r numbers an image, r the positions, in log space, on the device, without
+    gradient. The paper's second form, with an autoencoder, is not implemented.
 
     Args:
-        p: the share of the batches whose features are mixed; the images of the others are, by mixup.
+        p: the share of the batches whose features are mixed; the images of the others are mixed by mixup.
     """
     sample = partial(draw_with, F.alignmixup, arguments)
     aligned = Mixer("alignmixup", sample, "features", arguments=arguments)
@@ -237,10 +237,10 @@ def catch_up_mix(
     share of the map's l2 norms is lowest compared with the partner's are kept, the others are the partner's;
     the label is by lambda ~ Beta(alpha, alpha), one for the batch. Else the images are mixed by CutMix. The
     paper chooses evenly from the images and five layers, hence p = 5/6; of a ResNet of timm these are
-    `layers=(1, 2, 3, 4, 5)`. For networks whose layers give maps [b, ch, h, w].
+    `layers=(1, 2, 3, 4, 5)`. For networks whose layers return maps [b, ch, h, w].
 
     Args:
-        p: the share of the batches of which a layer is mixed; the images of the others are, by cutmix.
+        p: the share of the batches of which a layer is mixed; the images of the others are mixed by cutmix.
         layers: of which one is chosen for every batch, numbers from 1 on or names as in manifold_mixup.
     """
     sample = partial(draw_with, F.catch_up_mix, arguments)

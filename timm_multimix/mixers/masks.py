@@ -1,4 +1,4 @@
-"""Mixers that take some pixels from a partner, at places where there are maps."""
+"""Mixers that take some pixels from a partner, for images and feature maps."""
 
 from .. import functional as F
 from ..functional.mixing import check_boxes

@@ -1,4 +1,4 @@
-"""What a mixer is: how to draw, and the place in the network where the draw is made."""
+"""The class of all mixers: a draw, and the place in the network where it is applied."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,9 +14,9 @@ from ..functional.checks import Check, one_of
 PLACES = ("input", "hidden", "embedding", "positions")
 
 MAP_PLACES = ("input", "hidden")
-"""Where there are images or feature maps, for masks and boxes."""
+"""Places with images or feature maps, for masks and boxes."""
 
-# The input and the first two stages behind the stem, as in the Manifold mixup paper's networks for CIFAR.
+# The input and the first two stages after the stem, as in the Manifold mixup paper's networks for CIFAR.
 FIRST_LAYERS = (0, "stage 1", "stage 2")
 
 
@@ -40,14 +40,26 @@ Layers = Annotated[tuple[int | str, ...], layer_list]
 
 @dataclass
 class Context:
-    """What a mixer may ask for beside the tensor: the step's generator, and what its place computed.
+    """What a mixer may use besides the tensor to mix: a generator, labels, and results of its place.
 
-    labels: of the clean examples, class indices [b] (integers), values [b] or targets [b, c]; None where
-    there are none. attention [r, b]: at `positions` only. The rest are guides, each computed only for mixers
-    that name it in `needs`: gradient [b, ch, h, w] of the loss with respect to the clean images; features
-    [b, d, h, w], the last feature map of the clean images; activation [b, h, w], where in them the model sees
-    their class; evidence [b, h, w], the logit of their class at every position; received [b, h, w], the
-    attention that the positions pay to each of them.
+    The fields from `gradient` on are guides, each computed only for mixers that name it in `needs`.
+
+    Args:
+        generator: source of all random numbers of the step.
+        labels: of the clean examples: class indices [b] (integers), values [b] or targets [b, c]; None: there
+            are none.
+        attention: attention of each example at each position, [r, b]; only at the place `positions`.
+        gradient: gradient of the loss with respect to the clean images, [b, ch, h, w].
+        features: the last feature map of the clean images, [b, d, h, w].
+        activation: the model's probability of the own class at every position, [b, h, w].
+        evidence: the logit of the own class at every position, [b, h, w].
+        received: the attention that all positions pay to each one, [b, h, w].
+
+    Example:
+        >>> context = mixers.Context(torch.Generator().manual_seed(0))
+        >>> mixer = create_mixer("mixup").branches[0][1].mixer
+        >>> mixer.sample(torch.rand(4, 3, 8, 8), context).lam.shape
+        torch.Size([1])
     """
 
     generator: torch.Generator
@@ -61,10 +73,12 @@ class Context:
 
 
 class Shown(NamedTuple):
-    """What a training pass over mixed images shows.
+    """Results of a training pass over mixed images, for labels that depend on it.
 
-    attention [b, h, w]: of the class, adding up to one; logits [b, c]; labels: of the clean examples, indices
-    [b] or targets [b, c], where there are any.
+    Args:
+        attention: attention of the class, [b, h, w], which adds up to one.
+        logits: [b, c].
+        labels: labels of the clean examples, indices [b] or targets [b, c]; None: there are none.
     """
 
     attention: Tensor
@@ -74,19 +88,30 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class Mixer:
-    """One method, ready to use: `sample(x, context)` gives the draw for the tensor x [b, ...] at `place`.
+    """A method, ready to use: `sample(x, context)` returns the draw for the tensor x [b, ...] at `place`.
 
-    place: one of PLACES, or for mixers made for that `features`, right before the head, or `classifier`,
-    the input of the modules that `classifiers` names (none: of the model's own).
-    layers (place `hidden`): the candidates, of which one is chosen for every batch: 0 is the input, k the
-    k-th entry of the model's `feature_info`, 'stage k' its k-th behind the stem, another string a module's
-    name. gather (place `embedding`): mix the examples of all processes. row_per_example: whether row i of
-    what is mixed belongs to example i. parts: the mixers that it chooses from for every example. needs: the
-    guides, fields of Context, that `sample` reads; each costs a pass through the model. complete (place
-    `input`): gives the draw in its final form from the draw and what the training pass, the one on the
-    mixed images, shows. solver: whether drawing waits for a solver on the CPU.
-    attention (place `positions`): what the positions' attention is made of. arguments: what `sample` draws
-    with, by name, to be shown.
+    Args:
+        name: its name.
+        sample: the function that draws.
+        place: one of PLACES; or, set by mixers themselves, `features`, right before the head, or
+            `classifier`, the input of the modules in `classifiers`.
+        layers: candidates of the place `hidden`, of which one is chosen for every batch: 0 is the input, k
+            the k-th entry of the model's `feature_info`, 'stage k' its k-th after the stem, another string a
+            module's name.
+        gather: whether the examples of all processes are mixed; for the place `embedding`.
+        row_per_example: whether row i of the result belongs to example i.
+        parts: the mixers that it chooses from for every example.
+        needs: the guides, fields of Context, that `sample` reads; each costs a pass through the model.
+        complete: for the place `input`: returns the final draw, given the draw and the results of the
+            training pass over the mixed images.
+        solver: whether drawing waits for a solver on the CPU.
+        attention: the score of the positions' attention, for the place `positions`.
+        classifiers: names of the modules at the place `classifier`; none: the model's own classifier.
+        arguments: the arguments of `sample` by name, for display.
+
+    Example:
+        >>> create_mixer("mixup(alpha=0.2)").branches[0][1].mixer
+        Mixer('mixup', place='input', alpha=0.2, per_sample=False, partner='random')
     """
 
     name: str
@@ -115,16 +140,20 @@ class Mixer:
 
     @property
     def guided(self) -> bool:
-        """Whether it draws by what the model computes, so that images alone are not enough."""
+        """Whether images alone are not enough to draw, as a model is needed."""
         return bool(self.guides) or self.complete is not None
 
     def choose(self, generator: torch.Generator) -> "Mixer":
-        """The mixer for one batch: itself, with one of its layers if it has several."""
+        """Return the mixer for one batch: with one of its layers if it has several.
+
+        Args:
+            generator: source of the choice.
+        """
         if self.place != "hidden":
             return self
         layer = self.layers[int(torch.randint(len(self.layers), (), generator=generator))]
         return replace(self, place="input" if layer == 0 else "hidden", layers=(layer,))
 
     def names(self) -> list[str]:
-        """The names of the registered mixers in it."""
+        """Return the names of the registered mixers in it."""
         return [name for part in self.parts for name in part.names()] if self.parts else [self.name]

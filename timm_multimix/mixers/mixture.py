@@ -1,4 +1,4 @@
-"""The mixers of a spec string together: chosen from by MixTask, or called in the place of timm.data.Mixup."""
+"""The mixers of a spec together: for MixTask, or called instead of timm.data.Mixup."""
 
 import warnings
 
@@ -18,10 +18,22 @@ from .step import Branches, Step, choose_branch
 
 
 class Mixture:
-    """Weighted steps. `choose` picks one for a batch; a call mixes a batch of images.
+    """Weighted steps: `choose` picks one for a batch, and a call mixes a batch of images.
 
-    Calls are counted in `step`, and all randomness is a function of (seed, rank, step); in a worker of a
-    DataLoader, of the worker's seed as well. `mixup_enabled = False` switches mixing off, as in timm.
+    `step` counts the calls, and all randomness is a function of (seed, rank, step); in a worker of a
+    DataLoader, also of the worker's seed. `mixup_enabled = False` switches mixing off, as in timm.
+
+    Args:
+        branches: steps and their weights, from `parse_spec`.
+        spec: the spec string.
+        num_classes: number of classes; None: from the labels.
+        smoothing: label smoothing, from 0 to 1.
+        seed: seed of all mixing.
+        multi_label: whether smoothing is towards 1/2 for every class.
+
+    Example:
+        >>> create_mixer("mixup | cutmix", num_classes=10)
+        Mixture('mixup | cutmix', num_classes=10)
     """
 
     def __init__(
@@ -38,27 +50,38 @@ class Mixture:
         self.smoothing, self.seed = fraction("smoothing", smoothing), whole("seed", seed)
         self.multi_label = multi_label
         self.step, self.mixup_enabled = 0, True
-        self._inferred: int | None = None  # the number of classes, where none was given
+        self._inferred: int | None = None  # number of classes, from the first batch's labels
 
     def __repr__(self) -> str:
         chosen = {"num_classes": self.num_classes, "smoothing": self.smoothing, "seed": self.seed}
         return f"Mixture({', '.join([repr(self.spec), *(f'{k}={v}' for k, v in chosen.items() if v)])})"
 
     def _repr_html_(self) -> str:
-        """A row for each step that is chosen from, for notebooks."""
+        """Return a row for each step that can be chosen, for notebooks."""
         rows = [[f"{share:.0%}", step.name, _settings(step)] for share, step in self.branches]
         return table_html(self.spec, ["share of the steps", "step", "arguments"], rows)
 
     def choose(self, generator: torch.Generator) -> Step:
-        """The step for one batch, each of its mixers with its layer if it has several to choose from."""
+        """Choose the step for one batch, with a layer for each of its mixers that has several.
+
+        Args:
+            generator: source of the choice.
+        """
         return choose_branch(self.branches, generator)
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mixed images [b, ch, h, w] and soft targets [b, c], from labels [b] or [b, c].
+        """Mix images, as timm.data.Mixup does.
+
+        Args:
+            images: [b, ch, h, w].
+            labels: class indices [b] or targets [b, c].
+
+        Returns:
+            Mixed images [b, ch, h, w] and soft targets [b, c].
 
         Raises:
-            UsageError: a mixer of the spec does not work at the input, or the labels are of no class. What
-                labels of an accelerator are is looked at in the first call only.
+            UsageError: a mixer of the spec does not work at the input, or labels are not of a class; on an
+                accelerator the values of labels are checked in the first call only.
         """
         self.check_input_only(": use MixTask")
         targets = self._targets(images, labels)
@@ -73,10 +96,14 @@ class Mixture:
         return draw(images), draw.targets(targets)
 
     def check_input_only(self, advice: str = "") -> None:
-        """Check that images alone are mixed, by themselves; `advice` follows what is wrong.
+        """Check that every step is one mixer of images, without a model.
+
+        Args:
+            advice: appended to the message.
 
         Raises:
-            UsageError: a step is left out, a sum or a chain, is not at the input, or is guided by the model.
+            UsageError: a step is left out, is a sum or a chain, is not at the input, or is guided by the
+                model.
         """
         for _, step in self.branches:
             if not step.is_plain:
@@ -111,7 +138,7 @@ class Mixture:
 
 
 def _settings(step: Step) -> str:
-    """The places and arguments of a step's mixers."""
+    """Return the places and arguments of a step's mixers."""
     return "; ".join(
         ", ".join([f"at {mixer.place}", *(f"{name}={value}" for name, value in mixer.arguments.items())])
         for mixer in step.mixers
@@ -126,17 +153,27 @@ def create_mixer(
     seed: int = 0,
     multi_label: bool = False,
 ) -> Mixture:
-    """The mixers of a spec string, such as `multimix`, `mixup | cutmix`, `0.3*none | 0.7*multimix(n=2000)`.
+    """Create the mixers of a spec string, such as `multimix` or `0.3*none | 0.7*multimix(n=2000)`.
 
-    `|` chooses for every batch, `+` adds losses in one step (`none + mixup(alpha=10)`), `>>` mixes what is
-    mixed already, deeper in the network (`cutmix >> multimix(m=4, p=1)`), `skip` leaves a step out
-    (`0.5*mixup | 0.5*skip`).
+    `|` chooses for every batch, `+` adds losses in one step (`none + mixup(alpha=10)`), `>>` mixes again what
+    is already mixed, deeper in the network (`cutmix >> multimix(m=4, p=1)`), `skip` leaves a step out
+    (`0.5*mixup | 0.5*skip`). The result is for `MixTask`; if all its mixers work on images it also replaces
+    timm.data.Mixup, whose arguments docs/guide.md shows as specs.
 
-    num_classes, smoothing, seed and multi_label are for calls in the place of timm.data.Mixup: `images,
-    soft = mixer(images, labels)`. There is no smoothing unless asked for; with multi_label it is towards 1/2
-    for every class. docs/guide.md has timm's arguments as specs.
+    Args:
+        spec: the spec string.
+        num_classes: number of classes, for calls instead of timm.data.Mixup; None: from the labels.
+        smoothing: label smoothing of these calls, from 0 to 1.
+        seed: seed of these calls.
+        multi_label: whether smoothing is towards 1/2 for every class.
 
     Raises:
         UsageError: not a spec, or an unknown mixer, argument or value.
+
+    Example:
+        >>> mixer = create_mixer("mixup(alpha=0.8) | cutmix", num_classes=10, smoothing=0.1)
+        >>> images, targets = mixer(torch.rand(4, 3, 32, 32), torch.tensor([0, 1, 2, 3]))
+        >>> targets.shape
+        torch.Size([4, 10])
     """
     return Mixture(parse_spec(spec), spec, num_classes, smoothing, seed, multi_label)

@@ -1,4 +1,4 @@
-"""Mixers of two examples by a number: of any tensor, at any place."""
+"""Mixers that interpolate two examples by lambda, for any tensor and at any place."""
 
 from torch import Generator, Tensor
 
@@ -93,9 +93,12 @@ def manifold_mixup(
 ) -> Draw:
     """Manifold mixup: mixup at a layer chosen for every batch.
 
-    layers: 0 is the input, k the k-th entry of the model's feature_info, 'stage k' its k-th entry behind the
+    layers: 0 is the input, k the k-th entry of the model's feature_info, 'stage k' its k-th entry after the
     stem, any other string a module's name. The default is the paper's: in timm's resnet, regnet and densenet
     entry 1 is the stem, which the paper does not mix.
+
+    Args:
+        partner: as in mixup.
     """
     return F.mixup.draw(x, alpha, per_sample, partner, generator)
 

@@ -1,20 +1,24 @@
-"""The paper that a mixer is from, and how it is cited."""
+"""The paper of a mixer, as data for links, tables and BibTeX."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper, as data: what tables link to and BibTeX entries say.
+    """A paper: title, authors and where it was published.
 
     Args:
-        title: as the paper has it.
+        title: its title.
         authors: each as "Family, Given".
-        year: of the publication, or else of the preprint.
-        arxiv: its number on arXiv, if it is there.
-        booktitle: of a conference, the proceedings.
-        journal: of an article, the journal.
-        url: where it is, if not on arXiv.
+        year: year of the publication, else of the preprint.
+        arxiv: its number on arXiv, if it has one.
+        booktitle: the proceedings, for a conference.
+        journal: the journal, for an article.
+        url: its address, if it is not on arXiv.
+
+    Example:
+        >>> mixers.Paper("mixup", authors=("Zhang, Hongyi",), year=2018, arxiv="1710.09412").link
+        'https://arxiv.org/abs/1710.09412'
     """
 
     title: str
@@ -27,21 +31,21 @@ class Paper:
 
     @property
     def link(self) -> str:
-        """The address; where none is known, the venue and the year."""
+        """The address; if none is known, the venue and the year."""
         if self.arxiv:
             return f"https://arxiv.org/abs/{self.arxiv}"
         return self.url or ", ".join(self._venue)
 
     @property
     def reference(self) -> str:
-        """A line: first author, title, where, year."""
+        """First author, title, venue and year on one line."""
         first = self.authors[0].partition(",")[0] if self.authors else ""
         who = f"{first} et al." if len(self.authors) > 1 else first
         return ", ".join(part for part in (who, self.title, *self._venue) if part)
 
     @property
     def bibtex(self) -> str:
-        """A BibTeX entry; what is not known is left out."""
+        """The BibTeX entry, without unknown fields."""
         kind = "inproceedings" if self.booktitle else "article" if self.journal else "misc"
         preprint = self.arxiv if kind == "misc" else None
         fields = {
@@ -64,7 +68,7 @@ class Paper:
 
     @property
     def _key(self) -> str:
-        """Such as zhang2018mixup: first author, year, first word of the title."""
+        """The BibTeX key, such as zhang2018mixup: first author, year, first word of the title."""
         parts = (
             self.authors[0].partition(",")[0] if self.authors else "",
             self.year or "",

@@ -1,4 +1,4 @@
-"""Mixers of other packages: by their entry points, and by modules that are named."""
+"""Mixers of other packages: from entry points, and from modules given by name."""
 
 import importlib
 import logging
@@ -16,20 +16,22 @@ logger = logging.getLogger(__name__)
 
 @cache
 def load_installed() -> None:
-    """Import what installed packages name in `GROUP`, once; what cannot be imported is warned of."""
+    """Import the entry points in `GROUP`, once; log a warning for those that cannot be imported."""
     for entry in entry_points(group=GROUP):
         try:
             entry.load()
-        except Exception as error:  # any, as it is other people's code
+        except Exception as error:  # code of other packages may raise anything
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            logger.warning(f"the mixers of entry point {entry.name} ({entry.value}) are missing: {reason}")
+            logger.warning(
+                f"the mixers of entry point {entry.name} ({entry.value}) could not be imported: {reason}"
+            )
 
 
 def import_modules(names: Iterable[str]) -> None:
-    """Import modules that register mixers; they may also lie in the working directory.
+    """Import modules that register mixers; they may also be in the working directory.
 
     Raises:
-        UsageError: one cannot be imported.
+        UsageError: a module cannot be imported.
     """
     for name in names:
         if os.getcwd() not in sys.path:

@@ -1,4 +1,4 @@
-"""The mixers by name, each of one declaration: a function under `register_mixer`."""
+"""The registry: mixers by name, each declared by one function under `register_mixer`."""
 
 import fnmatch
 import inspect
@@ -40,26 +40,35 @@ def register_mixer(
     """Make a mixer available in specs, under the function's name.
 
     Most mixers are a function that draws: its first parameter is the tensor to mix, the others have defaults
-    and are the mixer's arguments, `generator` is what all randomness is taken from, and it gives a `Draw`. A
+    and are the mixer's arguments, `generator` is the source of all randomness, and it returns a `Draw`. A
     check in the type of a parameter (`alpha: Concentration = 1.0`, see `functional.checks`) is applied when
     the spec is read. Functions of `functional` are registered likewise.
 
-    A function without the tensor, all of whose parameters have defaults, makes the mixer itself: it gives a
-    `Mixer`, or `Branches` where there is more than one. Its parameters may have checks, too.
+    A function without the tensor, all of whose parameters have defaults, makes the mixer itself: it returns a
+    `Mixer`, or `Branches` if there is more than one. Its parameters may have checks, too.
 
     Args:
-        function: it; `@register_mixer` without parentheses is enough where nothing is to be said.
-        paper: where the method is from.
-        agreement: how far it is that method; every mixer of this package says so.
-        **declared: for functions that draw, what `drawing_entry` takes: place, guide, row_per_example,
+        function: the function; `@register_mixer` without parentheses is enough if nothing else is declared.
+        paper: the source of the method.
+        agreement: how the mixer agrees with it; every mixer of this package declares it.
+        **declared: for functions that draw, the arguments of `drawing_entry`: place, guide, row_per_example,
             solver, check.
 
     Returns:
-        The function as it was given.
+        The function, unchanged.
 
     Raises:
         ValueError: the name is taken, or a parameter has no default.
-        TypeError: a fact about drawing is declared of a function that does not draw.
+        TypeError: an argument of `drawing_entry` is given for a function that does not draw.
+
+    Example:
+        >>> @register_mixer(place=("input", "hidden"))
+        ... def half(x, generator=None):
+        ...     "Average each example with a random partner."
+        ...     partner = torch.randperm(len(x), generator=generator, device=x.device)
+        ...     return F.Pairs(torch.full((1,), 0.5, device=x.device), partner)
+        >>> create_mixer("mixup | half")
+        Mixture('mixup | half')
     """
     if function is None:
         return partial(_register, paper=paper, agreement=agreement, **declared)
@@ -78,27 +87,50 @@ def _register(
 
 
 def _draws(function: Callable[..., Any]) -> bool:
-    """Whether its first parameter is a tensor to mix, and so has no default."""
+    """Return whether a function's first parameter is a tensor to mix, and so has no default."""
     first = next(iter(inspect.signature(function).parameters.values()), None)
     return first is not None and first.default is first.empty
 
 
 def list_mixers(pattern: str = "*") -> list[str]:
-    """Names of the registered mixers that match a glob pattern, in order of registration.
+    """Return the names of the registered mixers, in order of registration.
 
-    Last are those of other installed packages, by entry points of the group `timm_multimix.mixers`.
+    Last are those of other installed packages, from entry points of the group `timm_multimix.mixers`.
+
+    Args:
+        pattern: a glob pattern of names.
+
+    Example:
+        >>> list_mixers("*cutmix")
+        ['cutmix']
     """
     load_installed()
     return fnmatch.filter(_entry_points, pattern)
 
 
 def describe(name: str) -> str:
-    """The first line of the docstring of a mixer's function."""
+    """Return the first line of the docstring of a mixer's function.
+
+    Args:
+        name: the mixer.
+
+    Raises:
+        UsageError: there is no such mixer.
+
+    Example:
+        >>> mixers.describe("cutmix")
+        'CutMix: paste a box of another image, labels by area.'
+    """
     return (find_entry_point(name).__doc__ or "").partition("\n")[0]
 
 
 def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Branches:
-    """The weighted steps that an entry point gives for these arguments.
+    """Return the weighted steps of a mixer with these arguments.
+
+    Args:
+        name: the mixer.
+        args: positional arguments.
+        kwargs: arguments by name.
 
     Raises:
         UsageError: no such mixer, no such argument, or a value that is not allowed.
@@ -117,7 +149,14 @@ def build(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None =
 
 
 def find_entry_point(name: str) -> Entry:
-    """What is registered under a name. Raises: UsageError, which lists the names, if there is nothing."""
+    """Return the entry registered under a name.
+
+    Args:
+        name: the mixer.
+
+    Raises:
+        UsageError: there is none; the message lists the names.
+    """
     if name not in _entry_points:
         load_installed()
     if name not in _entry_points:

@@ -1,9 +1,9 @@
-"""Spec strings, parsed and never evaluated.
+"""Parser of spec strings; nothing in them is evaluated.
 
 `multimix(n=500)` is a mixer with arguments; `0.3*none | 0.7*mixup` chooses one for every batch, and
 `per_sample(mixup | cutmix)` one for every example; `none + mixup(alpha=10)` adds two losses in one step;
-`cutmix >> multimix(m=4, p=1)` mixes what is mixed already; `0.5*mixup | 0.5*skip` leaves half of the steps
-out.
+`cutmix >> multimix(m=4, p=1)` mixes again what is already mixed; `0.5*mixup | 0.5*skip` leaves half of the
+steps out.
 """
 
 import ast
@@ -20,7 +20,7 @@ _LONGEST = 10_000
 
 
 def parse_spec(spec: str) -> Branches:
-    """The weighted steps that a spec string says.
+    """Return the weighted steps of a spec string.
 
     Raises:
         UsageError: not a spec, or an unknown mixer, argument or value; the message lists what is allowed.
@@ -34,13 +34,13 @@ def parse_spec(spec: str) -> Branches:
         return weighted(_term(tree, spec))
     except UsageError:
         raise
-    # a ValueError: surrogates, or numbers of too many digits to be said
+    # ValueError: surrogates, or integers with more digits than Python converts to strings
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         raise _unreadable(spec) from None
 
 
 def _branches(node: ast.expr, spec: str) -> Branches:
-    """What an expression says: alternatives `a | b`, a sum `a + b`, a chain `a >> b`, or a mixer."""
+    """Parse an expression: alternatives `a | b`, a sum `a + b`, a chain `a >> b`, or a mixer."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return weighted(*(_term(part, spec) for part in _operands(node, ast.BitOr)))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
@@ -51,7 +51,7 @@ def _branches(node: ast.expr, spec: str) -> Branches:
 
 
 def _operands(node: ast.expr, sign: type[ast.operator]) -> list[ast.expr]:
-    """The operands of `a | b | c`, left to right, or of another sign."""
+    """Return the operands of `a | b | c`, left to right, or of another sign."""
     operands = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, sign):
         operands.append(node.right)
@@ -60,7 +60,7 @@ def _operands(node: ast.expr, sign: type[ast.operator]) -> list[ast.expr]:
 
 
 def _term(node: ast.expr, spec: str) -> tuple[float, Branches]:
-    """An alternative or a summand with its weight, 1 unless `weight*mixer` is written."""
+    """Parse an alternative or a summand with its weight, 1 unless `weight*mixer` is written."""
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)):
         return 1.0, _branches(node, spec)
     weight = _value(node.left, spec)

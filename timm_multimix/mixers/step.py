@@ -1,4 +1,4 @@
-"""What a training step does with a batch: losses of chains of mixers, and which step of several it is."""
+"""Steps of training: sums of losses of chains of mixers, and the choice between weighted steps."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..mixer_names import SKIP
 from .mixer import Mixer
 
-# Only chains that go into the network step by step can share one pass through it.
+# Position of each place in the network: in a chain every mixer must be deeper than the one before it.
 _DEPTH = {"input": 0, "hidden": 1, "features": 2, "classifier": 3, "embedding": 3, "positions": 3}
 _NETWORK = ("input", "hidden", "features", "classifier")
 _MOST_BRANCHES = 1000
@@ -19,25 +19,42 @@ _MOST_BRANCHES = 1000
 
 @dataclass(frozen=True)
 class Term:
-    """A loss: `weight` times that of a batch mixed by each mixer of `chain`, ever deeper in the network."""
+    """A loss: `weight` times that of a batch mixed by each mixer of `chain`, one after the other.
+
+    Args:
+        chain: the mixers, in the order of their depth.
+        weight: weight of the loss.
+
+    Example:
+        >>> create_mixer("cutmix >> multimix(m=4, p=1)").branches[0][1].terms[0].weight
+        1.0
+    """
 
     chain: tuple[Mixer, ...]
     weight: float = 1.0
 
     @property
     def network(self) -> tuple[Mixer, ...]:
-        """The mixers of what the network sees; terms that have the very same ones share one pass."""
+        """The mixers in the network pass; terms with the very same ones share one pass."""
         return tuple(mixer for mixer in self.chain if mixer.place in _NETWORK and mixer.name != "none")
 
     @property
     def logits(self) -> Mixer | None:
-        """The mixer of the logits that the network gives, if there is one."""
+        """The mixer of the logits that the network returns, if there is one."""
         return self.chain[-1] if self.chain[-1].place not in _NETWORK else None
 
 
 @dataclass(frozen=True)
 class Step:
-    """The sum of the losses of its terms. Without any the step is left out: no pass and no update."""
+    """The sum of the losses of its terms. A step without terms is left out: no pass and no update.
+
+    Args:
+        terms: the losses.
+
+    Example:
+        >>> create_mixer("none + mixup").branches[0][1]
+        Step('none + mixup')
+    """
 
     terms: tuple[Term, ...]
 
@@ -51,7 +68,7 @@ class Step:
 
     @property
     def mixer(self) -> Mixer:
-        """The only mixer of a step that consists of one."""
+        """The mixer of a step that consists of one."""
         (mixer,) = self.mixers
         return mixer
 
@@ -62,11 +79,15 @@ class Step:
 
     @property
     def name(self) -> str:
-        """How it would be written, without arguments."""
+        """The spec of the step, without arguments."""
         return " + ".join(map(_written, self.terms)) or SKIP
 
     def choose(self, generator: torch.Generator) -> "Step":
-        """The step for one batch: every mixer with one of its layers, if it has several."""
+        """Choose the step for one batch: every mixer with one of its layers, if it has several.
+
+        Args:
+            generator: source of the choice.
+        """
         chosen = {id(mixer): mixer.choose(generator) for mixer in self.mixers}
         return Step(
             tuple(Term(tuple(chosen[id(each)] for each in term.chain), term.weight) for term in self.terms)
@@ -82,12 +103,12 @@ def _written(term: Term) -> str:
 
 
 def as_branches(part: "Mixer | Branches") -> Branches:
-    """A mixer as the one step there is; a copy, as terms share the pass of what is the very same mixer."""
+    """Wrap a mixer as the only step; a copy, as terms share the pass of what is the very same mixer."""
     return ((1.0, Step((Term((replace(part),)),))),) if isinstance(part, Mixer) else part
 
 
 def choose_branch(branches: Branches, generator: torch.Generator) -> Step:
-    """One of weighted steps, with one of the layers of each of its mixers."""
+    """Choose one of weighted steps, with one of the layers of each of its mixers."""
     if len(branches) == 1:
         return branches[0][1].choose(generator)
     threshold = float(torch.rand((), generator=generator, dtype=torch.float64))
@@ -97,7 +118,7 @@ def choose_branch(branches: Branches, generator: torch.Generator) -> Step:
 
 
 def weighted(*parts: "tuple[float, Mixer | Branches]") -> Branches:
-    """Alternatives: mixers and branches flattened into one level; weights are normalised at every level."""
+    """Combine alternatives: mixers and branches in one flat level; weights are normalised at every level."""
     total = sum(weight for weight, _ in parts)
     if total == float("inf"):
         raise OverflowError("the sum of the weights is not finite")
@@ -106,7 +127,7 @@ def weighted(*parts: "tuple[float, Mixer | Branches]") -> Branches:
 
 
 def added(parts: Iterable[tuple[float, Branches]]) -> Branches:
-    """Losses added in one step, each with its weight; alternatives among them are chosen independently.
+    """Combine summands: their losses are added, each with its weight; alternatives are chosen independently.
 
     Raises:
         UsageError: a part leaves the step out, or there are too many combinations of alternatives.
@@ -119,7 +140,7 @@ def added(parts: Iterable[tuple[float, Branches]]) -> Branches:
 
 
 def composed(first: Branches, second: Branches) -> Branches:
-    """What `second` mixes of what `first` has mixed, in one pass; every term of one with every of the other.
+    """Combine a chain: `second` mixes what `first` has mixed, in one pass, for every pair of their terms.
 
     Raises:
         UsageError: `second` is no deeper in the network than `first`, or a part leaves the step out.
@@ -154,7 +175,8 @@ def _composed_term(first: Term, second: Term) -> Term:
 
 def _check_deeper(before: Mixer, after: Mixer) -> None:
     last = _DEPTH[before.place]
-    # A hidden mixer may choose layer 0, the input; behind the features no pass gives the positions' logits.
+    # A hidden mixer may choose layer 0, the input. After mixing the features no pass returns the logits of
+    # their positions.
     first = 0 if after.place == "hidden" and 0 in after.layers else _DEPTH[after.place]
     if first > last and (before.place, after.place) != ("features", "positions"):
         return

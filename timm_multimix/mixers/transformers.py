@@ -1,4 +1,4 @@
-"""Mixers for vision transformers: by what their last attention, or their head, sees."""
+"""Mixers for vision transformers, guided by their last attention or by their head."""
 
 from functools import partial
 from typing import Any
@@ -48,12 +48,12 @@ from .registry import register_mixer
 )
 @extending(F.cutmix, without=("correct",))
 def transmix(arguments: dict[str, Any], area: Share = 0.5) -> Mixer:
-    """TransMix: CutMix whose labels go by the class token's attention on the mix.
+    """TransMix: CutMix with labels by the class token's attention on the mix.
 
     lambda is the share of the class token's attention, in the last layer, averaged over heads and without
-    gradient, that falls on what was kept of the image; where the head reads no class token, of the attention
-    that all positions pay. It is seen in the training pass itself: no pass is added, fused attention stays,
-    but this pass runs uncompiled. For vision transformers whose last attention is over all tokens.
+    gradient, that falls on what was kept of the image; if the head reads no class token, of the attention
+    that all positions pay. It is taken from the training pass itself: no pass is added, fused attention
+    stays, but this pass runs uncompiled. For vision transformers whose last attention is over all tokens.
 
     Args:
         area: the share that the label by area keeps; 0 is the paper's equation 4, 0.5 what the authors'
@@ -143,11 +143,11 @@ register_mixer(
 def mixpro(arguments: dict[str, Any]) -> Mixer:
     """MixPro: random cells of a grid, labels by attention as far as the prediction is trusted.
 
-    MaskMix takes random cells of a grid from the partner, see `functional.maskmix`; lambda is a times the
+    MaskMix takes random cells of a grid from the partner, see `functional.maskmix`. lambda is a times the
     share of the class token's attention, as in transmix, plus 1 - a times the area, with a the cosine of the
     angle between the prediction for the mix and its label by area: early in training the area counts, later
-    the attention. Seen in the training pass itself: no pass is added, but this one runs uncompiled. For
-    vision transformers whose last attention is over all tokens.
+    the attention. The attention is taken from the training pass itself: no pass is added, but this one runs
+    uncompiled. For vision transformers whose last attention is over all tokens.
     """
     sample = partial(draw_with, F.maskmix, arguments)
     return Mixer("mixpro", sample, complete=_progressive, arguments=arguments)

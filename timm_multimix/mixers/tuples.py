@@ -1,4 +1,4 @@
-"""Mixers of many examples: MultiMix, before the classifier or at every position, and zeta-mixup."""
+"""Mixers of many examples: MultiMix before the classifier, Dense MultiMix at every position, zeta-mixup."""
 
 import inspect
 import warnings
@@ -72,26 +72,26 @@ def multimix(
     """MultiMix: n interpolations of the whole batch, before the classifier.
 
     With probability p MultiMix, else the mixer spec `other`. The paper does not give the alpha of its mixup;
-    AlignMixup, by the same authors and halved likewise, has 2 in both halves: `other='mixup(2)'`. The one
-    public replica of the method, by a co-author's group (arXiv:2312.12334), has `alpha_per_example`, with
-    n = 1000 and alpha from 0.5 to 2 as here.
+    AlignMixup, by the same authors and also with probability 1/2, has 2 in both halves: `other='mixup(2)'`.
+    The one public replica of the method, by a co-author's group (arXiv:2312.12334), has `alpha_per_example`,
+    with n = 1000 and alpha from 0.5 to 2 as here.
 
-    The clean examples are classified and their logits are mixed: exactly as if the classifier's input were,
-    where all behind it is affine and takes examples one by one. What it normalises by is the clean batch, and
-    dropout comes before. The first step tries that out and warns where it is not so; `literal` mixes the
-    classifier's own input.
+    The clean examples are classified and their logits are mixed. That equals mixing the classifier's input
+    exactly if all layers after it are affine and treat examples independently. Batch normalisation before
+    that point uses the clean batch, and dropout comes before mixing. The first step checks this and warns if
+    it does not hold; `literal` mixes the classifier's own input.
 
     The recipe needs long training. Weights near 1/m make every mixed example nearly the batch's mean, and to
-    second order the loss is that of the mean plus 1/(m alpha + 1) times a term that tells examples apart. At
+    second order the loss is that of the mean plus 1/(m alpha + 1) times a term that separates examples. At
     small logits the gradient of this term is cross-entropy's times 1/(m alpha + 1): under SGD, with m = 128
-    and alpha = 1, 0.8 % of that of a clean step. In a short training the MultiMix steps are idle, and the
-    recipe does what `0.5*mixup | 0.5*skip` does. Smaller alpha, short tuples and `target` make the factor,
-    in general (sum lambda^2 - 1/m) m / (m - 1), larger.
+    and alpha = 1, 0.8 % of that of a clean step. In a short training the MultiMix steps have hardly any
+    effect, and the recipe does what `0.5*mixup | 0.5*skip` does. Smaller alpha, short tuples and `target`
+    make the factor, in general (sum lambda^2 - 1/m) m / (m - 1), larger.
 
     Args:
         p: the share of the batches that MultiMix mixes.
-        literal: True mixes the input of the model's classifier itself, names of modules theirs, and n
-            mixed embeddings are classified; False mixes logits.
+        literal: True mixes the input of the model's classifier itself, names of modules that of these
+            modules, and n mixed embeddings are classified; False mixes logits.
     """
     _check_concentrations(arguments)
     if gather and place != "embedding":
@@ -117,11 +117,11 @@ def multimix(
 def multimix_short(
     n: Count = 1000, m: Count | None = 4, alpha: ConcentrationRange = (0.5, 2.0), gather: Flag = False
 ) -> Branches:
-    """MultiMix over tuples of four at every step, for short training: our recipe.
+    """MultiMix over tuples of four at every step, for short training: a recipe of this package.
 
-    Every step counts: with alpha between 0.5 and 2 tuples of four tell examples apart with about 40 % of a
-    clean step's strength, those of the whole batch with about 1 %. Where training is long enough to memorize
-    it was level or worse, and it learns wrong labels. What was measured: docs/results.
+    With alpha between 0.5 and 2, tuples of four separate examples with about 40 % of a clean step's strength,
+    those of the whole batch with about 1 %. In trainings long enough to memorize the training set it was
+    level or worse, and it fits wrong labels. Measurements: docs/results.
 
     Args:
         alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly.
@@ -156,13 +156,13 @@ def dense_multimix(
 ) -> Branches:
     """Dense MultiMix: MultiMix at every spatial position, weighted by attention.
 
-    The attention is made of the positions' features z and l1-normalised over the positions: `product`,
+    The attention is computed from the positions' features z and l1-normalised over the positions: `product`,
     relu(z . GAP(z)), is the paper's; `gap`, relu of the mean over channels, and `uniform` are its ablation's.
 
     Args:
         p: the share of the batches that Dense MultiMix mixes.
         attention_grad: whether gradient flows through the attention.
-        attention: 'product', 'gap', 'uniform', or in Python a function of z [r, b, d] that gives scores
+        attention: 'product', 'gap', 'uniform', or in Python a function of z [r, b, d] that returns scores
             [r, b] of at least 0.
     """
     with as_usage_error():
@@ -211,7 +211,7 @@ def _sample_dense(detach: bool, arguments: dict[str, Any], x: Tensor, context: C
 
 
 def _check_literal(literal: Any, gather: bool, place: str) -> tuple[str, ...]:
-    """The names of the modules whose input is to be mixed; none for the model's own classifiers."""
+    """Return the names of the modules whose input is to be mixed; none for the model's own classifiers."""
     names = tuple(literal) if isinstance(literal, tuple | list) else (literal,)
     if literal is not True and not (names and all(isinstance(name, str) and name for name in names)):
         raise UsageError(f"literal must be True, False or names of modules, got {literal!r}")
@@ -223,5 +223,5 @@ def _check_literal(literal: Any, gather: bool, place: str) -> tuple[str, ...]:
 
 
 def _with_probability(p: float, mixer: Mixer, other: str) -> Branches:
-    """`mixer` with probability p, else what the spec `other` says."""
+    """Combine `mixer` with probability p and the spec `other`."""
     return weighted((p, mixer), (1 - p, parse_spec(other)))

@@ -1,4 +1,4 @@
-"""What timm is told about a network for 32x32 images."""
+"""timm's pretrained configuration of networks for 32x32 images."""
 
 from typing import Any
 
@@ -7,7 +7,11 @@ CIFAR_STD = (0.2470, 0.2435, 0.2616)
 
 
 def cifar_cfg(**changes: Any) -> dict[str, Any]:
-    """timm's pretrained configuration of an untrained network for 32x32 images."""
+    """Return timm's pretrained configuration of an untrained network for 32x32 images.
+
+    Args:
+        **changes: entries that differ from the defaults here.
+    """
     defaults = {
         "url": "",
         "num_classes": 100,

@@ -18,11 +18,15 @@ from .cifar_cfg import cifar_cfg
 class Details:
     """Details of these networks in which published codes differ.
 
-    kaiming: normal initialisation of the convolutions by their fan out, else torch's own. stem_norm: norm and
-    ReLU behind the stem. bias: of all convolutions. late_stride: a block's second convolution halves the
-    side, not its first. norm_momentum: of the norm behind the last block. activated_identity and
-    activated_projection: whether a shortcut without a convolution, and one with it, starts behind the block's
-    first norm and ReLU.
+    Args:
+        kaiming: normal initialisation of the convolutions by their fan out; else torch's own.
+        stem_norm: norm and ReLU after the stem.
+        bias: bias of all convolutions.
+        late_stride: whether a block's second convolution halves the side, not its first.
+        norm_momentum: momentum of the norm after the last block.
+        activated_identity: whether a shortcut without a convolution starts after the block's first norm and
+            ReLU.
+        activated_projection: the same for a shortcut with a convolution.
     """
 
     kaiming: bool = True
@@ -38,7 +42,7 @@ MANIFOLD_MIXUP = Details()
 
 
 class PreActBlock(nn.Module):
-    """Norm, ReLU and 3x3 convolution, twice; a change of shape projects the shortcut."""
+    """Norm, ReLU and 3x3 convolution, twice; if the shape changes, a convolution projects the shortcut."""
 
     def __init__(
         self,
@@ -69,9 +73,28 @@ class PreActBlock(nn.Module):
 
 
 class PreActResNet(nn.Module):
-    """A 3x3 stem without pooling, then stages of pre-activation blocks; all but the first halve the side.
+    """Pre-activation ResNet for small images: a 3x3 stem without pooling, then stages that halve the side.
 
-    With `final_norm` the features end in norm and ReLU, without it in the last block's addition.
+    The first stage keeps the side. (He et al. 2016, arXiv:1603.05027.)
+
+    Args:
+        depths: blocks of each stage.
+        widths: channels of each stage.
+        stem_width: channels of the stem.
+        final_norm: whether the features end in norm and ReLU; else in the last block's addition.
+        details: details in which published codes differ.
+        num_classes: outputs of the classifier; 0: no classifier.
+        in_chans: channels of the images.
+        global_pool: timm's type of pooling, `avg` for the mean.
+        drop_rate: dropout before the classifier.
+        drop_path_rate: stochastic depth of the last block; it rises linearly over the blocks.
+        device: device of the parameters.
+        dtype: dtype of the parameters.
+
+    Example:
+        >>> network = models.PreActResNet(depths=(1, 1), widths=(16, 32), stem_width=16, num_classes=10)
+        >>> network(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -116,32 +139,48 @@ class PreActResNet(nn.Module):
 
     @torch.jit.ignore
     def init_weights(self) -> None:
+        """Initialise the convolutions, as `details.kaiming` says."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and self.kaiming:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Patterns of parameter names, in the order of depth, for layer-wise learning rates."""
+        """Return patterns of parameter names, in the order of depth, for layer-wise learning rates.
+
+        Args:
+            coarse: whether a stage is one group; else every block is one.
+        """
         blocks = r"^stages\.(\d+)" if coarse else r"^stages\.(\d+)\.(\d+)"
         return {"stem": r"^stem", "blocks": [(blocks, None), (r"^norm", (99999,))]}
 
     @torch.jit.ignore
     def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Switch gradient checkpointing of the stages on or off.
+
+        Args:
+            enable: whether it is on.
+        """
         self.grad_checkpointing = enable
 
     @torch.jit.ignore
     def get_classifier(self) -> nn.Module:
+        """Return the linear classifier."""
         return self.head.fc
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Put a new classifier in place, with 0 classes none; the pooling stays unless it is given."""
+        """Replace the classifier by a new one.
+
+        Args:
+            num_classes: its outputs; 0: no classifier.
+            global_pool: timm's type of pooling; None: unchanged.
+        """
         self.num_classes = num_classes
         self.head.reset(num_classes, global_pool)
         self.head_hidden_size = self.head.num_features
 
     def _stage(self, stage: nn.Module, x: Tensor) -> Tensor:
-        # The stage itself is called in both branches, so that hooks on it fire under checkpointing too.
+        # Calls the stage itself, not its forward, so that hooks on it also run under checkpointing.
         if self.grad_checkpointing and not torch.jit.is_scripting():
             return checkpoint(stage, x)
         return stage(x)
@@ -155,10 +194,18 @@ class PreActResNet(nn.Module):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
-        """Features and the chosen stages' outputs, as in timm's own networks.
+        """Return features and the outputs of chosen stages, as timm's own networks do.
+
+        Args:
+            x: images [b, in_chans, h, w].
+            indices: the stages, or how many of the last ones; None: all.
+            norm: whether the last stage's output gets the final norm.
+            stop_early: whether stages after the last chosen one are not run.
+            output_fmt: must be NCHW.
+            intermediates_only: whether to return the stages' outputs alone.
 
         Raises:
-            ValueError: for an `output_fmt` other than NCHW
+            ValueError: `output_fmt` is not NCHW.
         """
         if output_fmt != "NCHW":
             raise ValueError(f"output_fmt must be 'NCHW', got {output_fmt!r}")
@@ -177,17 +224,23 @@ class PreActResNet(nn.Module):
         return (x if stop_early and last_taken < last else self.norm(x)), intermediates
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Images [b, in_chans, h, w] to features [b, num_features, h / 2^(stages-1), w / 2^(stages-1)]."""
+        """Return features [b, num_features, h / 2^(stages-1), w / 2^(stages-1)] of images [b, ch, h, w]."""
         x = self.stem_norm(self.stem(x))
         for stage in self.stages:
             x = self._stage(stage, x)
         return self.norm(x)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Pooling and classifier, or with `pre_logits` the pooling alone."""
+        """Pool features and classify them.
+
+        Args:
+            x: the result of `forward_features`.
+            pre_logits: whether to pool only.
+        """
         return self.head(x, pre_logits=pre_logits)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits [b, num_classes] of images [b, ch, h, w]."""
         return self.forward_head(self.forward_features(x))
 
 
@@ -198,10 +251,17 @@ def _norm_and_relu(width: int, momentum: float = 0.1, **where: Any) -> nn.Sequen
 def create_preact_resnet(
     name: str, pretrained: bool, variants: dict[str, Details], variant: str, **arguments: Any
 ) -> PreActResNet:
-    """Build a registered network through timm's builder, which handles weights and `features_only`.
+    """Build a registered network with timm's builder, which handles weights and `features_only`.
+
+    Args:
+        name: the name under which it is registered.
+        pretrained: as in timm.create_model.
+        variants: details by variant.
+        variant: the variant to build.
+        **arguments: of PreActResNet.
 
     Raises:
-        ValueError: no such variant.
+        ValueError: there is no such variant.
     """
     if variant not in variants:
         raise ValueError(f"variant must be one of {', '.join(variants)}, got {variant!r}")
@@ -236,8 +296,16 @@ def preact_resnet18_cifar(
 ) -> PreActResNet:
     """PreActResNet-18: 512-d features, 4x4 at 32 px.
 
-    variant: as in the code of the Manifold mixup experiments, or of `alignmixup`: norm and ReLU behind the
-    stem, every shortcut from behind a block's first norm and ReLU, and torch's own initialisation.
+    Args:
+        pretrained: must be False: no weights are published.
+        variant: `manifold_mixup`, as in the code of the Manifold mixup experiments; or `alignmixup`, as in
+            that of AlignMixup: norm and ReLU after the stem, every shortcut from behind a block's first norm
+            and ReLU, and torch's own initialisation.
+        **kwargs: arguments of PreActResNet, such as `num_classes`.
+
+    Example:
+        >>> timm.create_model("preact_resnet18_cifar", num_classes=10).num_features
+        512
     """
     arguments = {"depths": (2, 2, 2, 2), "widths": (64, 128, 256, 512), "stem_width": 64}
     return create_preact_resnet(
@@ -249,7 +317,17 @@ def preact_resnet18_cifar(
 def preact_resnet10_cifar(
     pretrained: bool = False, variant: str = "manifold_mixup", **kwargs: Any
 ) -> PreActResNet:
-    """One block a stage at half the width: 256-d features, 4x4 at 32 px, for experiments without a GPU."""
+    """PreActResNet-10, with half the width and one block a stage: 256-d features, 4x4 at 32 px; for CPUs.
+
+    Args:
+        pretrained: must be False: no weights are published.
+        variant: as in preact_resnet18_cifar.
+        **kwargs: arguments of PreActResNet, such as `num_classes`.
+
+    Example:
+        >>> timm.create_model("preact_resnet10_cifar", num_classes=10).num_features
+        256
+    """
     arguments = {"depths": (1, 1, 1, 1), "widths": (32, 64, 128, 256), "stem_width": 32}
     return create_preact_resnet(
         "preact_resnet10_cifar", pretrained, VARIANTS, variant, **{**arguments, **kwargs}

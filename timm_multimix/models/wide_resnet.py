@@ -40,14 +40,31 @@ default_cfgs = generate_default_cfgs(
 def wrn16_8_cifar(pretrained: bool = False, variant: str = "manifold_mixup", **kwargs: Any) -> PreActResNet:
     """Wide ResNet 16-8: 512-d features, 8x8 at 32 px.
 
-    variant: the structure of `manifold_mixup`'s network, or `alignmixup`: as in the code of its experiments,
-    with biases in all convolutions, the stride in a block's second one, projections of its input as it is,
-    torch's own initialisation, and momentum 0.9 of the last norm.
+    Args:
+        pretrained: must be False: no weights are published.
+        variant: `manifold_mixup`, as in the code of the Manifold mixup experiments; or `alignmixup`, as in
+            that of AlignMixup: biases in all convolutions, the stride in a block's second one, projections of
+            its input as it is, torch's own initialisation, and momentum 0.9 of the last norm.
+        **kwargs: arguments of PreActResNet, such as `num_classes`.
+
+    Example:
+        >>> timm.create_model("wrn16_8_cifar", num_classes=10).num_features
+        512
     """
     return _wide_resnet("wrn16_8_cifar", 16, 8, pretrained, variant, **kwargs)
 
 
 @register_model
 def wrn16_2_cifar(pretrained: bool = False, variant: str = "manifold_mixup", **kwargs: Any) -> PreActResNet:
-    """Wide ResNet 16-2: 128-d features, 8x8 at 32 px."""
+    """Wide ResNet 16-2: 128-d features, 8x8 at 32 px.
+
+    Args:
+        pretrained: must be False: no weights are published.
+        variant: as in wrn16_8_cifar.
+        **kwargs: arguments of PreActResNet, such as `num_classes`.
+
+    Example:
+        >>> timm.create_model("wrn16_2_cifar", num_classes=10).num_features
+        128
+    """
     return _wide_resnet("wrn16_2_cifar", 16, 2, pretrained, variant, **kwargs)

@@ -1,4 +1,4 @@
-"""Callbacks: code of the user's that a run calls, and that cannot change what the run computes."""
+"""Callbacks: user code that a run calls, without influence on what the run computes."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -16,15 +16,15 @@ from .state import Position
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Where a run is, as a callback sees it; nothing in it belongs to the run.
+    """The state of a run for a callback; changing it does not change the run.
 
     Args:
         epoch: finished epochs.
         epochs: all epochs of the run.
         step: finished optimizer updates.
         steps: all updates of the run.
-        metrics: the last row of metrics.csv by column; empty before the first epoch has ended.
-        directory: the run's.
+        metrics: the last row of metrics.csv by column; empty before the end of the first epoch.
+        directory: the run's directory.
     """
 
     epoch: int
@@ -36,18 +36,18 @@ class TrainingState:
     _model: nn.Module = field(repr=False)
 
     def copy_model(self) -> nn.Module:
-        """A copy of the network with the weights as they are now, in eval mode."""
+        """Return a copy of the network with its present weights, in eval mode."""
         return copy.deepcopy(self._model).eval()
 
 
 class Callback:
-    """Base class of callbacks: override what is needed.
+    """Base class of callbacks: override the methods you need.
 
     The main process calls the methods, in the order in which callbacks were given. A run with callbacks is
-    the same, to the bit, as one without: they get copies, and the global generators of Python, NumPy and
-    torch are put back to where they were. What a method raises ends the run, which can be resumed from its
-    last checkpoint. A resumed run calls them for what is left of it; the call for an epoch is left out where
-    the run was interrupted between that epoch's checkpoint and the call.
+    bitwise the same as one without: they get copies, and the global generators of Python, NumPy and torch are
+    restored afterwards. An exception in a method ends the run, which can be resumed from its last checkpoint.
+    After a resume, callbacks are called for the rest of the run; the call for an epoch is lost if the run was
+    interrupted between that epoch's checkpoint and the call.
 
     Example:
         >>> class Print(Callback):
@@ -56,14 +56,22 @@ class Callback:
     """
 
     def on_step(self, state: TrainingState) -> None:
-        """Called after every optimizer update."""
+        """Run after every optimizer update.
+
+        Args:
+            state: the state of the run.
+        """
 
     def on_epoch_end(self, state: TrainingState) -> None:
-        """Called after every epoch, when its row of metrics.csv and its checkpoint have been written."""
+        """Run after every epoch, when its row of metrics.csv and its checkpoint have been written.
+
+        Args:
+            state: the state of the run.
+        """
 
 
 class Callbacks:
-    """The callbacks of a run, called by its main process."""
+    """The callbacks of a run, called in its main process."""
 
     def __init__(self, setup: Setup, directory: Path, callbacks: Sequence[Callback]) -> None:
         self.setup, self.directory = setup, directory
@@ -72,11 +80,11 @@ class Callbacks:
         self.on_epoch_end = [found.on_epoch_end for found in here if _overrides(found, "on_epoch_end")]
 
     def step(self, position: Position) -> None:
-        """An update has been made."""
+        """Call the callbacks after an update."""
         self._call(self.on_step, position)
 
     def epoch_end(self, position: Position) -> None:
-        """An epoch has been kept."""
+        """Call the callbacks after an epoch whose results have been written."""
         self._call(self.on_epoch_end, position)
 
     def _call(self, methods: Sequence[Callable[[TrainingState], Any]], position: Position) -> None:
@@ -103,6 +111,6 @@ class Callbacks:
 
 
 def _overrides(callback: Callback, name: str) -> bool:
-    """Whether a callback, which need not be a `Callback`, has a method of its own of this name."""
+    """Return whether a callback, which need not be a `Callback`, has its own method of this name."""
     own = getattr(type(callback), name, None)
     return own is not None and own is not getattr(Callback, name)

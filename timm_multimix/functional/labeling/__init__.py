@@ -1,4 +1,4 @@
-"""Labelings of grids with little energy: minimum cuts, swap moves and elimination."""
+"""Solvers for labelings of grids with low energy: minimum cuts, swap moves and elimination."""
 
 from .elimination import grid_labeling
 from .graphcut import quadratic_labeling

@@ -1,4 +1,4 @@
-"""Labelings of small grids with the least energy of all, cell after cell (dynamic programming)."""
+"""Exact labelings of small grids, cell after cell (dynamic programming)."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from torch import Tensor
 from ..uncompiled import uncompiled
 from .swap import possible_labels, swap_labeling
 
-# Sums that a table may have, and axes, of which NumPy 1 allows 32; beyond that labels are swapped. A grid of
-# 4 x 4 has more only where five cells in a row have more than nine labels each that may be best.
+# Limits of a table: its sums, and its axes, of which NumPy 1 allows 32. Larger problems are solved by swap
+# moves. A grid of 4 x 4 exceeds them only if five cells in a row have more than nine possible labels each.
 _LARGEST_TABLE = 2**16
 _MOST_AXES = 32
 
@@ -19,11 +19,27 @@ _MOST_AXES = 32
 def grid_labeling(
     unary: Tensor, distance: Tensor, strength: float, start: Tensor, largest: int = _LARGEST_TABLE
 ) -> Tensor:
-    """Labels z [p, h, w] of least energy sum_i U(i, z_i) + strength sum_ij D(z_i, z_j) over neighbours i, j.
+    """Find labels z of least energy sum_i U(i, z_i) + strength sum_ij D(z_i, z_j) over neighbours i, j.
 
-    As `swap_labeling`, whose moves from `start` serve those of the p problems that would need tables of more
-    than `largest` sums; the others are exact: cells are eliminated row by row, with a table over the labels
-    of the last w cells, of which each has few that may be best (`possible_labels`). In float64 on the CPU.
+    Cells are eliminated row by row, with a table over the labels of the last w cells, of which each has few
+    that can be best (`possible_labels`). Problems that would need too large a table are given to
+    `swap_labeling`; the others are exact. Computed in float64 on the CPU.
+
+    Args:
+        unary: U, [p, h, w, k], for p problems of k labels.
+        distance: D, [p, k, k], as in `swap_labeling`.
+        strength: weight of the distances.
+        start: labels from which `swap_labeling` moves, [p, h, w].
+        largest: number of sums that a table may have.
+
+    Returns:
+        Labels [p, h, w].
+
+    Example:
+        >>> unary = torch.tensor([[[[0.0, 1.0], [0.6, 0.4]]]], dtype=torch.float64)
+        >>> distance = 1 - torch.eye(2, dtype=torch.float64).unsqueeze(0)
+        >>> F.grid_labeling(unary, distance, 0.5, torch.zeros(1, 1, 2, dtype=torch.long))
+        tensor([[[0, 0]]])
     """
     possible = possible_labels(unary, distance, strength)
     exact = (_table_sizes(possible) <= largest) & (possible.shape[2] < _MOST_AXES)
@@ -38,17 +54,17 @@ def grid_labeling(
 
 
 def _table_sizes(possible: Tensor) -> Tensor:
-    """The sums [p] in the largest table: the product of the numbers of labels of w + 1 cells in a row."""
+    """Number of sums [p] in the largest table: the product of the label counts of w + 1 cells in a row."""
     numbers = possible.sum(-1).flatten(1).double()
     window = min(numbers.shape[1], possible.shape[2] + 1)
     return numbers.unfold(1, window, 1).prod(-1).amax(1)
 
 
 def _eliminate(unary: Any, between: Any, possible: Any) -> Any:
-    """The best labels [h, w] of one grid: NumPy arrays unary, possible [h, w, k] and between [k, k].
+    """Return the best labels [h, w] of one grid; NumPy arrays unary, possible [h, w, k] and between [k, k].
 
     The table has an axis for each of the last w cells; its entries are the least energies of all cells before
-    them. A cell adds an axis at the end; the one above it, which has no neighbours left, is minimised away.
+    them. A cell adds an axis at the end; the cell above it, which has no neighbours left, is minimised away.
     """
     import numpy as np
 
@@ -75,7 +91,7 @@ def _eliminate(unary: Any, between: Any, possible: Any) -> Any:
 
 
 def _least(tables: list[Any]) -> tuple[Any, Any]:
-    """The least of tables [...] entry by entry, and in which it is: NumPy's argmin over them is slower."""
+    """Entrywise minimum of tables [...] and the number of its table; faster than NumPy's argmin."""
     import numpy as np
 
     least, index = tables[0], np.zeros(tables[0].shape, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Labelings of grids with the least energy, by minimum cuts (SciPy's maximum flow, on the CPU)."""
+"""Exact labelings of grids with convex pairwise terms, by minimum cuts (SciPy's maximum flow, on the CPU)."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from torch import Tensor
 from ..._compat import scipy_module
 from ..uncompiled import uncompiled
 
-# Capacities are 32-bit integers, and so is the flow of a whole batch: the largest energy of a cell is
-# this many steps, or fewer where the batch has more than 2^15 cells.
+# SciPy's capacities, and the flow of the whole batch, are 32-bit integers: the largest energy of a cell is
+# rounded to this many steps, or fewer if the batch has more than 2^15 cells.
 _STEPS = 2**16
 _LARGEST = 2**31 - 1
 
@@ -17,12 +17,24 @@ _LARGEST = 2**31 - 1
 @torch.no_grad()
 @uncompiled
 def quadratic_labeling(unary: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
-    """The labels z [b, h, w] in 0 .. K of least energy sum_i U(i, z_i) + sum_ij w_ij ((z_i - z_j) / K)^2.
+    """Find labels z in 0 .. K of least energy sum_i U(i, z_i) + sum_ij w_ij ((z_i - z_j) / K)^2.
 
-    unary [b, h, w, K + 1]; weights of neighbours, not negative: vertical [b, h - 1, w], horizontal
-    [b, h, w - 1]. Exact for any K up to the energies' rounding to integers, as the pairwise terms are convex
-    (Ishikawa 2003): (a - b)^2 = sum_kl |[a >= k] - [b >= l]| + a^2 - K a + b^2 - K b, in which every cell is
-    a chain of K binary nodes. One cut for the whole batch; the labels come back on unary's device.
+    Exact for any K up to the energies' rounding to integers, as the pairwise terms are convex (Ishikawa
+    2003): (a - b)^2 = sum_kl |[a >= k] - [b >= l]| + a^2 - K a + b^2 - K b, in which every cell is a chain of
+    K binary nodes. The whole batch is one cut.
+
+    Args:
+        unary: U, [b, h, w, K + 1].
+        vertical: weights w of vertical neighbours, [b, h - 1, w], at least 0.
+        horizontal: weights w of horizontal neighbours, [b, h, w - 1], at least 0.
+
+    Returns:
+        Labels [b, h, w] on the device of `unary`.
+
+    Example:
+        >>> unary = torch.tensor([[[[0.0, 1.0], [0.6, 0.4]]]])
+        >>> F.quadratic_labeling(unary, torch.zeros(1, 0, 2), torch.tensor([[[0.5]]]))
+        tensor([[[0, 0]]])
     """
     b, h, w, labels = unary.shape
     top = labels - 1
@@ -38,7 +50,7 @@ def quadratic_labeling(unary: Tensor, vertical: Tensor, horizontal: Tensor) -> T
 
 
 def _with_modular_part(unary: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
-    """Unary costs with those of the pairs' terms that depend on one label alone; the least of a cell is 0."""
+    """Add the part of the pairs' terms that depends on one label; the least cost of a cell becomes 0."""
     degree = torch.zeros_like(unary[..., 0])
     degree[:, :-1] += vertical
     degree[:, 1:] += vertical
@@ -55,7 +67,7 @@ def _pairs(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _cut(costs: Tensor, pairs: Tensor, weights: Tensor, top: int) -> Tensor:
-    """Whether each binary node [cells * top] is on the source's side of the least cut.
+    """Return whether each binary node [cells * top] is on the source's side of the minimum cut.
 
     Node (i, k), k = 1 .. top, means z_i >= k; the chain source - (i, 1) .. (i, top) - sink is cut at z_i.
     """
@@ -65,7 +77,7 @@ def _cut(costs: Tensor, pairs: Tensor, weights: Tensor, top: int) -> Tensor:
     chain = torch.cat([torch.full((cells, 1), source), node, torch.full((cells, 1), sink)], 1)
     tails, heads, capacities = [chain[:, :-1].flatten()], [chain[:, 1:].flatten()], [costs.flatten()]
     if top > 1:
-        # A cut that comes back would say z_i >= k + 1 and not z_i >= k: never.
+        # Infinite capacity backwards: no cut may say z_i >= k + 1 but not z_i >= k.
         tails.append(node[:, 1:].flatten())
         heads.append(node[:, :-1].flatten())
         capacities.append(torch.full((cells * (top - 1),), _LARGEST // 2, dtype=costs.dtype))
@@ -86,7 +98,7 @@ def _sparse(capacities: Tensor, tails: Tensor, heads: Tensor, nodes: int) -> Any
 
 
 def _source_side(graph: Any, source: int, sink: int) -> Tensor:
-    """Booleans [nodes]: reached from the source when the largest flow has been sent."""
+    """Return booleans [nodes]: whether a node is reached from the source after the maximum flow."""
     csgraph = scipy_module("sparse.csgraph")
     residual = graph - csgraph.maximum_flow(graph, source, sink).flow
     residual.eliminate_zeros()

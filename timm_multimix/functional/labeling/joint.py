@@ -1,4 +1,4 @@
-"""Which of a batch's images the cells of many mixes show, all together: the objective of Co-Mixup.
+"""Joint labelings of many mixes: the objective of Co-Mixup and its minimisation.
 
 Notation: p partitions of the batch with up to m inputs and as many outputs, g the cells along a side.
 """
@@ -8,9 +8,9 @@ from torch import Tensor
 
 from .elimination import grid_labeling
 
-# What an input costs that a short partition lacks: more than all that an output can win.
+# Cost of the inputs that a shorter partition is padded with: more than any output can gain.
 _ABSENT = 1e3
-# What the authors take off a cell of two halves, and the distance to either of the two.
+# The authors' bonus for a cell of two halves, and its distance to either of the two.
 _HALVES_BONUS = 5e-4
 _HALVES_DISTANCE = 0.25
 
@@ -27,15 +27,28 @@ def joint_labeling(
     halves: bool = True,
     resolve: bool = True,
 ) -> list[Tensor]:
-    """Which inputs [n, g, g, 2] the cells of n outputs show, for each partition: equal ones, or two halves.
+    """Find which inputs the cells of n outputs show, for each partition: equal ones, or two halves.
 
-    costs [n, g, g], related [n, n] (A), start [n, g, g], in float64 on the CPU; only the last partition may
-    be shorter. With n_j the cells that the inputs have in output j, the objective is sum_j sum_i cost +
-    beta / g^2 (neighbours that differ) + gamma / g^2 sum_j n_j . A sum_j' n_j', j' not j. One output after
-    the other is labeled anew with all others as they are, which makes the last term linear: 2 gamma / g^2
-    n_j . v, v = A sum_j' n_j'. Of v only what is above threshold g^2 counts. From the second iteration cells
-    may be halves of the output's three largest inputs; before the last, outputs of the same inputs are made
-    to part (resolve).
+    With n_j the cells that the inputs have in output j, the objective is sum_j sum_i cost + beta / g^2
+    (neighbours that differ) + gamma / g^2 sum_j n_j . A sum_j' n_j', j' not j. One output after the other is
+    labeled anew while the others stay, which makes the last term linear: 2 gamma / g^2 n_j . v with v = A
+    sum_j' n_j'. Only the part of v above threshold g^2 counts. From the second iteration cells may be halves
+    of the output's three largest inputs; before the last, outputs of the same inputs are made different
+    (resolve).
+
+    Args:
+        costs: for each partition [n, g, g], in float64 on the CPU; only the last one may be shorter.
+        related: A for each partition, [n, n].
+        start: first labels for each partition, [n, g, g].
+        beta: weight of neighbours that differ.
+        gamma: weight of what two outputs have in common.
+        threshold: below it an input's part in the other outputs does not count.
+        iterations: times that every output is labeled anew.
+        halves: whether a cell may show two inputs.
+        resolve: whether outputs of the same inputs are made different.
+
+    Returns:
+        For each partition the inputs [n, g, g, 2] of every cell.
     """
     sizes, cells = [len(part) for part in costs], start[0][0].numel()
     unary, joint = _padded(costs, _ABSENT), _padded(related, 0.0, square=True)
@@ -59,14 +72,14 @@ def joint_labeling(
 
 
 def count_cells(labels: Tensor, b: int) -> Tensor:
-    """How many cells [n, b] each of b inputs has in labels [n, g, g, 2], halves counted as such."""
+    """Count how many cells [n, b] each of b inputs has in labels [n, g, g, 2]; a half counts as 1/2."""
     flat = labels.flatten(1)
     ones = torch.full(flat.shape, 0.5, device=labels.device)
     return torch.zeros(len(labels), b, device=labels.device).scatter_add_(1, flat, ones)
 
 
 def relabel(unary: Tensor, labels: Tensor, counts: Tensor, strength: float, halves: bool) -> Tensor:
-    """Labels [p, g, g, 2] of one output of each partition by swap moves from the labels that it has.
+    """Label one output of each partition anew, by swap moves from its present labels [p, g, g, 2].
 
     unary [p, m, g, g] of whole inputs; counts [p, m], the inputs' cells in it.
     """
@@ -80,7 +93,7 @@ def relabel(unary: Tensor, labels: Tensor, counts: Tensor, strength: float, halv
         unary = torch.cat([unary, torch.where(shown.view(p, 1, 1, -1), mean, _ABSENT)], -1)
         candidates = torch.cat([candidates, pairs], 1)
     same = (labels.unsqueeze(3) == candidates.view(p, 1, 1, -1, 2)).all(-1)
-    # Halves that are not offered again start as the cell's cheapest label.
+    # A cell whose halves are no longer candidates starts with its cheapest label.
     start = torch.where(same.any(-1), same.int().argmax(-1), unary.argmin(-1))
     found = grid_labeling(unary, _distances(candidates), strength, start)
     return candidates[torch.arange(p).view(-1, 1, 1), found]
@@ -104,9 +117,9 @@ def _distances(candidates: Tensor) -> Tensor:
 
 
 def _parting(counts: Tensor) -> Tensor:
-    """1 where an output [p, m, m] is to avoid an input, as it shows several and another output the same.
+    """1 where an output [p, m, m] is to avoid an input, as another output shows the same several inputs.
 
-    Of two such outputs the earlier is to avoid its first input, the later its second.
+    Of two such outputs the earlier avoids its first input, the later its second.
     """
     shown = counts > 0
     twins = (shown.unsqueeze(2) == shown.unsqueeze(1)).all(-1) & (shown.sum(-1) > 1).unsqueeze(2)
@@ -118,7 +131,7 @@ def _parting(counts: Tensor) -> Tensor:
 
 
 def _padded(parts: list[Tensor], value: float, square: bool = False) -> Tensor:
-    """One tensor [p, m, ...] of parts [n, ...], filled up to the first one's n; square: in two dimensions."""
+    """Stack parts [n, ...] into [p, m, ...], padded to the first one's n; square: in two dimensions."""
     full = parts[0].new_full((len(parts), *parts[0].shape), value)
     for row, part in zip(full, parts, strict=True):
         row[(slice(len(part)),) * (1 + square)] = part

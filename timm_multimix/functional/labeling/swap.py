@@ -12,13 +12,26 @@ from .graphcut import quadratic_labeling
 @torch.no_grad()
 @uncompiled
 def swap_labeling(unary: Tensor, distance: Tensor, strength: float, start: Tensor) -> Tensor:
-    """Labels z [p, h, w] of low energy sum_i U(i, z_i) + strength sum_ij D(z_i, z_j) over neighbours i, j.
+    """Find labels z of low energy sum_i U(i, z_i) + strength sum_ij D(z_i, z_j) over neighbours i, j.
 
-    unary [p, h, w, k]; distance [p, k, k], symmetric, not negative, zero from a label to itself; start
-    [p, h, w]. Alpha-beta swap (Boykov, Veksler, Zabih 2001): a move lets all cells of two labels choose anew
-    between these two, exactly by a minimum cut; it ends where no move of any pair lowers the energy. The p
-    problems are moved together. Labels that a cell has in no such end are never tried; where every cell's
-    cheapest label is the better start, it is taken.
+    Alpha-beta swap (Boykov, Veksler, Zabih 2001): in a move all cells of two labels choose again between
+    these two, exactly, by a minimum cut; it ends when no move of any pair lowers the energy. The p problems
+    are moved together. Labels that a cell cannot have at such an end are not tried; if every cell's cheapest
+    label is the better start, it replaces `start`.
+
+    Args:
+        unary: U, [p, h, w, k], for p problems of k labels.
+        distance: D, [p, k, k], symmetric, at least 0, zero from a label to itself.
+        strength: weight of the distances.
+        start: first labels, [p, h, w].
+
+    Returns:
+        Labels [p, h, w].
+
+    Example:
+        >>> unary = torch.tensor([[[[0.0, 1.0], [0.6, 0.4]]]])
+        >>> F.swap_labeling(unary, 1 - torch.eye(2).unsqueeze(0), 0.5, torch.tensor([[[0, 1]]]))
+        tensor([[[0, 0]]])
     """
     if unary.shape[-1] == 1:
         return torch.zeros_like(start)
@@ -29,7 +42,7 @@ def swap_labeling(unary: Tensor, distance: Tensor, strength: float, start: Tenso
 
 
 def labeling_energy(unary: Tensor, distance: Tensor, strength: float, labels: Tensor) -> Tensor:
-    """The energy [p] that `swap_labeling` lowers, of labels [p, h, w]."""
+    """Return the energy [p] of labels [p, h, w], which `swap_labeling` lowers."""
     own = unary.gather(-1, labels.unsqueeze(-1)).sum((1, 2, 3))
     pairs = (labels[:, 1:], labels[:, :-1]), (labels[:, :, 1:], labels[:, :, :-1])
     problem = torch.arange(len(labels)).view(-1, 1, 1)
@@ -38,7 +51,7 @@ def labeling_energy(unary: Tensor, distance: Tensor, strength: float, labels: Te
 
 
 def _better_start(unary: Tensor, distance: Tensor, strength: float, start: Tensor) -> Tensor:
-    """`start`, without labels too dear for their cell, or where it costs less every cell's cheapest label."""
+    """`start` without labels too expensive for their cell, or every cell's cheapest label if better."""
     cheapest = unary.argmin(-1)
     dear = ~possible_labels(unary, distance, strength).gather(-1, start.unsqueeze(-1)).squeeze(-1)
     start = torch.where(dear, cheapest, start)
@@ -47,10 +60,10 @@ def _better_start(unary: Tensor, distance: Tensor, strength: float, start: Tenso
 
 
 def possible_labels(unary: Tensor, distance: Tensor, strength: float, rounds: int = 3) -> Tensor:
-    """Booleans [p, h, w, k]: the labels that a cell may have where no change of one cell lowers the energy.
+    """Return booleans [p, h, w, k]: labels that a cell can have when no change of one cell lowers the energy.
 
-    Left out is what is dearer than the cell's cheapest label by more than it can save at its neighbours,
-    sum_j max_z (largest D - D(l, z)) over their own possible labels z (dead-end elimination).
+    A label is impossible if it costs more than the cell's cheapest one by more than it can save at its
+    neighbours, sum_j max_z (largest D - D(l, z)) over their own possible labels z (dead-end elimination).
     """
     largest = distance.amax((1, 2))
     possible = torch.ones_like(unary, dtype=torch.bool)
@@ -65,7 +78,7 @@ def possible_labels(unary: Tensor, distance: Tensor, strength: float, rounds: in
 def _promising(
     unary: Tensor, distance: Tensor, strength: float, start: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The labels [p, k'] of each problem that some cell may have in the end, and the problems in them."""
+    """Reduce each problem to the labels [p, k'] that some cell can have in the end."""
     somewhere = possible_labels(unary, distance, strength).any(2).any(1)
     some = max(2, int(somewhere.sum(1).max()))
     order = somewhere.int().argsort(dim=1, descending=True, stable=True)
@@ -91,7 +104,7 @@ def _swap_until_still(unary: Tensor, distance: Tensor, strength: float, z: Tenso
 def _swap(
     unary: Tensor, distance: Tensor, strength: float, z: Tensor, first: int, second: int
 ) -> Tensor | None:
-    """z after the best choice of all cells of two labels between the two; None where nothing is gained."""
+    """Return z after all cells of two labels chose between the two; None if that gains nothing."""
     before = z == second
     member = before | (z == first)
     if not member.any():
@@ -113,7 +126,8 @@ def _swap(
 
 
 def _cut(dearer: Tensor, inside: Tensor, weight: Tensor, most: Tensor) -> Tensor:
-    # What costs more than all neighbours is decided: by how much is nothing to the cut, but to its steps.
+    # A cell whose own cost exceeds that of all its neighbours is decided. Bounding it does not change the cut
+    # and leaves more of its integer steps to the others.
     bounded = dearer.clamp(-2 * most, 2 * most) * inside
     unary = torch.stack([torch.zeros_like(bounded), bounded], -1)
     vertical = weight * inside[:, 1:] * inside[:, :-1]
@@ -123,14 +137,14 @@ def _cut(dearer: Tensor, inside: Tensor, weight: Tensor, most: Tensor) -> Tensor
 
 
 def _energy(chosen: Tensor, member: Tensor, dearer: Tensor, weight: Tensor) -> Tensor:
-    """The energy [p] of a choice of the second label among the members, up to what is the same for all."""
+    """Return the energy [p] of a choice of the second label among the members, up to a constant."""
     vertical = (chosen[:, 1:] != chosen[:, :-1]) & member[:, 1:] & member[:, :-1]
     horizontal = (chosen[:, :, 1:] != chosen[:, :, :-1]) & member[:, :, 1:] & member[:, :, :-1]
     return (dearer * chosen).sum((1, 2)) + weight.flatten() * (vertical.sum((1, 2)) + horizontal.sum((1, 2)))
 
 
 def _of_neighbours(values: Tensor) -> Tensor:
-    """The sum [p, h, w] over each cell's neighbours, up to four."""
+    """Sum [p, h, w] over each cell's neighbours, up to four."""
     total = torch.zeros_like(values)
     total[:, 1:] += values[:, :-1]
     total[:, :-1] += values[:, 1:]
