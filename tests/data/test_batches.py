@@ -5,10 +5,12 @@ import random
 from contextlib import suppress
 from multiprocessing import active_children
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from timm.data.distributed_sampler import RepeatAugSampler
 
 from timm_multimix.data import (
     EpochBatches,
@@ -33,11 +35,39 @@ SHAPES = [
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
-def of_all_ranks(length: int, size: int, world: int, **options: bool) -> list[list[list[SampleKey]]]:
+def of_all_ranks(length: int, size: int, world: int, **options: Any) -> list[list[list[SampleKey]]]:
     batches = [EpochBatches(length, size, rank=rank, world_size=world, **options) for rank in range(world)]
     everything = [list(one) for one in batches]
     assert {len(one) for one in batches} == {len(everything[0])}
     return everything
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3, 2.5])
+@pytest.mark.parametrize(("length", "size", "world"), [(48, 4, 1), (48, 4, 2), (50, 5, 2), (17, 3, 3)])
+def test_copies_are_dealt_out_as_timms_sampler_does(
+    length: int, size: int, world: int, repeats: float
+) -> None:
+    """Index by index and process by process, in whole batches; every copy has a number of its own."""
+    ranks = of_all_ranks(length, size, world, drop_last=True, repeats=repeats)
+    for rank, batches in enumerate(ranks):
+        timms = RepeatAugSampler(
+            range(length), world, rank, shuffle=False, num_repeats=repeats, selected_round=0
+        )
+        mine = [key.index for batch in batches for key in batch]
+        assert mine == list(timms)[: len(mine)]
+        assert len(mine) == length // (size * world) * size
+    keys = [key for batches in ranks for batch in batches for key in batch]
+    assert len({key.stream for key in keys}) == len(keys)
+    assert {key.repeat for key in keys} == set(range(math.ceil(repeats)))
+
+
+def test_the_order_of_images_with_copies_is_that_without() -> None:
+    """And a first copy has the random numbers of an image that has no copies."""
+    plain, repeated = (EpochBatches(40, 8, seed=3, shuffle=True, repeats=repeats) for repeats in (0, 2))
+    for batches in (plain, repeated):
+        batches.set_epoch(5)
+    firsts = [key for batch in repeated for key in batch if not key.repeat]
+    assert [key.stream for key in firsts] == [key.stream for batch in plain for key in batch][:20]
 
 
 @pytest.mark.parametrize("shuffle", [False, True])

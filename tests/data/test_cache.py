@@ -190,7 +190,24 @@ def test_random_numbers_of_samples_are_splitmix_and_uniform():
 def test_an_augmentation_that_does_nothing_normalises_only():
     pictures = torch.randint(256, (3, 4, 5, 3), dtype=torch.uint8)
     images = BatchAugmentation(Augmentation(), (0.5,) * 3, (0.25,) * 3, seed=0)(
-        pictures, torch.tensor([2, 0]), 0, CPU
+        pictures, torch.tensor([2, 0]), torch.tensor([2, 0]), 0, CPU
     )
     expected = (pictures[[2, 0]].permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
     torch.testing.assert_close(images, expected)
+
+
+@pytest.mark.parametrize("cache", ["off", "ram"])
+def test_copies_of_an_image_are_augmented_each_by_itself(cache):
+    """The first as the image alone; all of an image's copies differ, as windows and flips are many."""
+    source = Pictures(12)
+    train, _ = create_transforms(train_options(**OPTIONS), CONFIG)
+
+    def loader(repeats):
+        if cache == "ram":
+            return cached(source, train, repeats=repeats)
+        return create_loader(ImageDataset(source, train, seed=5), EpochBatches(12, 4, repeats=repeats))
+
+    once, thrice = (torch.cat([images for images, _, _ in loader(repeats)]) for repeats in (0, 3))
+    assert torch.equal(thrice[::3], once[:4])
+    for copies in thrice.split(3):
+        assert len({copy.contiguous().numpy().tobytes() for copy in copies}) == 3

@@ -48,6 +48,19 @@ def test_processes_stay_together(
 
 
 @pytest.mark.slow
+def test_copies_of_images_on_two_processes_are_resumed_exactly(quick: list[str], tmp_path: Path) -> None:
+    options = [*quick, "--mix", "mixup", "--aug-repeats", 2, "--checkpoint-interval", 1, "--output", "run"]
+    done = launch(*options, processes=2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    expected = outcome(tmp_path / "run")
+    (tmp_path / "run/summary.json").unlink()
+    shutil.rmtree(max((tmp_path / "run/checkpoints").glob("step-*")))
+    done = launch(*options, "--resume", "auto", processes=2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert outcome(tmp_path / "run") == expected
+
+
+@pytest.mark.slow
 def test_a_mistake_is_told_once(quick: list[str], tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run/notes.txt").touch()

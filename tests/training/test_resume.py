@@ -15,6 +15,7 @@ RECIPES = {
     "sgd": "--mix mixup|cutmix --drop 0.3 --grad-accum-steps 2 --clip-grad 1",
     "adamw": "--mix multimix(n=20,m=4) --opt adamw --lr 0.002 --model-ema --distill 0.5 --layer-decay 0.9",
     "combined": "--mix 0.4*skip|mixup>>(none+multimix(n=20,p=1)) --grad-accum-steps 2 --model-ema",
+    "repeated augmentation": "--mix mixup --aug-repeats 3 --hflip 0.5",
     "channels last": "--mix manifold_mixup --channels-last --opt adamw --lr 0.002 --smoothing 0.1",
 }
 

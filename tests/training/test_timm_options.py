@@ -15,7 +15,7 @@ from torch import nn
 from torchvision import transforms
 
 from timm_multimix import MixTask
-from timm_multimix.data import create_transforms
+from timm_multimix.data import ImageDataset, create_transforms
 from timm_multimix.errors import UsageError
 from timm_multimix.functional.criteria import BinaryCrossEntropy
 from timm_multimix.modeling.create import create_model
@@ -232,3 +232,31 @@ def test_the_opening_names_defaults_unlike_timms(
     assert "--color-jitter 0 (0.4)" in line
     assert "--smoothing" not in line
     assert "--epochs" not in line
+
+
+def test_repeated_augmentation_reaches_the_batches(
+    train: Train, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """44 images in batches of 8: 40 positions, three copies of the first 13 images and one of another."""
+    seen: list[Any] = []
+    real = ImageDataset.__getitems__
+    monkeypatch.setattr(
+        ImageDataset, "__getitems__", lambda self, keys: seen.append((len(self), keys)) or real(self, keys)
+    )
+    train(*quick, "--aug-repeats", 3, "--epochs", 1, "--output", "run")
+    keys = [key for length, batch in seen if length == 44 for key in batch]
+    assert [key.repeat for key in keys] == [0, 1, 2] * 13 + [0]
+    assert len({key.index for key in keys}) == 14
+    assert {key.repeat for length, batch in seen if length == 13 for key in batch} == {0}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--aug-repeats 0.5", "--aug-repeats: expected a number that is 0 or >= 1, got '0.5'"),
+        ("--aug-repeats 3 --streaming", "cannot be used"),
+    ],
+)
+def test_repeats_that_cannot_be(words: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse_train_options(words.split())

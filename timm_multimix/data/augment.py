@@ -36,9 +36,14 @@ class BatchAugmentation:
         self.plan, self.seed = plan, seed
         self.mean, self.std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
 
-    def __call__(self, pictures: Tensor, indices: Tensor, epoch: int, device: torch.device) -> Tensor:
-        """The images of these indices [b] as they look in this epoch: float32 [b, c, h, w] on `device`."""
-        uniforms = sample_uniforms(self.seed, epoch, indices, 10)
+    def __call__(
+        self, pictures: Tensor, indices: Tensor, streams: Tensor, epoch: int, device: torch.device
+    ) -> Tensor:
+        """The images of these indices [b] as they look in this epoch: float32 [b, c, h, w] on `device`.
+
+        streams: the numbers [b] that their randomness is a function of; the indices, but for copies.
+        """
+        uniforms = sample_uniforms(self.seed, epoch, streams, 10)
         batch = self._cropped(pictures, indices, uniforms).to(device, non_blocking=True)
         images = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
         if any(self.plan.jitter):

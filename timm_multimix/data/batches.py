@@ -12,11 +12,21 @@ from ..randomness import derive_seed
 
 
 class SampleKey(NamedTuple):
-    """What a data loader asks for; `valid` is false for a sample that only fills a batch up."""
+    """What a data loader asks for.
+
+    `valid` is false for a sample that only fills a batch up; `repeat` counts the copies of an image in an
+    epoch, from 0.
+    """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     epoch: int = 0
     valid: bool = True
+    repeat: int = 0
+
+    @property
+    def stream(self) -> tuple[int, ...]:
+        """The integers that the randomness of the sample is a function of, besides the seed."""
+        return (self.epoch, self.index, self.repeat) if self.repeat else (self.epoch, self.index)
 
 
 class EpochBatches(Sampler[list[SampleKey]]):
@@ -25,6 +35,11 @@ class EpochBatches(Sampler[list[SampleKey]]):
     Global batch k is cut from one order of the samples, common to all processes. The last one is dealt
     out evenly; where it does not divide, keys with `valid=False` fill up. With `drop_last` an incomplete
     global batch is left out; if it is the only one, just what does not divide among the processes is.
+
+    repeats: how many copies of each image follow each other, each with an augmentation of its own; 0 and 1
+    for one. An epoch is as long as without: it has the first images of the order only. With several
+    processes, copies are on different ones. Source: "Augment your batch" (arXiv:1901.09335), in the form of
+    repeated augmentation as DeiT has it, `timm.data.distributed_sampler.RepeatAugSampler`.
     """
 
     def __init__(
@@ -37,6 +52,7 @@ class EpochBatches(Sampler[list[SampleKey]]):
         seed: int = 0,
         shuffle: bool = False,
         drop_last: bool = False,
+        repeats: float = 0,
     ) -> None:
         if length < 1 or batch_size < 1:
             raise UsageError(f"{length} samples in batches of {batch_size}: both must be at least 1")
@@ -45,6 +61,7 @@ class EpochBatches(Sampler[list[SampleKey]]):
         self.length, self.batch_size = length, batch_size
         self.rank, self.world_size = rank, world_size
         self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
+        self.repeats = max(1.0, repeats)
         self.epoch, self.start_batch = 0, 0
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
@@ -62,17 +79,21 @@ class EpochBatches(Sampler[list[SampleKey]]):
             yield self._keys(order, batch, epoch)
 
     def _order(self, epoch: int) -> torch.Tensor:
-        if not self.shuffle:
-            return torch.arange(self.length)
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, epoch))
-        return torch.randperm(self.length, generator=generator)
+        """The images of an epoch in order, and which copy each is: [2, length]."""
+        order = torch.arange(self.length)
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(derive_seed(self.seed, epoch))
+            order = torch.randperm(self.length, generator=generator)
+        places = torch.arange(self.length)
+        numbers = (places.double() / self.repeats).floor().long()
+        return torch.stack([order[numbers], places - torch.searchsorted(numbers, numbers)])
 
     def _keys(self, order: torch.Tensor, batch: int, epoch: int) -> list[SampleKey]:
         size = self.batch_size * self.world_size
-        samples = order[batch * size : (batch + 1) * size]
+        samples = order.T[batch * size : (batch + 1) * size]
         if self.drop_last and len(samples) >= self.world_size:
             samples = samples[: len(samples) // self.world_size * self.world_size]
         mine = samples[self.rank :: self.world_size].tolist()
-        keys = [SampleKey(index, epoch) for index in mine]
+        keys = [SampleKey(index, epoch, repeat=repeat) for index, repeat in mine]
         missing = math.ceil(len(samples) / self.world_size) - len(keys)
-        return keys + [SampleKey(int(order[0]), epoch, valid=False)] * missing
+        return keys + [SampleKey(int(order[0, 0]), epoch, valid=False)] * missing

@@ -47,7 +47,11 @@ class CachedLoader:
         for keys in self.batches:
             indices = torch.tensor([key.index for key in keys])
             valid = torch.tensor([key.valid for key in keys])
-            images = self.augment(self.pictures, indices.to(self.pictures.device), keys[0].epoch, self.device)
+            streams = torch.tensor([key.index + key.repeat * len(self.pictures) for key in keys])
+            place = self.pictures.device
+            images = self.augment(
+                self.pictures, indices.to(place), streams.to(place), keys[0].epoch, self.device
+            )
             yield images, self.labels[indices], valid
 
     def close(self) -> None:

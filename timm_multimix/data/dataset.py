@@ -22,7 +22,7 @@ Sample = tuple[torch.Tensor, Any, bool]
 
 
 class ImageDataset(Dataset[Sample]):
-    """Samples (image [c, h, w], label, valid), transformed by random numbers of (seed, epoch, index) alone.
+    """Samples (image [c, h, w], label, valid), with randomness of the seed and `SampleKey.stream` alone.
 
     `broken` holds the messages about the images that `skip_broken` left out, after reading all of them
     once with `workers` threads; without it a broken image raises when its turn comes.
@@ -80,7 +80,7 @@ class ImageDataset(Dataset[Sample]):
             image, label = self.read(key.index)
         except BrokenImage as error:
             raise UsageError(f"{error}{self.advice}") from error
-        seed_all(derive_seed(self.seed, key.epoch, key.index))
+        seed_all(derive_seed(self.seed, *key.stream))
         return self.transform(image), label, key.valid
 
     def _leave_out_broken(self, workers: int) -> None:

@@ -73,7 +73,7 @@ class ObjectImages(ImageDataset):
     source: ObjectSource
 
     def _sample(self, key: SampleKey) -> Sample:
-        seed_all(derive_seed(self.seed, key.epoch, key.index))
+        seed_all(derive_seed(self.seed, *key.stream))
         return super()._sample(key)
 
 
@@ -81,7 +81,7 @@ class ObjectTensors(ObjectImages):
     """Items whose images are tensors [c, h, w] already; all of the shape of the first."""
 
     def _sample(self, key: SampleKey) -> Sample:
-        seed_all(derive_seed(self.seed, key.epoch, key.index))
+        seed_all(derive_seed(self.seed, *key.stream))
         image, label = self.read(key.index)
         if tuple(image.shape) != self.source.shape:
             raise UsageError(

@@ -6,7 +6,7 @@ from typing import Literal
 from ..errors import UsageError
 from .declaration import Part, Trait, flag, option
 from .shared import ColumnOptions, LoadingOptions, skip_broken
-from .values import Count, DatasetName, Fraction, Natural, NonNegative, Positive, PositiveFraction
+from .values import Count, DatasetName, Fraction, Natural, NonNegative, Positive, PositiveFraction, Repeats
 
 OBJECT = "python:"
 """How the name of a dataset or model begins that was given as a Python object; its class follows."""
@@ -44,6 +44,14 @@ class DataOptions(Part, title="data"):
         "jitter them there in batches; for images of one size",
         excludes={"streaming": "as it holds all images in memory"},
         idle_on=("tensors", "loader"),
+    )
+    aug_repeats: Repeats = option(
+        0.0,
+        "show every image of an epoch this many times, augmented anew, and so fewer images; 0 for once",
+        "N",
+        excludes={"streaming": "as it has no order to repeat images in"},
+        idle_on=("loader",),
+        new_in_child=True,
     )
     label_noise: Fraction = option(
         0.0,

@@ -61,7 +61,7 @@ def create_streams(
     """
     train, evaluation = create_transforms(augmentation, data_config)
 
-    def stream(source: Source, plan: Plan, batch_size: int, **order: bool) -> Stream:
+    def stream(source: Source, plan: Plan, batch_size: int, **order: Any) -> Stream:
         if isinstance(source, LoaderSource):
             return stream_of_loader(source, seed, accelerator)
         kind, streamed = dataset_kind(source), isinstance(source, StreamSource)
@@ -95,7 +95,14 @@ def create_streams(
         return Stream(dataset, batches, loader)
 
     return (
-        stream(splits.train, train, data.loading.batch_size, shuffle=not data.streaming, drop_last=True),
+        stream(
+            splits.train,
+            train,
+            data.loading.batch_size,
+            shuffle=not data.streaming,
+            drop_last=True,
+            repeats=data.aug_repeats,
+        ),
         stream(splits.evaluation, evaluation, data.validation_batch_size or data.loading.batch_size),
     )
 
