@@ -74,23 +74,25 @@ class EpochBatches(Sampler[list[SampleKey]]):
         return max(1, math.floor(count)) if self.drop_last else math.ceil(count)
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
-        epoch, order = self.epoch, self._order(self.epoch)
+        epoch, order = self.epoch, self._repeated(self._order(self.epoch))
         for batch in range(self.start_batch, len(self)):
             yield self._keys(order, batch, epoch)
 
     def _order(self, epoch: int) -> torch.Tensor:
-        """The images of an epoch in order, and which copy each is: [2, length]."""
-        order = torch.arange(self.length)
-        if self.shuffle:
-            generator = torch.Generator().manual_seed(derive_seed(self.seed, epoch))
-            order = torch.randperm(self.length, generator=generator)
+        if not self.shuffle:
+            return torch.arange(self.length)
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, epoch))
+        return torch.randperm(self.length, generator=generator)
+
+    def _repeated(self, order: torch.Tensor) -> torch.Tensor:
+        """The images [length, 2] of an epoch in order, and which copy each is."""
         places = torch.arange(self.length)
         numbers = (places.double() / self.repeats).floor().long()
-        return torch.stack([order[numbers], places - torch.searchsorted(numbers, numbers)])
+        return torch.stack([order[numbers], places - torch.searchsorted(numbers, numbers)], dim=1)
 
     def _keys(self, order: torch.Tensor, batch: int, epoch: int) -> list[SampleKey]:
         size = self.batch_size * self.world_size
-        samples = order.T[batch * size : (batch + 1) * size]
+        samples = order[batch * size : (batch + 1) * size]
         if self.drop_last and len(samples) >= self.world_size:
             samples = samples[: len(samples) // self.world_size * self.world_size]
         mine = samples[self.rank :: self.world_size].tolist()
