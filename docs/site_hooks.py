@@ -7,13 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import timm
 import torch
 from mkdocs.structure.files import File, Files
 from sklearn.datasets import load_sample_images
-from torch import Tensor
+from torch import Tensor, nn
 
 import timm_multimix
-from timm_multimix.errors import UsageError
 from timm_multimix.mixers.cards import Card, read_cards
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +24,12 @@ CREDIT = (
     "[vultilion](https://www.flickr.com/photos/vultilion/), "
     "[CC BY 2.0](https://creativecommons.org/licenses/by/2.0/)."
 )
+CLASSES = ["temple", "flower"]
+NETWORKS: dict[str, dict[str, Any]] = {"test_resnet": {}, "test_vit": {"img_size": 96}}
+STEPS = 40
+# mixing nothing shows nothing, and these two mix features of which there are no images
+UNSHOWN = ("none", "alignmixup", "catch_up_mix")
+GUIDED = "The preview's mixer uses a small network that was trained on crops of the two photographs."
 CODE = re.compile(r"`[^`]+`")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -74,21 +80,67 @@ def _unescape_code(markdown: str) -> str:
 
 @cache
 def examples() -> tuple[Tensor, Tensor]:
-    """Crops [8, 3, 96, 96] of scikit-learn's two sample images, and which they are of."""
-    pixels = [torch.tensor(image).permute(2, 0, 1) for image in load_sample_images().images]
+    """Crops [8, 3, 96, 96] of scikit-learn's two sample images, and which image each is of."""
     places = [(k, 60 * k + 100) for k in range(4)]
-    crops = [image[:, 150 + 20 * k :, left:][:, :192:2, :192:2] for k, left in places for image in pixels]
+    crops = [
+        image[:, 150 + 20 * k :, left:][:, :192:2, :192:2] for k, left in places for image in _photographs()
+    ]
     return torch.stack(crops), torch.arange(len(crops)) % 2
 
 
+@cache
+def _photographs() -> list[Tensor]:
+    """The two sample images [3, 427, 640], in 8 bits."""
+    return [torch.tensor(image).permute(2, 0, 1) for image in load_sample_images().images]
+
+
+@cache
+def network(name: str) -> nn.Module:
+    """A network of timm, trained on a few crops of the two photographs to tell one from the other.
+
+    Mixers that are guided by a model need one that looks at something; published weights would be a download.
+    """
+    torch.manual_seed(0)
+    model = timm.create_model(name, num_classes=len(CLASSES), **NETWORKS[name])
+    mean, std = (torch.tensor(model.pretrained_cfg[key]).view(-1, 1, 1) for key in ("mean", "std"))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    model.train()
+    for _ in range(STEPS):
+        crops, labels = _random_crops(32)
+        loss = nn.functional.cross_entropy(model((crops - mean) / std), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+def _random_crops(count: int) -> tuple[Tensor, Tensor]:
+    """Crops [count, 3, 96, 96] in [0, 1] at random places, of half the resolution, and their labels."""
+    labels = torch.randint(len(CLASSES), (count,))
+    places = torch.rand(count, 2)
+    crops = []
+    for label, place in zip(labels, places, strict=True):
+        image = _photographs()[int(label)]
+        top, left = (int(at * (side - 192)) for at, side in zip(place, image.shape[1:], strict=True))
+        crops.append(image[:, top : top + 192 : 2, left : left + 192 : 2])
+    return torch.stack(crops) / 255, labels
+
+
+def needs_network(card: Card) -> bool:
+    """Whether the preview of a mixer depends on a network."""
+    return not card.needs.startswith("no model") and card.place != "hidden" and card.name != "per_sample"
+
+
 def picture(card: Card) -> bytes | None:
-    """What a mixer does to images, as PNG; None where it needs a network or mixes no images."""
-    if card.place != "input" or card.name in ("none", "per_sample"):
+    """The preview of a mixer, as PNG; None if there is nothing to show."""
+    if card.name in UNSHOWN:
         return None
-    try:
-        shown = timm_multimix.preview(card.name, *examples(), class_names=["temple", "flower"], examples=3)
-    except UsageError:  # its guide is a network
-        return None
+    spec = (
+        f"{card.name}(p=1)" if any(each.name == "p" for each in card.arguments) else example(card).strip('"')
+    )
+    architecture = "test_vit" if "vision transformer" in card.needs else "test_resnet"
+    model = network(architecture) if needs_network(card) else None
+    shown = timm_multimix.preview(spec, *examples(), class_names=CLASSES, examples=3, model=model)
     content = io.BytesIO()
     shown.figure.savefig(content, format="png", dpi=80)
     return content.getvalue()
@@ -99,6 +151,7 @@ def mixer_page(card: Card, has_picture: bool) -> str:
     parts = [f"# {card.name}", f"{card.title}.", f"```\ntimm-multimix train --mix {example(card)}\n```"]
     if has_picture:
         parts.append(f"![{card.name}: examples, partners, mixes and labels]({card.name}.png)")
+        parts += [GUIDED] if needs_network(card) else []
     body = card.text.partition("\n\n")[2]
     parts += [body] if body else []
     facts = [

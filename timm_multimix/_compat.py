@@ -1,6 +1,6 @@
-"""What other libraries keep to themselves and is needed all the same: the only place that names it.
+"""Private API of other libraries that this package needs; no other module uses any.
 
-Each entry says what there is no public way to ask for.
+Each entry says for what there is no public function.
 """
 
 import importlib
@@ -10,19 +10,19 @@ import torch
 
 from .errors import UsageError
 
-# Gamma variates by a generator of one's own: torch.distributions draws from the global one.
+# Gamma variates from a given generator: torch.distributions uses the global one.
 standard_gamma = torch._standard_gamma
 
 
 def in_backward() -> bool:
-    """Whether this code runs inside of a backward pass, as checkpointed blocks do once more."""
+    """Return whether this code runs inside a backward pass, as checkpointed blocks do."""
     return torch._C._current_graph_task_id() != -1
 
 
 def feature_take_indices(count: int, indices: Any) -> tuple[list[int], int]:
-    """The numbers of the layers that `indices` of timm's forward_intermediates ask for, and the last one.
+    """Return the layers that `indices` of timm's forward_intermediates select, and the last one.
 
-    A model of that interface has to read them as timm's own do.
+    A model with that interface has to interpret them as timm's own models do.
     """
     from timm.models._features import feature_take_indices
 
@@ -30,19 +30,19 @@ def feature_take_indices(count: int, indices: Any) -> tuple[list[int], int]:
 
 
 def save_config_for_hf(*arguments: Any, **options: Any) -> None:
-    """Write a model's config.json as timm does; its public function writes the weights as well."""
+    """Write a model's config.json as timm does; timm's public function also writes the weights."""
     from timm.models._hub import save_config_for_hf
 
     save_config_for_hf(*arguments, **options)
 
 
 def shut_down_workers(batches: Any) -> None:
-    """End the worker processes of a DataLoader's iterator, which otherwise end with the iterator's memory."""
+    """End the worker processes of a DataLoader's iterator; by themselves they end only when it is deleted."""
     batches._shutdown_workers()
 
 
 def scipy_module(name: str) -> Any:
-    """A module of SciPy, which comes with this package but not with timm, loaded when it is first needed.
+    """Import a module of SciPy, which this package requires but timm does not, when it is first needed.
 
     Raises:
         UsageError: SciPy is not installed.

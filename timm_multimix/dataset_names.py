@@ -1,4 +1,4 @@
-"""Names of datasets: of the Hub, with timm's prefixes, and paths, told apart before anything is opened."""
+"""Names of datasets: Hub ids, timm's prefixes and paths, distinguished before anything is opened."""
 
 import difflib
 import os
@@ -10,10 +10,10 @@ from typing import NamedTuple
 from .errors import UsageError
 
 TORCH = "torch/"
-"""How timm's names of torchvision's datasets begin."""
+"""Prefix of timm's names of torchvision's datasets."""
 
 TIMM = ("hfds/", "hfids/", "wds/", "tfds/")
-"""How timm's names of other libraries' datasets begin."""
+"""Prefixes of timm's names of other libraries' datasets."""
 
 _ID = r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?"
 _HUB_ID = re.compile(_ID)
@@ -21,7 +21,7 @@ _NAME = re.compile(rf"({_ID})(?::([\w.+-]+))?(?:@([\w./+-]+))?")
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name has the form of a Hub id, `NAME` or `OWNER/NAME`."""
+    """Return whether a name has the form of a Hub id, `NAME` or `OWNER/NAME`."""
     return _HUB_ID.fullmatch(name) is not None
 
 
@@ -34,13 +34,13 @@ class HubName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "HubName | None":
-        """The parts of a name, also of timm's `hfds/ID`; None for what cannot be one."""
+        """Split a name, also timm's `hfds/ID`, into its parts; None if it cannot be a Hub dataset."""
         found = _NAME.fullmatch(text.removeprefix("hfds/").removeprefix("hfids/"))
         return cls(*found.groups()) if found else None
 
     @property
     def arguments(self) -> dict[str, str]:
-        """What `datasets` is told besides the id."""
+        """Arguments for `datasets` besides the id."""
         told = {"name": self.configuration, "revision": self.revision}
         return {name: value for name, value in told.items() if value is not None}
 
@@ -51,10 +51,10 @@ def must_be_path(dataset: str) -> bool:
 
 
 def check_path(dataset: str) -> None:
-    """Check that a name which can only be a path is one of something.
+    """Check that a name which can only be a path exists.
 
     Raises:
-        UsageError: there is nothing.
+        UsageError: it does not exist.
     """
     if dataset.startswith((TORCH, *TIMM)) or os.path.exists(os.path.expanduser(dataset)):
         return
@@ -63,7 +63,7 @@ def check_path(dataset: str) -> None:
 
 
 def missing_path(dataset: str) -> UsageError:
-    """The error about a path of nothing, with the name beside it that is most like it."""
+    """Return the error for a path that does not exist, with the most similar name next to it."""
     path = Path(dataset).expanduser()
     near = difflib.get_close_matches(path.name, _names_in(path.parent), n=1)
     hint = f" (did you mean {Path(dataset).with_name(near[0])}?)" if near else ""
@@ -73,7 +73,7 @@ def missing_path(dataset: str) -> UsageError:
 
 
 def _names_in(directory: Path) -> list[str]:
-    """The names in a directory, of a large one the first thousand; none where it cannot be read."""
+    """Return the names in a directory, the first thousand of a large one; none if it cannot be read."""
     try:
         with os.scandir(directory) as entries:
             return [entry.name for entry in islice(entries, 1000)]

@@ -10,17 +10,17 @@ _left: list[threading.Thread] = []
 
 
 def within(seconds: float, action: Callable[[], Result]) -> Result:
-    """Run an action in a thread of its own and wait for it no longer than so many seconds.
+    """Run an action in a separate thread and wait for it no longer than so many seconds.
 
     Args:
         seconds: the longest wait.
-        action: what to run; after the deadline it is left behind and its result is ignored.
+        action: the function to run; after the deadline it is abandoned and its result is ignored.
 
     Returns:
         The action's result.
 
     Raises:
-        TimeoutError: at the deadline. What the action raises before that is raised here.
+        TimeoutError: at the deadline. Exceptions of the action before that are raised here.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -41,7 +41,7 @@ def within(seconds: float, action: Callable[[], Result]) -> Result:
 
 
 def joined(thread: threading.Thread, seconds: float) -> bool:
-    """Wait for a thread; one that takes longer is left behind, and the answer is False."""
+    """Wait for a thread; returns False if it takes longer, and then abandons it."""
     thread.join(seconds)
     if thread.is_alive():
         _left.append(thread)
@@ -49,7 +49,7 @@ def joined(thread: threading.Thread, seconds: float) -> bool:
 
 
 def left_behind() -> bool:
-    """Whether the end of this process may have to wait for threads that were left behind.
+    """Return whether the end of this process may have to wait for abandoned threads.
 
     A daemon thread is not waited for, but a thread pool that it uses is.
     """

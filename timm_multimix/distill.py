@@ -1,4 +1,4 @@
-"""Self-distillation: the targets that a teacher makes of the clean images, to be mixed as the labels are."""
+"""Distillation: a teacher's targets for the clean images, which are then mixed as the labels are."""
 
 import timm
 import torch
@@ -13,8 +13,8 @@ from .sites.student import as_logits
 class Teacher(nn.Module):
     """A frozen model's predictions, in eval mode and without gradient.
 
-    Its inputs are normalised for the student; where the teacher's own mean and standard deviation differ
-    (pretrained_cfg), they are converted.
+    Its inputs are normalised for the student; if the teacher's own mean and std (pretrained_cfg) differ, they
+    are converted.
     """
 
     scale: Tensor | None
@@ -30,7 +30,7 @@ class Teacher(nn.Module):
         return super().train(False)
 
     def forward(self, images: Tensor, positions: int | None = None) -> Tensor:
-        """As teacher_logits."""
+        """Return what `teacher_logits` does."""
         if self.scale is not None and self.shift is not None:
             images = (images * self.scale + self.shift).to(images.dtype)
         return teacher_logits(self.model, images, positions)
@@ -38,9 +38,9 @@ class Teacher(nn.Module):
 
 @torch.no_grad()
 def teacher_logits(model: nn.Module, images: Tensor, positions: int | None = None) -> Tensor:
-    """Logits [b, c] of a model in eval mode, or [r, b, c] if the student has r = `positions`.
+    """Return logits [b, c] of a model in eval mode, or [r, b, c] if the student has r = `positions`.
 
-    A teacher whose grid differs from the student's gives its ordinary logits for all positions.
+    A teacher whose grid differs from the student's returns its ordinary logits for all positions.
     """
     if positions is None or not (hasattr(model, "forward_features") and hasattr(model, "forward_head")):
         return as_logits(model(images))
@@ -49,13 +49,13 @@ def teacher_logits(model: nn.Module, images: Tensor, positions: int | None = Non
 
 
 def create_teacher(teacher: str | nn.Module, student: nn.Module) -> Teacher:
-    """A teacher from a module or the name of a pretrained timm model, on the student's device.
+    """Create a teacher from a module or the name of a pretrained timm model, on the student's device.
 
     Raises:
         UsageError: the student itself, no such model, no pretrained weights, or another number of classes.
     """
     if teacher is student:
-        raise UsageError("the model itself given as teacher, which would freeze it; use teacher='self'")
+        raise UsageError("teacher must not be the model itself, which would freeze it; use teacher='self'")
     if isinstance(teacher, str):
         try:
             teacher = timm.create_model(teacher, pretrained=True)
@@ -66,19 +66,19 @@ def create_teacher(teacher: str | nn.Module, student: nn.Module) -> Teacher:
             ) from error
     given, needed = getattr(teacher, "num_classes", None), getattr(student, "num_classes", None)
     if given is not None and needed is not None and given != needed:
-        raise UsageError(f"teacher with {given} classes given, the student has {needed}")
+        raise UsageError(f"teacher must have the student's {needed} classes, got {given}")
     device = next((parameter.device for parameter in student.parameters()), None)
     return Teacher(teacher, student).to(device)
 
 
 def predictions(logits: Tensor, criterion: Criterion) -> Tensor:
-    """The targets that logits stand for, without gradient, in float32 (float64 if the logits are)."""
+    """Convert logits to targets, without gradient, in float32 (float64 if the logits are)."""
     logits = logits.detach()
     return criterion.prediction(logits if logits.dtype == torch.float64 else logits.float())
 
 
 def _conversion(teacher: nn.Module, student: nn.Module | None) -> dict[str, Tensor | None]:
-    """scale and shift [ch, 1, 1] from the student's normalisation to the teacher's, None where they agree."""
+    """Scale and shift [ch, 1, 1] from the student's normalisation to the teacher's; None if they agree."""
     ours, theirs = (_mean_and_std(model) for model in (student, teacher))
     if ours is None or theirs is None or torch.equal(ours, theirs):
         return {"scale": None, "shift": None}
@@ -86,7 +86,7 @@ def _conversion(teacher: nn.Module, student: nn.Module | None) -> dict[str, Tens
 
 
 def _mean_and_std(model: nn.Module | None) -> Tensor | None:
-    """Mean and standard deviation [2, ch, 1, 1] that a timm model's images are normalised by."""
+    """Return mean and std [2, ch, 1, 1] by which a timm model's images are normalised."""
     config = getattr(model, "pretrained_cfg", None)
     if not config or "mean" not in config or "std" not in config:
         return None

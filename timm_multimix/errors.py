@@ -1,20 +1,20 @@
-"""The two ways in which a command ends early and in good order, and what its last line says."""
+"""The exceptions for mistakes of the user and for interruptions, and the wording of their one line."""
 
 import signal
 
 
 def quoted(text: str, limit: int = 80) -> str:
-    """A text as a message says it: in quotes, the end of a long one left out."""
+    """Quote a text for a message; the end of a long text is left out."""
     return repr(text if len(text) <= limit else text[: limit - 3] + "...")
 
 
 def printable(text: str) -> str:
-    """A text in which what UTF-8 cannot say, as in names of files in another encoding, is escaped."""
+    """Escape what UTF-8 cannot encode, as in file names of another encoding."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def one_line(error: object, limit: int | None = 300) -> str:
-    """The message of an exception on one line, the end of a long one left out; its type if it has none."""
+    """Return the message of an exception on one line, shortened; its type if it has no message."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
 
@@ -22,14 +22,15 @@ def one_line(error: object, limit: int | None = 300) -> str:
 class UsageError(ValueError):
     """A mistake of the caller, or a fault around a run: one line that says what happened and what is allowed.
 
-    The command line prints it as `error: ...` and exits with status 2; `told` says that this was done.
+    The command line prints it as `error: ...` and exits with status 2; `told` says that it was already
+    printed.
     """
 
     told = False
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended a run: one line that says how to go on.
+    """The end of a run by a signal: one line that says how to resume it.
 
     The command line prints it and exits with `status`: 143 for SIGTERM, 130 for SIGINT.
     """

@@ -1,11 +1,11 @@
-"""The look of figures: colours, axes, titles, and text that is shown as it is."""
+"""The style of figures: colours, axes, titles, and text that matplotlib must not interpret."""
 
 from collections.abc import Sequence
 from typing import Any
 
 BASELINE = "#7f8790"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1")
-"""Told apart by most eyes; Okabe and Ito's, with the yellow and the black replaced."""
+"""Distinct for most kinds of colour vision: Okabe and Ito's, with yellow and black replaced."""
 
 THEMES = {
     "light": {"paper": "#ffffff", "ink": "#1f2328", "faint": "#d5d9de"},
@@ -18,7 +18,7 @@ _FEW = 12
 
 
 def styled(panel: Any, theme: Theme) -> Any:
-    """A panel of matplotlib in the colours of a theme, with two axes."""
+    """Give a matplotlib panel the colours of a theme, with two axes."""
     panel.set_facecolor(theme["paper"])
     panel.tick_params(colors=theme["ink"], labelsize=9)
     panel.xaxis.label.set_color(theme["ink"])
@@ -35,14 +35,14 @@ def set_title(panel: Any, text: str, theme: Theme) -> None:
 
 
 def marker(points: Sequence[Any]) -> str:
-    """What marks the points of a curve: dots on few, of which a line alone may show nothing."""
+    """Return the marker of a curve: dots if it has few points, as a line alone may then show nothing."""
     return "o" if len(points) <= _FEW else ""
 
 
 def literal(text: str, most: int) -> str:
-    """A text that matplotlib shows as it is: one line of at most so many letters, no formula.
+    """Make a text that matplotlib shows literally: one line of at most so many letters, no formula.
 
-    A space before a leading underscore keeps the text in legends, which leave out labels that begin with one.
+    A space before a leading underscore keeps the text in legends, which omit labels that begin with one.
     """
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     short = line if len(line) <= most else line[: most - 1] + "\u2026"

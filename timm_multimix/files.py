@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a run killed at any moment, never meets a half-written one."""
+"""Atomic writes: a reader, or a run killed at any moment, never sees a half-written file."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole: a temporary file beside it, then a rename."""
+    """Write a text file atomically: a temporary file next to it, then a rename."""
     temporary = path.with_name(f".tmp-{path.name}")
     temporary.write_text(text, encoding="utf-8")
     sync(temporary)
@@ -30,13 +30,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
         UsageError: it cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8")  # line ends as they are
+        return path.read_bytes().decode("utf-8")  # keeps the line endings
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -44,7 +44,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file, which is not empty in any file that this package writes.
+    """Return the object in a JSON file; no file that this package writes holds an empty one.
 
     Raises:
         UsageError: it cannot be read, or holds anything else.
@@ -62,13 +62,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def delete(path: Path) -> None:
-    """Delete a file or a directory, if it is there."""
+    """Delete a file or a directory, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -76,7 +76,7 @@ def delete(path: Path) -> None:
 
 
 def remove_directory(directory: Path) -> None:
-    """Delete a directory; it loses its name first, so that a half-deleted one is never taken for whole."""
+    """Delete a directory; it is renamed first, so that a half-deleted one is never taken for intact."""
     if directory.exists():
         doomed = directory.with_name(f".tmp-old-{directory.name}")
         shutil.rmtree(doomed, ignore_errors=True)
@@ -85,7 +85,7 @@ def remove_directory(directory: Path) -> None:
 
 
 def publish_directory(temporary: Path, directory: Path) -> None:
-    """Give a finished directory its name, in place of an older one of that name."""
+    """Move a finished temporary directory to its name, replacing an older one."""
     for path in temporary.iterdir():
         sync(path)
     sync(temporary)
@@ -95,7 +95,7 @@ def publish_directory(temporary: Path, directory: Path) -> None:
 
 
 def fresh_directory(directory: Path) -> Path:
-    """An empty directory to write into before `publish_directory(it, directory)`."""
+    """Create an empty directory to write into before `publish_directory(it, directory)`."""
     temporary = directory.with_name(f".tmp-new-{directory.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -103,7 +103,7 @@ def fresh_directory(directory: Path) -> Path:
 
 
 def finite(value: Any) -> Any:
-    """Numbers that are not finite as None, which is JSON, in nested dicts and lists."""
+    """Replace numbers that are not finite by None, which JSON can hold, in nested dicts and lists."""
     if isinstance(value, dict):
         return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list):

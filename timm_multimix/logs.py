@@ -1,4 +1,4 @@
-"""What is logged, by this package and by the libraries underneath, as a person sees it: without secrets."""
+"""Logging of this package and of its libraries, without tokens and passwords."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ PACKAGE = __name__.partition(".")[0]
 
 
 class Redacting(logging.Formatter):
-    """Writes a record without tokens and passwords."""
+    """A formatter that removes tokens and passwords."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))

@@ -1,4 +1,4 @@
-"""Text from users inside Markdown: always one line or one block, never markup of its own."""
+"""Text from users inside Markdown: escaped, on one line or in one block."""
 
 import re
 
@@ -7,16 +7,16 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 
 
 class Markup(str):
-    """Text that is Markdown already."""
+    """Text that is already Markdown."""
 
 
 def one_line(text: object) -> str:
-    """A text on one line, without control and formatting characters."""
+    """Return a text on one line, without control and formatting characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
 def escape(value: object) -> str:
-    """A value so that Markdown and HTML show it as it is; `Markup` is left alone."""
+    """Escape a value so that Markdown and HTML show it literally; `Markup` is not changed."""
     if isinstance(value, Markup):
         return value
     text = _SPECIAL.sub(r"\\\1", one_line(value)).translate(_ENTITIES)
@@ -24,7 +24,7 @@ def escape(value: object) -> str:
 
 
 def code(text: object) -> Markup:
-    """A code span, not for tables; the fence is longer than any run of backticks inside."""
+    """Return a code span, not for tables; the fence is longer than any run of backticks inside."""
     line = one_line(text)
     fence = "`" * (_longest(line) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") or not line else ""
@@ -32,7 +32,7 @@ def code(text: object) -> Markup:
 
 
 def block(text: str, language: str = "") -> Markup:
-    """A fenced code block."""
+    """Return a fenced code block."""
     fence = "`" * max(3, _longest(text) + 1)
     return Markup(f"{fence}{language}\n{text}\n{fence}")
 

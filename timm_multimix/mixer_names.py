@@ -1,4 +1,4 @@
-"""The names in mixer specs, known before the mixers themselves, and torch with them, are imported.
+"""Names in mixer specs, available before the mixers, and torch with them, are imported.
 
 A mixer's name is that of the function under `register_mixer`; here it is read from the source.
 """
@@ -12,19 +12,19 @@ from pathlib import Path
 from .errors import UsageError
 
 PER_SAMPLE = "per_sample"
-"""What a spec calls the choice of a mixer for every example."""
+"""The word in a spec for the choice of a mixer for every example."""
 
 SKIP = "skip"
-"""What a spec calls a step that is left out."""
+"""The word in a spec for a step that is left out."""
 
 GROUP = "timm_multimix.mixers"
-"""The group of entry points that name modules, or functions in them, which register mixers."""
+"""The group of entry points: modules, or functions in them, that register mixers."""
 
 _MIXERS = Path(__file__).with_name("mixers")
 
 
 def unknown_mixer(name: str, known: Iterable[str]) -> UsageError:
-    """The error about a name that no mixer has, with the name that is most like it."""
+    """Return the error for an unknown mixer, with the name that is most like it."""
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
@@ -32,7 +32,7 @@ def unknown_mixer(name: str, known: Iterable[str]) -> UsageError:
 
 
 def names_in_spec(spec: str) -> list[str]:
-    """The mixers that a spec names, as they are written; none of a spec that cannot be read."""
+    """Return the mixers that a spec names, as they are written; none if it cannot be parsed."""
     try:
         return [*_names(ast.parse(spec.strip(), mode="eval").body)]
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -53,7 +53,7 @@ def _names(node: ast.expr) -> Iterator[str]:
 
 @cache
 def names_in_source() -> tuple[str, ...]:
-    """The mixers of this package in the order of registration.
+    """Return the mixers of this package in the order of registration.
 
     Raises:
         OSError: the package is installed without its source.
@@ -68,7 +68,7 @@ def _read(module: str) -> ast.Module:
 
 
 def _registered(node: ast.stmt) -> Iterator[str]:
-    """The name that `@register_mixer(...) def name` or `register_mixer(...)(module.name)` registers."""
+    """Yield the name that `@register_mixer(...) def name` or `register_mixer(...)(module.name)` registers."""
     if isinstance(node, ast.FunctionDef) and any(map(_registers, node.decorator_list)):
         yield node.name
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _registers(node.value.func):

@@ -1,4 +1,4 @@
-"""HTML for notebooks: tables of a few facts, and figures as images inside the page."""
+"""HTML for notebooks: tables of facts, and figures embedded as images."""
 
 import base64
 import io
@@ -9,13 +9,24 @@ from typing import Any
 
 
 def facts_html(title: str, facts: Mapping[str, Any]) -> str:
-    """A heading and a row for each fact; facts that are None are left out."""
+    """Return a heading and a table with a row for each fact that is not None.
+
+    Args:
+        title: the heading.
+        facts: values by name.
+    """
     rows = [(name, str(value)) for name, value in facts.items() if value is not None]
     return table_html(title, [], rows)
 
 
 def table_html(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A heading and a table; all text is escaped."""
+    """Return a heading and a table; all text is escaped.
+
+    Args:
+        title: the heading.
+        header: names of the columns; empty: no header.
+        rows: the cells.
+    """
     head = f"<thead>{_row(header, 'th')}</thead>" if header else ""
     body = "".join(_row(row, "td") for row in rows)
     return f"<div><strong>{escape(title)}</strong><table>{head}<tbody>{body}</tbody></table></div>"
@@ -27,12 +38,22 @@ def _row(cells: Sequence[str], tag: str) -> str:
 
 
 def figure_html(figure: Any, alt: str) -> str:
-    """A matplotlib figure as an image inside the page."""
+    """Return a matplotlib figure as an embedded image.
+
+    Args:
+        figure: the figure.
+        alt: text for readers who do not see the image.
+    """
     return _image(png(figure), alt)
 
 
 def file_html(path: Path, alt: str) -> str:
-    """A PNG file as an image inside the page."""
+    """Return a PNG file as an embedded image.
+
+    Args:
+        path: the file.
+        alt: text for readers who do not see the image.
+    """
     return _image(path.read_bytes(), alt)
 
 
@@ -42,7 +63,12 @@ def _image(content: bytes, alt: str) -> str:
 
 
 def png(figure: Any, dpi: int = 100) -> bytes:
-    """A matplotlib figure as the bytes of a PNG."""
+    """Return a matplotlib figure as a PNG.
+
+    Args:
+        figure: the figure.
+        dpi: pixels per inch.
+    """
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""What a mixed pass is trained towards: the labels, blended with a teacher's targets, mixed by the draw."""
+"""The loss of a mixed pass: against the labels, blended with a teacher's targets, mixed by the draw."""
 
 from functools import partial, reduce
 
@@ -13,7 +13,7 @@ from .sites.gather import gather_rows
 from .sites.student import Mixed
 
 
-# A distillation weight that rises from step to step would compile every step anew; the losses are compiled.
+# Not compiled itself, as a distillation weight that rises would recompile it at every step; the losses are.
 @partial(torch.compiler.disable, recursive=False)
 def objective(
     mixed: Mixed,
@@ -23,10 +23,15 @@ def objective(
     taught: Tensor | None = None,
     weight: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """The loss of a mixed pass, and the targets [rows, c] that its output was trained towards.
+    """Return the loss of a mixed pass, and the targets [rows, c] of its output.
 
-    labels: class indices [b] or targets [b, c], smoothed by `smoothing`. taught: a teacher's targets of the
-    clean examples, [b, c] or [r, b, c]; the loss is then (1 - g) loss(labels) + g loss(taught), g = `weight`.
+    Args:
+        mixed: the pass.
+        labels: class indices [b] or targets [b, c].
+        criterion: the loss.
+        smoothing: label smoothing of the labels.
+        taught: a teacher's targets of the clean examples, [b, c] or [r, b, c]; None: no teacher.
+        weight: g in the loss (1 - g) loss(labels) + g loss(taught).
     """
     targets = soft_targets(labels, mixed.output.shape[-1], smoothing)
     if taught is None:
@@ -34,7 +39,7 @@ def objective(
         loss = _loss_against(labels if hard else targets, mixed, criterion)
         return loss, _output_targets(mixed, targets)
     blended = torch.lerp(targets.expand_as(taught).to(taught.dtype), taught, weight)
-    if criterion.linear:  # the loss of a blend is the blend of losses, and costs one
+    if criterion.linear:  # the loss of the blend equals the blend of two losses, at the cost of one
         loss = _loss_against(blended, mixed, criterion)
     else:
         by_labels, by_teacher = (_loss_against(part, mixed, criterion) for part in (targets, taught))
@@ -43,25 +48,25 @@ def objective(
 
 
 def sum_of_losses(weights: list[float], losses: list[Tensor]) -> Tensor:
-    """The losses of a step's terms, each times its weight, added up."""
+    """Return the weighted sum of the losses of a step's terms."""
     parts = [loss if weight == 1 else weight * loss for weight, loss in zip(weights, losses, strict=True)]
     return reduce(torch.add, parts)
 
 
 def _are_hard(labels: Tensor, mixed: Mixed, criterion: Criterion, smoothing: float) -> bool:
-    """Whether the loss may take the labels as they are, which is faster than their one-hot targets."""
+    """Return whether the loss accepts the labels themselves, which is faster than their one-hot targets."""
     if smoothing or not isinstance(mixed.seen, Identity):
         return False
     return allows_indices(mixed.draw, mixed.logits, labels, criterion)
 
 
 def _loss_against(targets: Tensor, mixed: Mixed, criterion: Criterion) -> Tensor:
-    """The loss of the mixed logits against the examples' targets, indices [b], [b, c] or [r, b, c]."""
+    """Return the loss of the mixed logits against the examples' targets: indices [b], [b, c] or [r, b, c]."""
     if isinstance(mixed.draw, Identity):
         return criterion.loss_of_mixed(mixed.seen, mixed.output, targets)
     if criterion.hard and not isinstance(mixed.seen, Identity):
         raise UsageError(
-            f"{criterion.name} must be given draws that mix two targets, got mixed examples mixed again"
+            f"{criterion.name} must be given draws that mix two targets, got examples that are mixed twice"
         )
     targets = _seen(mixed, targets)
     targets = gather_rows(targets) if mixed.gathered else targets
@@ -69,12 +74,12 @@ def _loss_against(targets: Tensor, mixed: Mixed, criterion: Criterion) -> Tensor
 
 
 def _seen(mixed: Mixed, targets: Tensor) -> Tensor:
-    """The targets [b, c] or [r, b, c] of what the network saw; indices only where it saw clean images."""
+    """Return the targets [b, c] or [r, b, c] of the network's input; indices only if it was clean images."""
     if targets.dim() == 3:
         return mixed.seen.targets(targets.transpose(0, 1)).transpose(0, 1)
     return mixed.seen.targets(targets)
 
 
 def _output_targets(mixed: Mixed, targets: Tensor) -> Tensor:
-    """What mixed.output is trained towards: the targets of what the network saw, averaged over positions."""
+    """Return the targets of mixed.output: those of the network's input, averaged over positions."""
     return mixed.seen.targets(targets.mean(0) if targets.dim() == 3 else targets)

@@ -8,7 +8,7 @@ _CHOICE, _DRAW = 1, 2
 
 
 def _splitmix(state: int) -> int:
-    """One output of SplitMix64 (Steele, Lea, Flood 2014) for a 64-bit state."""
+    """Return one output of SplitMix64 (Steele, Lea, Flood 2014) for a 64-bit state."""
     state = (state + 0x9E3779B97F4A7C15) & _MASK
     state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -16,7 +16,7 @@ def _splitmix(state: int) -> int:
 
 
 def derive_seed(*parts: int) -> int:
-    """A well-mixed 63-bit seed from integers, sensitive to their order and their number."""
+    """Derive a well-mixed 63-bit seed from integers; it depends on their order and their number."""
     state = len(parts)
     for part in parts:
         state = _splitmix(state ^ (part & _MASK))
@@ -24,15 +24,15 @@ def derive_seed(*parts: int) -> int:
 
 
 def choice_generator(seed: int, step: int) -> torch.Generator:
-    """For what is chosen (mixer, layer, on or off): on the CPU and equal on all ranks."""
+    """Return the generator for choices (mixer, layer, on or off): on the CPU and equal on all ranks."""
     return torch.Generator().manual_seed(derive_seed(seed, _CHOICE, step))
 
 
 def draw_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
-    """For what is drawn (lambda, partners, weights): on the tensor's device and different on each rank."""
+    """Generator for draws (lambda, partners, weights): on the tensors' device, different on each rank."""
     return torch.Generator(device).manual_seed(derive_seed(seed, _DRAW, rank(), step))
 
 
 def rank() -> int:
-    """This process's rank, 0 when not distributed."""
+    """Return this process's rank, 0 if not distributed."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0

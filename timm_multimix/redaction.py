@@ -1,4 +1,4 @@
-"""What of a run's record may leave this machine: no token, no directory's place, only its name."""
+"""Redaction for messages, records and publications: tokens are removed, paths reduced to their last part."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from .errors import printable
 
 PUBLIC_KINDS = frozenset({"archives", "digits", "hub", "timm", "torchvision"})
-"""Kinds of datasets and models whose names are no place of this machine."""
+"""Kinds of datasets and models whose names are public, not paths on this machine."""
 
 _LOCAL_MODEL = re.compile(r"(local-dir:)([^'\"\s]+)")
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{8,}|(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
@@ -16,7 +16,7 @@ _DIRECTORIES = re.compile(
 
 
 def redact(text: str) -> str:
-    """A text without tokens and passwords, for messages and records."""
+    """Remove tokens and passwords from a text, for messages and records."""
     from huggingface_hub import get_token  # takes long to import
 
     token = get_token()
@@ -24,7 +24,7 @@ def redact(text: str) -> str:
 
 
 def public_text(text: str) -> str:
-    """A word of a command or a value of an option, in which only the last part of a path is left."""
+    """Reduce a path in a command's word or an option's value to its last part."""
     text = _LOCAL_MODEL.sub(lambda found: found[1] + last_part(found[2]), printable(text))
     if not _DIRECTORIES.search(text):
         return redact(text)
@@ -32,7 +32,7 @@ def public_text(text: str) -> str:
 
 
 def public(value: Any) -> Any:
-    """`public_text` of every text in nested lists and dicts."""
+    """Apply `public_text` to every text in nested lists and dicts."""
     if isinstance(value, str):
         return public_text(value)
     if isinstance(value, dict):
@@ -43,5 +43,5 @@ def public(value: Any) -> Any:
 
 
 def last_part(path: str) -> str:
-    """The name of a directory, wherever it is."""
+    """Return the last part of a path."""
     return re.split(r"[\\/]", path.rstrip("/\\"))[-1].strip(".~") or "folder"

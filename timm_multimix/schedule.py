@@ -1,4 +1,4 @@
-"""When mixing is on: windows in fractions of training, each steady or in cycles of on and off.
+"""Schedules of mixing: windows in fractions of training, each steady or in cycles of on and off.
 
 SamplePairing's own schedule (off, then 8 epochs on and 2 off in cycles, then off; arXiv:1801.02929) is
 `0.1-0.8:0.008/0.002` for its 1000 epochs.
@@ -15,7 +15,7 @@ _WINDOW = re.compile(rf"\s*{_NUMBER}\s*-\s*{_NUMBER}\s*(?::\s*{_NUMBER}\s*/\s*{_
 
 @dataclass(frozen=True)
 class Window:
-    """From start to stop, on for `on` and off for `off` in turn; all in fractions of training."""
+    """A window from start to stop, with cycles of `on` and `off`; all in fractions of training."""
 
     start: float
     stop: float
@@ -29,14 +29,14 @@ class Window:
     def active(self, progress: float) -> bool:
         if not self.start <= progress < self.stop:
             return False
-        # Fractions are rarely exact in binary; a step that begins a phase must not fall behind its border.
+        # Fractions are rarely exact in binary: without the margin the first step of a phase may be before it.
         within = (progress - self.start + 1e-9) % (self.on + self.off)
         return self.off == 0 or within < self.on
 
 
 @dataclass(frozen=True)
 class MixSchedule:
-    """Mixing is on inside any of the windows."""
+    """A schedule: mixing is on inside any of the windows."""
 
     windows: tuple[Window, ...]
 
@@ -44,12 +44,12 @@ class MixSchedule:
         return ",".join(map(str, self.windows))
 
     def active(self, progress: float) -> bool:
-        """Whether to mix at `progress`, from 0 (first step) to below 1."""
+        """Return whether to mix at `progress`, from 0 (first step) to below 1."""
         return any(window.active(progress) for window in self.windows)
 
 
 def parse_schedule(text: str) -> MixSchedule:
-    """A schedule from `START-STOP` windows, separated by commas, each with an optional `:ON/OFF` cycle.
+    """Parse a schedule: `START-STOP` windows, separated by commas, each with an optional `:ON/OFF` cycle.
 
     Raises:
         UsageError: not such a text, or fractions outside 0 to 1 or out of order.

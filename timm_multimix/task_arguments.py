@@ -1,4 +1,4 @@
-"""Checks of what a MixTask is made with; each raises UsageError: what was given, and what is allowed."""
+"""Checks of the arguments of MixTask; each raises UsageError with the argument, the rule and the value."""
 
 import warnings
 from numbers import Integral
@@ -13,7 +13,7 @@ from .schedule import MixSchedule
 
 
 def check_objective(criterion: AnyCriterion, smoothing: float, distill: float) -> None:
-    """A criterion that there is, and parts of targets from 0 to 1."""
+    """Check criterion, smoothing and distillation weight."""
     found = find_criterion(criterion)
     for name, value in (("smoothing", smoothing), ("distill", distill)):
         if value and found.hard:
@@ -22,20 +22,22 @@ def check_objective(criterion: AnyCriterion, smoothing: float, distill: float) -
 
 
 def check_schedule(schedule: object, total_steps: object) -> None:
-    """A schedule needs to know how long training is."""
+    """Check that a schedule comes with the length of training."""
     if not isinstance(schedule, str | MixSchedule | None):
         raise UsageError(f"schedule must be a string such as '0.1-0.8' or a MixSchedule, got {schedule!r}")
     if schedule is not None and (not isinstance(total_steps, Integral) or total_steps < 1):
-        raise UsageError(f"total_steps={total_steps!r} given, a schedule needs the number of training calls")
+        raise UsageError(
+            f"total_steps must be the number of training calls with a schedule, got {total_steps!r}"
+        )
 
 
 def check_seed(seed: object) -> None:
-    """A whole number."""
+    """Check that the seed is a whole number."""
     whole("seed", seed)
 
 
 def check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:
-    """A teacher that there may be, a warm-up in calls; a warning for a teacher that is not asked."""
+    """Check teacher and warm-up, and warn of a teacher that is not used."""
     if not isinstance(teacher, str | nn.Module):
         raise UsageError(
             f"teacher must be 'ema', 'self', a model or a pretrained model's name, got {teacher!r}"
@@ -47,7 +49,7 @@ def check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:
 
 
 def check_mixture(mixture: Mixture) -> Mixture:
-    """A mixture that leaves smoothing and seed to the task."""
+    """Check that a mixture leaves smoothing and seed to the task."""
     if mixture.smoothing or mixture.seed:
-        raise UsageError("a mixer with its own smoothing or seed given; give those to MixTask instead")
+        raise UsageError("mix must have no smoothing or seed of its own; give those to MixTask")
     return mixture

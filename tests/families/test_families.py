@@ -16,7 +16,7 @@ CHOSEN = members.chosen_families()
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*dense_multimix is multimix")
+@pytest.mark.filterwarnings("ignore:.*dense_multimix falls back to multimix")
 @pytest.mark.parametrize(("family", "name"), members.cases(CHOSEN))
 def test_family(family, name):
     """All checks pass, and what works is what the record says: the docs' table."""

@@ -75,13 +75,13 @@ def test_a_model_that_brings_its_own_autocast_is_judged_by_its_precision():
 
 def test_volos_maximum_over_tokens_is_told():
     made = small_volo()
-    with pytest.warns(UserWarning, match=r"VOLO: what follows its classifier's input is not affine"):
+    with pytest.warns(UserWarning, match=r"VOLO: its classifier is not an affine map of its input"):
         MixTask(made, "multimix(p=1)").train()(images(6, 64), LABELS)
 
 
 def test_a_norm_in_the_classifier_is_told_where_it_is_of_the_batch():
     made = timm.create_model("levit_128s", num_classes=5, **LEVIT)
-    with pytest.warns(UserWarning, match="normalises by the statistics of the batch, the clean one") as told:
+    with pytest.warns(UserWarning, match="normalises by the statistics of the clean batch") as told:
         MixTask(made, "multimix(p=1)").train()(images(6, 96), LABELS)
     assert not any("affine" in str(each.message) for each in told)
     with warnings.catch_warnings():
@@ -103,7 +103,7 @@ def test_other_readings_are_not_looked_at(spec):
 
 def test_it_is_told_once():
     task = MixTask(Named(HEADS["cosine"]()), "multimix(p=1)").train()
-    with pytest.warns(UserWarning, match="is not affine"):
+    with pytest.warns(UserWarning, match="is not an affine map"):
         task(images(6, 16), LABELS % 4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

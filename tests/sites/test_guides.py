@@ -141,7 +141,10 @@ def test_modes_return_after_an_error():
     model = normed()
     with undisturbed(model, torch.device("cpu")):
         assert not any(m.training for m in model.modules())
-    with pytest.raises(UsageError, match="takes timm's classifiers"), undisturbed(model, torch.device("cpu")):
+    with (
+        pytest.raises(UsageError, match="must be a timm classifier"),
+        undisturbed(model, torch.device("cpu")),
+    ):
         compute_guide("features", nn.Linear(2, 2), images(), LABELS)
     assert all(m.training for m in model.modules())
 
@@ -284,6 +287,6 @@ def test_a_single_position_is_an_error_that_says_so():
 def test_other_models_are_an_error_that_says_so():
     plain = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))
     for spec in ("attentivemix", "alignmixup(p=1)"):
-        with pytest.raises(UsageError, match="takes timm's classifiers"):
+        with pytest.raises(UsageError, match="must be a timm classifier"):
             MixTask(plain, spec).train()(images(), LABELS)
     assert MixTask(plain, "saliencymix(saliency='gradient')").train()(images(), LABELS)["loss"].isfinite()

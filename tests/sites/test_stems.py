@@ -106,7 +106,7 @@ class Own(nn.Module):
 
 def test_own_models_stages_are_counted_behind_what_is_called_stem():
     assert find_stages(Own()) == ["body"]
-    with pytest.raises(UsageError, match=r"layer stage 2 given, the stages behind the stem .* 1 \(body\)"):
+    with pytest.raises(UsageError, match=r"one of the stages after the stem .* 1 \(body\), got stage 2"):
         find_layer(Own(), "stage 2")
 
 

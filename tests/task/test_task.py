@@ -91,12 +91,15 @@ def test_a_callable_criterion_gets_the_mixed_logits_and_targets():
         ({"distill": None}, "distill must be a number from 0 to 1, got None"),
         ({"distill": 0.5, "teacher": None}, "teacher must be 'ema'"),
         ({"schedule": 3, "total_steps": 10}, "schedule must be a string"),
-        ({"schedule": "0.1-0.8", "total_steps": "10"}, "total_steps='10' given"),
+        (
+            {"schedule": "0.1-0.8", "total_steps": "10"},
+            "total_steps must be the number of training calls with a schedule, got '10'",
+        ),
         ({"seed": "x"}, "seed must be a whole number, got 'x'"),
         ({"distill": 0.5, "teacher": "no_such_model"}, "ema, self or a pretrained timm model"),
         ({"distill": 0.5, "teacher": "self", "distill_warmup": -5}, "distill_warmup must be .*, got -5"),
         ({"mix": create_mixer("none", smoothing=0.2)}, "give those to MixTask"),
-        ({"mix": "manifold_mixup(layers=77)"}, "layer 77"),
+        ({"mix": "manifold_mixup(layers=77)"}, "layer must be .* got 77"),
     ],
 )
 def test_mistakes(options, said):

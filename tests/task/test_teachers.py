@@ -132,7 +132,7 @@ def test_a_teachers_own_normalisation_is_used():
 
 
 def test_a_teacher_of_other_classes_is_refused():
-    with pytest.raises(UsageError, match="teacher with 7 classes given, the student has 5"):
+    with pytest.raises(UsageError, match="teacher must have the student's 5 classes, got 7"):
         MixTask(model(), distill=0.5, teacher=timm.create_model("test_resnet", num_classes=7))
 
 

@@ -77,7 +77,8 @@ def draw_sources(first: Any, second: Any, sample: Sample, examples: Examples) ->
     if len(sample.sources) == 1:
         second.set_axis_off()
         second.text(0.5, 0.5, "none", ha="center", va="center", color=GREY, transform=second.transAxes)
-    elif more := int((sample.weights > 1e-6).sum()) - 2:
+    # the example itself is a source even if none of it is left in the mix
+    elif (more := int((sample.weights > 1e-6).sum()) - 2) > 0:
         second.set_ylabel(f"and {more} more", fontsize=9, color=GREY)
         second.yaxis.set_label_position("right")
 

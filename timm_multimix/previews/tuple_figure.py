@@ -57,10 +57,10 @@ def draw_plane(plane: Any, tuples: Tuples, examples: Examples, colours: dict[int
     plane.set(xticks=[], yticks=[])
     plane.margins(0.06)
     plane.set_xlabel(
-        f"{tuples.plane} of examples (large) and tuples, in two principal components", fontsize=8
+        f"{tuples.plane} of examples (large) and tuples: two principal components", fontsize=8, loc="left"
     )
     mean = f"effectively {tuples.effective.mean():.1f} of {tuples.weights.shape[1]} examples each"
-    plane.set_title(f"{tuples.title}: {len(tuples.weights)} tuples, {mean}", fontsize=9)
+    plane.set_title(f"{tuples.title}: {len(tuples.weights)} tuples, {mean}", fontsize=8, loc="left")
 
 
 def mark(plane: Any, point: Tensor, text: str) -> None:

@@ -1,1 +1,1 @@
-"""Places inside a network where examples are mixed."""
+"""The places inside a network where examples are mixed, and the passes through it."""

@@ -1,8 +1,8 @@
-"""Whether mixing logits is mixing the classifier's input in a model, tried out once; a warning where not.
+"""A check, once per model, that mixing logits equals mixing the classifier's input; warns if it does not.
 
-Both readings of mixing before the classifier are the same where all that follows its input is affine and
-takes the examples one by one. They are not in VOLO (a maximum over tokens), with a cosine classifier, or
-where the classifier holds a normalisation or a hidden layer.
+Both readings of mixing before the classifier agree if all layers after the classifier's input are affine and
+treat examples independently. That does not hold in VOLO (a maximum over tokens), for a cosine classifier, or
+if the classifier contains a normalisation or a hidden layer.
 """
 
 import warnings
@@ -18,18 +18,18 @@ from .literal import ClassifierPoint
 from .outputs import as_logits
 from .probe import classifiers
 
-# Part of the logits' differences, below what layers that are not affine were seen to make.
+# Relative to the logits' spread; below the smallest error measured for layers that are not affine.
 _TOLERATED = 1e-3
-# Of the logits' size, in units of the classifier's rounding: what is lost on the way from the embedding.
+# Rounding errors between embedding and logits, in units of the classifier's eps times the logits' norm.
 _ROUNDINGS = 16
 _EXAMPLES = 8
 
 
 def warn_if_not_affine(model: nn.Module, images: Tensor) -> None:
-    """Warn of what makes mixed logits differ from the logits of mixed embeddings, in training or always."""
+    """Warn if mixed logits differ from the logits of mixed embeddings, in training or always, and why."""
     reasons = [*_in_training(model)]
     if (difference := affine_error(model, images)) is not None and difference > _TOLERATED:
-        reasons.insert(0, f"what follows its classifier's input is not affine (error {difference:.2g})")
+        reasons.insert(0, f"its classifier is not an affine map of its input (error {difference:.2g})")
     if reasons:
         warnings.warn(
             f"{type(model).__name__}: {'; '.join(reasons)}. The logits of the clean examples are mixed; "
@@ -39,11 +39,11 @@ def warn_if_not_affine(model: nn.Module, images: Tensor) -> None:
 
 
 def affine_error(model: nn.Module, images: Tensor) -> float | None:
-    """How far the logits of mean embeddings are from the mean logits, relative to how far logits differ.
+    """Distance of the logits of mean embeddings from the mean logits, relative to the logits' spread.
 
-    Less what rounding can make. In eval mode, without trace in the model and the random numbers. None where
-    it cannot be told: fewer than two images, no classifier that is known and called, or logits that are the
-    same up to rounding.
+    Possible rounding errors are subtracted. The model runs in eval mode; it and the random numbers are not
+    changed. Returns None if nothing can be measured: fewer than two images, no known classifier that is
+    called, or logits that are equal up to rounding.
     """
     found = [module for module in classifiers(model) if not isinstance(module, nn.Identity)]
     if len(images) < 2 or not found:
@@ -83,14 +83,14 @@ def _next_one(images: Tensor) -> Tensor:
 
 
 def _in_training(model: Any) -> list[str]:
-    """What happens to examples, in training alone, in the classifier or right before it."""
+    """Return reasons, only in training, why mixing logits differs from mixing the classifier's input."""
     norms = [
         norm
         for classifier in classifiers(model)
         for norm in classifier.modules()
         if isinstance(norm, nn.modules.batchnorm._BatchNorm) and uses_batch_statistics(norm)
     ]
-    reasons = ["its classifier normalises by the statistics of the batch, the clean one"] if norms else []
+    reasons = ["its classifier normalises by the statistics of the clean batch"] if norms else []
     if (rate := getattr(model, "drop_rate", 0)) and isinstance(rate, int | float):
         reasons.append(
             f"dropout before its classifier (drop_rate={rate:g}) comes before the mixing, and averages out "

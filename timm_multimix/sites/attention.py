@@ -1,7 +1,7 @@
-"""The attention of a transformer's classification, seen while the model runs as it is.
+"""The last attention of a transformer, recorded while the model runs unchanged.
 
-timm's models compute attention by torch's fused function, which keeps no probabilities, or by a softmax.
-Both are seen from outside, in any model; of the fused one the class token's row alone is computed again.
+timm's models compute attention by torch's fused function, which keeps no probabilities, or by a softmax. Both
+calls are observed from outside, in any model; for the fused one only the class token's row is recomputed.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _SOFTMAX = (torch.softmax, torch.Tensor.softmax, nnf.softmax)
 
 
 class _Query(NamedTuple):
-    """What the fused attention was called with: query [b, heads, q, d], key [b, heads, k, d]."""
+    """The arguments of the fused attention: query [b, heads, q, d], key [b, heads, k, d]."""
 
     query: Tensor
     key: Tensor
@@ -29,7 +29,7 @@ class _Query(NamedTuple):
     scale: float | None
 
     def probabilities(self) -> Tensor:
-        """Attention [b, heads, q, k] in float32."""
+        """Return the attention [b, heads, q, k] in float32."""
         query, key = self.query.float(), self.key.float()
         key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
         scores = query @ key.mT * (query.shape[-1] ** -0.5 if self.scale is None else self.scale)
@@ -41,9 +41,9 @@ class _Query(NamedTuple):
 
 
 class WatchedAttention(TorchFunctionMode):
-    """A context in which one pass of the model over images [b, ch, h, w] shows its last attention.
+    """A context that records the last attention of one pass of the model over images [b, ch, h, w].
 
-    The first time for a model and a size, the model is run once more, to learn where its tokens are.
+    The first time for a model and an image size, the model is run once more to find where its tokens are.
 
     Raises:
         UsageError: the model has no tokens.
@@ -79,7 +79,7 @@ class WatchedAttention(TorchFunctionMode):
             self.last = _Query(query.detach(), key.detach(), mask, scale)
 
     def _over_tokens(self, shape: tuple[int, ...] | torch.Size) -> bool:
-        """Whether attention [b, heads, q, k] is of all tokens, or of one query to them, prefix or not."""
+        """Whether attention [b, heads, q, k] is between all tokens, or from one query to all of them."""
         if len(shape) != 4 or shape[0] != self.batch:
             return False
         positions = self.grid.height * self.grid.width
@@ -88,26 +88,27 @@ class WatchedAttention(TorchFunctionMode):
 
     @torch.no_grad()
     def class_attention(self) -> Tensor:
-        """The share [b, h, w] that every position has in what is classified, adding up to one; float32.
+        """Return the share [b, h, w] of every position in the classification, which adds up to one; float32.
 
-        That is the class token's attention, averaged over heads. Where the head reads no class token but the
-        mean of the positions, it is the mean of their attention.
+        That is the class token's attention, averaged over heads. If the head reads the mean of the positions
+        instead of a class token, it is the mean of their attention.
 
         Raises:
             UsageError: the model computed no attention over all its tokens.
         """
         call = self._seen()
         if not isinstance(call, Tensor):
-            # Only the row that is used, where nothing in the mask depends on the row.
+            # Compute only the row that is used, unless a mask depends on the row.
             one = self._one_row(call.query) and call.mask is None
             call = (call._replace(query=call.query[:, :, :1]) if one else call).probabilities()
         return self._map(call[:, :, :1] if self._one_row(call) else call[:, :, self._prefix(call) :])
 
     @torch.no_grad()
     def received_attention(self) -> Tensor:
-        """The share [b, h, w] of the attention of all positions that every position has; float32.
+        """Return the share [b, h, w] of every position in the attention of all positions; float32.
 
-        It is averaged over heads and adds up to one. Where one query alone attends to all positions, its own.
+        It is averaged over heads and adds up to one. If only one query attends to all positions, it is that
+        query's.
 
         Raises:
             UsageError: the model computed no attention over all its tokens.
@@ -125,7 +126,7 @@ class WatchedAttention(TorchFunctionMode):
         return rows.shape[-1] - self.grid.height * self.grid.width
 
     def _map(self, rows: Tensor) -> Tensor:
-        """The mean of rows of attention [b, heads, q, k], as a map of the positions that adds up to one."""
+        """Average rows of attention [b, heads, q, k] to a map of the positions that adds up to one."""
         attention = rows.float().mean(dim=(1, 2))[:, self._prefix(rows) :]
         attention = attention / attention.sum(-1, keepdim=True).clamp_min(1e-12)
         return self.grid.as_map(attention.T)

@@ -1,4 +1,4 @@
-"""Where a network is cut at a layer: what has to be mixed there, so that no path goes round the mixing."""
+"""Cuts through a network at a layer: the tensors to mix there, so that no path bypasses the mixing."""
 
 import re
 from typing import Any, NamedTuple
@@ -8,15 +8,18 @@ from torch import nn
 from ..errors import UsageError
 
 _NOTHING = r"(?!)"
-# How a spec names the stages behind the stem; module names have no spaces.
+# The form of stages after the stem in a spec; module names have no spaces.
 _STAGE = re.compile(r"stage (\d+)")
 
 
 class Cut(NamedTuple):
-    """The module whose output is mixed, and inputs (module, index) of later ones that come from before it.
+    """A module whose output is mixed, and inputs (module, index) of later modules that come from before it.
 
-    width: the number of the output's channels, where feature_info tells it. grouped: whether tensors of it
-    hold several rows in turn for every example, [k b, ...].
+    Args:
+        output: name of the module.
+        inputs: inputs that bypass it and must be mixed, too.
+        width: number of channels of the output, if feature_info has it.
+        grouped: whether tensors of it hold several consecutive rows for every example, [k b, ...].
     """
 
     output: str
@@ -25,7 +28,7 @@ class Cut(NamedTuple):
     grouped: bool = False
 
 
-# By class and stage, where feature_info names no module of the model, or one that other paths go round.
+# By class and stage: models whose feature_info names no module, or a module that other paths bypass.
 _CUTS: dict[str, dict[str, Cut]] = {
     "HighResolutionNet": {
         "stem": Cut("act2"),
@@ -49,7 +52,7 @@ _CUTS: dict[str, dict[str, Cut]] = {
         "cell_8.conv_1x1.act": Cut("cell_7", (("cell_8", 0),)),
     },
     "Xception": {f"block{k}.rep.0": Cut(f"block{k - 1}") for k in range(2, 13)},
-    # Inside a block, with a shortcut beside it.
+    # Inside a block, parallel to its shortcut.
     "XceptionAligned": {
         f"blocks.{k}.stack.{part}": Cut(f"blocks.{k}.stack.{part}", ((f"blocks.{k}.shortcut", 0),))
         for k in range(32)
@@ -66,9 +69,9 @@ _CUTS: dict[str, dict[str, Cut]] = {
 
 
 def find_cut(model: nn.Module, layer: int | str) -> Cut:
-    """The cut that a layer names: an entry of the model's feature_info, or a module's own name.
+    """Return the cut at a layer: an entry of the model's feature_info, or a module's own name.
 
-    A number k is its k-th entry, `stage k` its k-th entry behind the stem (see `find_stages`).
+    A number k is its k-th entry, `stage k` its k-th entry after the stem (see `find_stages`).
 
     Raises:
         UsageError: there is no such entry or module; the message lists them.
@@ -77,7 +80,7 @@ def find_cut(model: nn.Module, layer: int | str) -> Cut:
     cut = _cut_at(model, name)
     if not _has(model, cut.output):
         raise UsageError(
-            f"layer {name!r} given, {type(model).__name__} has no such module; its stages are "
+            f"layer must be a stage or module of {type(model).__name__}, got {name!r}; its stages are "
             f"{_numbered(stage_names(model))}"
         )
     return cut._replace(inputs=tuple(given for given in cut.inputs if _has(model, given[0])))
@@ -90,9 +93,9 @@ def _name_of(model: nn.Module, layer: int | str) -> str:
     stages = find_stages(model) if behind_stem else stage_names(model)
     number = int(behind_stem[1]) if behind_stem else int(layer)
     if not 1 <= number <= len(stages):
-        which = "stages behind the stem" if behind_stem else "stages"
+        which = "stages after the stem" if behind_stem else "stages"
         raise UsageError(
-            f"layer {layer} given, the {which} of {type(model).__name__} are {_numbered(stages)}"
+            f"layer must be one of the {which} of {type(model).__name__}, {_numbered(stages)}, got {layer}"
         )
     return stages[number - 1]
 
@@ -102,20 +105,20 @@ def _cut_at(model: nn.Module, name: str) -> Cut:
 
 
 def find_stages(model: nn.Module) -> list[str]:
-    """The names in the model's feature_info without the first ones that are its stem's.
+    """Return the names in the model's feature_info without the first ones, if they belong to the stem.
 
-    Many networks of timm name their stem there too, as resnet, regnet and densenet do. An entry is the stem's
-    if all parameters of the network up to it are, by the model's own `group_matcher`.
+    Many networks of timm name their stem there too, as resnet, regnet and densenet do. An entry belongs to
+    the stem if all parameters of the network up to it do, by the model's own `group_matcher`.
     """
     stem = _stem_pattern(model)
     return [name for name in stage_names(model) if not _ends_in(stem, model, _cut_at(model, name).output)]
 
 
 def _stem_pattern(model: Any) -> re.Pattern[str]:
-    """What the names of the stem's parameters match, as timm groups them for layer-wise learning rates.
+    """Pattern of the names of the stem's parameters, as timm groups them for layer-wise learning rates.
 
-    A model without such groups is taken by the name that nearly all others use; one whose groups have no stem
-    has none.
+    For a model without such groups it is the name that nearly all others use; a model whose groups have no
+    stem has none.
     """
     groups = model.group_matcher() if hasattr(model, "group_matcher") else {"stem": "stem"}
     stem = groups.get("stem") if isinstance(groups, dict) else None
@@ -123,7 +126,7 @@ def _stem_pattern(model: Any) -> re.Pattern[str]:
 
 
 def _ends_in(stem: re.Pattern[str], model: nn.Module, output: str) -> bool:
-    """Whether the network has no other parameters than the stem's up to the end of a module."""
+    """Return whether all parameters of the network up to the end of a module are the stem's."""
     before: list[str] = []
     reached = False
     for name, module in model.named_modules():
@@ -136,10 +139,10 @@ def _ends_in(stem: re.Pattern[str], model: nn.Module, output: str) -> bool:
 
 
 def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
-    """The module at whose output the network is cut; of a list of modules the last.
+    """Return the module at whose output the network is cut; for a list of modules, the last one.
 
-    The last child stands for a Sequential too, unless that does more than run its children: gradient
-    checkpointing bypasses hooks on containers.
+    For a Sequential it is also the last child, unless the Sequential does more than run its children:
+    gradient checkpointing bypasses hooks on containers.
 
     Raises:
         UsageError: there is no such stage or module; the message lists the stages.
@@ -151,14 +154,14 @@ def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
 
 
 def _chain(module: nn.Module) -> nn.ModuleList | nn.Sequential | None:
-    """The module as a chain of its children, if it is nothing else."""
+    """Return the module as a chain of its children, if it does nothing else."""
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
         return module
     return module if isinstance(module, nn.ModuleList) else None
 
 
 def stage_names(model: Any) -> list[str]:
-    """The names in the model's feature_info, none where it has none."""
+    """Return the names in the model's feature_info, if it has one."""
     return [stage["module"] for stage in _stages(model)]
 
 

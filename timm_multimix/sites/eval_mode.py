@@ -1,4 +1,4 @@
-"""Passes through a model that leave no trace in it: eval mode, and what else a pass could disturb."""
+"""Passes through a model that do not change it: eval mode, autocast and random numbers."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -9,7 +9,7 @@ from torch import nn
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Every module in eval mode, so that its buffers stay as they are; each as it was before afterwards."""
+    """Put every module in eval mode, so that its buffers do not change; restore its mode afterwards."""
     training = [module for module in model.modules() if module.training]
     try:
         for module in training:
@@ -29,15 +29,15 @@ def undisturbed(
     autocast: bool = True,
     keep_random: bool = False,
 ) -> Iterator[None]:
-    """Eval mode for a pass that a training step or the set-up of one makes beside its own.
+    """Put a model in eval mode for an extra pass of a training step or of its set-up.
 
     Args:
-        model: what the pass goes through.
-        device: where it is.
+        model: the model.
+        device: its device.
         grad: whether gradients are as outside, instead of off.
         autocast: whether autocast is as outside, instead of off.
-        keep_random: whether random numbers go on outside as if none was drawn inside; for models that draw
-            in eval mode too.
+        keep_random: whether to restore the state of the random numbers afterwards; for models that draw in
+            eval mode, too.
     """
     with (
         eval_mode(model),
@@ -49,10 +49,10 @@ def undisturbed(
 
 
 def _autocast_as_outside(device_type: str) -> AbstractContextManager[object]:
-    """Autocast without its cache.
+    """Return autocast as outside, without its cache.
 
-    Casts of parameters made here must not serve the training pass, which without gradient on them would not
-    train.
+    The training pass must not reuse casts of parameters made here: they have no gradient, so it would not
+    train the parameters.
     """
     enabled, dtype = torch.is_autocast_enabled(device_type), torch.get_autocast_dtype(device_type)
     return torch.autocast(device_type, dtype, enabled=enabled, cache_enabled=False)

@@ -1,4 +1,4 @@
-"""Mixing the last features of a timm model, in front of its head."""
+"""Mixing the last features of a timm model, right before its head."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,25 +21,25 @@ def mix_features(
     features: Callable[[Tensor], Any] | None = None,
     head: Callable[[Any], Any] | None = None,
 ) -> tuple[Any, Draw]:
-    """The head's output for mixed features, and the draw, made for the positions' embeddings [b, r, d].
+    """Head's output for mixed features, and the draw, made for the positions' embeddings [b, r, d].
 
-    What has no position, such as a class token or another branch's features, is mixed as the targets are.
-    `features` and `head` stand in for the model's forward_features and forward_head.
+    Features without a position, such as a class token or those of another branch, are mixed as the targets
+    are. `features` and `head` replace the model's forward_features and forward_head.
 
     Raises:
-        UsageError: the model is none of timm's.
+        UsageError: the model is not one of timm's.
     """
     plain: Any = model
     maps = last_features(plain, images, features)
     if not tensors(maps):
-        raise UsageError(f"mixing features: {type(model).__name__} gives no tensors as its features")
+        raise UsageError(f"forward_features must return tensors to mix them, got a {type(model).__name__}")
     layout = quiet_layout(plain, maps)
     draw = sample(_embeddings(layout, maps))
     return (head or plain.forward_head)(_mixed(layout, maps, draw)), draw
 
 
 def _embeddings(layout: Layout, maps: Features) -> Tensor:
-    """Positions [b, r, d]; where none are known, all of the last tensor as one."""
+    """Return positions [b, r, d]; if no positions are known, all of the last tensor as one."""
     if layout.channels:
         return layout.positions(maps).transpose(0, 1)
     return tensors(maps)[-1].flatten(1).unsqueeze(1)

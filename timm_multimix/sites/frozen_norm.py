@@ -1,4 +1,4 @@
-"""Batch statistics seen once and used again: BatchNorm in a head that runs twice in a step."""
+"""BatchNorm in a head that runs twice in a step: record its batch statistics, and use them again."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 class Statistics(NamedTuple):
-    """Mean and (biased) variance [c] of what a norm was given, with their gradient."""
+    """Mean and (biased) variance [c] of a norm's input, with their gradient."""
 
     norm: _BatchNorm
     mean: Tensor
@@ -21,13 +21,13 @@ class Statistics(NamedTuple):
 
 
 def uses_batch_statistics(norm: _BatchNorm) -> bool:
-    """Whether the norm would normalise its next input by that input's own statistics."""
+    """Return whether the norm would normalise its next input by that input's own statistics."""
     return norm.training or (norm.running_mean is None and norm.running_var is None)
 
 
 @contextmanager
 def recorded_inputs(modules: Iterable[AnyModule]) -> Iterator[list[tuple[AnyModule, Tensor]]]:
-    """A list that receives (module, its first argument) at each call of one of the modules inside."""
+    """Record (module, its first argument) for each call of one of the modules in the context."""
     calls: list[tuple[AnyModule, Tensor]] = []
     handles = [m.register_forward_pre_hook(lambda m, args: calls.append((m, args[0]))) for m in modules]
     try:
@@ -38,7 +38,7 @@ def recorded_inputs(modules: Iterable[AnyModule]) -> Iterator[list[tuple[AnyModu
 
 
 def batch_statistics(norm: _BatchNorm, x: Tensor) -> Statistics:
-    """Statistics of x [n, c, ...] over all but the channels, in float32 at least."""
+    """Return the statistics of x [n, c, ...] over all dimensions but the channels, in float32 at least."""
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     var, mean = torch.var_mean(wide, dim=[0, *range(2, x.ndim)], correction=0)
     return Statistics(norm, mean, var)
@@ -46,10 +46,10 @@ def batch_statistics(norm: _BatchNorm, x: Tensor) -> Statistics:
 
 @contextmanager
 def reused(statistics: Iterable[Statistics]) -> Iterator[None]:
-    """Let the norms inside normalise by the given statistics, and leave their running ones alone.
+    """Let the norms in the context normalise by the given statistics, and keep their running ones unchanged.
 
-    The input is normalised in front of the norm, which for the while believes in mean 0 and
-    variance 1 - eps: so its own affine map, and an activation it may carry, need no second version.
+    The input is normalised in a hook before the norm, whose own mean and variance are set to 0 and 1 - eps
+    meanwhile. So its affine map, and an activation inside of it, need no second implementation.
     """
     undo = [_freeze(entry) for entry in statistics]
     try:

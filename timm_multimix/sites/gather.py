@@ -9,9 +9,9 @@ from torch.autograd.function import once_differentiable
 
 
 def gather_rows(x: Tensor) -> Tensor:
-    """x [b, ...] of every process, in the order of their ranks: [world b, ...]; gradients flow back to each.
+    """Join x [b, ...] of all processes in the order of their ranks: [world b, ...]; gradients flow back.
 
-    All processes must have the same b. Alone, it is x.
+    All processes must have the same b. With one process, it is x.
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return x
@@ -19,7 +19,7 @@ def gather_rows(x: Tensor) -> Tensor:
 
 
 class _GatherRows(torch.autograd.Function):
-    """Gather forward; backward, each process gets the sum of all gradients by its own rows."""
+    """All-gather forward; in backward each process gets the sum of all gradients by its own rows."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The last features of a timm model as a map, whatever form it keeps them in."""
+"""The last features of a timm model as a map, for all memory layouts."""
 
 import warnings
 from collections.abc import Callable
@@ -13,41 +13,41 @@ from .probe import tensors
 
 
 class Grid(NamedTuple):
-    """Where features have their positions, and the height and width of the map that those make."""
+    """The layout of features, and the height and width of the map of their positions."""
 
     layout: Layout
     height: int
     width: int
 
     def as_map(self, positions: Tensor) -> Tensor:
-        """One value or embedding a position, [r, b] or [r, b, d] -> [b, h, w] or [b, d, h, w]"""
+        """Reshape one value or embedding a position, [r, b] or [r, b, d], to [b, h, w] or [b, d, h, w]."""
         return positions.movedim(0, -1).unflatten(-1, (self.height, self.width))
 
 
 def last_features(model: nn.Module, images: Tensor, features: Callable[[Tensor], Any] | None = None) -> Any:
-    """What the model's head reads, with the positions beside it, by forward_features or its stand-in.
+    """Return the input of the model's head, with all positions, by forward_features or its replacement.
 
     Raises:
-        UsageError: the model is none of timm's.
+        UsageError: the model is not one of timm's.
     """
     if not (hasattr(model, "forward_features") and hasattr(model, "forward_head")):
         name = type(model).__name__
-        raise UsageError(f"features asked of a {name} without forward_features; it takes timm's classifiers")
+        raise UsageError(f"the model must be a timm classifier with forward_features, got a {name}")
     return features_with_positions(model, images, features)
 
 
 def quiet_layout(model: nn.Module, features: Any) -> Layout:
-    """The features' layout, without the warning that tells what a single position is to dense mixing."""
+    """Features' layout, without the warning that a single position means nothing to dense mixing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return find_layout(model, features)
 
 
 def find_grid(model: nn.Module, features: Any, images: Tensor) -> Grid:
-    """The grid of what the model's forward_features returned for images [b, ch, h, w].
+    """Return the grid of the features that the model's forward_features returned for images [b, ch, h, w].
 
     Raises:
-        UsageError: the features are no map of two or more positions.
+        UsageError: the features are not a map of two or more positions.
     """
     layout = quiet_layout(model, features)
     if layout.channels == 0:
@@ -60,10 +60,10 @@ def find_grid(model: nn.Module, features: Any, images: Tensor) -> Grid:
 
 
 def sequence_grid(model: nn.Module, positions: int, images: Tensor) -> Grid:
-    """The grid of a sequence of positions, which has the shape of the images [b, ch, h, w].
+    """Return the grid of a sequence of positions, with the aspect ratio of the images [b, ch, h, w].
 
     Raises:
-        UsageError: there are less than two, or they fill no such grid.
+        UsageError: there are fewer than two, or they do not fill such a grid.
     """
     height, width = images.shape[-2:]
     rows = max(1, round((positions * height / width) ** 0.5))

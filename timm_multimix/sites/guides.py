@@ -1,7 +1,7 @@
-"""Guides: what the model finds in the clean images, for the mixers that draw by it.
+"""Guides: tensors that the model computes of the clean images, for mixers that depend on them.
 
-A guide is one more pass through the model itself, inside of any distributed wrapper, in eval mode: running
-statistics, dropout's random numbers and the parameters' gradients stay as they were without it.
+A guide is an extra pass through the model itself, outside of any distributed wrapper, in eval mode: running
+statistics, dropout's random numbers and the parameters' gradients are not changed by it.
 """
 
 from collections.abc import Callable
@@ -26,15 +26,20 @@ Guide = Callable[[Any, Tensor, Tensor, Criterion], Tensor]
 def compute_guide(
     name: str, model: nn.Module, images: Tensor, labels: Tensor | None, criterion: AnyCriterion = "softmax"
 ) -> Tensor:
-    """The guide of this name, one of GUIDES (see Context), of clean images.
+    """Return a guide of clean images.
 
-    labels: class indices [b] or targets [b, c].
+    Args:
+        name: one of GUIDES (see Context).
+        model: the model.
+        images: clean images [b, ch, h, w].
+        labels: class indices [b] or targets [b, c].
+        criterion: the loss of the gradient guide.
 
     Raises:
-        UsageError: no labels, or a model whose last features are no map.
+        UsageError: no labels, or a model whose last features are not a map.
     """
     if labels is None:
-        raise UsageError(f"no labels given, the guide {name!r} needs class indices [b] or targets [b, c]")
+        raise UsageError(f"labels must be given for the guide {name!r}, as indices [b] or targets [b, c]")
     with undisturbed(model, images.device, grad=True):
         return GUIDES[name](model, images.detach(), labels, find_criterion(criterion))
 
@@ -44,7 +49,7 @@ def input_gradient(model: Any, images: Tensor, labels: Tensor, criterion: Criter
     images = (images if images.is_floating_point() else images.float()).requires_grad_()
     with torch.enable_grad():
         logits = as_logits(model(images))
-        # The criterion gives the mean over the batch; in eval mode the examples know nothing of each other.
+        # The criterion averages over the batch; in eval mode the examples do not depend on each other.
         loss = len(images) * criterion.loss(logits, soft_targets(labels, logits.shape[-1]))
         (gradient,) = torch.autograd.grad(loss, images)
     return gradient
@@ -52,7 +57,7 @@ def input_gradient(model: Any, images: Tensor, labels: Tensor, criterion: Criter
 
 @torch.no_grad()
 def feature_map(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
-    """The last feature map [b, d, h, w]: one forward."""
+    """Return the last feature map [b, d, h, w]: one forward."""
     features = last_features(model, images)
     grid = find_grid(model, features, images)
     return grid.as_map(grid.layout.positions(features))
@@ -60,9 +65,9 @@ def feature_map(model: Any, images: Tensor, labels: Tensor, criterion: Criterion
 
 @torch.no_grad()
 def class_activation(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
-    """Class activation [b, h, w], the probability of the image's own class at every position: one forward.
+    """Return the probability [b, h, w] of the image's own class at every position: one forward.
 
-    The head gives the positions' logits; with targets [b, c] the probabilities are averaged by them.
+    The head computes the positions' logits; with targets [b, c] the probabilities are averaged by them.
     """
     logits, as_map = _at_positions(model, images)
     return as_map(_own(criterion.probabilities(logits), labels))
@@ -80,7 +85,7 @@ def class_evidence(model: Any, images: Tensor, labels: Tensor, criterion: Criter
 
 @torch.no_grad()
 def received_attention(model: Any, images: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
-    """Attention [b, h, w] that the positions pay to each position in the last layer: one forward.
+    """Return the attention [b, h, w] that all positions pay to each one in the last layer: one forward.
 
     Raises:
         UsageError: the model has no attention over all positions.
@@ -91,12 +96,12 @@ def received_attention(model: Any, images: Tensor, labels: Tensor, criterion: Cr
 
 
 def _own(values: Tensor, labels: Tensor) -> Tensor:
-    """Of values [r, b, c] those [r, b] of the examples' own classes."""
+    """Select those of values [r, b, c] that belong to the examples' own classes: [r, b]."""
     return (values * soft_targets(labels, values.shape[-1]).to(values.dtype)).sum(-1)
 
 
 def _at_positions(model: Any, images: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Logits [r, b, c] of the positions without class tokens, and what makes maps of values [r, b]."""
+    """Logits [r, b, c] of the positions without class tokens, and a function that maps values [r, b]."""
     seen: list[Any] = []
 
     def features(x: Tensor) -> Any:

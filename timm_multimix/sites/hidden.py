@@ -1,6 +1,6 @@
-"""Mixing points: permanent hooks on hidden layers, idle until a forward pass is to be mixed there.
+"""Mixing points: permanent hooks on hidden layers that do nothing until a forward pass is to be mixed there.
 
-They are added once, because hooks added after torch.compile never fire.
+They are added once, because hooks added after torch.compile never run.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,10 +22,10 @@ Sample = Callable[[Tensor], Draw]
 
 
 class MixingPoint:
-    """Mixes the output of one module when armed, with the draw made for that output.
+    """A hook that mixes the output of one module when it is armed, with a draw made for that output.
 
-    After its forward pass a point stays ready for backward alone: a checkpointed block that is run again
-    there gets the same draw. Any other pass through the module is left as it is.
+    After its forward pass a point stays active for backward only: a checkpointed block that is run again
+    there gets the same draw. Any other pass through the module is not changed.
     """
 
     def __init__(self, layer: int | str, cut: Cut, channels_last: bool = False) -> None:
@@ -44,14 +44,14 @@ class MixingPoint:
         return output if self.sample is None else self._mix_output(output)
 
     def mix_input(self, index: int, module: nn.Module, args: tuple[Any, ...]) -> Any:
-        """A forward pre-hook for an input that comes past the layer: the same draw mixes it."""
+        """Mix an input that bypasses the layer by the same draw; a forward pre-hook."""
         return None if self.draw is None else self._mix_input(index, args)
 
     @torch.compiler.disable
     def _mix_output(self, output: Any) -> Any:
         if not (self.open or self._runs_again()):
             return output
-        # Of all that happens in a step, only checkpointed blocks run forward code in backward.
+        # Counts forward passes only: in backward, this runs only for checkpointed blocks.
         self.calls += 0 if in_backward() else 1
         floating = [tensor for tensor in _tensors(output) if tensor.is_floating_point()]
         examples = [tensor for tensor in floating if tensor.shape[:1] == (self.batch,)]
@@ -68,7 +68,7 @@ class MixingPoint:
         return (*args[:index], _mapped(self._mix, args[index]), *args[index + 1 :])
 
     def _runs_again(self) -> bool:
-        """Whether this is a checkpointed block in backward, which has to be mixed as in its forward pass."""
+        """Whether this is a checkpointed block in backward, which must be mixed as in its forward pass."""
         if in_backward() and not self.alone:
             raise UsageError(
                 f"mixing at layer {self.layer!r} must be in the only pass of a step under gradient "
@@ -100,7 +100,7 @@ class MixingPoint:
         return tensor.permute(0, 3, 1, 2) if self._swapped(tensor) else tensor
 
     def _swapped(self, tensor: Tensor) -> bool:
-        """Whether the channels of a map come last: told by their number or, in doubt, by the model."""
+        """Whether the channels of a map come last: by their number or, if that is ambiguous, by the model."""
         if tensor.dim() != 4:
             return False
         first, last = (tensor.shape[dim] == self.cut.width for dim in (1, 3))
@@ -116,7 +116,7 @@ def _tensors(output: Any) -> list[Tensor]:
 
 
 def _mapped(function: Callable[[Tensor], Tensor], output: Any) -> Any:
-    """The output with the function applied to its tensors, however they are held."""
+    """Apply a function to the tensors in an output, in nested containers."""
     if isinstance(output, Tensor):
         return function(output)
     if isinstance(output, dict):
@@ -130,7 +130,8 @@ def _mapped(function: Callable[[Tensor], Tensor], output: Any) -> Any:
 class MixingPoints:
     """The mixing points of a model, by layer.
 
-    alone: whether the steps to come have one pass; of several, a block that runs again cannot tell its own.
+    `alone` says whether the following steps have one pass; with several passes, a checkpointed block that is
+    run again cannot tell which pass it belongs to.
     """
 
     def __init__(self, model: nn.Module, layers: Iterable[int | str]) -> None:
@@ -145,7 +146,7 @@ class MixingPoints:
                 model.get_submodule(name).register_forward_pre_hook(partial(point.mix_input, index))
 
     def release(self) -> None:
-        """Forget what was drawn: no pass is mixed until the next `mixing`."""
+        """Forget the draws: no pass is mixed until the next `mixing`."""
         for point in self._points.values():
             point.sample = point.draw = None
 
@@ -156,8 +157,8 @@ class MixingPoints:
         Under gradient checkpointing its backward pass must come before the next forward pass.
 
         Raises:
-            UsageError: the layer's output does not begin with the examples, or that pass did not reach the
-                layer exactly once.
+            UsageError: the first dimension of the layer's output is not the batch, or the pass did not reach
+                the layer exactly once.
         """
         point = self._points[layer]
         point.draw = None

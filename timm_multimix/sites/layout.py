@@ -1,4 +1,4 @@
-"""Where a timm model's features keep their positions."""
+"""The layout of a timm model's features: dimension of the channels, leading tokens, positions."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,11 +13,14 @@ from .probe import Features, classifiers, head_norms, probe_tokens, tensors
 
 
 class Layout(NamedTuple):
-    """Facts about features [b, ...]: the dimension of the channels and the tokens that lead the positions.
+    """The layout of features [b, ...]: dimension of the channels, and number of tokens before the positions.
 
-    With `channels` 0 the positions are unknown, or there is only one. `reads_prefix` says whether the
-    head uses the leading tokens; `norms` are the BatchNorms of the head. Of several tensors (branches,
-    scales) the last has the positions, the others are one embedding each: their mean.
+    Args:
+        channels: dimension of the channels; 0: the positions are unknown, or there is only one.
+        prefix: number of leading tokens. Of several tensors (branches, scales) the last has the positions,
+            the others are one embedding each: their mean.
+        reads_prefix: whether the head uses the leading tokens.
+        norms: the BatchNorms of the head.
     """
 
     channels: int = 0
@@ -26,11 +29,11 @@ class Layout(NamedTuple):
     norms: tuple[_BatchNorm, ...] = ()
 
     def positions(self, features: Features) -> Tensor:
-        """Features -> one embedding a position [r, b, d]"""
+        """Return one embedding a position [r, b, d] of the features."""
         return self._embeddings(tensors(features)[-1])
 
     def images_of_one(self, embeddings: Tensor, features: Features) -> Features:
-        """[r, b, d] -> features of r * b images of one position, which fills the prefix's places too."""
+        """Features of r * b images with one position each, from [r, b, d]; it also fills the prefix."""
         *others, last = tensors(features)
         one = self._one(embeddings, last.ndim)
         if isinstance(features, Tensor):
@@ -53,9 +56,9 @@ _layouts: WeakKeyDictionary[nn.Module, dict[Any, Layout]] = WeakKeyDictionary()
 
 @torch.compiler.disable
 def find_layout(model: nn.Module, features: Any) -> Layout:
-    """The layout of what the model's forward_features returned, found once for a model, head and shape.
+    """Layout of the result of the model's forward_features, found once for a model, head and shape.
 
-    Warns where there are no positions to tell apart.
+    Warns if there are no separate positions.
     """
     shapes = tuple(tuple(part.shape[1:]) for part in tensors(features))
     key = (shapes, str(getattr(model, "global_pool", None)), classifiers(model))
@@ -64,7 +67,11 @@ def find_layout(model: nn.Module, features: Any) -> Layout:
         known[key] = _look_for_layout(model, features)
         if known[key].channels == 0:
             name = type(model).__name__
-            warn(f"{name}'s head reads no map of positions here: dense_multimix is multimix", stacklevel=3)
+            warn(
+                f"{name} has no spatial feature map at this input size; "
+                "dense_multimix falls back to multimix",
+                stacklevel=3,
+            )
     return known[key]
 
 
@@ -84,7 +91,7 @@ def _look_for_layout(model: nn.Module, features: Any) -> Layout:
 
 
 def _widths(model: nn.Module, count: int) -> list[int | None]:
-    """Width of each of the features' tensors: of several, that of its scale where the model has those."""
+    """Width of each of the features' tensors: with several, that of its scale if the model has scales."""
     scales = getattr(model, "embed_dim", None)
     if count > 1 and isinstance(scales, Sequence):
         return [scales[min(i, len(scales) - 1)] for i in range(count)]

@@ -1,7 +1,7 @@
 """Mixing the classifier's own input, the literal reading of mixing before the classifier.
 
-The classifier then runs on the n mixed embeddings. Permanent hooks, idle until a pass is to be mixed: hooks
-that are added after torch.compile never fire.
+The classifier then runs on the n mixed embeddings. The hooks are permanent and do nothing until a pass is to
+be mixed: hooks added after torch.compile never run.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from .probe import classifiers
 
 
 class ClassifierPoint:
-    """Mixes the input of a model's classifiers while it has something to draw with; all by one draw."""
+    """A hook that mixes the input of a model's classifiers while it is armed; all of them by one draw."""
 
     def __init__(self) -> None:
         self.sample: Callable[[Tensor], Draw] | None = None
@@ -36,7 +36,7 @@ class ClassifierPoint:
         if self.draw is None and self.sample is not None:
             self.draw = self.sample(embedding)
         assert self.draw is not None
-        # The weights of a thousand examples are no numbers for half precision.
+        # Half precision cannot represent the small weights of large tuples.
         wide = embedding.to(torch.promote_types(embedding.dtype, torch.float32))
         return (self.draw(wide).to(embedding.dtype), *args[1:])
 
@@ -46,7 +46,7 @@ class ClassifierPoint:
 
     @contextmanager
     def mixing(self, sample: Callable[[Tensor], Draw]) -> Iterator["ClassifierPoint"]:
-        """Mix what the classifiers are given in the one pass inside; afterwards `draw` is what mixed it."""
+        """Mix the classifiers' input in the one pass inside the context; `draw` is then its draw."""
         self.sample, self.draw = sample, None
         try:
             yield self
@@ -55,7 +55,7 @@ class ClassifierPoint:
 
 
 class ClassifierPoints:
-    """The points of a model by the names of its classifiers' modules; without any, its own classifiers."""
+    """The points of a model, by the names of its classifiers' modules; no names: its own classifiers."""
 
     def __init__(self, model: nn.Module, wanted: Iterable[tuple[str, ...]]) -> None:
         self._points = {names: ClassifierPoint() for names in wanted}
@@ -64,10 +64,10 @@ class ClassifierPoints:
 
     @contextmanager
     def mixing(self, names: tuple[str, ...], sample: Callable[[Tensor], Draw]) -> Iterator[ClassifierPoint]:
-        """As `ClassifierPoint.mixing`.
+        """Do what `ClassifierPoint.mixing` does, for the classifiers of these names.
 
         Raises:
-            UsageError: the pass did not go through that classifier.
+            UsageError: the pass did not call that classifier.
         """
         with self._points[names].mixing(sample) as point:
             yield point
@@ -79,10 +79,10 @@ class ClassifierPoints:
 
 
 def find_classifiers(model: nn.Module, names: tuple[str, ...]) -> tuple[nn.Module, ...]:
-    """The modules of these names; without any the model's own classifiers, several in distilled models.
+    """Modules of these names; without names the model's own classifiers, several in distilled models.
 
     Raises:
-        UsageError: there is no such module, or no classifier that the model names.
+        UsageError: there is no such module, or the model does not name its classifier.
     """
     modules = dict(model.named_modules())
     if unknown := [name for name in names if name not in modules]:

@@ -1,4 +1,4 @@
-"""Logits out of whatever a model returns."""
+"""Logits from the output of a model, of any type."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ..errors import UsageError
 
 
 def as_logits(output: Any) -> Tensor:
-    """The logits in a model's output: a tensor, an object with `.logits`, or several heads' mean.
+    """Logits in a model's output: a tensor, an object with `.logits`, or the mean of several heads.
 
     Raises:
         UsageError: the output is none of these.

@@ -15,15 +15,19 @@ from ..functional.attention import AttentionScore, position_attention
 from .frozen_norm import batch_statistics, recorded_inputs, reused, uses_batch_statistics
 from .layout import find_layout
 
-# Models whose forward_features ends with the class tokens: the head never reads another token.
+# Models whose forward_features returns the class tokens alone: the head reads no other token.
 _CLASS_TOKENS_ALONE = {"PoolingVisionTransformer"}
 
 
 class Dense(NamedTuple):
-    """logits [b, c], positions [r, b, c] and the positions' embeddings [r, b, d], or None where r is 1.
+    """Logits and embeddings at every position.
 
-    With `class_tokens` the last of the r is no position but the logits again, which the head makes from class
-    tokens; it has no embedding.
+    Args:
+        logits: the ordinary logits, [b, c].
+        positions: logits of the positions, [r, b, c].
+        embeddings: embeddings of the positions, [r, b, d]; None: there is one position.
+        class_tokens: whether the last of the r is the ordinary logits, which the head computes from class
+            tokens; it has no embedding.
     """
 
     logits: Tensor
@@ -32,7 +36,7 @@ class Dense(NamedTuple):
     class_tokens: bool
 
     def attended(self, score: AttentionScore = "product") -> Tensor:
-        """Attention [r, b] by `position_attention`, adding up to one; that of class tokens is 1."""
+        """Attention [r, b] by `position_attention`, which adds up to one; that of class tokens is 1."""
         if self.embeddings is None:
             return _widened(self.logits).new_ones(1, len(self.logits))
         attention = position_attention(self.embeddings, score)
@@ -54,16 +58,16 @@ def dense_forward(
     features: Callable[[Tensor], Any] | None = None,
     head: Callable[[Any], Any] | None = None,
 ) -> Dense:
-    """The model's logits, the logits at each position and the positions' embeddings.
+    """Return the model's logits, the logits at each position and the positions' embeddings.
 
-    `features` and `head` stand in for the model's forward_features and forward_head, compiled for
-    instance; a head that has to take batch statistics is run as it is, and so are features that hold
-    class tokens alone (pit). Of features of several branches or scales (crossvit, coat, efficientvim) the
-    last has the positions, and each goes through the head beside the means of the others. A model without
-    a map of positions gives one position, its logits, and a warning.
+    `features` and `head` replace the model's forward_features and forward_head, for instance by compiled
+    ones; a head that must take batch statistics is run uncompiled, and so are features that hold class tokens
+    alone (pit). With features of several branches or scales (crossvit, coat, efficientvim) the last has the
+    positions, and each position goes through the head together with the means of the others. A model without
+    a map of positions returns one position, its logits, and warns.
 
     Raises:
-        UsageError: where the model is none of timm's or has no classifier
+        UsageError: the model is not one of timm's, or has no classifier.
     """
     plain: Any = getattr(model, "_orig_mod", model)
     _check_model(plain)
@@ -91,7 +95,7 @@ def dense_forward(
 
 
 def features_with_positions(model: Any, images: Tensor, features: Callable[[Tensor], Any] | None) -> Any:
-    """What the head reads, with the positions beside it where forward_features leaves them out."""
+    """Return the head's input, with the positions even if forward_features leaves them out."""
     if not _CLASS_TOKENS_ALONE & {kind.__name__ for kind in type(model).__mro__}:
         return (features or model.forward_features)(images)
     tokens, (last,) = model.forward_intermediates(images, indices=1)
@@ -103,20 +107,18 @@ def _widened(x: Tensor) -> Tensor:
 
 
 def _one_tensor(output: Any) -> Any:
-    """The mean of a distilled model's two outputs; timm's evaluation takes it as well."""
+    """Average the two outputs of a distilled model, as timm does in evaluation."""
     return torch.stack(list(output)).mean(dim=0) if isinstance(output, tuple) else output
 
 
 def _check_model(model: nn.Module) -> None:
     if not (hasattr(model, "forward_features") and hasattr(model, "forward_head")):
         name = type(model).__name__
-        raise UsageError(f"dense mixing got a {name} without forward_features; it takes timm's classifiers")
+        raise UsageError(f"dense mixing needs a timm classifier with forward_features, got a {name}")
     if getattr(model, "num_classes", None) == 0:
         raise _no_classifier(model)
 
 
 def _no_classifier(model: nn.Module) -> UsageError:
     name = type(model).__name__
-    return UsageError(
-        f"dense mixing got a {name} that gives no logits [b, classes]; it takes timm's classifiers"
-    )
+    return UsageError(f"dense mixing needs a timm classifier that returns logits [b, classes], got a {name}")

@@ -1,4 +1,4 @@
-"""What a timm model's head reads, found by running it on noise without leaving a trace in the model."""
+"""What the head of a timm model uses, found by running it on noise, without changing the model."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,34 +12,34 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from .eval_mode import undisturbed
 from .frozen_norm import recorded_inputs
 
-# Relative change of what the classifier reads: above bfloat16's rounding, below what a token's noise makes.
+# Relative change of the classifier's input: above bfloat16's rounding, below the effect of noise in a token.
 _CHANGE = 0.02
 _MOST_PREFIX_TOKENS = 2
 
-# What a model's forward_features gives: one tensor [b, ...], or one for each branch or scale.
+# The result of a model's forward_features: one tensor [b, ...], or one for each branch or scale.
 Features = Tensor | list[Tensor]
 
 
 def tensors(features: Any) -> list[Tensor]:
-    """The tensors of features, in their order; none of anything that is not made of tensors alone."""
+    """Return the tensors of features, in order; none if anything in them is not a tensor."""
     parts = list(features) if isinstance(features, list | tuple) else [features]
     return parts if all(isinstance(part, Tensor) for part in parts) else []
 
 
 def classifiers(model: Any) -> tuple[nn.Module, ...]:
-    """The model's last maps, of which distilled and multi-scale models have several."""
+    """Return the model's final layers; distilled and multi-scale models have several."""
     found = model.get_classifier() if hasattr(model, "get_classifier") else ()
     found = found if isinstance(found, (tuple, list, nn.ModuleList)) else (found,)
     return tuple(module for module in found if isinstance(module, nn.Module))
 
 
 def _at_rest(model: nn.Module, like: Features) -> AbstractContextManager[None]:
-    """The model in eval mode, without gradients and autocast, where the features are."""
+    """Put the model in eval mode, without gradients and autocast, on the device of the features."""
     return undisturbed(model, tensors(like)[0].device, autocast=False)
 
 
 def _noise(like: Features, seed: int, dtype: torch.dtype) -> Features:
-    """Standard normal features for two images, the same on every device; the global generator is not used."""
+    """Draw normal features for two images, the same on every device, without the global generator."""
     generator = torch.Generator().manual_seed(seed)
     return _each(
         lambda part: torch.randn(2, *part.shape[1:], generator=generator).to(part.device, dtype), like
@@ -47,13 +47,13 @@ def _noise(like: Features, seed: int, dtype: torch.dtype) -> Features:
 
 
 def _each(function: Callable[..., Tensor], *features: Features) -> Features:
-    """The function of each tensor of the features, in the kind of the first."""
+    """Apply a function to each tensor of the features; the result has the type of the first features."""
     parts = [function(*several) for several in zip(*map(tensors, features), strict=True)]
     return parts[0] if isinstance(features[0], Tensor) else parts
 
 
 def head_norms(model: Any, like: Features) -> tuple[_BatchNorm, ...]:
-    """The BatchNorms that forward_head runs through on features `like` [b, ...]."""
+    """Return the BatchNorms that forward_head runs on features `like` [b, ...]."""
     norms: list[_BatchNorm] = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     with _at_rest(model, like), recorded_inputs(norms) as calls:
         model.forward_head(_noise(like, 0, _head_dtype(model, like)))
@@ -61,7 +61,7 @@ def head_norms(model: Any, like: Features) -> tuple[_BatchNorm, ...]:
 
 
 def probe_tokens(model: nn.Module, like: Features) -> tuple[int, bool]:
-    """Number of tokens in front of the positions in `like` [b, t, d], and whether the head reads them."""
+    """Number of tokens before the positions in `like` [b, t, d], and whether the head reads them."""
     dtype = _head_dtype(model, like)
     noise, other = _noise(like, 0, dtype), _noise(like, 1, dtype)
     with _at_rest(model, like):
@@ -74,7 +74,7 @@ def probe_tokens(model: nn.Module, like: Features) -> tuple[int, bool]:
 
 
 def _count_prefix(model: nn.Module, noise: Features, before: list[Tensor]) -> int:
-    """The fewest leading tokens without which the order of the rest is nothing to the head."""
+    """Return the smallest number of leading tokens without which the head ignores the order of the rest."""
     for prefix in range(_MOST_PREFIX_TOKENS + 1):
         if tensors(noise)[-1].shape[1] - prefix < 2:
             return prefix
@@ -84,14 +84,14 @@ def _count_prefix(model: nn.Module, noise: Features, before: list[Tensor]) -> in
 
 
 def _turned(prefix: int, tokens: Tensor) -> Tensor:
-    """The tokens behind the first in the opposite order."""
+    """Reverse the tokens after the prefix."""
     return torch.cat([tokens[:, :prefix], tokens[:, prefix:].flip(1)], dim=1)
 
 
 def _read(model: Any, features: Features) -> list[Tensor]:
-    """What the classifiers read of the features, and the logits.
+    """Return the classifiers' inputs for these features, and the logits.
 
-    Logits alone would not do: a classifier may begin with zero weights.
+    Logits alone are not enough: a classifier may be initialised with zero weights.
     """
     with recorded_inputs(classifiers(model)) as calls:
         logits = model.forward_head(features)
@@ -104,6 +104,6 @@ def _differs(after: list[Tensor], before: list[Tensor]) -> bool:
 
 
 def _head_dtype(model: nn.Module, like: Features) -> torch.dtype:
-    # Under autocast the features may be half precision where the parameters, used here without it, are not.
+    # Under autocast the features may be half precision; the parameters, used here without autocast, are not.
     parameters = (p.dtype for m in (*classifiers(model), model) for p in m.parameters())
     return next(parameters, tensors(like)[0].dtype)

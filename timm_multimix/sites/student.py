@@ -1,4 +1,4 @@
-"""The model with its places of mixing, as one module, so that a distributed wrapper sees one forward pass."""
+"""The model with its places of mixing as one module, so that a distributed wrapper sees one forward pass."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -28,11 +28,14 @@ __all__ = ["Mixed", "Student", "as_logits"]
 
 
 class Mixed(NamedTuple):
-    """What a training pass gives for one loss.
+    """The result of a training pass for one loss.
 
-    output [rows, c]: the model's logits; seen: what mixed the examples inside the network; logits [rows, c]
-    or [r, rows, c]: those that `draw` is still to be applied to; gathered: whether they and the draw are of
-    the examples of all processes.
+    Args:
+        output: the model's logits, [rows, c].
+        seen: the draw that mixed the examples inside the network.
+        logits: logits to which `draw` is still to be applied, [rows, c] or [r, rows, c].
+        draw: the draw after the network.
+        gathered: whether `logits` and `draw` are of the examples of all processes.
     """
 
     output: Tensor
@@ -43,7 +46,7 @@ class Mixed(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One run of the network: its logits, at every position too where asked for, and what it saw mixed."""
+    """One run of the network: its logits, those at every position if needed, and the draw inside it."""
 
     logits: Tensor
     seen: Draw
@@ -53,7 +56,10 @@ class Pass(NamedTuple):
 class Student(nn.Module):
     """A model that can be run plainly, densely, or mixed at any place.
 
-    criterion: what the input gradient, for mixers that are guided by it, is the gradient of.
+    Args:
+        model: the model.
+        mixers: all mixers that steps may have.
+        criterion: the loss of the input gradient, for mixers guided by it.
     """
 
     def __init__(
@@ -70,13 +76,13 @@ class Student(nn.Module):
         literal = {mixer.classifiers for mixer in mixers if mixer.place == "classifier"}
         self.classifier_points = ClassifierPoints(self.model, sorted(literal))
         self._probed = False
-        # Compiled callables are kept out of the module tree, where they would double every parameter's name.
+        # Compiled callables stay out of the module tree: they would duplicate every parameter in state dicts.
         self._calls: dict[str, Callable[..., Any]] = {} if original is None else {"model": model}
         if original is not None:
             self._compile_parts(cast(Callable[..., Any], model.dynamo_ctx))
 
     def compile_calls(self, **options: Any) -> nn.Module:
-        """Compile the passes through the model, whose parameters and names stay; gives the compiled model."""
+        """Compile the passes through the model, whose parameters keep their names; return the result."""
         compiled = cast(nn.Module, torch.compile(self.model, **options))
         self._calls["model"] = compiled
         self._compile_parts(partial(torch.compile, **options))
@@ -92,7 +98,7 @@ class Student(nn.Module):
     ) -> tuple[Mixed, ...]:
         """Mix as each term of the step says; labels are for mixers that need a guide.
 
-        Terms of which the network sees the same share one pass through it.
+        Terms with the same mixers in the network share one pass through it.
         """
         self.points.release()
         self._probe(images, step)
@@ -111,10 +117,10 @@ class Student(nn.Module):
     def draws(
         self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None = None
     ) -> tuple[Draw, ...]:
-        """The draw of each of `step.mixers`, as `forward` makes it, without a trace in the model.
+        """Return the draw of each of `step.mixers`, as `forward` makes it, without changing the model.
 
-        The model is run only for mixers that ask for it. So the draws of hidden layers are made for the
-        images, as are those of embeddings, which depend on their number alone.
+        The model is run only for mixers that need it. So the draws of hidden layers are made for the images,
+        as are those of embeddings, which depend on their number alone.
         """
         with undisturbed(self.model, images.device):
             context = self._context(images, step, generator, labels)
@@ -126,7 +132,7 @@ class Student(nn.Module):
     def _draw_chain(
         self, images: Tensor, chain: tuple[Mixer, ...], context: Context, made: dict[int, Draw]
     ) -> None:
-        """Adds the draws of mixers that there are none of yet, each for what those before it have mixed."""
+        """Add the draws of mixers that have none yet, each for the result of those before it."""
         for mixer in chain:
             if id(mixer) not in made:
                 made[id(mixer)] = self._draw(images, mixer, context)
@@ -147,7 +153,7 @@ class Student(nn.Module):
     def _context(
         self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None
     ) -> Context:
-        """What the step's mixers draw with: the labels, and the guides that they need, of clean images."""
+        """Return the context of the step's mixers: labels, and the guides of clean images that they need."""
         classes = getattr(self.model, "num_classes", None)
         context = Context(generator, None if labels is None else as_values(labels, classes))
         for guide in dict.fromkeys(guide for mixer in step.mixers for guide in mixer.guides):
@@ -156,7 +162,7 @@ class Student(nn.Module):
 
     @torch.compiler.disable
     def _probe(self, images: Tensor, step: Step) -> None:
-        """At the first step that mixes logits, tell where that is not mixing the classifier's input."""
+        """At the first step that mixes logits, warn if that differs from mixing the classifier's input."""
         if not self._probed and any(term.logits is not None for term in step.terms):
             self._probed = True
             warn_if_not_affine(self.model, images)
@@ -165,18 +171,18 @@ class Student(nn.Module):
         return as_logits(self.model(images))
 
     def logits(self, images: Tensor) -> Tensor:
-        """The ordinary logits [b, c]."""
+        """Return the ordinary logits [b, c]."""
         return as_logits(self._calls.get("model", self.model)(images))
 
     def dense(self, images: Tensor) -> Dense:
-        """The ordinary logits, with those of every position."""
+        """Return the ordinary logits, with those of every position."""
         features, head = self._calls.get("forward_features"), self._calls.get("forward_head")
         return dense_forward(self.model, images, attention_grad=True, features=features, head=head)
 
-    # Which mixers there are, and the objects of a draw, would compile it anew; what it calls is compiled.
+    # Not compiled itself, as each mixer and draw would recompile it; the model's parts that it calls are.
     @partial(torch.compiler.disable, recursive=False)
     def _run(self, images: Tensor, mixers: tuple[Mixer, ...], dense: bool, context: Context) -> Pass:
-        """A pass through the network, mixed by at most one mixer at each of its places."""
+        """Run the network once, mixed by at most one mixer at each of its places."""
         at = {mixer.place: mixer for mixer in mixers}
         draws: list[Draw] = []
         if first := at.get("input"):
@@ -206,7 +212,7 @@ class Student(nn.Module):
     def _mixing_inside(
         self, mixer: Mixer | None, images: Tensor, context: Context
     ) -> AbstractContextManager[MixingPoint | None]:
-        """A pass that is mixed at a hidden layer, or not."""
+        """Return the context of a pass that is mixed at a hidden layer, or not."""
         if mixer is None:
             return nullcontext()
         (layer,) = mixer.layers
@@ -228,7 +234,7 @@ class Student(nn.Module):
 
     @torch.compiler.disable
     def _watched(self, mixed: Tensor, dense: bool) -> tuple[Tensor | Dense, Tensor]:
-        """A pass over mixed images with the class attention [b, h, w] in it; not compiled, to be seen."""
+        """Run the model, uncompiled, on mixed images and record its class attention [b, h, w]."""
         with WatchedAttention(self.model, mixed) as watched:
             model = partial(dense_forward, self.model, attention_grad=True) if dense else self._plain
             output = model(mixed)
@@ -250,7 +256,7 @@ def _draw_at_positions(mixer: Mixer, dense: Dense, context: Context) -> Draw:
 
 
 def _mix_logits(run: Pass, mixer: Mixer | None, context: Context) -> Mixed:
-    """What is still to be mixed of a pass, and the draw for it."""
+    """Return what is still to be mixed after a pass, and the draw for it."""
     if mixer is None:
         return Mixed(run.logits, run.seen, run.logits, Identity())
     if mixer.place == "positions":
