@@ -232,6 +232,84 @@ def test_a_metric(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
     assert changed(copy) == int(table["files that a metric changes"])
 
 
+PART = """
+import torch
+from timm_multimix import cli
+from timm_multimix.evaluation.sections import all_numbers, measure_surest
+from timm_multimix.evaluation.outputs import Outputs
+
+logits = torch.tensor([[0.0, 9.0], [1.0, 0.0], [8.0, 0.0], [0.0, 2.0]])
+part = measure_surest(None, Outputs(logits, torch.tensor([1, 1, 0, 0]), None))
+(number,) = (number for number in all_numbers({"surest": part}) if number.metric.label == "top-1")
+print(number.name, number.value)
+assert cli.main("evaluate test_resnet --dataset digits --img-size 32 --workers 0".split()) == 0
+"""
+
+
+def test_a_part_of_the_evaluation(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+    title = "Add a part of the evaluation"
+    append(copy, "evaluation/surest.py", block(title, "python"))
+    change(copy, block(title, "diff"))
+    said = run(PART, tmp_path)
+    assert said.startswith("top-1 accuracy of the surest half, % 100.0\n")
+    assert "The surest half" in said
+    assert changed(copy) == int(table["files that a part of the evaluation changes"])
+
+
+KIND = """
+import torch
+from timm_multimix.data import load_splits
+from timm_multimix.errors import UsageError
+
+images = torch.arange(8, dtype=torch.uint8).view(8, 1, 1, 1).expand(8, 4, 4, 3).contiguous()
+torch.save({"images": images, "labels": torch.arange(8) % 2}, "data.pt")
+splits = load_splits("data.pt", val_split="0.25")
+assert (splits.class_names, len(splits.train), len(splits.evaluation)) == (["0", "1"], 6, 2)
+for source in (splits.train, splits.evaluation):
+    for image, label in (source[k] for k in range(len(source))):
+        assert image.getpixel((0, 0))[0] % 2 == label
+try:
+    load_splits("data.pt", label_column="label")
+except UsageError as error:
+    print(error)
+"""
+
+
+def test_a_kind_of_data(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+    append(copy, "data/kinds/tensors.py", block("Add a kind of data", "python"))
+    change(copy, block("Add a kind of data", "diff"))
+    assert "`label_column` label: 'data.pt' has no columns" in run(KIND, tmp_path)
+    assert changed(copy) == int(table["files that a kind of data changes"])
+
+
+PLACE = """
+import timm, torch
+from timm_multimix import MixTask, create_mixer
+
+x, labels = torch.randn(4, 3, 32, 32), torch.arange(4)
+model = timm.create_model("test_resnet", num_classes=4)
+found = MixTask(model, "mixup(place='pool')").train()(x, labels)
+weights = found["target"]  # as the labels are 0 to 3
+assert (weights.sort(dim=1).values[:, -2] > 0.01).any()
+expected = model.forward_head(torch.einsum("ij,jchw->ichw", weights, model.forward_features(x)))
+torch.testing.assert_close(found["output"], expected)
+for spec in ("cutmix(place='pool')", "mixup >> manifold_mixup(layers=1) >> mixup(place='pool')"):
+    model = timm.create_model("test_resnet", num_classes=4)
+    MixTask(model, spec).train()(x, labels)["loss"].backward()
+try:
+    create_mixer("mixup(place='pool') >> manifold_mixup")
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_a_place_of_mixing(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+    change(copy, block("Add a place of mixing", "diff"))
+    said = run(PLACE, tmp_path)
+    assert "got mixup at pool >> manifold_mixup at hidden" in said
+    assert changed(copy) == int(table["files that a place of mixing changes"])
+
+
 def test_the_table_of_measures(table: dict[str, str]) -> None:
     told = {name: now for name, now in table.items() if not name.startswith("files that ")}
     found = measures.count()

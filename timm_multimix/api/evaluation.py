@@ -78,15 +78,13 @@ def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, *
         named = model_name(network) if isinstance(network, nn.Module) else str(network)
         if data is None and isinstance(model, Run):
             data = model.summary.dataset
-        dataset = None if data is None else object_name(data) if is_object(data) else str(data)
+        objects = data if data is not None and is_object(data) else None
+        dataset = data if data is None else str(data) if objects is None else object_name(objects)
         chosen = from_keywords(EvaluateOptions, {"dataset": dataset} | options, named)
-        given = Given(
-            as_classifier(model if isinstance(model, Run) else network, chosen.network.input)
-            if isinstance(network, nn.Module)
-            else None,
-            data if data is not None and is_object(data) else None,
-        )
-        return Measured(run_evaluation(settle_attacks(chosen), given))
+        classifier = None
+        if isinstance(network, nn.Module):
+            classifier = as_classifier(model if isinstance(model, Run) else network, chosen.network.input)
+        return Measured(run_evaluation(settle_attacks(chosen), Given(classifier, objects)))
 
 
 def as_classifier(model: Run | nn.Module, asked: InputOptions | None = None) -> Classifier:

@@ -50,10 +50,11 @@ def find_width() -> int:
 def show_list(cards: "list[Card]", width: int, combinations: bool) -> str:
     """The mixers by place, from the input on, and how they are combined."""
     from ..mixers.cards import COMBINATIONS
-    from ..mixers.demands import PLACES
+    from ..mixers.places import PLACES
 
     groups = []
-    for place, where in (PLACES | {"theirs": "the place of its mixers"}).items():
+    places = {name: place.where for name, place in PLACES.items()}
+    for place, where in (places | {"theirs": "the place of its mixers"}).items():
         if rows := [(card.name, _title(card)) for card in cards if card.place == place]:
             groups.append("\n".join(_wrap(f"{place}: {where}", width)) + "\n" + show_rows(rows, width))
     if combinations:

@@ -1,9 +1,11 @@
 """Datasets of several splits: class directories, and tables of images and labels."""
 
 import os
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class Collection(Protocol):
+class Collection(ABC):
     """A dataset of several splits, opened one by one.
 
     task: what the labels are for, one of `TASKS` or auto; defaults: option values that suit these images;
@@ -31,31 +33,32 @@ class Collection(Protocol):
     """
 
     name: str
-    task: str
-    split_names: list[str]
-    defaults: dict[str, Any]
-    contents: dict[str, str]
-    notes: list[str]
+    split_names: Sequence[str]
+    task: str = CLASSIFICATION
+    defaults: Mapping[str, Any] = MappingProxyType({})
+    contents: Mapping[str, str] = MappingProxyType({})
+    notes: Sequence[str] = ()
 
     def origin(self, split: str) -> object:
         """Where the images of a split come from; equal for two names of the same images."""
+        return split
 
+    @abstractmethod
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         """A split and its class names; `class_names` are used where the split declares none."""
 
 
-class ClassDirectories:
+class ClassDirectories(Collection):
     """Class directories of image files, by split or not; classes are sorted by name, as in torchvision."""
 
-    def __init__(self, root: Path, notes: list[str] | None = None) -> None:
-        self.name, self.task, self.defaults = str(root), CLASSIFICATION, dict[str, Any]()
+    def __init__(self, root: Path, notes: Sequence[str] = ()) -> None:
+        self.name, self.notes = str(root), notes
         self.directories = (
             {WHOLE: root}
             if is_class_directories(root)
             else {name: root / name for name in directories(root) if directories(root / name)}
         )
         self.split_names = list(self.directories)
-        self.contents, self.notes = dict[str, str](), notes or []
 
     def origin(self, split: str) -> object:
         return os.path.realpath(self.directories[split])
@@ -73,7 +76,7 @@ class ClassDirectories:
         return FileSource(directory, every, labels.astype(np.int64)), names
 
 
-class Tables:
+class Tables(Collection):
     """Splits that are `datasets.Dataset`s, each loaded when it is opened.
 
     shards: the files they are read from; root: what paths of images are relative to; hub: their name there.
@@ -85,13 +88,13 @@ class Tables:
         loaders: Mapping[str, Callable[[], "Dataset"]],
         *,
         shards: Shards | None = None,
-        notes: list[str] | None = None,
+        notes: Sequence[str] = (),
         root: Path = Path(),
         hub: HubName | None = None,
     ) -> None:
-        self.name, self.loaders, self.defaults = request.dataset, loaders, dict[str, Any]()
-        self.split_names, self.shards, self.notes = list(loaders), shards, notes or []
-        self.contents = shards.contents if shards else dict[str, str]()
+        self.name, self.loaders = request.dataset, loaders
+        self.split_names, self.shards, self.notes = list(loaders), shards, notes
+        self.contents = shards.contents if shards else {}
         self.image_column, self.label_column = request.image_column, request.label_column
         self.task, self.root, self.hub = request.task, root, hub
 

@@ -1,7 +1,7 @@
 """Which columns of a table hold the images and the labels: by name first, then by type; no guessing."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -35,10 +35,7 @@ def find_image_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     Raises: UsageError, which lists the columns, if there is none, several, or not the wanted one.
     """
     if wanted is not None:
-        _check_column(dataset, wanted, "image_column", title)
-        if not (_may_hold_images(dataset, wanted) or is_text(value_type(_type(dataset, wanted)))):
-            kind = _typed(dataset, wanted)
-            raise UsageError(f"`image_column` {wanted}: {kind} in {title}, not of images")
+        _check_image_column(dataset, wanted, title)
         return wanted
     possible = [name for name in dataset.column_names if _may_hold_images(dataset, name)]
     holding = [name for name in possible if _holds_images(dataset, name)]
@@ -52,6 +49,12 @@ def find_image_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     raise _doubt("image", dataset, title, several=bool(holding))
 
 
+def _check_image_column(dataset: "Dataset", column: str, title: str) -> None:
+    _check_column(dataset, column, "image_column", title)
+    if not (_may_hold_images(dataset, column) or is_text(value_type(_type(dataset, column)))):
+        raise UsageError(f"`image_column` {column}: {_typed(dataset, column)} in {title}, not of images")
+
+
 def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str:
     """The column of labels: the most usual name, else the only one that is about labels by name or by type.
 
@@ -63,10 +66,7 @@ def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     """
     if wanted is not None:
         for column in label_columns(dataset, wanted):
-            _check_column(dataset, column, "label_column", title)
-            if not (_may_hold_labels(dataset, column) or _needs_name(dataset, column)):
-                kind = _typed(dataset, column)
-                raise UsageError(f"`label_column` {column}: {kind}, not of labels, in {title}")
+            _check_label_column(dataset, column, title)
         return wanted
     possible = [name for name in dataset.column_names if _may_hold_labels(dataset, name)]
     likely = [name for name in possible if _is_about_labels(dataset, name)]
@@ -78,6 +78,12 @@ def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str
     if len(likely) == 1:
         return likely[0]
     raise _doubt("label", dataset, title, several=bool(likely))
+
+
+def _check_label_column(dataset: "Dataset", column: str, title: str) -> None:
+    _check_column(dataset, column, "label_column", title)
+    if not (_may_hold_labels(dataset, column) or _needs_name(dataset, column)):
+        raise UsageError(f"`label_column` {column}: {_typed(dataset, column)}, not of labels, in {title}")
 
 
 def label_columns(dataset: "Dataset", wanted: str) -> list[str]:
@@ -219,7 +225,7 @@ def _columns(dataset: "Dataset") -> str:
     return shown([f"{name} ({_type(dataset, name)})" for name in dataset.column_names])
 
 
-def shown(names: list[str], most: int = 12) -> str:
+def shown(names: Sequence[str], most: int = 12) -> str:
     """Names on one line, the first few of many."""
     more = f" ... ({len(names)} in all)" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -63,7 +63,7 @@ class Description:
     @property
     def warnings(self) -> list[str]:
         """What may be a mistake in the data, with the numbers, a line each."""
-        return [*self.notes, *self._doubts()]
+        return [*self.notes, *self._missing_images(), *self._doubts()]
 
     @property
     def record(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Description:
             },
         }
 
-    def _doubts(self) -> Iterator[str]:
+    def _missing_images(self) -> Iterator[str]:
         names, train, evaluation = self.class_names, self.train, self.evaluation
         of_all = f"of {len(names)} classes"
         for part in (train, evaluation):
@@ -93,6 +93,10 @@ class Description:
                 f"{len(missing)} {of_all} have no image in split '{evaluation.split}', whose accuracy says "
                 f"nothing of them: {shown(missing)}"
             )
+
+    def _doubts(self) -> Iterator[str]:
+        """Whether these are classes at all."""
+        names, train = self.class_names, self.train
         if self.task != CLASSIFICATION:
             return
         if len(names) == 1:

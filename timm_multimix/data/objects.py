@@ -108,13 +108,13 @@ def open_object(
             f"{title} must be a dataset with a length and indices, or a loader with a length, got a "
             f"{type(data).__name__}"
         )
-    loader = not hasattr(data, "__getitem__")
-    names = find_class_names(getattr(data, "dataset", data) if loader else data) or class_names
-    if names is None and num_classes is None:
-        raise UsageError(f"the classes of {title} are not known; give num_classes")
-    names = names or [str(number) for number in range(num_classes or 0)]
-    source: Any = (LoaderSource if loader else ObjectSource)(data, title, names)
-    return source, names
+    kind = ObjectSource if hasattr(data, "__getitem__") else LoaderSource
+    names = find_class_names(data if kind is ObjectSource else getattr(data, "dataset", data)) or class_names
+    if names is None:
+        if num_classes is None:
+            raise UsageError(f"the classes of {title} are not known; give num_classes")
+        names = [str(number) for number in range(num_classes)]
+    return kind(data, title, names), names
 
 
 def find_class_names(dataset: Any) -> list[str] | None:

@@ -80,13 +80,12 @@ def look_into(root: Path) -> Contents:
     Raises: UsageError if either could be meant.
     """
     groups = find_shards(root)
-    by_class = (is_class_directories(root) or _split_directories(root)) if groups else []
-    if by_class:
+    if not groups:
+        return Contents(None, [])
+    if by_class := is_class_directories(root) or _split_directories(root):
         for group in groups:
             _check_covered(by_class, group, root)
         return Contents(None, [_left_out(root, "class directories", group) for group in groups])
-    if not groups:
-        return Contents(None, [])
     complete = [group for group in groups if _roles(group.splits)] if len(groups) > 1 else groups
     if len(complete) != 1:
         found = "; ".join(str(group) for group in groups)
@@ -141,13 +140,21 @@ def find_shards(root: Path) -> list[Shards]:
     found = []
     for ending in BUILDERS:
         for directory in (root, root / "data"):
-            files = sorted(directory.glob("*" + ending))
-            names = name_splits(file.name.removesuffix(ending) for file in files)
-            found.append([(names[file.name.removesuffix(ending)], file) for file in files])
-            below = [directory / name for name in (directories(directory) if directory.is_dir() else [])]
-            nested = [file for place in below if place != root / "data" for file in place.glob("*" + ending)]
-            found.append([(file.parent.name, file) for file in sorted(nested)])
+            found += [_files_by_split(directory, ending), _files_in_splits(directory, ending, root / "data")]
     return [Shards.grouped(root, pairs) for pairs in found if pairs]
+
+
+def _files_by_split(directory: Path, ending: str) -> list[tuple[str, Path]]:
+    files = sorted(directory.glob("*" + ending))
+    names = name_splits(file.name.removesuffix(ending) for file in files)
+    return [(names[file.name.removesuffix(ending)], file) for file in files]
+
+
+def _files_in_splits(directory: Path, ending: str, other: Path) -> list[tuple[str, Path]]:
+    """The files of a directory for each split; `other` is none."""
+    below = [directory / name for name in (directories(directory) if directory.is_dir() else [])]
+    files = [file for place in below if place != other for file in place.glob("*" + ending)]
+    return [(file.parent.name, file) for file in sorted(files)]
 
 
 def load_shards(files: list[Path], title: str) -> "Dataset":

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from .columns import shown
+
+if TYPE_CHECKING:
+    from .collection import Collection
 
 TRAIN_NAMES = ("train", "training", "trainval")
 EVALUATION_NAMES = ("validation", "val", "valid", "dev", "eval", "evaluation", "test", "testing")
@@ -15,14 +18,6 @@ WHOLE = "all"
 _SPLIT_WORDS = frozenset({*TRAIN_NAMES, *EVALUATION_NAMES})
 _NUMBERS = re.compile(r"([-_.]?\d+)?([-_.]of[-_.]?\d+)?([-_.][0-9a-f]{16})?$")
 """What numbers the shards of one split: `-00000-of-00004`, `_000`, `7`; on the Hub a hash may follow."""
-
-
-class HasSplits(Protocol):
-    """What splits are chosen of. contents: what makes up some of the splits, in words."""
-
-    name: str
-    split_names: list[str]
-    contents: dict[str, str]
 
 
 def name_splits(stems: Iterable[str]) -> dict[str, str]:
@@ -56,7 +51,7 @@ def split_word(text: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def choose_split(data: HasSplits, wanted: str | None, usual: tuple[str, ...], option: str) -> str:
+def choose_split(data: "Collection", wanted: str | None, usual: tuple[str, ...], option: str) -> str:
     """The wanted split, else the most usual one; capitals do not count.
 
     Raises: UsageError, which lists what there is, if there is none.
@@ -82,7 +77,7 @@ def choose_split(data: HasSplits, wanted: str | None, usual: tuple[str, ...], op
     return found[0]
 
 
-def _named(data: HasSplits, wanted: str, option: str) -> str:
+def _named(data: "Collection", wanted: str, option: str) -> str:
     """The split of this name, or the only one that differs in capitals alone."""
     alike = [name for name in data.split_names if name.casefold() == wanted.casefold()]
     if wanted in alike or len(alike) == 1:
@@ -90,7 +85,7 @@ def _named(data: HasSplits, wanted: str, option: str) -> str:
     raise UsageError(f"`{option}` {wanted}: no such split in '{data.name}'; it has {described(data)}")
 
 
-def described(data: HasSplits) -> str:
+def described(data: "Collection") -> str:
     """The splits with what makes them up, on one line."""
     return shown(
         [f"{name} ({data.contents[name]})" if name in data.contents else name for name in data.split_names]

@@ -132,6 +132,11 @@ def read_lists(
         flags = np.array(lists, dtype=np.float32)
         return flags, known or [str(k) for k in range(flags.shape[1])]
     names = known or _names_of(found, title)
+    return _one_hot(lists, names, title), names
+
+
+def _one_hot(lists: list[list[Any]], names: list[str], title: str) -> np.ndarray:
+    """Rows [n, c] of lists of names or of numbers."""
     numbers = {name: k for k, name in enumerate(names)} | {k: k for k in range(len(names))}
     targets = np.zeros((len(lists), len(names)), dtype=np.float32)
     for row, labels in enumerate(lists):
@@ -139,7 +144,7 @@ def read_lists(
             if label not in numbers:
                 raise UsageError(f"label {label!r} of row {row} of {title} is none of {shown(names)}")
             targets[row, numbers[label]] = 1
-    return targets, names
+    return targets
 
 
 def _names_of(found: set[Any], title: str) -> list[str]:

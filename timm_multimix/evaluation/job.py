@@ -18,7 +18,12 @@ from ..mixers import Mixture
 from ..mixers.plugins import import_modules
 from ..options.data import OBJECT
 from ..options.declaration import flag, flat
-from ..options.evaluation import EvaluatedDataOptions, EvaluateOptions, MeasureOptions
+from ..options.evaluation import (
+    EvaluatedDataOptions,
+    EvaluatedModelOptions,
+    EvaluateOptions,
+    MeasureOptions,
+)
 from ..options.relations import names_of
 from ..options.shared import ColumnOptions
 from ..records import read_options, run_directory
@@ -73,24 +78,10 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     if split is not None and network.img_size is None:
         network = network.but(img_size=split.defaults.get("img_size"))
 
-    def load(model: str, count_classes: Callable[[], int], **changes: Any) -> Classifier:
-        given: dict[str, Any] = {
-            "pretrained": network.pretrained,
-            "model_kwargs": network.model_kwargs,
-            "input": network.input,
-            "seed": report.seed,
-        }
-        loaded = load_classifier(model, count_classes, **(given | changes)).to(device)
-        if loaded.is_random:
-            logger.warning(
-                f"{model} has random weights (seed {report.seed}); --pretrained loads trained ones"
-            )
-        return loaded
-
     if given.classifier is not None:
         classifier = given.classifier.to(device)
     else:
-        classifier = load(network.model, lambda: len(split.class_names) if split else 0)
+        classifier = load(network, report.seed, lambda: len(split.class_names) if split else 0).to(device)
     split = split or open_split(dataset, columns, given.data, classifier.label_names)
     for note in split.notes:
         logger.warning(note)
@@ -108,8 +99,9 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     unknown = {name: read(load_pictures(name).source) for name in measures.ood}
     surrogate = None
     if measures.transfer_from:
-        size = network.input.but(img_size=tuple(classifier.data_config["input_size"][-2:]))
-        surrogate = load(measures.transfer_from, lambda: outputs, model_kwargs={}, input=size)
+        size = tuple(classifier.data_config["input_size"][-2:])
+        other = network.but(model=measures.transfer_from, model_kwargs={}, img_size=size)
+        surrogate = load(other, report.seed, lambda: outputs).to(device)
         check_surrogate(measures.transfer_from, surrogate, classifier, outputs)
     if measures.embedding_plot:
         check_embedding(classifier, len(pictures))
@@ -126,6 +118,21 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
         mixtures,
         other_classes,
     )
+
+
+def load(network: EvaluatedModelOptions, seed: int, count_classes: Callable[[], int]) -> Classifier:
+    """A model by name; a person is told if its weights are random."""
+    loaded = load_classifier(
+        network.model,
+        count_classes,
+        pretrained=network.pretrained,
+        model_kwargs=network.model_kwargs,
+        input=network.input,
+        seed=seed,
+    )
+    if loaded.is_random:
+        logger.warning(f"{network.model} has random weights (seed {seed}); --pretrained loads trained ones")
+    return loaded
 
 
 def open_split(

@@ -126,19 +126,30 @@ def match_classes(
         UsageError: the split has another number of classes than the model, or other names.
     """
     names, known = split.class_names, [name for name in label_names or [] if not _is_unused(name)]
-    if names == known:
-        return split.source, False
     task = task_of(getattr(split.source, "labels", None))
-    if task == REGRESSION and outputs == 1:
+    if names == known or (task == REGRESSION and outputs == 1):
         return split.source, False
     if task == MULTI_LABEL and known:
         raise UsageError(
             f"the split '{split.name}' has the labels {shown(names, 5)}, the model {shown(known, 5)}; they "
             "must be the same, in the same order"
         )
-    are_names = not all(name.isdigit() for name in names) and len(set(known)) == len(known)
-    if task == CLASSIFICATION and are_names and set(names) <= set(known):
+    if task == CLASSIFICATION and _are_named_in(names, known):
         return Relabelled(split.source, [known.index(name) for name in names]), False
+    _check_by_number(split, known, outputs, allow_others)
+    return split.source, bool(known)
+
+
+def _are_named_in(names: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether classes are the ones of these names that a model knows, not only of these numbers."""
+    if all(name.isdigit() for name in names) or len(set(known)) < len(known):
+        return False
+    return set(names) <= set(known)
+
+
+def _check_by_number(split: Split, known: Sequence[str], outputs: int, allow_others: bool) -> None:
+    """Raises: UsageError if classes cannot, or may not, be compared by their numbers."""
+    names = split.class_names
     if len(names) != outputs:
         theirs = f"{len(names)} classes ({shown(names, 5)})"
         mine = f"{outputs}" + (f" ({shown(known, 5)})" if known else "")
@@ -148,7 +159,6 @@ def match_classes(
             f"the classes of the split '{split.name}' must be the model's, {shown(known, 5)}, got "
             f"{shown(names, 5)}; --allow-other-classes compares them by number"
         )
-    return split.source, bool(known)
 
 
 def _is_unused(name: str) -> bool:

@@ -114,9 +114,9 @@ def merge(name: str, base: Any, theirs: Any, mine: Any, mine_wins: bool = False)
         return theirs
     if isinstance(theirs, dict) and isinstance(mine, dict):
         return merge_mappings(name, base if isinstance(base, dict) else {}, theirs, mine, mine_wins)
-    if isinstance(theirs, list) and (isinstance(mine, list) or mine is _NOTHING):
-        mine = [] if mine is _NOTHING else mine
-        return _merge_lists(name, base if isinstance(base, list) else [], theirs, mine, mine_wins)
+    items = [] if mine is _NOTHING else mine
+    if isinstance(theirs, list) and isinstance(items, list):
+        return _merge_lists(name, base if isinstance(base, list) else [], theirs, items, mine_wins)
     if mine_wins:
         return mine
     raise Conflict(f"{name} in the metadata of README.md was changed on the Hub to {theirs!r:.60}")
@@ -150,6 +150,17 @@ def _merge_lists(
     return kept + [item for item in mine if item not in theirs and item not in base]
 
 
+def _kept(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def _changed(key: str, text: str, merged: dict[str, Any], base: dict[str, Any]) -> str:
+    """The YAML of an entry with its new value; nothing for one that is deleted."""
+    if "#" in text and text != _dump({key: base.get(key)}):
+        raise Conflict(f"{key} in the metadata of README.md has a comment, which a new value would delete")
+    return _dump({key: merged[key]}) if key in merged else ""
+
+
 def write_front(
     front: str | None, theirs: dict[str, Any], merged: dict[str, Any], base: dict[str, Any]
 ) -> str:
@@ -160,15 +171,8 @@ def write_front(
     """
     pieces = []
     for key, text in _entries(front or ""):
-        value = merged.get(key, _NOTHING)
-        if key is None or (value is not _NOTHING and value == theirs[key]):
-            pieces.append(text if not text or text.endswith("\n") else f"{text}\n")
-            continue
-        if "#" in text and text != _dump({key: base.get(key)}):
-            raise Conflict(
-                f"{key} in the metadata of README.md has a comment, which a new value would delete"
-            )
-        pieces.append(_dump({key: value}) if value is not _NOTHING else "")
+        stays = key is None or merged.get(key, _NOTHING) == theirs[key]
+        pieces.append(_kept(text) if stays else _changed(str(key), text, merged, base))
     added = {key: value for key, value in merged.items() if key not in theirs}
     written = "".join(pieces) + (_dump(added) if added else "")
     if read_front(written) != merged:

@@ -9,9 +9,8 @@ from ..functional import Draw, choose_per_sample
 from ..mixer_names import PER_SAMPLE
 from .agreement import Agreement
 from .mixer import Context, Mixer
+from .places import PLACES
 from .step import Branches
-
-_PLACES = ("input", "hidden")
 
 AGREEMENT = Agreement(
     reference="timm.data.Mixup(mode='elem'), generalised",
@@ -42,21 +41,25 @@ def per_sample(branches: Branches) -> Mixer:
             raise UsageError(f"{PER_SAMPLE} must be given mixers alone, got {step.name}")
     mixers = tuple(step.mixer for _, step in branches)
     for mixer in mixers:
-        if not mixer.row_per_example:
-            raise UsageError(f"mixers in {PER_SAMPLE} must return one row for each example, got {mixer.name}")
-        if mixer.complete is not None:
-            raise UsageError(
-                f"mixers in {PER_SAMPLE} must know their labels when they draw, got {mixer.name}, "
-                "whose labels come from the pass over the mixed batch"
-            )
+        _check_part(mixer)
     mixing = [mixer for mixer in mixers if mixer.name != "none"] or list(mixers)
     places = dict.fromkeys(_place_of(mixer) for mixer in mixing)
-    if len(places) > 1 or mixing[0].place not in _PLACES:
+    if len(places) > 1 or not PLACES[mixing[0].place].maps:
         given = ", ".join(f"{mixer.name} at {_place_of(mixer)}" for mixer in mixing)
         raise UsageError(f"mixers in {PER_SAMPLE} must mix at the input or at the same layers, got {given}")
     name = " | ".join(f"{weight:g}*{step.name}" for weight, step in branches)
     sample = partial(_sample, mixers, [weight for weight, _ in branches])
     return Mixer(f"{PER_SAMPLE}({name})", sample, mixing[0].place, mixing[0].layers, parts=mixers)
+
+
+def _check_part(mixer: Mixer) -> None:
+    if not mixer.row_per_example:
+        raise UsageError(f"mixers in {PER_SAMPLE} must return one row for each example, got {mixer.name}")
+    if mixer.complete is not None:
+        raise UsageError(
+            f"mixers in {PER_SAMPLE} must know their labels when they draw, got {mixer.name}, "
+            "whose labels come from the pass over the mixed batch"
+        )
 
 
 def _sample(mixers: tuple[Mixer, ...], weights: list[float], x: Tensor, context: Context) -> Draw:

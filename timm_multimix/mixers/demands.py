@@ -4,6 +4,7 @@ import torch
 
 from ..errors import UsageError
 from .mixer import Context, Mixer
+from .places import PLACES
 
 PASSES = {
     "gradient": "one forward and backward",
@@ -14,22 +15,6 @@ PASSES = {
 }
 """The cost of each guide."""
 
-PLACES = {
-    "input": "images, before the network",
-    "hidden": "a layer of the network",
-    "features": "the last feature map, before pooling",
-    "embedding": "before the classifier",
-    "positions": "every position of the last feature map, before the classifier",
-}
-"""The places of mixing, from the input on."""
-
-_MODELS = {
-    "input": "no model: works with MixTask, and in place of timm.data.Mixup",
-    "hidden": "MixTask; a timm model, or names of modules as layers",
-    "features": "MixTask; a timm model with a feature map",
-    "embedding": "MixTask; any model that gives logits",
-    "positions": "MixTask; a timm model with a feature map",
-}
 _ATTENTIVE = "MixTask; a vision transformer whose last attention is over all tokens"
 _GUIDED = {
     "gradient": "MixTask; any model",
@@ -42,21 +27,19 @@ _GUIDED = {
 
 def extra_cost(mixer: Mixer) -> str:
     """Return the extra cost of a training step, in words, from the structure of the mixer."""
-    costs = [PASSES[guide] for guide in mixer.guides]
-    if mixer.place == "positions":
-        costs.append("the head at every position")
+    costs = [*(PASSES[guide] for guide in mixer.guides), PLACES[mixer.place].cost]
     if mixer.complete is not None:
         costs.append("a pass that is not compiled")
     if mixer.solver:
         costs.append("a solver on the CPU")
     if (rows := rows_per_example(mixer)) > 1:
         costs.append(f"{rows:g} times the examples")
-    return ", ".join(costs) or "no extra pass"
+    return ", ".join(filter(None, costs)) or "no extra pass"
 
 
 def rows_per_example(mixer: Mixer) -> float:
     """Return how many examples the network processes for each one in the batch, by trial."""
-    if mixer.guided or mixer.row_per_example or mixer.place not in ("input", "hidden"):
+    if mixer.guided or mixer.row_per_example or not PLACES[mixer.place].maps:
         return 1.0
     draw = mixer.sample(torch.zeros(4, 1, 2, 2), Context(torch.Generator().manual_seed(0)))
     return len(draw.targets(torch.eye(4))) / 4
@@ -64,7 +47,7 @@ def rows_per_example(mixer: Mixer) -> float:
 
 def find_data(mixer: Mixer) -> str:
     """Return what can be mixed: `any` if a table [b, features] works, by trial; else `images`."""
-    if mixer.guided or mixer.place in ("positions", "features"):
+    if mixer.guided or PLACES[mixer.place].images_only:
         return "images"
     try:
         mixer.sample(torch.zeros(4, 3), Context(torch.Generator(), torch.zeros(4)))
@@ -77,4 +60,4 @@ def find_model(mixer: Mixer) -> str:
     """Return what a mixer needs: a task, and a kind of model."""
     if mixer.complete is not None:
         return _ATTENTIVE
-    return _GUIDED[mixer.guides[0]] if mixer.guides else _MODELS[mixer.place]
+    return _GUIDED[mixer.guides[0]] if mixer.guides else PLACES[mixer.place].needs

@@ -3,8 +3,8 @@
 from .. import functional as F
 from ..functional.mixing import check_boxes
 from .agreement import Agreement
-from .mixer import MAP_PLACES
 from .paper import Paper
+from .places import MAP_PLACES
 from .registry import register_mixer
 
 register_mixer(

@@ -10,11 +10,7 @@ from torch import Tensor
 from ..functional import Draw
 from ..functional.attention import AttentionScore
 from ..functional.checks import Check, one_of
-
-PLACES = ("input", "hidden", "embedding", "positions")
-
-MAP_PLACES = ("input", "hidden")
-"""Places with images or feature maps, for masks and boxes."""
+from .places import ANY_PLACE
 
 # The input and the first two stages after the stem, as in the Manifold mixup paper's networks for CIFAR.
 FIRST_LAYERS = (0, "stage 1", "stage 2")
@@ -34,7 +30,7 @@ layer_list = Check(
     _as_tuple,
 )
 
-Place = Annotated[str, one_of(*PLACES)]
+PlaceName = Annotated[str, one_of(*ANY_PLACE)]
 Layers = Annotated[tuple[int | str, ...], layer_list]
 
 
@@ -93,8 +89,7 @@ class Mixer:
     Args:
         name: its name.
         sample: the function that draws.
-        place: one of PLACES; or, set by mixers themselves, `features`, right before the head, or
-            `classifier`, the input of the modules in `classifiers`.
+        place: one of `PLACES`.
         layers: candidates of the place `hidden`, of which one is chosen for every batch: 0 is the input, k
             the k-th entry of the model's `feature_info`, 'stage k' its k-th after the stem, another string a
             module's name.

@@ -7,8 +7,8 @@ from ..functional import Draw
 from ..functional.checks import Concentration, Flag
 from ..functional.partners import PairPartner, check_pairs
 from .agreement import Agreement
-from .mixer import PLACES
 from .paper import Paper
+from .places import ANY_PLACE
 from .registry import register_mixer
 
 register_mixer(
@@ -20,7 +20,7 @@ register_mixer(
 )(F.none)
 
 register_mixer(
-    place=PLACES,
+    place=ANY_PLACE,
     paper=Paper(
         "Data Augmentation by Pairing Samples for Images Classification",
         authors=("Inoue, Hiroshi",),
@@ -37,7 +37,7 @@ register_mixer(
 )(F.sample_pairing)
 
 register_mixer(
-    place=PLACES,
+    place=ANY_PLACE,
     check=check_pairs,
     paper=Paper(
         "mixup: Beyond Empirical Risk Minimization",
@@ -104,7 +104,7 @@ def manifold_mixup(
 
 
 register_mixer(
-    place=PLACES,
+    place=ANY_PLACE,
     row_per_example=False,
     paper=Paper(
         "Mixup Augmentation with Multiple Interpolations",
@@ -125,7 +125,7 @@ register_mixer(
 )(F.multi_mixup)
 
 register_mixer(
-    place=PLACES,
+    place=ANY_PLACE,
     guide="labels",
     paper=Paper(
         "C-Mixup: Improving Generalization in Regression",

@@ -88,11 +88,15 @@ def _call(node: ast.expr, spec: str) -> Branches:
         return _per_sample(node, spec)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         raise _unreadable(spec)
+    return build(node.func.id, *_arguments(node, spec))
+
+
+def _arguments(node: ast.Call, spec: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     args = tuple(_value(arg, spec) for arg in node.args)
     kwargs = {key.arg: _value(key.value, spec) for key in node.keywords if key.arg is not None}
-    if len(kwargs) < len(node.keywords):
+    if len(kwargs) < len(node.keywords):  # `**` of something
         raise _unreadable(spec)
-    return build(node.func.id, args, kwargs)
+    return args, kwargs
 
 
 def _per_sample(node: ast.expr, spec: str) -> Branches:

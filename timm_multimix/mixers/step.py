@@ -10,10 +10,8 @@ import torch
 from ..errors import UsageError
 from ..mixer_names import SKIP
 from .mixer import Mixer
+from .places import PLACES
 
-# Position of each place in the network: in a chain every mixer must be deeper than the one before it.
-_DEPTH = {"input": 0, "hidden": 1, "features": 2, "classifier": 3, "embedding": 3, "positions": 3}
-_NETWORK = ("input", "hidden", "features", "classifier")
 _MOST_BRANCHES = 1000
 
 
@@ -36,12 +34,16 @@ class Term:
     @property
     def network(self) -> tuple[Mixer, ...]:
         """The mixers in the network pass; terms with the very same ones share one pass."""
-        return tuple(mixer for mixer in self.chain if mixer.place in _NETWORK and mixer.name != "none")
+        return tuple(mixer for mixer in self.chain if _is_inside(mixer) and mixer.name != "none")
 
     @property
     def logits(self) -> Mixer | None:
         """The mixer of the logits that the network returns, if there is one."""
-        return self.chain[-1] if self.chain[-1].place not in _NETWORK else None
+        return None if _is_inside(self.chain[-1]) else self.chain[-1]
+
+
+def _is_inside(mixer: Mixer) -> bool:
+    return PLACES[mixer.place].in_network
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,10 @@ def _composed_term(first: Term, second: Term) -> Term:
 
 
 def _check_deeper(before: Mixer, after: Mixer) -> None:
-    last = _DEPTH[before.place]
+    last = PLACES[before.place].depth
     # A hidden mixer may choose layer 0, the input. After mixing the features no pass returns the logits of
     # their positions.
-    first = 0 if after.place == "hidden" and 0 in after.layers else _DEPTH[after.place]
+    first = 0 if after.place == "hidden" and 0 in after.layers else PLACES[after.place].depth
     if first > last and (before.place, after.place) != ("features", "positions"):
         return
     where = f"{after.place} (layers {after.layers})" if after.place == "hidden" else after.place

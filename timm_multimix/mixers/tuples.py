@@ -17,8 +17,9 @@ from .agreement import Agreement
 from .arguments import as_usage_error
 from .drawing import draw_with
 from .entries import extending
-from .mixer import FIRST_LAYERS, PLACES, Context, Layers, Mixer, Place
+from .mixer import FIRST_LAYERS, Context, Layers, Mixer, PlaceName
 from .paper import Paper
+from .places import ANY_PLACE, PLACES
 from .registry import register_mixer
 from .spec import parse_spec
 from .step import Branches, weighted
@@ -65,7 +66,7 @@ def multimix(
     p: Share = 0.5,
     other: str = "mixup",
     gather: Flag = False,
-    place: Place = "embedding",
+    place: PlaceName = "embedding",
     layers: Layers = FIRST_LAYERS,
     literal: bool | str | tuple[str, ...] = False,
 ) -> Branches:
@@ -96,7 +97,7 @@ def multimix(
     _check_concentrations(arguments)
     if gather and place != "embedding":
         raise UsageError(f"gather=True must be given with place='embedding', got place={place!r}")
-    if arguments["m"] is None and place in ("input", "hidden"):
+    if arguments["m"] is None and PLACES[place].maps:
         warnings.warn(_COLLAPSE.format(place), stacklevel=2)
     sample = partial(draw_with, F.multimix, arguments)
     pure = Mixer("multimix", sample, place, layers, gather, row_per_example=False, arguments=arguments)
@@ -174,7 +175,7 @@ def dense_multimix(
 
 
 register_mixer(
-    place=PLACES,
+    place=ANY_PLACE,
     paper=Paper(
         "Multi-Sample ζ-mixup: Richer, More Realistic Synthetic Samples from a p-Series Interpolant",
         authors=("Abhishek, Kumar", "Brown, Colin J.", "Hamarneh, Ghassan"),

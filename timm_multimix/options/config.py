@@ -122,13 +122,17 @@ def _scalar(value: Any, flag: str) -> str:
     return str(value)
 
 
+def _switch(option: Option, value: Any) -> str:
+    if not isinstance(value, bool):
+        raise UsageError(f"{option.flag}: expected true or false, got {value!r}")
+    return switch_flags(option)[0 if value else 1]
+
+
 def _tokens(option: Option, value: Any) -> list[str]:
     """The command line that says `value`."""
     flag, found = option.flag, reading(option)
     if found.action is Switch:
-        if not isinstance(value, bool):
-            raise UsageError(f"{flag}: expected true or false, got {value!r}")
-        return [switch_flags(option)[0 if value else 1]]
+        return [_switch(option, value)]
     if found.action is KeyValues and isinstance(value, dict):
         return [flag, *(f"{key}={item!r}" for key, item in value.items())]
     if found.nargs == "?" and value is True:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..functional import Draw
 from ..mixers import Mixer, Step, Term
+from ..mixers.places import PLACES
 from ..randomness import choice_generator, draw_generator
 from ..sites.student import Student
 from .examples import Examples
@@ -42,9 +43,9 @@ def needs_model(mixer: Mixer) -> bool:
 
 
 def pictured(step: Step) -> Step:
-    """The step without mixers of the last features, of which there is no image."""
-    terms = (Term(tuple(mixer for mixer in term.chain if mixer.place != "features")) for term in step.terms)
-    return Step(tuple(terms))
+    """The step without mixers at places of which there is no image."""
+    chains = ((each for each in term.chain if PLACES[each.place].shown != "nothing") for term in step.terms)
+    return Step(tuple(Term(tuple(chain)) for chain in chains))
 
 
 def make_draws(step: Step, examples: Examples, seed: int, number: int) -> tuple[Draw, ...]:

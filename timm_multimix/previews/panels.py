@@ -6,20 +6,12 @@ from functools import cache, partial
 
 from ..functional import Draw
 from ..mixers import Mixer, Step
+from ..mixers.places import PLACES
 from ..mixers.step import Branches
 from .density import Density, densities
 from .draws import Sample, make_draws, make_sample, pictured
 from .examples import Examples
 from .tuples import Tuples, make_tuples
-
-_WHERE = {
-    "input": "at the input",
-    "hidden": "at a hidden layer; here drawn on the images",
-    "embedding": "before the classifier",
-    "classifier": "before the classifier",
-    "positions": "at every position",
-    "features": "at the last features, where there is no image of it",
-}
 
 
 @dataclass(frozen=True)
@@ -58,9 +50,10 @@ def make_panel(
     share: float, mixer: Mixer, draw: Callable[[int], Draw] | None, examples: Examples, count: int
 ) -> Panel:
     """The panel of one mixer, whose draw in a step `draw` gives by its number; None has no image."""
-    title = f"{mixer.name}, {_WHERE[mixer.place]}" + (f" ({share:.0%} of the steps)" if share < 1 else "")
+    place, part = PLACES[mixer.place], f" ({share:.0%} of the steps)" if share < 1 else ""
+    title = f"{mixer.name}, {place.pictured or place.where}{part}"
     samples, tuples = list[Sample](), None
-    if draw is not None and mixer.place in ("embedding", "classifier", "positions"):
+    if draw is not None and place.shown == "tuples":
         tuples = make_tuples(draw(0), examples, count)
     elif draw is not None:
         samples = [make_sample(mixer, draw(step), examples, step, count) for step in range(count)]

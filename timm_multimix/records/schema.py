@@ -206,6 +206,12 @@ def _build(kind: type[T], content: Any, where: str) -> T:
     return kind(**{name: _value(types[name], content[name], where + name) for name in found})
 
 
+def _mapping(kind: Any, value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _wrong(where, "an object", value)
+    return {name: _value(kind, item, f"{where}.{name}") for name, item in value.items()}
+
+
 def _value(kind: Any, value: Any, where: str) -> Any:
     """A value of a field's type."""
     if kind is Any:
@@ -214,10 +220,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         inner = next(part for part in get_args(kind) if part is not NoneType)
         return None if value is None else _value(inner, value, where)
     if get_origin(kind) is dict:
-        if not isinstance(value, Mapping):
-            raise _wrong(where, "an object", value)
-        inner = get_args(kind)[1]
-        return {name: _value(inner, item, f"{where}.{name}") for name, item in value.items()}
+        return _mapping(get_args(kind)[1], value, where)
     if is_dataclass(kind):
         return _build(kind, value, f"{where}.")  # type: ignore[arg-type]
     if kind is float:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..functional import Tuples
 from .eval_mode import undisturbed
 from .frozen_norm import uses_batch_statistics
-from .literal import ClassifierPoint
+from .literal import InputPoint
 from .outputs import as_logits
 from .probe import classifiers
 
@@ -49,7 +49,7 @@ def affine_error(model: nn.Module, images: Tensor) -> float | None:
     if len(images) < 2 or not found:
         return None
     images = images[:_EXAMPLES].detach()
-    point, outputs = ClassifierPoint(), list[Tensor]()
+    point, outputs = InputPoint(), list[Tensor]()
     handles = point.attach(found)
     handles += [module.register_forward_hook(lambda m, args, out: outputs.append(out)) for module in found]
     try:
@@ -60,7 +60,7 @@ def affine_error(model: nn.Module, images: Tensor) -> float | None:
             handle.remove()
 
 
-def _error(model: nn.Module, images: Tensor, point: ClassifierPoint, outputs: list[Tensor]) -> float | None:
+def _error(model: nn.Module, images: Tensor, point: InputPoint, outputs: list[Tensor]) -> float | None:
     images = images.to(_dtype(model)) if images.is_floating_point() else images
     means = Tuples((torch.eye(len(images), device=images.device) + _next_one(images)) / 2)
     logits = _wide(model, images)

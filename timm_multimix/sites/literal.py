@@ -17,15 +17,15 @@ from ..functional import Draw
 from .probe import classifiers
 
 
-class ClassifierPoint:
-    """A hook that mixes the input of a model's classifiers while it is armed; all of them by one draw."""
+class InputPoint:
+    """A hook that mixes the input of modules, such as classifiers, while it is armed; all of them by one draw."""
 
     def __init__(self) -> None:
         self.sample: Callable[[Tensor], Draw] | None = None
         self.draw: Draw | None = None
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "ClassifierPoint":
-        return ClassifierPoint()
+    def __deepcopy__(self, memo: dict[int, Any]) -> "InputPoint":
+        return InputPoint()
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         return None if self.sample is None else self._mixed(args)
@@ -45,7 +45,7 @@ class ClassifierPoint:
         return [module.register_forward_pre_hook(self) for module in modules]
 
     @contextmanager
-    def mixing(self, sample: Callable[[Tensor], Draw]) -> Iterator["ClassifierPoint"]:
+    def mixing(self, sample: Callable[[Tensor], Draw]) -> Iterator["InputPoint"]:
         """Mix the classifiers' input in the one pass inside the context; `draw` is then its draw."""
         self.sample, self.draw = sample, None
         try:
@@ -58,13 +58,13 @@ class ClassifierPoints:
     """The points of a model, by the names of its classifiers' modules; no names: its own classifiers."""
 
     def __init__(self, model: nn.Module, wanted: Iterable[tuple[str, ...]]) -> None:
-        self._points = {names: ClassifierPoint() for names in wanted}
+        self._points = {names: InputPoint() for names in wanted}
         for names, point in self._points.items():
             point.attach(find_classifiers(model, names))
 
     @contextmanager
-    def mixing(self, names: tuple[str, ...], sample: Callable[[Tensor], Draw]) -> Iterator[ClassifierPoint]:
-        """Do what `ClassifierPoint.mixing` does, for the classifiers of these names.
+    def mixing(self, names: tuple[str, ...], sample: Callable[[Tensor], Draw]) -> Iterator[InputPoint]:
+        """Do what `InputPoint.mixing` does, for the classifiers of these names.
 
         Raises:
             UsageError: the pass did not call that classifier.

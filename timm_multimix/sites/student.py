@@ -1,7 +1,7 @@
 """The model with its places of mixing as one module, so that a distributed wrapper sees one forward pass."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from functools import partial, reduce
 from typing import Any, NamedTuple, cast
 
@@ -13,14 +13,14 @@ from ..functional.criteria import AnyCriterion
 from ..functional.labels import as_values
 from ..mixers import Context, Mixer, Step, Term
 from ..mixers.mixer import Shown
+from ..mixers.places import PLACES
 from .affine_probe import warn_if_not_affine
 from .attention import WatchedAttention
 from .eval_mode import undisturbed
 from .features import mix_features
 from .gather import gather_rows
 from .guides import compute_guide
-from .hidden import MixingPoint, MixingPoints
-from .literal import ClassifierPoint, ClassifierPoints
+from .inside import make_sites
 from .outputs import as_logits
 from .positions import Dense, dense_forward
 
@@ -69,12 +69,7 @@ class Student(nn.Module):
         self.criterion, mixers = criterion, tuple(mixers)
         original = getattr(model, "_orig_mod", None)
         self.model: nn.Module = model if original is None else original
-        layers = {
-            layer for mixer in mixers if mixer.place == "hidden" for layer in mixer.layers if layer != 0
-        }
-        self.points = MixingPoints(self.model, sorted(layers, key=str))
-        literal = {mixer.classifiers for mixer in mixers if mixer.place == "classifier"}
-        self.classifier_points = ClassifierPoints(self.model, sorted(literal))
+        self.sites = make_sites(self.model, mixers)
         self._probed = False
         # Compiled callables stay out of the module tree: they would duplicate every parameter in state dicts.
         self._calls: dict[str, Callable[..., Any]] = {} if original is None else {"model": model}
@@ -100,12 +95,12 @@ class Student(nn.Module):
 
         Terms with the same mixers in the network share one pass through it.
         """
-        self.points.release()
+        keys = [tuple(map(id, term.network)) for term in step.terms]
+        for site in self.sites.values():
+            site.begin(alone=len(set(keys)) == 1)
         self._probe(images, step)
         context = self._context(images, step, generator, labels)
-        keys = [tuple(map(id, term.network)) for term in step.terms]
         dense = {key for key, term in zip(keys, step.terms, strict=True) if _is_dense(term)}
-        self.points.alone = len(set(keys)) == 1
         passes: dict[tuple[int, ...], Pass] = {}
         mixed = []
         for key, term in zip(keys, step.terms, strict=True):
@@ -184,46 +179,37 @@ class Student(nn.Module):
     def _run(self, images: Tensor, mixers: tuple[Mixer, ...], dense: bool, context: Context) -> Pass:
         """Run the network once, mixed by at most one mixer at each of its places."""
         at = {mixer.place: mixer for mixer in mixers}
-        draws: list[Draw] = []
+        made: dict[str, Draw] = {}
         if first := at.get("input"):
-            draws.append(first.sample(images, context))
-            images = draws[0](images)
-        with (
-            self._mixing_inside(at.get("hidden"), images, context) as point,
-            self._mixing_classifiers_input(at.get("classifier"), context) as last,
-        ):
-            if first and first.complete is not None:
-                output, attention = self._watched(images, dense)
-                draws[0] = first.complete(draws[0], _shown(output, attention, context))
-            elif features := at.get("features"):
-                output, draw = self._mixed_features(images, features, context)
-                draws.append(draw)
-            else:
-                output = self.dense(images) if dense else self.logits(images)
-        if point is not None:
+            made["input"] = first.sample(images, context)
+            images = made["input"](images)
+        with ExitStack() as stack:
+            points = {
+                place: stack.enter_context(site.mixing(at[place], len(images), _sampling(at[place], context)))
+                for place, site in self.sites.items()
+                if place in at
+            }
+            output = self._outputs(images, at, dense, context, made)
+        for place, point in points.items():
             assert point.draw is not None
-            draws.insert(1 if first else 0, point.draw)
-        if last is not None:
-            assert last.draw is not None
-            draws.append(last.draw)
+            made[place] = point.draw
+        draws = [made[place] for place in PLACES if place in made]
         seen = reduce(Composed, draws) if draws else Identity()
         return Pass(output.logits, seen, output) if isinstance(output, Dense) else Pass(output, seen)
 
-    def _mixing_inside(
-        self, mixer: Mixer | None, images: Tensor, context: Context
-    ) -> AbstractContextManager[MixingPoint | None]:
-        """Return the context of a pass that is mixed at a hidden layer, or not."""
-        if mixer is None:
-            return nullcontext()
-        (layer,) = mixer.layers
-        return self.points.mixing(layer, len(images), lambda x: mixer.sample(x, context))
-
-    def _mixing_classifiers_input(
-        self, mixer: Mixer | None, context: Context
-    ) -> AbstractContextManager[ClassifierPoint | None]:
-        if mixer is None:
-            return nullcontext()
-        return self.classifier_points.mixing(mixer.classifiers, lambda x: mixer.sample(x, context))
+    def _outputs(
+        self, images: Tensor, at: Mapping[str, Mixer], dense: bool, context: Context, made: dict[str, Draw]
+    ) -> Tensor | Dense:
+        """Return what the network returns; a draw that is made by the pass itself goes into `made`."""
+        first, features = at.get("input"), at.get("features")
+        if first is not None and first.complete is not None:
+            output, attention = self._watched(images, dense)
+            made["input"] = first.complete(made["input"], _shown(output, attention, context))
+            return output
+        if features is not None:
+            logits, made["features"] = self._mixed_features(images, features, context)
+            return logits
+        return self.dense(images) if dense else self.logits(images)
 
     def _mixed_features(self, images: Tensor, mixer: Mixer, context: Context) -> tuple[Tensor, Draw]:
         features, head = self._calls.get("forward_features"), self._calls.get("forward_head")
@@ -239,6 +225,10 @@ class Student(nn.Module):
             model = partial(dense_forward, self.model, attention_grad=True) if dense else self._plain
             output = model(mixed)
         return output, watched.class_attention()
+
+
+def _sampling(mixer: Mixer, context: Context) -> Callable[[Tensor], Draw]:
+    return lambda x: mixer.sample(x, context)
 
 
 def _shown(output: Tensor | Dense, attention: Tensor, context: Context) -> Shown:

@@ -15,6 +15,7 @@ from torch import nn
 from ..errors import Interrupted, UsageError
 from ..logs import TO_FILE, kept_in
 from ..options import TrainOptions, options_to_dict
+from ..options.publishing import HubOptions
 from ..records import RunRecord, Scores
 from ..records.lock import RunLock
 from ..records.metrics import METRICS
@@ -105,11 +106,7 @@ def prepare_and_train(
     if new:
         on_main(accelerator, lambda: check_publishing(options.hub))
     if found.summary is not None:
-        on_main(accelerator, lambda: publish_finished(found.path, options.hub, lock))
-        if accelerator.is_main_process:
-            logger.info(f"{found.path} is finished: {result_text(RunRecord.from_dict(found.summary))}")
-        assert found.path is not None
-        return Outcome(found.summary, found.path)
+        return tell_finished(found, options.hub, accelerator, lock)
 
     setup = build(found.options, accelerator, given)
     position, sums = start(setup, found)
@@ -127,6 +124,16 @@ def prepare_and_train(
         raise
     finally:
         setup.close()
+
+
+def tell_finished(found: RunDirectory, hub: HubOptions, accelerator: Accelerator, lock: RunLock) -> Outcome:
+    """What came of a run that had been finished before; it is published where that is asked for."""
+    assert found.path is not None
+    assert found.summary is not None
+    on_main(accelerator, lambda: publish_finished(found.path, hub, lock))
+    if accelerator.is_main_process:
+        logger.info(f"{found.path} is finished: {result_text(RunRecord.from_dict(found.summary))}")
+    return Outcome(found.summary, found.path)
 
 
 @contextmanager

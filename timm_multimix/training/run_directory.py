@@ -77,13 +77,21 @@ def find_run_directory(options: TrainOptions) -> RunDirectory:
     """
     run_options = options.run
     output = Path(run_options.output) if run_options.output else None
+    if run_options.resume not in (None, "auto"):
+        return find_resumed(Path(run_options.resume), output, options)
     if run_options.resume == "auto" and output and is_run(output):
         return find_rest(output, options)
-    if run_options.resume is None or run_options.resume == "auto":
-        if output:
-            check_usable(output, run_options.overwrite)
-        return RunDirectory(output, options)
-    source = Path(run_options.resume)
+    if output:
+        check_usable(output, run_options.overwrite)
+    return RunDirectory(output, options)
+
+
+def find_resumed(source: Path, output: Path | None, options: TrainOptions) -> RunDirectory:
+    """What --resume names: a run or a checkpoint of it, to go on with there or in another directory.
+
+    Raises:
+        UsageError: if it is no run, or nothing of it is left to resume.
+    """
     run = run_of(source)
     if not is_run(run):
         raise UsageError(
@@ -93,13 +101,13 @@ def find_run_directory(options: TrainOptions) -> RunDirectory:
     if found.checkpoint is None:
         reason = found.damage[0] if found.damage else f"{run / 'checkpoints'} holds none"
         raise UsageError(f"--resume {source}: no complete checkpoint there ({reason})")
-    if output and output.resolve() != run.resolve():
-        check_usable(output, False)
-        if run == source and "epochs" in options.given and is_finished(run):
-            child, parent = child_options(options, run), describe_parent(run)
-            return RunDirectory(output, child, found.checkpoint, parent=parent, warnings=tell_damage(found))
-        return RunDirectory(output, adopt(options, run), found.checkpoint, warnings=tell_damage(found))
-    return find_rest(run, options, found)
+    if output is None or output.resolve() == run.resolve():
+        return find_rest(run, options, found)
+    check_usable(output, False)
+    resumed = RunDirectory(output, options, found.checkpoint, warnings=tell_damage(found))
+    if run == source and "epochs" in options.given and is_finished(run):
+        return replace(resumed, options=child_options(options, run), parent=describe_parent(run))
+    return replace(resumed, options=adopt(options, run))
 
 
 def check_named(checkpoint: Path) -> Found:
@@ -210,12 +218,19 @@ def claim(found: RunDirectory, options: TrainOptions, lock: RunLock) -> Path:
         delete_all(directory, WRITTEN if options.run.overwrite else ("summary.json",))
         clean_up(directory)
         write_text(directory / "config.yaml", options_to_yaml(options))
-        best = None if found.parent else found.checkpoint and found.checkpoint.with_name("best")
-        if best and best.is_dir() and not (directory / "checkpoints" / "best").exists():
-            shutil.copytree(best, directory / "checkpoints" / "best")
+        take_best(found, directory / "checkpoints" / "best")
     except OSError as error:
         raise UsageError(f"cannot write the run's directory: {error}") from error
     return directory
+
+
+def take_best(found: RunDirectory, best: Path) -> None:
+    """Copy the best weights of the run that is gone on with; a new run with a parent has none yet."""
+    if found.checkpoint is None or found.parent is not None:
+        return
+    before = found.checkpoint.with_name("best")
+    if before.is_dir() and not best.exists():
+        shutil.copytree(before, best)
 
 
 def delete_all(directory: Path, names: Iterable[str]) -> None:

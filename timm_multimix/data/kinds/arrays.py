@@ -2,13 +2,13 @@
 
 import re
 import zipfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from ...errors import UsageError, one_line
 from ...options.declaration import Trait
+from ..collection import Collection
 from ..columns import shown
 from ..request import Request
 from ..sources import ArraySource, Source
@@ -20,29 +20,21 @@ _IMAGES = frozenset({"image", "images", "img", "imgs", "x", "data"})
 _LABELS = frozenset({"label", "labels", "y", "target", "targets"})
 
 
-class Arrays:
+class Arrays(Collection):
     """The arrays of a file by split."""
 
     def __init__(self, request: Request) -> None:
         self.name, self.task = request.dataset, request.task
-        self.contents, self.notes, self.defaults = dict[str, str](), list[str](), dict[str, Any]()
         self.arrays = _read(request)
         self.splits = _pairs(self.arrays, self.name)
         self.split_names = list(self.splits)
-
-    def origin(self, split: str) -> object:
-        """The split's name, as no array belongs to two."""
-        return split
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         """A split and its class names."""
         title = f"split '{split}' of {self.name}"
         images, labels = (self.arrays[name] for name in self.splits[split])
-        if (
-            images.dtype != np.uint8
-            or images.ndim not in (3, 4)
-            or (images.ndim == 4 and images.shape[3] > 4)
-        ):
+        channels = images.shape[3] if images.ndim == 4 else 1
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or channels > 4:
             raise UsageError(
                 f"the images of {title} must be uint8 [n, h, w] or [n, h, w, c] of 1, 3 or 4 channels, got "
                 f"{images.dtype} {list(images.shape)}"
@@ -61,18 +53,24 @@ def _read(request: Request) -> dict[str, np.ndarray]:
         raise UsageError(f"dataset '{request.dataset}' cannot be read: {one_line(error)}") from error
 
 
+def _by_split(names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """The names of arrays by split and by role, `images` or `labels`."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in names:
+        words = set(re.findall(r"[a-z]+", name.lower()))
+        role = "images" if words & _IMAGES else "labels" if words & _LABELS else None
+        if role:
+            found.setdefault(split_word(name) or WHOLE, {}).setdefault(role, []).append(name)
+    return found
+
+
 def _pairs(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, tuple[str, str]]:
     """The names of the images and the labels of every split.
 
     Raises:
         UsageError: there are none, or several.
     """
-    found: dict[str, dict[str, list[str]]] = {}
-    for key in arrays:
-        words = set(re.findall(r"[a-z]+", key.lower()))
-        role = "images" if words & _IMAGES else "labels" if words & _LABELS else None
-        if role:
-            found.setdefault(split_word(key) or WHOLE, {}).setdefault(role, []).append(key)
+    found = _by_split(arrays)
     complete = all(len(part.get(role, [])) == 1 for part in found.values() for role in ("images", "labels"))
     if not found or not complete:
         held = shown([f"{key} {list(array.shape)}" for key, array in arrays.items()])

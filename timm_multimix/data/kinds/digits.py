@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from ...records.tasks import CLASSIFICATION
+from ..collection import Collection
 from ..sources import ArraySource, Source
 from .declaration import Kind
 
 
-class Digits:
+class Digits(Collection):
     """scikit-learn's 1,797 handwritten digits of 8x8 pixels; every fifth sample is the test."""
 
     def __init__(self) -> None:
-        self.name, self.task, self.split_names = "digits", CLASSIFICATION, ["train", "test"]
-        self.contents, self.notes = dict[str, str](), list[str]()
+        self.name, self.split_names = "digits", ("train", "test")
         # a mirrored or cropped digit is another digit, so each augmentation is off until it is asked for
         self.defaults = {
             "img_size": 32,
@@ -25,9 +24,6 @@ class Digits:
             "batch_size": 64,
             "epochs": 20,
         }
-
-    def origin(self, split: str) -> object:
-        return split
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         from sklearn.datasets import load_digits

@@ -8,7 +8,7 @@ from PIL import Image
 from ...dataset_names import TORCH
 from ...errors import UsageError, one_line
 from ...options.declaration import Trait
-from ...records.tasks import CLASSIFICATION
+from ..collection import Collection
 from ..columns import shown
 from ..images import BrokenImage
 from ..request import Request
@@ -38,13 +38,12 @@ _BY_TORCHVISION: dict[str, tuple[str, tuple[str, ...]]] = {
 """The class of torchvision.datasets and the values of its `split`, by the name that timm would give it."""
 
 
-class TorchDatasets:
+class TorchDatasets(Collection):
     """The splits of a dataset of torchvision."""
 
     def __init__(self, request: Request) -> None:
-        self.request, self.name, self.task = request, request.dataset, CLASSIFICATION
+        self.request, self.name = request, request.dataset
         self.short = request.dataset.split("/", 1)[1].lower()
-        self.contents, self.notes, self.defaults = dict[str, str](), list[str](), dict[str, Any]()
         by_torchvision = {name: splits for name, (_, splits) in _BY_TORCHVISION.items()}
         splits = (_BY_TIMM | by_torchvision).get(self.short)
         if splits is None:
@@ -52,11 +51,7 @@ class TorchDatasets:
             raise UsageError(f"`dataset` {self.name}: torch/ is followed by one of {shown(known, 40)}")
         if request.data_dir is None:
             raise UsageError(f"`dataset` {self.name} needs `data_dir`, the directory that holds it")
-        self.root, self.split_names = request.data_dir.expanduser(), list(splits)
-
-    def origin(self, split: str) -> object:
-        """The split's name."""
-        return split
+        self.root, self.split_names = request.data_dir.expanduser(), splits
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
         """A split and its class names."""
