@@ -18,7 +18,7 @@ from .probe import classifiers
 
 
 class InputPoint:
-    """A hook that mixes the input of modules, such as classifiers, while it is armed; all of them by one draw."""
+    """A hook that mixes the input of modules, such as classifiers, while it is armed; all by one draw."""
 
     def __init__(self) -> None:
         self.sample: Callable[[Tensor], Draw] | None = None
