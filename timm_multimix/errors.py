@@ -19,6 +19,11 @@ def one_line(error: object, limit: int | None = 300) -> str:
     return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A number of things, such as `1 epoch` or `2 epochs`; `many` where the plural does not end in s."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 class UsageError(ValueError):
     """A mistake of the caller, or a fault around a run: one line that says what happened and what is allowed.
 

@@ -1,10 +1,7 @@
 """`timm-multimix compare`: runs side by side; options first, before torch is loaded."""
 
-import os
-
-from ..errors import UsageError
 from ..options.comparison import parse_comparison_options
-from .early import check_comparison
+from .early import check_alone, check_comparison
 
 
 def main(argv: list[str]) -> int:
@@ -13,11 +10,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError for mistakes in the options, and if several processes were launched.
     """
     options = parse_comparison_options(argv)
-    launched = os.environ.get("WORLD_SIZE", "1")
-    if launched != "1":
-        raise UsageError(
-            f"compare works in one process, but {launched} were launched; start it without a launcher"
-        )
+    check_alone("compare")
     check_comparison(options)
     from ..comparison.run import run
 

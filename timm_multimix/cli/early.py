@@ -1,6 +1,7 @@
 """Wrong names reported before torch is loaded: of mixers, datasets, models and files, where words tell."""
 
 import fnmatch
+import os
 import sys
 from collections.abc import Iterable
 from importlib.metadata import entry_points
@@ -61,6 +62,15 @@ def check_prediction(options: PredictOptions) -> None:
     check_model_directory(options.model)
     if not any(image.exists() for image in options.images):
         raise UsageError(f"no image to classify: there is no {options.images[0]}")
+
+
+def check_alone(command: str) -> None:
+    """Check that a command that works in one process was not launched in several. Raises: UsageError."""
+    launched = os.environ.get("WORLD_SIZE", "1")
+    if launched != "1":
+        raise UsageError(
+            f"{command} works in one process, but {launched} were launched; start it without a launcher"
+        )
 
 
 def check_mixers(specs: Iterable[str], imports: Iterable[str]) -> None:

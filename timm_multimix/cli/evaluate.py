@@ -1,12 +1,10 @@
 """`timm-multimix evaluate`: measure a trained model; options first, before torch is loaded."""
 
 import json
-import os
 from typing import Any
 
-from ..errors import UsageError
 from ..options.evaluation import EvaluateOptions, parse_evaluation_options
-from .early import check_evaluation
+from .early import check_alone, check_evaluation
 
 
 def main(argv: list[str]) -> int:
@@ -15,11 +13,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError for mistakes in the options, and if several processes were launched.
     """
     options = parse_evaluation_options(argv)
-    launched = os.environ.get("WORLD_SIZE", "1")
-    if launched != "1":
-        raise UsageError(
-            f"evaluate works in one process, but {launched} were launched; start it without a launcher"
-        )
+    check_alone("evaluate")
     check_evaluation(options)
     from ..evaluation.run import run
 

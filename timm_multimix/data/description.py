@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..dataset_names import HubName
-from ..errors import quoted
+from ..errors import counted, quoted
 from ..records.tasks import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from .columns import shown
 from .dataset import ImageDataset
@@ -45,7 +45,7 @@ class Description:
         """Two lines: what was chosen, and how much of it there is."""
         train, evaluation = self.train, self.evaluation
         columns = "" if self.columns is None else ", images in column '{}', labels in column '{}'"
-        classes = f"{len(self.class_names)} class" + ("es" if len(self.class_names) != 1 else "")
+        classes = counted(len(self.class_names), "class", "classes")
         if self.task != CLASSIFICATION:
             classes = self.task + (f" of {classes}" if self.task == MULTI_LABEL else "")
         left_out = f"; {_broken(self.skipped)} left out" if self.skipped else ""
@@ -143,7 +143,7 @@ def _empty(source: Any, dataset: ImageDataset, names: list[str]) -> list[str] | 
 
 
 def _broken(count: int) -> str:
-    return f"{count} broken image" + ("s" if count != 1 else "")
+    return counted(count, "broken image")
 
 
 def _alike(names: list[str]) -> list[str]:

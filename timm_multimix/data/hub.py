@@ -112,6 +112,22 @@ def _offline() -> Iterator[None]:
 
 
 @contextmanager
+def reading(title: str) -> Iterator[None]:
+    """Read with `datasets`, which raises errors of many kinds for damaged files.
+
+    Raises:
+        UsageError: that `title` cannot be read, and why.
+    """
+    try:
+        with quiet():
+            yield
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
+
+
+@contextmanager
 def quiet() -> Iterator[None]:
     """Nothing of `datasets` on stderr that our own line says, unless --log-level asks for it.
 

@@ -15,7 +15,7 @@ from .directories import pictures_below
 from .held_out import HeldOut
 from .kinds import open_collection
 from .request import Request
-from .sources import FileSource, Source, TableSource
+from .sources import FileSource, Source, TableSource, Wrapped
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
 
 
@@ -112,30 +112,19 @@ def _without_labels(collection: Collection, name: str) -> Source:
     return TableSource(table, (column, None), labels, title, collection.root)
 
 
-class Unlabelled:
+class Unlabelled(Wrapped):
     """The images of a source, all with label 0."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __len__(self) -> int:
-        return len(self.source)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:
         return self.source[index][0], 0
 
-    def describe(self, index: int) -> str:
-        return self.source.describe(index)
 
-
-class Relabelled:
+class Relabelled(Wrapped):
     """A source whose label k is another one's number `numbers[k]`."""
 
     def __init__(self, source: Source, numbers: Sequence[int]) -> None:
-        self.source, self.numbers = source, numbers
-
-    def __len__(self) -> int:
-        return len(self.source)
+        super().__init__(source)
+        self.numbers = numbers
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:
         image, label = self.source[index]
@@ -145,6 +134,3 @@ class Relabelled:
     def shape(self) -> tuple[int, ...] | None:
         """That of its images, where they are tensors."""
         return getattr(self.source, "shape", None)
-
-    def describe(self, index: int) -> str:
-        return self.source.describe(index)

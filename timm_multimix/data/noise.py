@@ -10,7 +10,7 @@ from ..errors import UsageError
 from ..randomness import derive_seed
 from ..records.tasks import CLASSIFICATION
 from .dataset import ImageDataset
-from .sources import Source
+from .sources import Source, Wrapped
 from .splits import Splits
 
 _CHOICE, _CLASS = 0x6E6F697365, 0x636C617373
@@ -24,7 +24,7 @@ class GivenLabel(NamedTuple):
     replaced: bool
 
 
-class NoisyLabels:
+class NoisyLabels(Wrapped):
     """A source whose labels are wrong in round(fraction n) samples.
 
     symmetric: the label is replaced by a uniformly random class, the true one included, so that only
@@ -34,16 +34,14 @@ class NoisyLabels:
     """
 
     def __init__(self, source: Source, classes: int, fraction: float, kind: str, seed: int) -> None:
-        self.source, self.classes, self.kind = source, classes, kind
+        super().__init__(source)
+        self.classes, self.kind = classes, kind
         count, generator = len(source), torch.Generator()
         order = torch.randperm(count, generator=generator.manual_seed(derive_seed(_CHOICE, seed)))
         self.replaced = torch.zeros(count, dtype=torch.bool)
         self.replaced[order[: round(fraction * count)]] = True
         generator.manual_seed(derive_seed(_CLASS, seed))
         self.random = torch.randint(classes, (count,), generator=generator)
-
-    def __len__(self) -> int:
-        return len(self.source)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:
         image, true = self.source[index]
@@ -56,26 +54,18 @@ class NoisyLabels:
         given = (true + 1) % self.classes if self.kind == "pair" else int(self.random[index])
         return GivenLabel(given, true, True)
 
-    def describe(self, index: int) -> str:
-        return self.source.describe(index)
 
-
-class EncodedLabels:
+class EncodedLabels(Wrapped):
     """The same samples with all three facts of `GivenLabel` in one integer, for a loader of integers."""
 
     def __init__(self, noisy: NoisyLabels) -> None:
+        super().__init__(noisy)
         self.noisy = noisy
-
-    def __len__(self) -> int:
-        return len(self.noisy)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:
         image, true = self.noisy.source[index]
         label = self.noisy.label(index, true)
         return image, (label.given * self.noisy.classes + label.true) * 2 + label.replaced
-
-    def describe(self, index: int) -> str:
-        return self.noisy.describe(index)
 
     def count_replaced(self, dataset: ImageDataset) -> int:
         """How many of a dataset's images, those left out as broken excepted, have a replaced label."""

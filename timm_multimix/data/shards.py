@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError, one_line
+from ..errors import UsageError
 from .columns import shown
 from .directories import directories, holds_class_directories, holds_images_itself
-from .hub import quiet
+from .hub import reading
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, name_splits, split_word
 
 if TYPE_CHECKING:
@@ -164,18 +164,15 @@ def load_shards(files: list[Path], title: str) -> "Dataset":
     """
     import datasets
 
-    try:
+    with reading(title):
         check_columns(files)
         if not any(count_samples(file) for file in files):
             raise ValueError("no rows")
-        with quiet():
-            return datasets.load_dataset(builder_of(files), data_files=patterns(files), split="train")
-    except Exception as error:
-        raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
+        return datasets.load_dataset(builder_of(files), data_files=patterns(files), split="train")
 
 
 def check_columns(files: list[Path]) -> None:
-    """Raises: UsageError if parquet files of one split have different columns."""
+    """Raises: ValueError if parquet files of one split have different columns."""
     if files[0].suffix != ".parquet":
         return
     from pyarrow import parquet
@@ -185,7 +182,7 @@ def check_columns(files: list[Path]) -> None:
         columns = sorted(parquet.read_schema(file).names)
         first = columns if first is None else first
         if columns != first:
-            raise UsageError(
+            raise ValueError(
                 f"columns differ: {files[0].name} has {shown(first)}, {file.name} has {shown(columns)}"
             )
 

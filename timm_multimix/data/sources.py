@@ -54,6 +54,22 @@ class ArraySource:
         return f"image {index} of {self.title}"
 
 
+class Wrapped:
+    """The samples of another source; subclasses change what these are."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, Any]:
+        return self.source[index]
+
+    def describe(self, index: int) -> str:
+        return self.source.describe(index)
+
+
 class FileSource:
     """Image files below a directory."""
 

@@ -14,7 +14,7 @@ from .batches import SampleKey
 from .collection import Tables
 from .columns import find_image_column, find_label_column, shown
 from .dataset import ImageDataset, Sample
-from .hub import builder_from_hub, quiet
+from .hub import builder_from_hub, reading
 from .images import BrokenImage, decode_image
 from .labels import first_number
 from .request import Request
@@ -160,17 +160,12 @@ class StreamedTables(Tables):
         import datasets
 
         title = f"split '{split}' of {self.name}"
-        try:
-            with quiet():
-                stream, count = self.streams[split]()
+        with reading(title):
+            stream, count = self.streams[split]()
             rows = list(stream.decode(False).take(_HEAD))
             if not rows:
                 raise UsageError(f"{title} is empty")
             head = datasets.Dataset.from_list(rows, features=stream.decode(False).features)
-        except UsageError:
-            raise
-        except Exception as error:
-            raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
         image = find_image_column(head, self.image_column, title)
         label = find_label_column(head, self.label_column, title)
         return StreamSource(stream, (image, label), count, title)
@@ -225,11 +220,7 @@ def _load_alone(builder: "DatasetBuilder", split: str) -> "Dataset":
     import datasets
 
     files = {split: list(builder.config.data_files[split])}
-    try:
-        with quiet():
-            return datasets.load_dataset(
-                builder.name, data_files=files, split=split, features=builder.info.features
-            )
-    except Exception as error:
-        reason = one_line(error.__cause__ or error)
-        raise UsageError(f"split '{split}' cannot be read from the Hub: {reason}") from error
+    with reading(f"split '{split}' of {builder.repo_id}"):
+        return datasets.load_dataset(
+            builder.name, data_files=files, split=split, features=builder.info.features
+        )

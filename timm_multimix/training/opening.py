@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..errors import counted
 from ..modeling.attention import has_self_attention
 from ..options import TrainOptions
 from ..options.declaration import declared, flag, flat
@@ -70,7 +71,7 @@ def describe_model(setup: Setup, position: Position) -> str:
     frozen = "" if trained == count else f", of which {trained:,} are trained"
     weights = "published weights" if network.pretrained else "random weights"
     if position.parent:
-        weights = f"weights of {position.parent['run']} after {_counted(position.parent['epochs'], 'epoch')}"
+        weights = f"weights of {position.parent['run']} after {counted(position.parent['epochs'], 'epoch')}"
     size = " x ".join(map(str, setup.data_config["input_size"]))
     return f"model: {network.model}, {count:,} parameters{frozen}, {weights}, input {size}"
 
@@ -89,9 +90,9 @@ def describe_device(setup: Setup) -> str:
     now = in_force(setup)
     precision = {"no": "float32"}.get(now.mixed_precision, f"mixed precision {now.mixed_precision}")
     return (
-        f"device: {now.device}, {_counted(now.num_processes, 'process', 'processes')}, {precision}; batch "
-        f"{now.batch_size} x {_counted(now.num_processes, 'process', 'processes')} x "
-        f"{_counted(now.grad_accum_steps, 'step')} = {now.effective_batch_size} images per update"
+        f"device: {now.device}, {counted(now.num_processes, 'process', 'processes')}, {precision}; batch "
+        f"{now.batch_size} x {counted(now.num_processes, 'process', 'processes')} x "
+        f"{counted(now.grad_accum_steps, 'step')} = {now.effective_batch_size} images per update"
     )
 
 
@@ -104,8 +105,8 @@ def describe_updates(setup: Setup) -> str:
     )
     return (
         f"optimizer: {now.optimizer}{why_this_optimizer(setup)}, learning rate {now.lr:g}, "
-        f"schedule {now.schedule} over {_counted(setup.epochs, 'epoch')} of "
-        f"{_counted(updates, 'update')}{warmup}"
+        f"schedule {now.schedule} over {counted(setup.epochs, 'epoch')} of "
+        f"{counted(updates, 'update')}{warmup}"
     )
 
 
@@ -132,7 +133,7 @@ def oddities(setup: Setup) -> Iterator[str]:
     if now.grad_accum_steps < steps:
         yield (
             f"--grad-accum-steps {steps}: an epoch has "
-            f"{_counted(len(setup.train.batches), 'batch', 'batches')}, so every epoch is one update"
+            f"{counted(len(setup.train.batches), 'batch', 'batches')}, so every epoch is one update"
         )
     sides = setup.data_config["input_size"][1:]
     if any(unseen := unseen_pixels(setup.model, sides)):
@@ -149,7 +150,3 @@ def unseen_pixels(model: Any, sides: tuple[int, ...]) -> list[int]:
         return []
     patches = patch if isinstance(patch, tuple | list) else (patch, patch)
     return [side % size for side, size in zip(sides, patches, strict=True)]
-
-
-def _counted(count: int, one: str, many: str | None = None) -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"

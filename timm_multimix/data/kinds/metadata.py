@@ -3,10 +3,9 @@
 from functools import partial
 from pathlib import Path
 
-from ...errors import UsageError, one_line
 from ..collection import Tables
 from ..directories import directories
-from ..hub import quiet
+from ..hub import reading
 from ..request import Request
 from .declaration import TABLE, Kind
 
@@ -29,12 +28,8 @@ def _has_metadata(directory: Path) -> bool:
 def _open(request: Request) -> Tables:
     import datasets
 
-    try:
-        with quiet():
-            splits = datasets.load_dataset("imagefolder", data_dir=str(request.path))
-    except Exception as error:  # of many kinds, for damaged files
-        reason = one_line(error.__cause__ or error)
-        raise UsageError(f"dataset '{request.dataset}' cannot be read: {reason}") from error
+    with reading(f"dataset '{request.dataset}'"):
+        splits = datasets.load_dataset("imagefolder", data_dir=str(request.path))
     return Tables(request, {str(split): partial(splits.__getitem__, split) for split in splits})
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...errors import UsageError, one_line
 from ..collection import Tables
+from ..hub import reading
 from ..request import Request
 from ..split_names import WHOLE
 from .declaration import TABLE, Kind
@@ -24,10 +24,8 @@ def _matches(request: Request) -> bool:
 def _open(request: Request) -> Tables:
     import datasets
 
-    try:
+    with reading(f"dataset '{request.dataset}'"):
         found = datasets.load_from_disk(request.path)
-    except Exception as error:  # of many kinds, for damaged files
-        raise UsageError(f"dataset '{request.dataset}' cannot be read: {one_line(error)}") from error
     if isinstance(found, datasets.Dataset):
         found = datasets.DatasetDict({str(found.split or WHOLE): found})
     loaders: dict[str, Callable[[], Dataset]] = {

@@ -1,17 +1,16 @@
 """Tables of paths and labels: CSV, TSV, JSON lines, JSON and parquet files."""
 
-import glob
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError, one_line
+from ...errors import UsageError
 from ...options.declaration import Trait
 from ..collection import Tables
 from ..columns import shown
-from ..hub import quiet
+from ..hub import reading
 from ..request import Request
-from ..shards import Shards, class_directories_by_role, look_into
+from ..shards import Shards, class_directories_by_role, look_into, patterns
 from ..split_names import name_splits
 from .declaration import TABLE, Kind
 
@@ -73,12 +72,8 @@ def _load(files: list[Path], title: str) -> "Dataset":
     import datasets
 
     builder, arguments = _FORMATS[files[0].suffix.lower()]
-    try:
-        with quiet():
-            names = [glob.escape(str(file)) for file in files]
-            return datasets.load_dataset(builder, data_files=names, split="train", **arguments)
-    except Exception as error:  # of many kinds, for damaged files
-        raise UsageError(f"{title} cannot be read: {one_line(error.__cause__ or error)}") from error
+    with reading(title):
+        return datasets.load_dataset(builder, data_files=patterns(files), split="train", **arguments)
 
 
 KIND = Kind(
