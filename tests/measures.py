@@ -146,6 +146,21 @@ def _complexity(function: Function) -> int:
     return 1 + words + sum(isinstance(node, _BRANCHES) for node in nodes)
 
 
+def code_lines(text: str) -> set[int]:
+    """The numbers of the lines of a module that are no docstrings, comments or blanks."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
+    strings = [node.body[0] for node in nodes if ast.get_docstring(node) is not None]
+    docstrings = {number for each in strings for number in range(each.lineno, (each.end_lineno or 0) + 1)}
+    written = enumerate(map(str.strip, text.splitlines()), 1)
+    return {number for number, line in written if line and not line.startswith("#")} - docstrings
+
+
+def size(modules: list[Module]) -> int:
+    """Lines of code of all modules."""
+    return sum(len(code_lines(module.text)) for module in modules)
+
+
 MEASURES: dict[str, Callable[[list[Module]], float]] = {
     "functions outside of the command line that take a `Namespace`": namespaces,
     "lists of options beside their declarations": option_lists,
@@ -156,6 +171,7 @@ MEASURES: dict[str, Callable[[list[Module]], float]] = {
         lengths(modules), n=10
     )[-1],
     "functions of a complexity above 10, %": complex_functions,
+    "lines of code": size,
 }
 
 
@@ -167,4 +183,4 @@ def count(package: Path = PACKAGE) -> dict[str, float]:
 
 if __name__ == "__main__":
     for name, value in count(*map(Path, sys.argv[1:2])).items():
-        print(f"{name}: {value:.3g}")
+        print(f"{name}: {value:.5g}")
