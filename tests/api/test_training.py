@@ -272,7 +272,7 @@ FIVE = torch.tensor([0, 4])
         ({"train_data": Pictures(9), "eval_data": Pictures(3), "model": Net(2)}, "labels 0 to 2"),
         (
             {"train_data": Pictures(9), "eval_data": Pictures(3), "image_column": "image"},
-            "^image_column has no effect on a dataset of images and classes",
+            "^image_column has no effect on a dataset of images and labels",
         ),
         (
             {"train_data": Pictures(9), "eval_data": Pictures(3), "model": Net(), "pretrained": True},

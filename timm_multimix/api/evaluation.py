@@ -56,7 +56,7 @@ def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, *
     Args:
         model: a run or its directory, a model's name as on the command line, or a network. A network is
             copied; its preprocessing is taken from its `pretrained_cfg`, or else timm's default.
-        data: a name or path as on the command line; a dataset of (image, class index) pairs; or a
+        data: a name or path as on the command line; a dataset of (image, label) pairs, as in `train`; or a
             `datasets.Dataset`. Tensors are given to the network as they are, already normalized. None: the
             run's own data, else digits.
         **options: those of `timm-multimix evaluate`, with underscores: `corruptions=True, attacks=["pgd"]`.

@@ -35,7 +35,7 @@ def train(
     - A dataset with a length and indices, of torch or of the `datasets` library, is read in the trainer's
       order by its worker processes. What it draws from the global generators of Python, NumPy or torch in
       `__getitem__` depends on (seed, epoch, index). Resuming is exact if it returns the same items again.
-    - A loader (with a length, of batches of images and class indices) is iterated as it is, in one process.
+    - A loader (with a length, of batches of images and labels) is iterated as it is, in one process.
       The global generators are seeded before a pass and before each batch, so a DataLoader that shuffles and
       augments with them is exact; a run resumed within an epoch reads that epoch's earlier batches once more.
       A loader with its own `generator` or with `persistent_workers` is not exact, and a warning says so.
@@ -49,10 +49,11 @@ def train(
         model: a name as on the command line, or any network that maps images [b, c, h, w] to logits
             [b, classes].
         mix: a mixer spec such as `"multimix"` or `"mixup | cutmix"`, or the result of `create_mixer`.
-        train_data: a name or path as on the command line; a dataset of (image, class index) pairs; a
-            `datasets.Dataset` or `DatasetDict`; or a loader. PIL images are augmented and normalized as the
-            options say. Tensors [c, h, w] are used as they are; `mean` and `std` then only describe, for the
-            exported model, how they were normalized.
+        train_data: a name or path as on the command line; a dataset of (image, label) pairs; a
+            `datasets.Dataset` or `DatasetDict`; or a loader. A label is a class index, several
+            numbers 0 or 1 (multi-label), or a float (regression); `task="regression"` takes integers as
+            numbers. PIL images are augmented and normalized as the options say. Tensors [c, h, w] are used as
+            they are; `mean` and `std` then only describe, for the exported model, how they were normalized.
         eval_data: likewise; None for names and for a `DatasetDict`, which have their own splits.
         epochs: passes over the data; None: the default for the data.
         callbacks: called during training, see `Callback`.

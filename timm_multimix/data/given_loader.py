@@ -13,22 +13,28 @@ from ..errors import UsageError
 from ..randomness import derive_seed
 from .batches import SampleKey
 from .dataset import ImageDataset
+from .object_labels import Labelling
 from .random_states import random_states_kept, seed_all
 
 
 class LoaderSource:
     """A loader in the place of a source of single images.
 
+    Its `labelling` is set by whoever opens it, who looks at the first label.
+
     Raises:
         UsageError: it has no length, or gives other things than batches of images.
     """
 
-    def __init__(self, loader: Any, title: str, class_names: list[str]) -> None:
+    labelling: Labelling
+
+    def __init__(self, loader: Any, title: str) -> None:
         if not len(loader):
             raise UsageError(f"{title} must have a length of at least one batch")
-        self.loader, self.title, self.class_names = loader, title, class_names
+        self.loader, self.title = loader, title
         with random_states_kept():
-            images, _ = read_batch(next(iter(loader)), f"batch 0 of {title}")
+            images, labels = read_batch(next(iter(loader)), f"batch 0 of {title}")
+        self.first_label: Any = labels[0]
         self.shape: tuple[int, ...] = tuple(images.shape[1:])
         self.batch_size = len(images)
 
@@ -43,6 +49,11 @@ class LoaderSource:
 
     def describe(self, index: int) -> str:
         return f"image {index} of {self.title}"
+
+    @property
+    def task(self) -> str:
+        """What the labels are for, one of `TASKS`."""
+        return self.labelling.task
 
     @property
     def doubt(self) -> str | None:
@@ -94,7 +105,7 @@ class LoaderImages(ImageDataset):
 
 
 class GivenLoader:
-    """Batches (images [b, c, h, w], labels [b], valid [b]) of a loader that was given, used as they are.
+    """Batches (images [b, c, h, w], labels, valid [b]) of a loader that was given, used as they are.
 
     Python's, NumPy's and torch's global generators are seeded by (seed, epoch) before a pass begins and by
     (seed, epoch, batch) before each batch, so that a loader which draws from these alone, such as a
@@ -103,8 +114,11 @@ class GivenLoader:
     worker processes that it keeps between epochs.
     """
 
-    def __init__(self, loader: Any, batches: LoaderBatches, seed: int, classes: int, title: str) -> None:
-        self.loader, self.batches, self.seed, self.classes, self.title = loader, batches, seed, classes, title
+    def __init__(
+        self, loader: Any, batches: LoaderBatches, seed: int, labelling: Labelling, title: str
+    ) -> None:
+        self.loader, self.batches, self.seed, self.title = loader, batches, seed, title
+        self.labelling = labelling
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         epoch, start = self.batches.epoch, self.batches.start_batch
@@ -132,12 +146,9 @@ class GivenLoader:
                 set_epoch(epoch)
 
     def _checked(self, batch: Any, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        images, labels = read_batch(batch, f"batch {number} of {self.title}")
-        if int(labels.min()) < 0 or int(labels.max()) >= self.classes:
-            raise UsageError(
-                f"labels in batch {number} of {self.title} must be from 0 to {self.classes - 1}, got "
-                f"{int(labels.min())} to {int(labels.max())}"
-            )
+        what = f"batch {number} of {self.title}"
+        images, given = read_batch(batch, what)
+        labels = self.labelling.read_batch(given, what)
         return images, labels, torch.ones(len(labels), dtype=torch.bool)
 
     def close(self) -> None:
@@ -145,7 +156,7 @@ class GivenLoader:
 
 
 def read_batch(batch: Any, title: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images [b, c, h, w] and labels [b] of a batch.
+    """Images [b, c, h, w] and labels [b, ...] of a batch.
 
     Raises:
         UsageError: it is no such pair.
@@ -154,9 +165,9 @@ def read_batch(batch: Any, title: str) -> tuple[torch.Tensor, torch.Tensor]:
     if len(pair) != 2 or not all(isinstance(part, torch.Tensor) for part in pair):
         raise UsageError(f"{title} must be a pair of tensors (images, labels), got a {type(batch).__name__}")
     images, labels = pair
-    if images.dim() != 4 or labels.shape != images.shape[:1] or labels.is_floating_point():
+    if images.dim() != 4 or labels.shape[:1] != images.shape[:1] or labels.dim() > 2:
         raise UsageError(
-            f"{title} must be images [b, c, h, w] and class indices [b], got {list(images.shape)} and "
+            f"{title} must be images [b, c, h, w] and labels [b] or [b, c], got {list(images.shape)} and "
             f"{list(labels.shape)} of {labels.dtype}"
         )
-    return images, labels.long()
+    return images, labels

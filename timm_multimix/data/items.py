@@ -5,7 +5,6 @@ The order and all randomness are ours, so that a resumed run is exact.
 
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -14,26 +13,36 @@ from ..randomness import derive_seed
 from .batches import SampleKey
 from .dataset import ImageDataset, Sample
 from .images import BrokenImage
+from .object_labels import Labelling
 from .random_states import seed_all
 
 
 class ObjectSource:
     """A map-style dataset of (image, label) pairs: images as PIL, or tensors that are used as they are.
 
+    Its `labelling` is set by whoever opens it, who looks at the first label.
+
     Raises:
         UsageError: it has no length or no indices, is empty, or its items are no such pairs.
     """
 
-    def __init__(self, dataset: Any, title: str, class_names: list[str]) -> None:
-        self.dataset, self.title, self.class_names = dataset, title, class_names
-        self.example = self.item(0)[0]
+    labelling: Labelling
+
+    def __init__(self, dataset: Any, title: str) -> None:
+        self.dataset, self.title = dataset, title
+        self.example, self.first_label = self.item(0)
+
+    @property
+    def task(self) -> str:
+        """What the labels are for, one of `TASKS`."""
+        return self.labelling.task
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:
+    def __getitem__(self, index: int) -> tuple[Any, int | torch.Tensor]:
         image, label = self.item(index)
-        return image, self._class_index(label, index)
+        return image, self.labelling.read(label, self.describe(index))
 
     def item(self, index: int) -> tuple[Any, Any]:
         """The image and the label of an item, whatever they are."""
@@ -57,14 +66,6 @@ class ObjectSource:
     def shape(self) -> tuple[int, ...] | None:
         """(channels, height, width) of the first image, if images are tensors."""
         return tuple(self.example.shape) if isinstance(self.example, torch.Tensor) else None
-
-    def _class_index(self, label: Any, index: int) -> int:
-        number = label.item() if isinstance(label, torch.Tensor | np.ndarray) and label.ndim == 0 else label
-        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-        if not whole or not 0 <= number < len(self.class_names):
-            allowed = f"an integer from 0 to {len(self.class_names) - 1}"
-            raise UsageError(f"the label of {self.describe(index)} must be {allowed}, got {label!r}")
-        return int(number)
 
 
 class ObjectImages(ImageDataset):
@@ -90,7 +91,7 @@ class ObjectTensors(ObjectImages):
             )
         return self.transform(image.float()), label, key.valid
 
-    def read(self, index: int) -> tuple[Any, int]:
+    def read(self, index: int) -> tuple[Any, int | torch.Tensor]:
         return self.source[int(self._rows[index])]
 
 

@@ -12,11 +12,12 @@ from .collection import Tables
 from .given_loader import LoaderSource
 from .held_out import HeldOut
 from .items import ObjectSource
+from .object_labels import Labelling, find_task, name_targets
 from .request import Request
 from .sources import Source
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, choose_split
 from .splits import Splits, check_classes
-from .targets import task_of
+from .targets import task_of_source
 
 
 def object_name(value: object) -> str:
@@ -36,7 +37,7 @@ def open_objects(
         train: a map-style dataset of torch, a `datasets.Dataset`, a `DatasetDict`, or a loader of batches.
         evaluation: likewise; None for a `DatasetDict` in `train`, which has both.
         columns: of a `DatasetDict`, the splits; without `evaluation`, the fraction of a `datasets.Dataset` to
-            hold out; of these two, the columns of images and labels, and what the labels are for.
+            hold out; of these two, the columns of images and labels; of all, what the labels are for.
         num_classes: how many classes there are, for objects that do not say so.
 
     Raises:
@@ -47,22 +48,18 @@ def open_objects(
         train_name = choose_split(both, columns.train_split, TRAIN_NAMES, "train_split")
         evaluation_name = choose_split(both, columns.val_split, EVALUATION_NAMES, "val_split")
         first, names = both.open(train_name, None)
-        both.task = _task_of(first)
+        both.task = task_of_source(first)
         second, others = both.open(evaluation_name, names)
     elif evaluation is None:
         return _held_out(train, HeldOut.parse(columns.val_split, columns.val_split_seed), columns)
     else:
         train_name, evaluation_name = "train_data", "eval_data"
         first, names = open_object(train, train_name, columns, num_classes=num_classes)
-        alike = columns.but(task=_task_of(first))
+        alike = columns.but(task=task_of_source(first))
         second, others = open_object(evaluation, evaluation_name, alike, class_names=names)
     check_classes(names, others, train_name, evaluation_name, object_name(train))
     notes = [source.doubt for source in (first,) if isinstance(source, LoaderSource) and source.doubt]
     return Splits(first, second, train_name, evaluation_name, names, {}, notes)
-
-
-def _task_of(source: Any) -> str:
-    return task_of(getattr(source, "labels", None))
 
 
 def _held_out(train: Any, held_out: HeldOut | None, columns: ColumnOptions) -> Splits:
@@ -92,7 +89,7 @@ def open_object(
     Args:
         data: a map-style dataset of torch, a `datasets.Dataset`, or a loader of batches.
         title: what messages call it.
-        columns: of a `datasets.Dataset`, those of images and labels, and what the labels are for.
+        columns: of a `datasets.Dataset`, those of images and labels; of all, what the labels are for.
         class_names: the classes, where the object does not name them itself.
         num_classes: how many there are, where nothing names them.
 
@@ -109,12 +106,12 @@ def open_object(
             f"{type(data).__name__}"
         )
     kind = ObjectSource if hasattr(data, "__getitem__") else LoaderSource
-    names = find_class_names(data if kind is ObjectSource else getattr(data, "dataset", data)) or class_names
-    if names is None:
-        if num_classes is None:
-            raise UsageError(f"the classes of {title} are not known; give num_classes")
-        names = [str(number) for number in range(num_classes)]
-    return kind(data, title, names), names
+    known = find_class_names(data if kind is ObjectSource else getattr(data, "dataset", data)) or class_names
+    source = kind(data, title)
+    task = find_task(source.first_label, columns.task, title)
+    names = name_targets(task, source.first_label, known, num_classes, title)
+    source.labelling = Labelling(task, names)
+    return source, names
 
 
 def find_class_names(dataset: Any) -> list[str] | None:

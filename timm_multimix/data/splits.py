@@ -13,7 +13,7 @@ from .request import Request
 from .sources import Source
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
 from .streaming import StreamedTables, StreamSource
-from .targets import task_of
+from .targets import task_of_source
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Splits:
     @property
     def task(self) -> str:
         """What the labels are for, one of `TASKS`."""
-        return task_of(getattr(self.train, "labels", None))
+        return task_of_source(self.train)
 
 
 def load_splits(
@@ -80,7 +80,7 @@ def load_splits(
     evaluation_name = choose_split(collection, val_split, EVALUATION_NAMES, "val_split")
     _check_apart(collection, train_name, evaluation_name, eval_on_train)
     whole, class_names = _open_train(collection, train_name)
-    collection.task = task_of(getattr(whole, "labels", None))  # evaluation's labels are read alike
+    collection.task = task_of_source(whole)  # evaluation's labels are read alike
     evaluation, evaluation_names = collection.open(evaluation_name, class_names or None)
     if isinstance(whole, StreamSource):
         class_names = whole.class_names = class_names or evaluation_names

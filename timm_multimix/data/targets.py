@@ -24,6 +24,11 @@ def task_of(labels: Any) -> str:
     return REGRESSION if np.issubdtype(found.dtype, np.floating) else CLASSIFICATION
 
 
+def task_of_source(source: Any) -> str:
+    """The task of a source of images: what it says itself, else by its labels."""
+    return getattr(source, "task", None) or task_of(getattr(source, "labels", None))
+
+
 def read_targets(
     dataset: "Dataset", columns: str, task: str, known: list[str] | None, title: str
 ) -> tuple[np.ndarray, list[str]]:

@@ -12,7 +12,7 @@ from ..data.given_loader import LoaderSource
 from ..data.measured import Split, load_pictures, load_split
 from ..data.objects import open_object
 from ..data.sources import Source
-from ..data.targets import task_of
+from ..data.targets import task_of_source
 from ..errors import UsageError
 from ..mixers import Mixture
 from ..mixers.plugins import import_modules
@@ -86,7 +86,7 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     for note in split.notes:
         logger.warning(note)
     outputs = count_outputs(classifier)
-    check_measures(measures, dataset, task_of(getattr(split.source, "labels", None)))
+    check_measures(measures, dataset, task_of_source(split.source))
 
     def read(source: Source) -> Pictures:
         data = options.data

@@ -14,7 +14,7 @@ from ..data.columns import shown
 from ..data.items import ObjectTensors
 from ..data.measured import Relabelled, Split
 from ..data.sources import Source
-from ..data.targets import task_of
+from ..data.targets import task_of_source
 from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
 from ..options.shared import LoadingOptions
@@ -126,7 +126,7 @@ def match_classes(
         UsageError: the split has another number of classes than the model, or other names.
     """
     names, known = split.class_names, [name for name in label_names or [] if not _is_unused(name)]
-    task = task_of(getattr(split.source, "labels", None))
+    task = task_of_source(split.source)
     if names == known or (task == REGRESSION and outputs == 1):
         return split.source, False
     if task == MULTI_LABEL and known:

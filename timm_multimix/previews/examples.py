@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..data.images import to_channels
 from ..data.measured import Relabelled, Split, load_split
-from ..data.targets import task_of
+from ..data.targets import task_of_source
 from ..data.transforms import create_pixel_transform
 from ..errors import UsageError
 from ..evaluation.classifier import Classifier, load_classifier
@@ -52,7 +52,7 @@ def load_examples(data: PreviewDataOptions, network: PreviewModelOptions, seed: 
         UsageError: a dataset or model that cannot be opened, or classes that do not agree.
     """
     split = load_split(data.dataset, **flat(data.columns))
-    if (task := task_of(getattr(split.source, "labels", None))) != CLASSIFICATION:
+    if (task := task_of_source(split.source)) != CLASSIFICATION:
         raise UsageError(f"preview shows one class an image; {data.dataset} is {task}")
     model = load_model(network, data.img_size, seed, split)
     size = data.img_size or split.defaults.get("img_size") or _SIDE

@@ -24,7 +24,7 @@ OBJECTS = {
     "model": "a model that is made already",
     "tensors": "images that are tensors already",
     "loader": "a loader's batches",
-    "items": "a dataset of images and classes",
+    "items": "a dataset of images and labels",
     "table": "a table that is opened already",
 }
 """Objects on which some options have no effect, as the options' declarations name them."""
@@ -80,7 +80,7 @@ class Given:
         splits = open_objects(self.train_data, self.eval_data, data.columns, num_classes)
         for source in (splits.train, splits.evaluation):
             kind = kind_of(source)
-            self._refuse_idle(kind, frozenset(Trait) - (TABLE if kind == "table" else frozenset()))
+            self._refuse_idle(kind, frozenset(Trait) - (TABLE if kind == "table" else {Trait.TARGETS}))
         return splits
 
     def _refuse_idle(self, kind: str, lacking: frozenset[Trait] = frozenset()) -> None:

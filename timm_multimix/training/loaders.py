@@ -128,7 +128,7 @@ def stream_of_loader(source: LoaderSource, seed: int, accelerator: Accelerator) 
             "give its dataset"
         )
     batches = LoaderBatches(len(source.loader), source.batch_size)
-    loader = GivenLoader(source.loader, batches, seed, len(source.class_names), source.title)
+    loader = GivenLoader(source.loader, batches, seed, source.labelling, source.title)
     return Stream(LoaderImages(len(source), source.title), batches, loader)
 
 
