@@ -1,5 +1,6 @@
 """The checks of one model: a backward pass at each place of mixing, and what must come out the same."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -14,15 +15,23 @@ from timm_multimix.errors import UsageError
 from timm_multimix.functional import Pairs, Tuples
 from timm_multimix.mixers import Mixer, Mixture
 from timm_multimix.mixers.step import as_branches
+from timm_multimix.sites.affine_probe import warn_if_not_affine
 from timm_multimix.sites.cuts import stage_names
 from timm_multimix.sites.hidden import MixingPoints
 from timm_multimix.sites.layout import Layout, find_layout
+from timm_multimix.sites.literal import find_classifiers
 from timm_multimix.sites.positions import dense_forward
 from timm_multimix.sites.student import as_logits
 
 LABELS = torch.arange(3)
 # Each example's partner. Where the first stays and the others change, the batch remains the same examples.
 OTHERS, STAYING = torch.tensor([2, 2, 1]), torch.tensor([1.0, 0.0, 0.0])
+# What warnings say, by the record's word for it.
+DEPARTURES = {
+    "not affine": "is not an affine map",
+    "batch norm": "its classifier normalises",
+    "dropout": "dropout",
+}
 
 
 class Examined:
@@ -62,7 +71,8 @@ def examine(name: str, side: int) -> record.Row:
     examined = Examined(name, side)
     check_embedding(examined)
     parameters = sum(parameter.numel() for parameter in examined.model.parameters())
-    return {"parameters": parameters, **check_positions(examined), **check_stages(examined)}
+    row = {"parameters": parameters, "departures": check_exactness(examined)}
+    return {**row, **check_positions(examined), **check_stages(examined)}
 
 
 def check_embedding(examined: Examined) -> None:
@@ -77,6 +87,37 @@ def check_embedding(examined: Examined) -> None:
     with torch.no_grad():
         out = examined.run(MixTask(examined.model, unmixed("embedding")).train(), LABELS)
     torch.testing.assert_close(out["loss"], examined.loss.detach(), rtol=1e-5, atol=1e-6)
+
+
+def check_exactness(examined: Examined) -> list[str]:
+    """What the task warns of before it mixes logits: of a difference where there is one, and nowhere else."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        warn_if_not_affine(examined.model, examined.images)
+    text = " ".join(str(each.message) for each in told)
+    departures = [kind for kind, part in DEPARTURES.items() if part in text]
+    assert len(departures) >= len(told)
+    assert (literal_error(examined) > 1e-3) == bool({"not affine", "batch norm"} & set(departures))
+    return departures
+
+
+@torch.no_grad()
+def literal_error(examined: Examined) -> float:
+    """How far, in training, logits of means of two embeddings are from means of two logits.
+
+    In parts of how far the examples' logits are from their mean.
+    """
+
+    def means(x: Tensor) -> Tensor:
+        return (x + x.roll(-1, 0)) / 2
+
+    heads = find_classifiers(examined.model, ())
+    handles = [head.register_forward_pre_hook(lambda _, args: (means(args[0]), *args[1:])) for head in heads]
+    mixed = as_logits(examined.run(examined.model))
+    for handle in handles:
+        handle.remove()
+    clean = examined.logits
+    return float((mixed - means(clean)).norm() / (clean - clean.mean(0)).norm())
 
 
 def check_positions(examined: Examined) -> record.Row:

@@ -13,6 +13,8 @@ from tests.sites.test_literal import HEADS
 from tests.task.tasks import LABELS, images, model
 from timm_multimix import MixTask
 from timm_multimix.sites.affine_probe import affine_error, warn_if_not_affine
+from timm_multimix.sites.frozen_norm import recorded_inputs
+from timm_multimix.sites.probe import classifiers
 
 
 class Named(SmallNet):
@@ -89,9 +91,38 @@ def test_a_norm_in_the_classifier_is_told_where_it_is_of_the_batch():
         warn_if_not_affine(made.eval(), images(6, 96))
 
 
-def test_dropout_before_the_classifier_is_told():
-    with pytest.warns(UserWarning, match=r"drop_rate=0\.2\) comes before the mixing"):
-        MixTask(Named(nn.Linear(6, 4), drop_rate=0.2), "multimix(p=1)").train()(images(6, 16), LABELS % 4)
+@pytest.mark.parametrize("literal", [False, True])
+def test_dropout_before_the_classifier_averages_out_in_both_readings(literal):
+    """Of 40 embeddings with half of the features dropped, hardly a feature is missing in a mixture."""
+    torch.manual_seed(0)
+    made = model(drop_rate=0.5).train()
+    task = MixTask(made, f"multimix(p=1, n=30, literal={literal})").train()
+    with recorded_inputs([made.get_classifier()]) as calls, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        task(images(40), LABELS.repeat(7)[:40])
+    (x,) = (x for _, x in calls if len(x) == (30 if literal else 40))
+    dropped = (x[:, x.any(0)] == 0).float().mean()
+    assert dropped < 0.1 if literal else dropped > 0.4
+    with pytest.warns(UserWarning, match=r"drop_rate=0\.5\) comes .* also with literal") as told:
+        warn_if_not_affine(made, images())
+    assert len(told) == 1
+
+
+def test_dropout_in_the_classifier_is_told_with_what_mends_it():
+    made = timm.create_model("levit_128s", num_classes=5, drop_rate=0.2, **LEVIT).train()
+    with pytest.warns(UserWarning, match="dropout in its classifier comes before .* literal") as told:
+        warn_if_not_affine(made, images(6, 96))
+    assert len(told) == 1
+
+
+def test_classifiers_in_lists_are_found():
+    """efficientvim has a classifier for each scale and each of two heads, as a pair of lists of modules."""
+    made, bent = model(name="efficientvim_m1_dist"), model(name="efficientvim_m1_dist")
+    assert len(classifiers(made)) == 8
+    assert affine_error(made.eval(), images(6, 70)) < 1e-3
+    for part in classifiers(bent):
+        part.register_forward_hook(lambda _, args, out: out.relu())
+    assert affine_error(bent.eval(), images(6, 70)) > 1e-3
 
 
 @pytest.mark.parametrize("spec", ["mixup", "none", "multimix(p=1, literal=True)"])

@@ -6,14 +6,13 @@ if the classifier contains a normalisation or a hidden layer.
 """
 
 import warnings
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..functional import Tuples
 from .eval_mode import undisturbed
-from .frozen_norm import uses_batch_statistics
+from .frozen_norm import AnyModule, uses_batch_statistics
 from .literal import InputPoint
 from .outputs import as_logits
 from .probe import classifiers
@@ -27,13 +26,21 @@ _EXAMPLES = 8
 
 def warn_if_not_affine(model: nn.Module, images: Tensor) -> None:
     """Warn if mixed logits differ from the logits of mixed embeddings, in training or always, and why."""
-    reasons = [*_in_training(model)]
+    name, reasons = type(model).__name__, _in_classifier(model)
     if (difference := affine_error(model, images)) is not None and difference > _TOLERATED:
         reasons.insert(0, f"its classifier is not an affine map of its input (error {difference:.2g})")
     if reasons:
         warnings.warn(
-            f"{type(model).__name__}: {'; '.join(reasons)}. The logits of the clean examples are mixed; "
+            f"{name}: {'; '.join(reasons)}. The logits of the clean examples are mixed; "
             "literal of multimix mixes the classifier's input instead",
+            stacklevel=2,
+        )
+    # A model's own classifier is called behind this dropout, so `literal` does not come before it either.
+    rate = getattr(model, "drop_rate", 0)
+    if isinstance(rate, int | float) and rate and not _dropouts(model):
+        warnings.warn(
+            f"{name}: dropout before its classifier (drop_rate={rate:g}) comes before the mixing, and "
+            "averages out over a tuple, also with literal of multimix; short tuples (m=4) keep more of it",
             stacklevel=2,
         )
 
@@ -82,21 +89,22 @@ def _next_one(images: Tensor) -> Tensor:
     return torch.eye(len(images), device=images.device).roll(1, 1)
 
 
-def _in_training(model: Any) -> list[str]:
-    """Return reasons, only in training, why mixing logits differs from mixing the classifier's input."""
-    norms = [
-        norm
-        for classifier in classifiers(model)
-        for norm in classifier.modules()
-        if isinstance(norm, nn.modules.batchnorm._BatchNorm) and uses_batch_statistics(norm)
-    ]
+def _in_classifier(model: nn.Module) -> list[str]:
+    """Return reasons in the classifier, only in training, why mixing logits differs from mixing its input."""
+    norms = any(uses_batch_statistics(norm) for norm in _inside(model, nn.modules.batchnorm._BatchNorm))
     reasons = ["its classifier normalises by the statistics of the clean batch"] if norms else []
-    if (rate := getattr(model, "drop_rate", 0)) and isinstance(rate, int | float):
-        reasons.append(
-            f"dropout before its classifier (drop_rate={rate:g}) comes before the mixing, and averages out "
-            "over a tuple"
-        )
+    if _dropouts(model):
+        reasons.append("dropout in its classifier comes before the mixing, and averages out over a tuple")
     return reasons
+
+
+def _dropouts(model: nn.Module) -> list[nn.Dropout]:
+    return [each for each in _inside(model, nn.Dropout) if each.training and each.p]
+
+
+def _inside(model: nn.Module, kind: type[AnyModule]) -> list[AnyModule]:
+    """The modules of a kind in the model's classifiers."""
+    return [part for each in classifiers(model) for part in each.modules() if isinstance(part, kind)]
 
 
 def _dtype(model: nn.Module) -> torch.dtype:

@@ -28,9 +28,14 @@ def tensors(features: Any) -> list[Tensor]:
 
 def classifiers(model: Any) -> tuple[nn.Module, ...]:
     """Return the model's final layers; distilled and multi-scale models have several."""
-    found = model.get_classifier() if hasattr(model, "get_classifier") else ()
-    found = found if isinstance(found, (tuple, list, nn.ModuleList)) else (found,)
-    return tuple(module for module in found if isinstance(module, nn.Module))
+    return tuple(_flattened(model.get_classifier())) if hasattr(model, "get_classifier") else ()
+
+
+def _flattened(found: Any) -> list[nn.Module]:
+    """Return the modules in nested tuples and lists of modules, in order."""
+    if isinstance(found, (tuple, list, nn.ModuleList)):
+        return [module for each in found for module in _flattened(each)]
+    return [found] if isinstance(found, nn.Module) else []
 
 
 def _at_rest(model: nn.Module, like: Features) -> AbstractContextManager[None]:
