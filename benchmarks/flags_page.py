@@ -18,17 +18,18 @@ _PAGE = """# timm's flags
 <!-- Made by `make docs` from timm_multimix/options/timm_flags.tsv and the declarations of options. -->
 
 timm's `train.py` has {total} options (timm 1.0.29.dev0, commit aa4b5850). Of these {same} are options here,
-{alias} are short or other names of one, {accelerate} are for `accelerate launch`, and {absent} are not here.
-None is accepted and ignored: a flag that is not here ends in one line that says what to do instead.
+{alias} are short or other names of one, {accelerate} are for `accelerate launch`, and {absent} are
+not available.
+None is accepted and ignored: a flag that is not available ends in one line that says what to do instead.
 
-`--config args.yaml` reads the arguments that a run of timm saved; what is not here is listed in one
+`--config args.yaml` reads the arguments that a run of timm saved; what is not available is listed in one
 line.
 
 ## Options here
 
 {present}
 
-## For accelerate, or not here
+## For accelerate, or not available
 
 {missing}
 

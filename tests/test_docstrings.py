@@ -11,7 +11,7 @@ import torch
 
 import timm_multimix
 from timm_multimix import functional, mixers, models
-from timm_multimix.functional.docstrings import complete_docstring, read_arguments
+from timm_multimix.functional.docstrings import complete_docstring, read_arguments, split_sections
 from timm_multimix.mixers import registry
 
 GLOBALS = {
@@ -40,7 +40,9 @@ ONLY_READ = {"timm_multimix.Run", "timm_multimix.compare", "timm_multimix.train"
 
 
 def examples(thing: Any) -> list[doctest.Example]:
-    return doctest.DocTestParser().get_examples(inspect.getdoc(thing) or "")
+    """Those in the section of this name, which the site shows as code."""
+    _, sections = split_sections(inspect.getdoc(thing) or "")
+    return doctest.DocTestParser().get_examples(sections.get("Examples", ""))
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -52,7 +52,7 @@ class MixTask(TrainingTask):
     Raises:
         UsageError: a value that is not allowed.
 
-    Example:
+    Examples:
         >>> model = timm.create_model("test_resnet", num_classes=10)
         >>> task = MixTask(model, mix="multimix", smoothing=0.1)
         >>> task(torch.rand(4, 3, 32, 32), torch.tensor([0, 1, 2, 3]))["loss"].backward()

@@ -276,7 +276,7 @@ FIVE = torch.tensor([0, 4])
         ),
         (
             {"train_data": Pictures(9), "eval_data": Pictures(3), "model": Net(), "pretrained": True},
-            "^pretrained has no effect on a model that is made already",
+            "^pretrained has no effect on a model that is given as an object",
         ),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_perfect_ranking_has_full_precision_and_a_constant_one_the_prevalence(
 
 
 def test_average_precision_needs_a_positive() -> None:
-    with pytest.raises(UsageError, match="without any positive"):
+    with pytest.raises(UsageError, match="targets must have a positive"):
         mean_average_precision(torch.ones(3, 2), torch.zeros(3, 2))
 
 

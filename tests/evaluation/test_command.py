@@ -279,7 +279,7 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run} {data} --embedding-plot {tmp_path}/nowhere/out.png": "a directory that exists",
         f"{run} {data} --output {tmp_path}": "cannot write",
         f"{run} {data} --output {tmp_path}/other.json": "other.json holds no evaluations, or is damaged",
-        f"{run} {data} --device nothing": "--device nothing: not here",
+        f"{run} {data} --device nothing": "--device nothing is not available",
         f"{run} {data} --batch-size 0": "expected a whole number >= 1",
         f"{run} {data} --label-column x": "has no columns",
         f"{run} {data} --frobnicate": "unrecognized option --frobnicate",

@@ -148,7 +148,7 @@ def test_the_effective_number_of_examples() -> None:
 @pytest.mark.parametrize("name", [name for name in list_mixers() if name not in UNGUIDED])
 def test_what_needs_a_model_says_so_and_is_shown_with_one(name, examples, seen) -> None:
     branches = create_mixer(name).branches
-    with pytest.raises(UsageError, match=f"{name} draws by what a model computes; give one with --model"):
+    with pytest.raises(UsageError, match=f"{name} is guided by a model; give one with --model"):
         make_panels(branches, examples, 1, 0)
     for panel in make_panels(branches, seen, 2, 0):
         assert len(panel.samples) == 2 or panel.tuples

@@ -111,7 +111,7 @@ DAMAGES: dict[str, tuple[str, Callable[[str], str], str]] = {
     "metrics.csv a row less": (
         "metrics.csv",
         lambda text: "".join(text.splitlines(True)[:-1]),
-        "it has 2 rows, summary.json tells of 3 epochs",
+        "it has 2 rows, summary.json has 3 epochs",
     ),
     "metrics.csv a row twice": (
         "metrics.csv",

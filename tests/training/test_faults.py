@@ -198,7 +198,7 @@ def test_a_worker_that_dies(train: Train, quick: list[str], tmp_path: Path) -> N
     options = [*quick, "--workers", 2, "--output", "run", "--resume", "auto"]
     with pytest.MonkeyPatch.context() as patch:
         at_call("train_epoch", 2, kill, patch)
-        with pytest.raises(UsageError, match=r"a process that reads images died .*--resume auto") as caught:
+        with pytest.raises(UsageError, match=r"a DataLoader worker died .*--resume auto") as caught:
             train(*options)
     assert "\n" not in str(caught.value)
     # the killed one may not have been waited for yet

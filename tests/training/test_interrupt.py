@@ -68,7 +68,7 @@ def test_a_signal_saves_at_the_next_step_and_the_run_goes_on(
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
         send_at(phase, 2, number, patch)
-        with pytest.raises(Interrupted, match="go on with --resume auto --output run") as caught:
+        with pytest.raises(Interrupted, match="resume with --resume auto --output run") as caught:
             train(*options)
     assert caught.value.status == 128 + number
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
@@ -236,7 +236,7 @@ def test_preemption_of_real_processes(
     said = process.communicate(timeout=60)[1]
     assert process.returncode == (process.returncode if status is None else status) != 0, said
     name = "SIGINT" if status == 130 else "SIGTERM"
-    line = f"interrupted by {name}; go on with --resume auto --output run"
+    line = f"interrupted by {name}; resume with --resume auto --output run"
     assert said.count(line) == 1, said
     if status:
         assert said == line + "\n"

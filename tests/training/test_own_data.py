@@ -187,5 +187,5 @@ def describe_predictions(model: str, image: Path) -> dict[str, Any]:
 def test_preview_is_of_classes(table: Path) -> None:
     argv = ["--mix", "mixup", "--out", str(table / "x.png"), "--dataset", str(table)]
     options = parse_preview_options([*argv, "--label-column", "bright"])
-    with pytest.raises(UsageError, match=r"preview shows one class an image; .* is regression"):
+    with pytest.raises(UsageError, match=r"preview needs one class an image; .* is regression"):
         load_examples(options.data, options.network, 0)

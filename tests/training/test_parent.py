@@ -74,15 +74,15 @@ def test_what_cannot_change_is_named(train: Train, quick: list[str], tmp_path: P
     for words, said in (
         (
             "--epochs 3 --output new --model test_vit",
-            "--model must be that of the run to go on from, test_resnet",
+            "--model must be that of the run to continue, test_resnet",
         ),
         (
             "--epochs 3 --output new --batch-size 4",
-            "--batch-size must be that of the run to go on from, 8, got 4",
+            "--batch-size must be that of the run to continue, 8, got 4",
         ),
-        ("--epochs 3 --output new --opt adamw", "a run that goes on can change"),
-        ("--epochs 3", "--resume old --output NEW trains so many more"),
-        ("--epochs 3 --output old", "--resume old --output NEW trains so many more"),
+        ("--epochs 3 --output new --opt adamw", "a continuation can change"),
+        ("--epochs 3", "to train so many more, use --resume old --output NEW"),
+        ("--epochs 3 --output old", "to train so many more, use --resume old --output NEW"),
     ):
         with pytest.raises(UsageError, match=said):
             train("--resume", "old", *words.split())

@@ -64,7 +64,7 @@ def test_a_damaged_checkpoint_is_passed_over(
     said = capsys.readouterr().err
     assert said == (
         "warning: run/checkpoints/step-00000010/weights.safetensors does not hold what was written; "
-        "going on from run/checkpoints/step-00000005\n"
+        "resuming from run/checkpoints/step-00000005\n"
     )
     assert outcome(tmp_path / "run") == expected
 
@@ -110,7 +110,7 @@ def test_without_an_intact_checkpoint_nothing_is_started_anew(
     }
     with pytest.raises(UsageError, match=words.get(damage, "holds no checkpoint")) as caught:
         train(*options, "--resume", "auto")
-    assert "start anew with --overwrite" in str(caught.value)
+    assert "start again with --overwrite" in str(caught.value)
     assert (tmp_path / "run/metrics.csv").read_bytes() == before
     assert train(*options, "--epochs", 1, "--overwrite")["epochs"] == 1
 
@@ -146,7 +146,7 @@ def test_other_conditions_cannot_be_resumed(
     train(*quick, "--dataset", "data", "--epochs", 1, "--output", "run")
     (tmp_path / "run/summary.json").unlink()
     next((tmp_path / "data/train/colour1").iterdir()).unlink()
-    with pytest.raises(UsageError, match=r"training images: .* was written with 44, this run has 43"):
+    with pytest.raises(UsageError, match=r"training images must be that of .*, 44, got 43"):
         train("--resume", "run")
 
 

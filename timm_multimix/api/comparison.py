@@ -99,7 +99,7 @@ def compare(
     Raises:
         UsageError: a mistake in the arguments, before anything is trained; or no run finished.
 
-    Example:
+    Examples:
         >>> compared = timm_multimix.compare(mix=["none", "multimix"], output="digits", seeds=3, epochs=5)
         >>> compared.figure("differences").savefig("differences.png")
     """

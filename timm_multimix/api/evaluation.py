@@ -67,7 +67,7 @@ def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, *
     Raises:
         UsageError: an unknown option, a model or data that cannot be opened, or classes that differ.
 
-    Example:
+    Examples:
         >>> network = timm.create_model("test_resnet", num_classes=10, in_chans=1)
         >>> measured = timm_multimix.evaluate(network, "digits", img_size=32)
         >>> sorted(measured["accuracy"])

@@ -75,7 +75,7 @@ def preview(
     Raises:
         UsageError: not a mixer spec, images or labels of another shape, or a mixer that needs a model.
 
-    Example:
+    Examples:
         >>> images, labels = torch.rand(8, 3, 32, 32), torch.arange(8)
         >>> timm_multimix.preview("mixup | cutmix", images, labels)
         Preview('mixup | cutmix', [...])

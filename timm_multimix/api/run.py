@@ -33,7 +33,7 @@ class Run:
     Raises:
         UsageError: the directory holds no finished run, or a file in it is damaged.
 
-    Example:
+    Examples:
         >>> run = timm_multimix.Run("runs/20260101-120000-resnet18-multimix")
         >>> run.summary.top1
     """

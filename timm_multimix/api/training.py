@@ -68,7 +68,7 @@ def train(
         UsageError: an unknown option or a value that is not allowed, before anything is written; or an error
             of the run that its user can mend, such as a full disk.
 
-    Example:
+    Examples:
         >>> run = timm_multimix.train("resnet18", mix="multimix", train_data="digits", epochs=2)
         >>> run.metrics[-1]["eval_top1"]
     """

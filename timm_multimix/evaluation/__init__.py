@@ -1,4 +1,4 @@
-"""What a trained classifier is worth: accuracy, calibration, robustness, unknown data, embedding, mixing."""
+"""Evaluation of classifiers: accuracy, calibration, robustness, out-of-distribution detection, embedding."""
 
 from .run import run
 

@@ -1,4 +1,4 @@
-"""Nothing measured is lost: a new evaluation stands next to those made before."""
+"""Joining a new evaluation with earlier ones, so that no measurement is lost."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from .sections import SECTIONS
 
 
 def add(old: Sequence[Evaluation], new: Evaluation) -> list[Evaluation]:
-    """The evaluations before and a new one, which replaces only numbers that it has measured again.
+    """Return earlier evaluations and a new one, which replaces only numbers that it has measured again.
 
-    An old part is left out if every number of it was measured under the same conditions and settings; an
-    evaluation of which no part is left, too.
+    An old part is dropped if every number of it was measured again under the same conditions and settings; an
+    evaluation without parts is dropped, too.
     """
     kept = [
         remaining if conditions(before) == conditions(new) else before
@@ -22,7 +22,7 @@ def add(old: Sequence[Evaluation], new: Evaluation) -> list[Evaluation]:
 
 
 def _without(before: Evaluation, new: Evaluation) -> Evaluation | None:
-    """An evaluation without the parts that another one replaces; None if none is left."""
+    """Return an evaluation without the parts that another one replaces; None if none is left."""
     replaced = {name for name in SECTIONS if name in before and _replaces(name, new, before)}
     left = {name: value for name, value in before.items() if name not in replaced}
     return left if SECTIONS.keys() & left.keys() else None
@@ -33,7 +33,7 @@ def _replaces(name: str, new: Evaluation, old: Evaluation) -> bool:
 
 
 def _keys(name: str, part: Any) -> set[tuple[Any, ...]]:
-    """What tells the numbers of a part apart: the metric, what it was measured of, and the settings."""
+    """Return what identifies the numbers of a part: the metric, its subject, and the settings."""
     try:
         numbers = SECTIONS[name].show(part).numbers
     except (KeyError, TypeError, AttributeError, ValueError):  # damaged

@@ -1,4 +1,4 @@
-"""Attacks in the space of pixels: inside the budget around each image, and inside [0, 1]."""
+"""Adversarial attacks in pixel space, within a budget around each image and within [0, 1]."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ def pgd(
     steps: int = STEPS,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The same from a random point in the budget (Madry et al. 2018, arXiv:1706.06083)."""
+    """Iterated FGSM from a random point in the budget (Madry et al. 2018, arXiv:1706.06083)."""
     noise = torch.rand(pixels.shape, generator=generator, dtype=pixels.dtype, device=pixels.device)
     start = _project(pixels + (2 * noise - 1) * epsilon, pixels, epsilon)
     return _ascend(model, pixels, labels, start, epsilon, steps)
@@ -48,10 +48,10 @@ def attack(
     steps: int = STEPS,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Images [b, c, h, w] changed by at most epsilon so that `model`, which gives logits, errs.
+    """Change images [b, c, h, w] by at most epsilon so that `model`, which returns logits, errs.
 
-    Untargeted: the loss of the true labels [b] is driven up. Another model than the one attacked
-    makes it a black-box attack by transfer.
+    Untargeted: the loss of the true labels [b] is increased. With another model than the one that is
+    evaluated it is a black-box attack by transfer.
     """
     if method == "fgsm":
         return fgsm(model, pixels, labels, epsilon)
@@ -61,10 +61,10 @@ def attack(
 
 
 def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
-    """log of (1 - p) / p [b] for the probability p of the label, of logits [b, c].
+    """Return log of (1 - p) / p, [b], for the probability p of the label, from logits [b, c].
 
-    Its gradient is the cross-entropy's divided by 1 - p, so of the same sign, and does not round to zero
-    where a model is sure.
+    Its gradient is the cross-entropy's divided by 1 - p: of the same sign, but not rounded to zero where the
+    model is certain.
     """
     truth = F.one_hot(labels, logits.shape[1]).bool()
     return logits.masked_fill(truth, -torch.inf).logsumexp(1) - logits[truth]

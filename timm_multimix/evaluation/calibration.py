@@ -1,4 +1,4 @@
-"""Whether confidence is worth its name: likelihood, Brier score, calibration error, temperature scaling."""
+"""Calibration: likelihood, Brier score, expected calibration error, temperature scaling."""
 
 import math
 
@@ -10,7 +10,7 @@ from .accuracy import as_targets
 
 BINS = 15
 _WIDEST, _HALVINGS = 6.0, 45
-"""Temperatures are sought from exp(-6) to exp(6), by halving this interval so often."""
+"""Bisections of the interval from exp(-6) to exp(6) in the search for a temperature."""
 
 
 def negative_log_likelihood(logits: Tensor, labels: Tensor) -> float:
@@ -38,11 +38,11 @@ def calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The T > 0 for which softmax(logits / T) makes the labels likeliest (arXiv:1706.04599, section 4.2).
+    """Find the T > 0 that maximises the likelihood of softmax(logits / T) (arXiv:1706.04599, section 4.2).
 
-    The likelihood is concave in 1 / T, so halving an interval of log T by the sign of its slope finds the
-    peak. Labels that are always (or never) the largest logit have none: T is then an end of the interval.
-    Where logits say nothing, no T is likelier than another: 1.
+    The likelihood is concave in 1 / T, so bisection of log T by the sign of its slope finds the maximum. If
+    the label is always (or never) the largest logit there is none: T is then an end of the interval. If all
+    logits are equal, every T is equally likely: T is 1.
     """
     logits = logits.double()
     if (logits == logits[:, :1]).all():
@@ -52,13 +52,13 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         expected = ((logits / math.exp(middle)).softmax(1) * logits).sum(1).mean().item()
-        # where labels have larger logits than predictions expect, sharper predictions are likelier
+        # if labels have larger logits than predicted on average, sharper predictions are likelier
         low, high = (low, middle) if expected <= truth else (middle, high)
     return math.exp((low + high) / 2)
 
 
 def measure(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """Likelihood, calibration error and Brier score."""
+    """Return likelihood, calibration error and Brier score."""
     return {
         "nll": negative_log_likelihood(logits, labels),
         "ece": calibration_error(logits, labels),
@@ -67,7 +67,7 @@ def measure(logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def summarize_calibration(logits: Tensor, labels: Tensor) -> dict[str, object]:
-    """All of `measure` on the whole split; temperature scaling fitted on one half, measured on the other.
+    """Return `measure` for the whole split, and for one half with temperature scaling fitted on the other.
 
     The halves are fixed: the first, third, fifth ... image fit, the second, fourth, sixth ... measure.
     """

@@ -1,4 +1,4 @@
-"""A model to evaluate: a run's, a directory's, the Hub's or timm's, as a function of pixels in [0, 1]."""
+"""Models to evaluate, from a run, a directory, the Hub or timm, as functions of pixels in [0, 1]."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from ..sites.student import as_logits
 class Classifier(nn.Module):
     """A model in eval mode that takes pixels [b, c, h, w] in [0, 1] and normalises them itself.
 
-    Pixels of value v / 255 give the same bits as the trainer's evaluation of the same image.
+    Pixels of value v / 255 give bitwise the same logits as the trainer's evaluation of the same image.
     """
 
     mean: Tensor
@@ -42,13 +42,13 @@ class Classifier(nn.Module):
         self.eval()
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Logits [b, classes]."""
+        """Return logits [b, classes]."""
         return as_logits(self.model(pixels.sub(self.mean).div(self.std)))
 
     def embed(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits and the input of the last layer [b, d]; None where a model has no classifier to tell apart.
+        """Return logits and the input of the last layer [b, d]; None if the model has no separate classifier.
 
-        Of several classifiers the inputs are joined; of inputs with positions, the mean is taken.
+        The inputs of several classifiers are concatenated; inputs with positions are averaged over them.
         """
         found: dict[nn.Module, Tensor] = {}
         heads = [head for head in head_modules(self.model) if not isinstance(head, nn.Identity)]
@@ -66,7 +66,7 @@ class Classifier(nn.Module):
 
 
 def as_rows(features: Tensor) -> Tensor:
-    """Features as [b, d]: the mean over tokens [b, t, d] or over positions [b, d, h, w]."""
+    """Return features as [b, d]: the mean over tokens [b, t, d] or over positions [b, d, h, w]."""
     if features.dim() == 4:
         return features.mean((2, 3))
     return features.mean(1) if features.dim() == 3 else features
@@ -85,12 +85,12 @@ def load_classifier(
 
     Args:
         model: a run's directory or a model's name, as `evaluate` takes it.
-        count_classes: gives the size of the classifier of a timm model without weights.
-        pretrained: whether a timm model has its published weights; the models of runs, directories and the
-            Hub always come with theirs.
-        model_kwargs: further arguments of the model.
-        input: what of the input differs from the model's own.
-        seed: of random weights.
+        count_classes: returns the size of the classifier for a timm model without weights.
+        pretrained: whether a timm model gets its published weights; the models of runs, directories and the
+            Hub always have theirs.
+        model_kwargs: other arguments of the model.
+        input: settings of the input that differ from the model's own.
+        seed: seed of random weights.
 
     Raises:
         UsageError: there is no such model or it cannot be loaded.

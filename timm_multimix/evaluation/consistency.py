@@ -1,4 +1,4 @@
-"""Whether a model's prediction is linear where it was asked to be: is f(mix x) = mix f(x)?"""
+"""Mixing consistency: how linear a model is between examples, f(mix x) against mix f(x)."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,10 +11,10 @@ from ..randomness import choice_generator, draw_generator
 
 
 def create_input_mixer(spec: str) -> Mixture:
-    """The mixers of a spec.
+    """Create the mixers of a spec.
 
     Raises:
-        UsageError: not a spec, or one of its mixers does not mix images, or not by itself.
+        UsageError: not a spec, or one of its mixers does not mix images without a model.
     """
     mixture = create_mixer(spec)
     try:
@@ -25,7 +25,7 @@ def create_input_mixer(spec: str) -> Mixture:
 
 
 def mixing_gap(mixed: Tensor, expected: Tensor) -> Tensor:
-    """Sums over rows [2] of KL(expected, softmax(mixed)) in nats and of their total variation, 0 to 1.
+    """Return the sums over rows, [2], of KL(expected, softmax(mixed)) in nats and of total variation, 0 to 1.
 
     mixed [n, c]: logits of mixed images; expected [n, c]: probabilities.
     """
@@ -39,12 +39,12 @@ def mixing_gap(mixed: Tensor, expected: Tensor) -> Tensor:
 def measure_consistency(
     model: Callable[[Tensor], Tensor], batches: Iterable[Tensor], mixture: Mixture, seed: int = 0
 ) -> dict[str, float]:
-    """The mean gap between the prediction for mixed images and the mixed predictions for the images.
+    """Return the mean gap between the predictions for mixed images and the mixed predictions for the images.
 
-    For every batch [b, ch, h, w] one draw of the mixers, a function of (seed, batch): with p = softmax f,
+    For every batch [b, ch, h, w] the mixers draw once, as a function of (seed, batch). With p = softmax f,
     `kl` is the mean over mixed images k of KL(draw.targets(p(x))_k, p(draw(x))_k) in nats, and
-    `total_variation` that of half the l1 distance. Both 0: the model is exactly as linear as mixing the
-    targets supposes. A constant model is so too, so read them beside the accuracy.
+    `total_variation` that of half the l1 distance. Both are 0 if the model is exactly as linear as mixing the
+    targets assumes. A constant model is, too, so compare them together with the accuracy.
     """
     sums, count = torch.zeros(2, dtype=torch.float64), 0
     for step, pixels in enumerate(batches):

@@ -1,4 +1,4 @@
-"""Common corruptions made in place, in five strengths, of images at the size the model sees."""
+"""Common corruptions of images, computed at the model's input size, in five strengths."""
 
 import io
 import math
@@ -32,17 +32,17 @@ STRENGTHS = (1, 2, 3, 4, 5)
 
 
 def corrupt(pixels: Tensor, kind: str, strength: int, generator: torch.Generator | None = None) -> Tensor:
-    """An image [c, h, w] in [0, 1] made worse, rounded to 8 bits as a stored image would be.
+    """Corrupt an image [c, h, w] in [0, 1]; the result is rounded to 8 bits as a stored image would be.
 
-    noise: Gaussian, of this deviation; blur: Gaussian, of this deviation in pixels; contrast: distance from
-    each channel's mean times this; jpeg: compressed at this quality.
+    The strength is, for noise, the std of Gaussian noise; for blur, the std of a Gaussian kernel in pixels;
+    for contrast, a factor of the distance from each channel's mean; for jpeg, the quality.
 
     Raises:
-        UsageError: no such kind or strength.
+        UsageError: there is no such kind or strength.
     """
     if kind not in KINDS or strength not in STRENGTHS:
         allowed = f"{', '.join(KINDS)} with strengths 1 to 5"
-        raise UsageError(f"corruption {kind!r} of strength {strength} given; there are {allowed}")
+        raise UsageError(f"corruption must be one of {allowed}, got {kind!r} of strength {strength}")
     level = (SMALL if min(pixels.shape[1:]) <= 64 else LARGE)[kind][strength - 1]
     if kind == "noise":
         changed = pixels + level * torch.randn(pixels.shape, generator=generator, dtype=pixels.dtype)
@@ -56,7 +56,7 @@ def corrupt(pixels: Tensor, kind: str, strength: int, generator: torch.Generator
 
 
 def gaussian_blur(pixels: Tensor, sigma: float) -> Tensor:
-    """An image [c, h, w] convolved with a Gaussian cut off at four deviations, its edges repeated."""
+    """Convolve an image [c, h, w] with a Gaussian cut off at four std; the image's edges are repeated."""
     radius = math.ceil(4 * sigma)
     steps = torch.arange(-radius, radius + 1, dtype=pixels.dtype)
     kernel = steps.square().div(-2 * sigma**2).exp()
@@ -67,7 +67,7 @@ def gaussian_blur(pixels: Tensor, sigma: float) -> Tensor:
 
 
 def jpeg(pixels: Tensor, quality: int) -> Tensor:
-    """An image [c, h, w] of one or three channels written as JPEG and read again."""
+    """Write an image [c, h, w] of one or three channels as JPEG and read it again."""
     values = pixels.mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     stream = io.BytesIO()
     Image.fromarray(values[..., 0] if values.shape[2] == 1 else values).save(stream, "JPEG", quality=quality)
@@ -77,7 +77,7 @@ def jpeg(pixels: Tensor, quality: int) -> Tensor:
 
 
 class Corrupt:
-    """`corrupt` as the last step of a transform; noise is from torch's own generator, which the data seed."""
+    """`corrupt` as the last step of a transform; noise is from torch's global generator, seeded by data."""
 
     def __init__(self, kind: str, strength: int) -> None:
         self.kind, self.strength = kind, strength

@@ -1,4 +1,4 @@
-"""Telling known from unknown images by a score of the logits that should be higher for known ones."""
+"""Out-of-distribution detection by scores of the logits that are higher for known images."""
 
 import numpy as np
 from torch import Tensor
@@ -18,12 +18,12 @@ SCORES = {"max_softmax": max_softmax, "energy": negative_energy}
 
 
 def compare_scores(known: Tensor, unknown: Tensor) -> dict[str, float]:
-    """How well a score separates known images [n] from unknown ones [m]; all in per cent.
+    """Return how well a score separates known images [n] from unknown ones [m], in per cent.
 
     auroc; aupr_in, with the known images as positives; aupr_out, with the unknown ones and the score
     negated; fpr95: unknown images accepted at the highest threshold that accepts 95 % of the known;
     detection_accuracy: the best threshold's mean of known accepted and unknown rejected, both equally
-    likely a priori (Liang et al. 2018, arXiv:1706.02690). Scores without any information give auroc 50,
+    likely a priori (Liang et al. 2018, arXiv:1706.02690). Scores without any information have auroc 50,
     fpr95 at least 95 and detection_accuracy 50.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
@@ -42,5 +42,5 @@ def compare_scores(known: Tensor, unknown: Tensor) -> dict[str, float]:
 
 
 def compare_logits(known: Tensor, unknown: Tensor) -> dict[str, dict[str, float]]:
-    """`compare_scores` for every score, of logits [n, c] of known and [m, c] of unknown images."""
+    """Return `compare_scores` for every score, from logits [n, c] of known and [m, c] of unknown images."""
     return {name: compare_scores(score(known), score(unknown)) for name, score in SCORES.items()}

@@ -1,4 +1,4 @@
-"""An image of an embedding: t-SNE to the plane, a colour for each class."""
+"""A plot of an embedding: t-SNE to the plane, one colour per class."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ MOST_NAMES = 20
 
 
 def project(embedding: Tensor, seed: int = 0) -> np.ndarray:
-    """Points [n, 2] in the plane for an embedding [n, d] on the unit sphere, by scikit-learn's t-SNE."""
+    """Project an embedding [n, d] on the unit sphere to the plane [n, 2], by scikit-learn's t-SNE."""
     from sklearn.manifold import TSNE
 
     unit = F.normalize(embedding.double(), dim=1).numpy()
@@ -28,10 +28,10 @@ def project(embedding: Tensor, seed: int = 0) -> np.ndarray:
 def draw_embedding(
     embedding: Tensor, labels: Tensor, names: Sequence[str], title: str, file: Path, seed: int = 0
 ) -> int:
-    """Draw an embedding [n, d] with labels [n] into a file; gives the number of points.
+    """Draw an embedding [n, d] with labels [n] into a file; returns the number of points.
 
     Of more than 2000 images, 2000 evenly spaced ones are drawn. Of more than 20 classes the 20 most
-    frequent are coloured and named, the others are grey.
+    frequent have colours and names, the others are grey.
     """
     from matplotlib.figure import Figure
 

@@ -10,10 +10,10 @@ _CHUNK = 1024
 
 
 def alignment(embedding: Tensor, labels: Tensor) -> float:
-    """Mean squared distance of two images of one class on the unit sphere, 0 to 4; low is good.
+    """Mean squared distance of two images of one class on the unit sphere, 0 to 4; lower is better.
 
-    Over all pairs i < j of equal labels, from the classes' sums, without making the pairs (Wang & Isola
-    2020, arXiv:2005.10242, with alpha = 2 and classes in the place of augmentations). NaN without a pair.
+    Over all pairs i < j of equal labels, from the classes' sums, without computing the pairs (Wang & Isola
+    2020, arXiv:2005.10242, with alpha = 2 and classes instead of augmentations). NaN without a pair.
     """
     unit = _unit(embedding)
     counts, sums = _class_sums(unit, labels)
@@ -26,7 +26,7 @@ def alignment(embedding: Tensor, labels: Tensor) -> float:
 
 
 def uniformity(embedding: Tensor, t: float = 2.0) -> float:
-    """log of the mean of exp(-t |z_i - z_j|^2) over all pairs on the unit sphere; low is good, 0 the worst.
+    """Log of the mean of exp(-t |z_i - z_j|^2) over all pairs on the unit sphere; lower is better, 0 worst.
 
     arXiv:2005.10242, equation 2. Exact, over all n (n - 1) / 2 pairs, in chunks. NaN for one image.
     """
@@ -42,11 +42,11 @@ def uniformity(embedding: Tensor, t: float = 2.0) -> float:
 
 
 def class_spread(embedding: Tensor, labels: Tensor) -> dict[str, float]:
-    """How the variance on the unit sphere divides into that within classes and that between them.
+    """Split the variance on the unit sphere into that within classes and that between them.
 
     within: mean squared distance of an image from its class's mean; between: mean over images of the
-    squared distance of its class's mean from the mean of all. They add up to the whole variance; `ratio` is
-    within / between, low where classes are narrow and far apart (neural collapse: 0).
+    squared distance of its class's mean from the overall mean. They add up to the whole variance; `ratio` is
+    within / between, low if classes are narrow and far apart (neural collapse: 0).
     """
     unit = _unit(embedding)
     counts, sums = _class_sums(unit, labels)
@@ -57,7 +57,7 @@ def class_spread(embedding: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def summarize_embedding(embedding: Tensor, labels: Tensor) -> dict[str, object]:
-    """Alignment, uniformity and spread of the embedding, and its size."""
+    """Return alignment, uniformity and spread of the embedding, and its size."""
     return {
         "dimensions": embedding.shape[1],
         "alignment": alignment(embedding, labels),
@@ -71,7 +71,7 @@ def _unit(embedding: Tensor) -> Tensor:
 
 
 def _class_sums(rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows a class [c] and their sums [c, d]."""
+    """Return the number of rows per class, [c], and their sums [c, d]."""
     classes = int(labels.max()) + 1
     counts = torch.bincount(labels, minlength=classes).to(rows.dtype)
     return counts, rows.new_zeros(classes, rows.shape[1]).index_add(0, labels, rows)

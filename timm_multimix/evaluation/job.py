@@ -1,4 +1,4 @@
-"""Everything an evaluation needs, made from its options before anything is measured."""
+"""The parts of an evaluation, created from its options before anything is measured."""
 
 import logging
 from collections.abc import Callable
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Job:
-    """The parts of an evaluation. `unknown`: images to be told from the known ones, by dataset."""
+    """The parts of an evaluation; `unknown` are the out-of-distribution images by dataset."""
 
     options: EvaluateOptions
     run: Path | None
@@ -55,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Given:
-    """A model and a dataset that are given as objects; None where the options name them."""
+    """A model and a dataset given as objects; None if the options name them."""
 
     classifier: Classifier | None = None
     data: Any = None
@@ -65,7 +65,7 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     """Load the model and open all data that are not given.
 
     Raises:
-        UsageError: for every option that cannot work.
+        UsageError: an option that cannot work.
     """
     network, measures, report = options.network, options.measures, options.report
     device = choose_device(report.device)
@@ -138,7 +138,7 @@ def load(network: EvaluatedModelOptions, seed: int, count_classes: Callable[[], 
 def open_split(
     dataset: str, columns: ColumnOptions, data: Any, class_names: list[str] | None = None
 ) -> Split:
-    """The split to measure on, of a name or of an object; `class_names` where it does not name its classes.
+    """Open the split to measure on, by name or from an object; `class_names` is for splits without names.
 
     Raises:
         UsageError: it cannot be opened, or its classes are not known.
@@ -156,10 +156,10 @@ def open_split(
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of this name; for `auto` an accelerator, else the CPU.
+    """Return the device of this name; for `auto` an accelerator, else the CPU.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it is not available.
     """
     if name == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
@@ -167,11 +167,11 @@ def choose_device(name: str) -> torch.device:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"--device {name}: not here ({reason}); cpu always is") from error
+        raise UsageError(f"--device {name} is not available ({reason}); use --device cpu") from error
 
 
 def find_data(data: EvaluatedDataOptions, run: Path | None) -> tuple[str, ColumnOptions]:
-    """The dataset to measure on, its splits and columns: those given, else the run's own, else digits."""
+    """Dataset to measure on, its splits and columns: those given, else the run's own, else digits."""
     if run is None:
         return data.dataset or "digits", data.columns
     own = read_options(run).data
@@ -182,21 +182,21 @@ def find_data(data: EvaluatedDataOptions, run: Path | None) -> tuple[str, Column
 
 
 def has_classes(model: str, pretrained: bool, run: Path | None) -> bool:
-    """Whether a model comes with weights, and so with classes of its own."""
+    """Return whether a model comes with weights, and so with classes of its own."""
     return bool(run or pretrained or model.startswith(("local-dir:", "hf-hub:")))
 
 
 @torch.no_grad()
 def count_outputs(classifier: Classifier) -> int:
-    """The number of the model's classes."""
+    """Return the number of the model's classes."""
     return classifier(classifier.mean.new_zeros(1, *classifier.data_config["input_size"])).shape[1]
 
 
 def check_measures(measures: MeasureOptions, dataset: str, task: str) -> None:
-    """Check that what is asked for can be measured.
+    """Check that the requested parts are defined for the labels.
 
     Raises:
-        UsageError: it is defined for one class an image, and the labels are others.
+        UsageError: a part is defined for one class an image, and the labels are others.
     """
     values, per_class = flat(measures), names_of(MeasureOptions, per_class=True)
     asked = [name for name in sorted(per_class) if values[name]]
@@ -208,7 +208,7 @@ def check_surrogate(name: str, surrogate: Classifier, classifier: Classifier, ou
     """Check the model whose gradients a black-box attack uses.
 
     Raises:
-        UsageError: it takes other images than the model or has other classes.
+        UsageError: its images or classes differ from the model's.
     """
     theirs, expected = (model.data_config["input_size"] for model in (surrogate, classifier))
     classes, names = count_outputs(surrogate), (classifier.label_names, surrogate.label_names)
@@ -220,18 +220,20 @@ def check_surrogate(name: str, surrogate: Classifier, classifier: Classifier, ou
 
 
 def check_embedding(classifier: Classifier, count: int) -> None:
-    """Raises: UsageError if there is no embedding, or too few images to draw one of."""
+    """Check that there is an embedding, and enough images to draw it; raises UsageError if not."""
     zeros = classifier.mean.new_zeros(1, *classifier.data_config["input_size"])
     with torch.no_grad():
         embedding = classifier.embed(zeros)[1]
     if embedding is None:
-        raise UsageError("--embedding-plot: the model has no classifier to tell apart from its embedding")
+        raise UsageError(
+            "--embedding-plot: the model has no separate classifier, so its embedding is unknown"
+        )
     if count < 4:
-        raise UsageError(f"--embedding-plot: {count} images are too few to draw, at least 4 are needed")
+        raise UsageError(f"--embedding-plot: there must be at least 4 images, got {count}")
 
 
 def describe_model(name: str) -> dict[str, str]:
-    """A model's name and kind, for the record."""
+    """Return a model's name and kind, for the record."""
     return {"name": name, "kind": model_kind(name)}
 
 
@@ -240,5 +242,5 @@ def _size(input_size: Any) -> str:
 
 
 def describe_data(name: str) -> dict[str, str]:
-    """A dataset's name and kind, for the record."""
+    """Return a dataset's name and kind, for the record."""
     return {"dataset": name, "kind": dataset_kind(name)}

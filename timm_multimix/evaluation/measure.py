@@ -1,4 +1,4 @@
-"""The parts of an evaluation, one function each, as the record has them; None for what is not asked for."""
+"""Measurement of each part of an evaluation, one function each; None if the part is not requested."""
 
 import sys
 from collections.abc import Iterator
@@ -23,24 +23,24 @@ Part = dict[str, Any]
 
 
 def predict(job: Job) -> Outputs:
-    """Logits, labels and embedding of all images, on which most parts are measured."""
+    """Return logits, labels and embedding of all images, from which most parts are computed."""
     return collect(job.classifier, progress(job.pictures.batches(), "clean"))
 
 
 def accuracy(job: Job, outputs: Outputs) -> Part:
-    """How often the predictions are right."""
+    """Measure the accuracy."""
     return summarize_scores(outputs.logits, outputs.labels)
 
 
 def calibration(job: Job, outputs: Outputs) -> Part | None:
-    """What the confidence is worth, where there is one class for each image."""
+    """Measure the calibration, if there is one class for each image."""
     if outputs.labels.is_floating_point():
         return None
     return summarize_calibration(outputs.logits, outputs.labels)
 
 
 def embedding(job: Job, outputs: Outputs) -> Part | None:
-    """The geometry of the embedding, where the model has one; it is drawn if that is asked for."""
+    """Measure the geometry of the embedding, if the model has one, and draw it if requested."""
     if job.options.measures.embedding_plot:
         draw(job, outputs, job.options.measures.embedding_plot)
     if outputs.embedding is None or outputs.labels.is_floating_point():
@@ -49,7 +49,7 @@ def embedding(job: Job, outputs: Outputs) -> Part | None:
 
 
 def progress(batches: Iterator[Any], label: str) -> Iterator[Any]:
-    """The same batches, counted on a terminal."""
+    """Yield the batches, with a progress bar on a terminal."""
     yield from tqdm(batches, desc=label, leave=False, disable=not sys.stderr.isatty())
 
 
@@ -63,7 +63,7 @@ def draw(job: Job, outputs: Outputs, file: Path) -> None:
 
 
 def unknown_images(job: Job, outputs: Outputs) -> list[Part] | None:
-    """How each dataset of --ood is told from the known images."""
+    """Measure how each dataset of --ood is separated from the known images."""
     parts = []
     for name, pictures in job.unknown.items():
         logits = collect(job.classifier, progress(pictures.batches(), name)).logits
@@ -73,7 +73,7 @@ def unknown_images(job: Job, outputs: Outputs) -> list[Part] | None:
 
 
 def attacks(job: Job, outputs: Outputs) -> Part | None:
-    """Top-1 under every attack and budget, through the model itself and through --transfer-from."""
+    """Measure top-1 under every attack and budget, with gradients of the model and of --transfer-from."""
     measures, seed = job.options.measures, job.options.report.seed
     if measures.attacks is None:
         return None
@@ -111,7 +111,7 @@ def attacks(job: Job, outputs: Outputs) -> Part | None:
 
 
 def corruptions(job: Job, outputs: Outputs) -> Part | None:
-    """Top-1 for every corruption by strength, and the mean of all."""
+    """Measure top-1 for every corruption by strength, and the mean of all."""
     if not job.options.measures.corruptions:
         return None
     top1 = {
@@ -129,7 +129,7 @@ def corruptions(job: Job, outputs: Outputs) -> Part | None:
 
 
 def consistency(job: Job, outputs: Outputs) -> list[Part] | None:
-    """The gap between f(mix) and mix(f) for every mixer."""
+    """Measure the gap between f(mix) and mix(f) for every mixer."""
     return [
         {"mix": spec}
         | measure_consistency(

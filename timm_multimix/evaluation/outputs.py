@@ -1,4 +1,4 @@
-"""What a classifier makes of images: one pass, all results kept on the CPU."""
+"""Outputs of a classifier for all images of a split, from one pass, kept on the CPU."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Outputs(NamedTuple):
 
 @torch.no_grad()
 def collect(classifier: Classifier, batches: Batches) -> Outputs:
-    """Logits, labels and embedding of all images."""
+    """Return logits, labels and embedding of all images."""
     logits, labels, embeddings = [], [], []
     for pixels, targets in batches:
         output, embedding = classifier.embed(pixels)
@@ -35,7 +35,7 @@ def collect(classifier: Classifier, batches: Batches) -> Outputs:
 
 @torch.no_grad()
 def accuracy(classifier: Classifier, batches: Batches) -> float:
-    """Top-1 in per cent."""
+    """Return top-1 in per cent."""
     right, count = 0, 0
     for pixels, labels in batches:
         right += int((classifier(pixels).argmax(1) == labels).sum())
@@ -52,7 +52,7 @@ def accuracy_under_attack(
     steps: int,
     seed: int,
 ) -> float:
-    """Top-1 in per cent on images attacked through the gradients of `source`."""
+    """Return top-1 in per cent on images attacked with the gradients of `source`."""
     generator = None
 
     def attacked() -> Batches:

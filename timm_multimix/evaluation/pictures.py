@@ -1,4 +1,4 @@
-"""Images of a split as pixels in [0, 1], batch by batch, with labels by the model's own numbers."""
+"""Images of a split as pixels in [0, 1], batch by batch, with labels in the model's numbering."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from .corruptions import Corrupt
 
 
 class Chosen(EpochBatches):
-    """Batches of the samples with these numbers, in this order."""
+    """Batches of the samples with these indices, in this order."""
 
     def __init__(self, indices: Tensor, batch_size: int) -> None:
         super().__init__(len(indices), batch_size)
@@ -36,7 +36,7 @@ class Chosen(EpochBatches):
 
 @dataclass(frozen=True)
 class Denormalize:
-    """From the input of a model [c, h, w] to pixels; mean and std [c, 1, 1]."""
+    """Convert a model's input [c, h, w] to pixels; mean and std [c, 1, 1]."""
 
     mean: Tensor
     std: Tensor
@@ -47,7 +47,7 @@ class Denormalize:
 
 
 class Pictures:
-    """A split, read anew at every pass; each image once, in the order of the split."""
+    """The images of a split, read again at every pass; each image once, in the order of the split."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Pictures:
         return len(self.dataset)
 
     def spaced(self, count: int | None) -> Tensor:
-        """The numbers of so many samples, evenly spaced; all of them for None."""
+        """Return so many evenly spaced sample indices; all of them for None."""
         total = len(self)
         count = total if count is None else min(count, total)
         return torch.arange(count) * total // count
@@ -84,7 +84,7 @@ class Pictures:
     def batches(
         self, indices: Tensor | None = None, corruption: Corrupt | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pixels [b, c, h, w] and labels [b] on the classifier's device."""
+        """Yield pixels [b, c, h, w] and labels [b] on the classifier's device."""
         dataset = copy.copy(self.dataset)
         if corruption is not None:
             dataset.transform = Compose([dataset.transform, corruption])
@@ -111,15 +111,15 @@ OTHER_CLASSES = "its classes are not the model's own and were compared by number
 def match_classes(
     split: Split, label_names: Sequence[str] | None, outputs: int, *, allow_others: bool = False
 ) -> tuple[Source, bool]:
-    """The split's samples, labelled by numbers of the model's outputs, and whether its classes are others.
+    """Label the split's samples by the model's outputs; also return whether its classes have other names.
 
-    By name where the model knows all names of the split (which may be fewer, or in another order); by number
-    where the model has no names. Numbers for names count as no names.
+    By name if the model knows all names of the split (which may be fewer, or in another order); by number
+    if the model has no names. Numbers as names count as no names.
 
     Args:
         split: the images and the names of their classes.
         label_names: the model's names of its outputs.
-        outputs: how many there are.
+        outputs: number of the model's outputs.
         allow_others: whether classes of other names are compared by number.
 
     Raises:
@@ -162,5 +162,5 @@ def _check_by_number(split: Split, known: Sequence[str], outputs: int, allow_oth
 
 
 def _is_unused(name: str) -> bool:
-    """Whether this is what the trainer calls an output that --num-classes has added, after all others."""
+    """Return whether this is the trainer's name for an output that --num-classes added after all others."""
     return name.startswith("unused ")

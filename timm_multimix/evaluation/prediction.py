@@ -27,7 +27,7 @@ from .job import choose_device
 class Prediction:
     """Classes of an image (name, number, probability), most probable first; or why it cannot be read.
 
-    Of a regression model, the values are no probabilities.
+    For a regression model, the values are not probabilities.
     """
 
     image: str
@@ -37,7 +37,7 @@ class Prediction:
 
 
 def run(options: PredictOptions) -> Iterator[Prediction]:
-    """Predictions for all images that the options name, as they are made.
+    """Yield predictions for all images that the options name, one by one.
 
     Raises:
         UsageError: no such model, or no image at all.
@@ -56,7 +56,7 @@ def run(options: PredictOptions) -> Iterator[Prediction]:
 
 
 def find_images(places: Iterable[Path]) -> list[Path]:
-    """Files as they are given, and the images below directories, sorted.
+    """Return the given files, and the sorted images below given directories.
 
     Raises:
         UsageError: a directory without images.
@@ -73,7 +73,7 @@ def find_images(places: Iterable[Path]) -> list[Path]:
 def predict(
     classifier: Classifier, names: dict[int, str], files: list[Path], topk: int, batch_size: int
 ) -> Iterator[Prediction]:
-    """The topk most probable classes of every file, in its order; classes without a name by their number."""
+    """Yield the topk most probable classes of every file, in order; by number if they have no name."""
     config = classifier.data_config
     channels = config["input_size"][0]
     transform = create_pixel_transform(config)
@@ -91,7 +91,7 @@ def predict(
 
 
 def read_pixels(file: Path, transform: Transform, channels: int) -> Tensor | str:
-    """Pixels [ch, h, w] in [0, 1] as the model's evaluation sees them, or what is wrong with the file."""
+    """Return pixels [ch, h, w] in [0, 1] as in the model's evaluation, or what is wrong with the file."""
     try:
         return transform(to_channels(decode_image(file, lambda: str(file)), channels, lambda: str(file)))
     except UsageError as error:
@@ -100,7 +100,7 @@ def read_pixels(file: Path, transform: Transform, channels: int) -> Tensor | str
 
 @torch.no_grad()
 def rank(classifier: Classifier, pixels: Tensor, topk: int) -> list[list[tuple[int, float]]]:
-    """(number, probability) of the most probable classes of pixels [b, ch, h, w], or numbers predicted."""
+    """Return (number, probability) of the most probable classes of pixels [b, ch, h, w], or regressions."""
     logits = classifier(pixels.to(classifier.mean.device)).float().cpu()
     values = CRITERIA[classifier.task.criterion].prediction(logits)
     best = values.topk(min(topk, values.shape[1]))
@@ -111,7 +111,7 @@ def rank(classifier: Classifier, pixels: Tensor, topk: int) -> list[list[tuple[i
 
 
 def class_names(classifier: Classifier, model: str) -> dict[int, str]:
-    """The names that come with the model; for timm's own, of as many classes as ImageNet has, ImageNet's."""
+    """Return the model's class names; for timm models with as many classes as ImageNet, ImageNet's."""
     if classifier.label_names:
         return dict(enumerate(classifier.label_names))
     of_timm = run_directory(model) is None and (":" not in model or model.startswith("hf-hub:timm/"))
@@ -122,7 +122,7 @@ def class_names(classifier: Classifier, model: str) -> dict[int, str]:
 
 
 def describe(prediction: Prediction) -> dict[str, Any]:
-    """A prediction for JSON."""
+    """Return a prediction for JSON."""
     if prediction.error is not None:
         return {"image": prediction.image, "error": prediction.error}
     if prediction.numbers:

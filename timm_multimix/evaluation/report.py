@@ -1,4 +1,4 @@
-"""The record of an evaluation, and what a person sees of it."""
+"""The record of an evaluation: assembled, written to its file, and rendered for the terminal."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from .sections import footnote, make_tables
 
 
 def write(job: Job, parts: dict[str, Any]) -> Evaluation:
-    """Join the parts to a record and write it next to those that are where it belongs.
+    """Assemble the record and add it to those in its file.
 
     Raises:
         UsageError: the file cannot be written.
@@ -35,13 +35,13 @@ def write(job: Job, parts: dict[str, Any]) -> Evaluation:
 
 
 def find_file(options: EvaluateOptions) -> Path | None:
-    """Where the record belongs: --output, else the run's directory, if it is a run that is evaluated."""
+    """Return the file of the record: --output, else that of the evaluated run's directory."""
     run = run_directory(options.network.model)
     return options.report.output or (run / FILE if run else None)
 
 
 def describe(job: Job) -> Evaluation:
-    """What was measured, and with what."""
+    """Return the subject and the conditions of the evaluation."""
     weights = job.run / "model" / "model.safetensors" if job.run else None
     model = describe_model(job.options.network.model) | {"outputs": job.outputs}
     if job.classifier.is_random:
@@ -63,7 +63,7 @@ def describe(job: Job) -> Evaluation:
 
 
 def render(record: Evaluation) -> str:
-    """The record as text for a terminal."""
+    """Return the record as text for a terminal."""
     data = record["data"]
     head = f"{record['model']['name']} on {data['dataset']}, split {data['split']}, {data['samples']} images"
     head += f" ({data['skipped']} broken ones left out)" if data.get("skipped") else ""
@@ -73,7 +73,7 @@ def render(record: Evaluation) -> str:
 
 
 def render_table(table: Table) -> str:
-    """A table with aligned columns, numbers to the right."""
+    """Return a table with aligned columns, numbers to the right."""
     lines = [table.header, *table.rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(table.header))]
 

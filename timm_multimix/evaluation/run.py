@@ -1,4 +1,4 @@
-"""An evaluation from options to a record and a table."""
+"""An evaluation, from its options to a record."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ NOTHING = Given()
 
 
 def run(options: EvaluateOptions, given: Given = NOTHING) -> dict[str, Any]:
-    """Measure what the options of `evaluate` ask for; gives the record, which is also written.
+    """Measure what the options of `evaluate` request; returns the record, which is also written.
 
     Raises:
-        UsageError: for a mistake in the options, before anything is measured.
+        UsageError: a mistake in the options, before anything is measured.
     """
     if file := find_file(options):
         check_addable(file)

@@ -1,6 +1,6 @@
-"""The parts of an evaluation: how each is measured, and how its record is shown.
+"""The parts of an evaluation: how each is measured, and how its record is displayed.
 
-A part is a line in `SECTIONS`, the function that measures it and the one that gives its numbers.
+A part is a line in `SECTIONS`: a function that measures it and one that returns its numbers.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,9 +32,9 @@ class Section:
     """A part of an evaluation.
 
     Attributes:
-        measure: gives its record, of plain values; None where it is not asked for or cannot be measured.
-        show: gives title and numbers of such a record.
-        note: what a reader of the numbers must know besides.
+        measure: returns its record, of plain values; None if it is not requested or cannot be measured.
+        show: returns title and numbers of such a record.
+        note: what a reader of the numbers must also know.
     """
 
     measure: Callable[[Job, Outputs], Any]
@@ -43,12 +43,12 @@ class Section:
 
 
 def show_accuracy(part: dict[str, Any]) -> Block:
-    """The metrics of the predictions."""
+    """Return the metrics of the predictions."""
     return Block("Accuracy" if "top1" in part else "Result", list(numbers_of(part)))
 
 
 def show_calibration(part: dict[str, Any]) -> Block:
-    """Of all images, and before and after temperature scaling of one half of them."""
+    """Return calibration of all images, and before and after temperature scaling of one half."""
     numbers = list(numbers_of(part, ALL, {"ece": f", {part['bins']} bins"}))
     if scaled := part.get("temperature_scaling"):
         after = f"the same half, temperature {scaled['temperature']:.4f}"
@@ -58,13 +58,13 @@ def show_calibration(part: dict[str, Any]) -> Block:
 
 
 def show_embedding(part: dict[str, Any]) -> Block:
-    """Geometry on the unit sphere."""
+    """Return the geometry on the unit sphere."""
     numbers = [*numbers_of(part), *numbers_of(part["class_spread"])]
     return Block("Embedding", numbers, f"of {part.get('dimensions')} numbers, on the unit sphere")
 
 
 def show_attacks(part: dict[str, Any]) -> Block:
-    """Top-1 by attack and budget, through the model's own gradients and another's."""
+    """Return top-1 by attack and budget, with the model's own gradients and another's."""
     sources = {"white box": part["white_box"]}
     if transfer := part.get("transfer"):
         sources[f"black box from {short_name(transfer['from'])}"] = transfer["top1"]
@@ -84,8 +84,8 @@ def _attacked(part: dict[str, Any], sources: dict[str, dict[str, list[float]]]) 
 
 
 def show_ood(part: list[dict[str, Any]]) -> Block:
-    """How each unknown dataset is told from the known images, by each score."""
-    return Block("Telling unknown images from known ones", list(_told_apart(part)))
+    """Return how each unknown dataset is separated from the known images, by each score."""
+    return Block("Out-of-distribution detection", list(_told_apart(part)))
 
 
 def _told_apart(part: list[dict[str, Any]]) -> Iterator[Number]:
@@ -101,7 +101,7 @@ def _told_apart(part: list[dict[str, Any]]) -> Iterator[Number]:
 
 
 def show_corruptions(part: dict[str, Any]) -> Block:
-    """Top-1 by kind and strength; comparisons have the mean of all."""
+    """Return top-1 by kind and strength; comparisons have the mean of all."""
     numbers = []
     for kind, values in part.get("top1", {}).items():
         strengths = [(f"strength {strength}", value) for strength, value in enumerate(values, 1)]
@@ -114,7 +114,7 @@ def show_corruptions(part: dict[str, Any]) -> Block:
 
 
 def show_consistency(part: list[dict[str, Any]]) -> Block:
-    """The gap between f(mix) and mix(f), by mixer."""
+    """Return the gap between f(mix) and mix(f), by mixer."""
     numbers = [
         number
         for row in part
@@ -144,14 +144,14 @@ SECTIONS = {
 
 
 def measure_all(job: Job) -> Evaluation:
-    """The records of all parts that are asked for, by name."""
+    """Return the records of all requested parts, by name."""
     outputs = measure.predict(job)
     parts = {name: section.measure(job, outputs) for name, section in SECTIONS.items()}
     return {name: part for name, part in parts.items() if part is not None}
 
 
 def blocks(*evaluations: Evaluation) -> list[Block]:
-    """What is shown of each part of evaluations, the same parts together."""
+    """Return the blocks to display for evaluations, the same parts together."""
     return [
         section.show(evaluation[name])
         for name, section in SECTIONS.items()
@@ -161,29 +161,29 @@ def blocks(*evaluations: Evaluation) -> list[Block]:
 
 
 def make_tables(*evaluations: Evaluation) -> list[Table]:
-    """A table for each part of evaluations."""
+    """Return a table for each part of evaluations."""
     return [make_table(block) for block in blocks(*evaluations)]
 
 
 def all_numbers(*evaluations: Evaluation) -> list[Number]:
-    """The numbers of all parts of evaluations."""
+    """Return the numbers of all parts of evaluations."""
     return [number for block in blocks(*evaluations) for number in block.numbers]
 
 
 def footnote(*evaluations: Evaluation) -> str:
-    """What the labels of the tables mean, and what else a reader must know of them."""
+    """Return an explanation of the tables' labels, and other notes for a reader."""
     measured = {name for evaluation in evaluations for name, part in evaluation.items() if part}
     notes = [section.note for name, section in SECTIONS.items() if section.note and name in measured]
     return "; ".join(filter(None, [glossary(all_numbers(*evaluations)), *notes]))
 
 
 def attack_name(method: str, steps: int) -> str:
-    """A method with the number of its steps, where it makes more than one."""
+    """Return a method with the number of its steps, if it makes several."""
     return method if method == "fgsm" else f"{method} of {steps} steps"
 
 
 def budget(value: float) -> str:
-    """A budget in steps of 8-bit pixels where it is a few of them, or halves."""
+    """Return a budget in steps of 8-bit pixels if it is a small multiple of them, or of halves."""
     halves = value * 510
     few = abs(halves - round(halves)) < 1e-9 and 0 < halves <= 64
     return f"{round(halves) / 2:g}/255" if few else f"{value:g}"

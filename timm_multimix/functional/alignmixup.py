@@ -67,7 +67,7 @@ def alignmixup(
     Raises:
         ValueError: x is not [b, r, d].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.alignmixup(torch.rand(4, 49, 16))
         >>> mixed.shape
         torch.Size([4, 49, 16])
@@ -103,7 +103,7 @@ def sinkhorn(cost: Tensor, epsilon: float = 0.1, iterations: int = 100) -> Tenso
     Returns:
         Plans [b, r, s] on the device of the costs; each sums to one.
 
-    Example:
+    Examples:
         >>> F.sinkhorn(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), epsilon=0.01).round(decimals=2)
         tensor([[[0.5000, 0.0000],
                  [0.0000, 0.5000]]])

@@ -30,7 +30,7 @@ def position_attention(embeddings: Tensor, score: AttentionScore = "product") ->
     Raises:
         ValueError: an unknown score, or a function whose scores are not [r, b].
 
-    Example:
+    Examples:
         >>> F.position_attention(torch.rand(49, 4, 16)).sum(dim=0)
         tensor([1.0000, 1.0000, 1.0000, 1.0000])
     """
@@ -68,7 +68,7 @@ def feature_attention(features: Tensor, score: AttentionScore = "product") -> Te
     Returns:
         Attention [b, h, w], positive, which adds up to one for every example.
 
-    Example:
+    Examples:
         >>> F.feature_attention(torch.rand(4, 16, 7, 7)).shape
         torch.Size([4, 7, 7])
     """

@@ -30,7 +30,7 @@ def c_mixup(
             spec such as `a >> c_mixup`, which mixes twice, the labels of the clean examples are taken.
         bandwidth: standard deviation of the kernel, in the units of the labels; to be tuned.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.c_mixup(torch.rand(4, 8), labels=torch.tensor([0.1, 2.0, 0.2, 1.9]))
         >>> mixed.shape
         torch.Size([4, 8])

@@ -52,7 +52,7 @@ def catch_up_mix(
     Raises:
         ValueError: x is not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.catch_up_mix(torch.rand(4, 16, 7, 7))
         >>> mixed.shape
         torch.Size([4, 16, 7, 7])

@@ -67,7 +67,7 @@ def choose_per_sample(
     Returns:
         A draw of b rows.
 
-    Example:
+    Examples:
         >>> x = torch.rand(4, 3, 8, 8)
         >>> draws = [F.mixup.draw(x), F.cutmix.draw(x)]
         >>> F.choose_per_sample(draws, [0.5, 0.5], len(x), x.device, None)(x).shape

@@ -109,7 +109,7 @@ def co_mixup(
     Raises:
         ValueError: x is not [b, ch, h, w], saliency is not of its size, or the grid does not divide it.
 
-    Example:
+    Examples:
         >>> x = torch.rand(4, 3, 32, 32)
         >>> mixed, draw = F.co_mixup(x, F.spectral_residual(x))
         >>> mixed.shape

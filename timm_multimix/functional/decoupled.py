@@ -15,7 +15,8 @@ class Decoupled(Formula):
 
     For a row whose label t mixes the classes S, two or more, the loss is
 
-        - sum_i t_i log p_i - eta sum_{i in S} t_i^power log(p_i / (1 - sum_{j in S, j != i} p_j))
+        - sum_i t_i log p_i
+        - eta sum_{i in S} t_i^power log(p_i / (1 - sum_{j in S, j != i} p_j))
 
     with p the softmax of the logits: the second term is the confidence in a mixed class when the other mixed
     classes are left out, so that it does not fall with their share. Other rows have cross-entropy alone. This
@@ -29,7 +30,7 @@ class Decoupled(Formula):
         both: whether all mixed classes count, or only the one with the largest share.
         smoothing: label smoothing of the targets: a share of smoothing / c or less is not of a mixed class.
 
-    Example:
+    Examples:
         >>> criterion = F.Decoupled(eta=0.1)
         >>> criterion.loss(torch.zeros(1, 3), torch.tensor([[0.5, 0.5, 0.0]]))
         tensor(1.2372)

@@ -27,7 +27,7 @@ SHARED = {
 }
 """Descriptions by argument name. The `Args:` of a function take precedence."""
 
-_ORDER = ("Args", "Returns", "Raises", "Example")
+_ORDER = ("Args", "Returns", "Raises", "Examples")
 _SECTION = re.compile(rf"\n\n({'|'.join(_ORDER)}):\n")
 _ARGUMENT = re.compile(r"^    (\*{0,2}\w+): ", re.MULTILINE)
 

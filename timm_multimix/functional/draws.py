@@ -15,7 +15,7 @@ from .precision import without_autocast
 class Draw:
     """The randomness of one step, drawn once and applied to any tensor whose first dimension is the batch.
 
-    Example:
+    Examples:
         >>> draw = F.mixup.draw(torch.rand(4, 3, 8, 8))
         >>> draw(torch.rand(4, 10)).shape, draw.targets(torch.eye(4)).sum(dim=1)
         (torch.Size([4, 10]), tensor([1., 1., 1., 1.]))
@@ -41,7 +41,7 @@ class Draw:
 class Identity(Draw):
     """A draw that mixes nothing: empirical risk minimisation.
 
-    Example:
+    Examples:
         >>> F.Identity()(torch.tensor([1.0, 2.0]))
         tensor([1., 2.])
     """
@@ -61,7 +61,7 @@ class Pairs(Draw):
         lam: weight of the example itself, [1] or [b].
         partner: indices of the partners, [b].
 
-    Example:
+    Examples:
         >>> draw = F.Pairs(torch.tensor([0.75]), torch.tensor([1, 0]))
         >>> draw(torch.tensor([0.0, 4.0])), draw.targets(torch.eye(2))[0]
         (tensor([1., 3.]), tensor([0.7500, 0.2500]))
@@ -88,7 +88,7 @@ class Masks(Draw):
         lam: share of the example in its label, [1] or [b].
         partner: indices of the partners, [b].
 
-    Example:
+    Examples:
         >>> draw = F.Masks(torch.tensor([[[[True, False]]]]), torch.tensor([0.5]), torch.tensor([1, 0]))
         >>> draw(torch.tensor([[[[1.0, 1.0]]], [[[2.0, 2.0]]]])).flatten(1)
         tensor([[1., 2.],
@@ -123,7 +123,7 @@ class Tuples(Draw):
     Args:
         weights: [n, b] for x [b, ...]; dense, [r, n, b] for x [r, b, ...]. Rows sum to one.
 
-    Example:
+    Examples:
         >>> F.Tuples(torch.tensor([[0.5, 0.5]]))(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([[2., 3.]])
     """
@@ -158,7 +158,7 @@ class KeepTargets(Draw):
     Args:
         draw: the draw that mixes.
 
-    Example:
+    Examples:
         >>> draw = F.KeepTargets(F.Pairs(torch.tensor([0.5]), torch.tensor([1, 0])))
         >>> draw(torch.tensor([0.0, 4.0])), draw.targets(torch.tensor([0, 1]))
         (tensor([2., 2.]), tensor([0, 1]))
@@ -181,7 +181,7 @@ class Composed(Draw):
         first: applied to the clean examples.
         second: applied to what `first` mixed.
 
-    Example:
+    Examples:
         >>> swap = F.Pairs(torch.tensor([0.0]), torch.tensor([1, 0]))
         >>> F.Composed(swap, swap)(torch.tensor([0.0, 4.0]))
         tensor([0., 4.])

@@ -40,7 +40,7 @@ def guided_mixup(
     Raises:
         ValueError: x is not [b, ch, h, w], or saliency is not of its size.
 
-    Example:
+    Examples:
         >>> x = torch.rand(4, 3, 32, 32)
         >>> mixed, draw = F.guided_mixup(x, F.spectral_residual(x))
         >>> mixed.shape

@@ -23,7 +23,7 @@ class PairForm(NamedTuple):
         own: index of the first target, [n].
         partner: index of the second target, [n].
 
-    Example:
+    Examples:
         >>> F.PairForm(torch.tensor([0.7]), own=torch.tensor([0]), partner=torch.tensor([3])).partner
         tensor([3])
     """
@@ -45,7 +45,7 @@ def pair_form(draw: Draw, b: int, device: torch.device) -> PairForm:
     Raises:
         UsageError: the draw mixes more than two targets.
 
-    Example:
+    Examples:
         >>> draw = F.mixup.draw(torch.rand(4, 3, 8, 8), partner="reversed")
         >>> F.pair_form(draw, 4, torch.device("cpu")).partner
         tensor([3, 2, 1, 0])
@@ -99,7 +99,7 @@ class HardPairs(Criterion):
         criterion: takes logits [n, c] and class indices [n] and returns the losses [n], as torch's criteria
             do with `reduction='none'`.
 
-    Example:
+    Examples:
         >>> criterion = F.HardPairs(torch.nn.MultiMarginLoss(reduction="none"))
         >>> criterion(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
         tensor(1.5000)

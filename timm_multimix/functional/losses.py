@@ -30,7 +30,7 @@ def soft_targets(
     Raises:
         ValueError: labels are neither indices [b] nor targets [b, num_classes].
 
-    Example:
+    Examples:
         >>> F.soft_targets(torch.tensor([0, 2]), num_classes=3, smoothing=0.3)
         tensor([[0.8000, 0.1000, 0.1000],
                 [0.1000, 0.1000, 0.8000]])
@@ -59,7 +59,7 @@ def soft_loss(logits: Tensor, targets: Tensor, criterion: AnyCriterion = "softma
     Raises:
         UsageError: an unknown criterion; it is a ValueError.
 
-    Example:
+    Examples:
         >>> F.soft_loss(torch.zeros(1, 4), torch.tensor([[0.5, 0.5, 0.0, 0.0]]))
         tensor(1.3863)
     """
@@ -79,7 +79,7 @@ def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: AnyCriter
             sigmoid.
         criterion: as in `soft_loss`.
 
-    Example:
+    Examples:
         >>> logits, targets = torch.zeros(4, 10), torch.eye(10)[:4]
         >>> F.mixed_loss(F.multimix.draw(logits, n=100), logits, targets)
         tensor(2.3026)
@@ -109,7 +109,7 @@ def loss_of_mixed(draw: Draw, output: Tensor, targets: Tensor, criterion: AnyCri
         targets: targets of the clean examples [b, ..., c]; for HardPairs, class indices [b].
         criterion: as in `soft_loss`.
 
-    Example:
+    Examples:
         >>> x, targets = torch.rand(4, 3, 8, 8), torch.eye(10)[:4]
         >>> mixed, draw = F.mixup(x)
         >>> F.loss_of_mixed(draw, torch.zeros(4, 10), targets)

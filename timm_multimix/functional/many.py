@@ -53,7 +53,7 @@ def multi_mixup(
     Args:
         k: interpolations of every pair.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.multi_mixup(torch.rand(4, 3, 8, 8), k=5)
         >>> mixed.shape
         torch.Size([20, 3, 8, 8])
@@ -76,7 +76,7 @@ def zeta_mixup(x: Tensor, gamma: Concentration = 2.8, generator: Generator | Non
     Args:
         gamma: how fast the weights fall: 2.8 gives the example itself 0.8, 0 is the mean of the batch.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.zeta_mixup(torch.rand(4, 3, 8, 8))
         >>> draw.weights.diagonal()
         tensor([0.8262, 0.8262, 0.8262, 0.8262])

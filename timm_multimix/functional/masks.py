@@ -36,7 +36,7 @@ def fmix(
     Raises:
         ValueError: x is not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.fmix(torch.rand(4, 3, 32, 32))
         >>> draw.keep.shape
         torch.Size([1, 1, 32, 32])
@@ -73,7 +73,7 @@ def gridmix(
     Raises:
         ValueError: x is not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.gridmix(torch.rand(4, 3, 32, 32), cells=4)
         >>> mixed.shape
         torch.Size([4, 3, 32, 32])
@@ -110,7 +110,7 @@ def smoothmix(
     Raises:
         ValueError: x is not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.smoothmix(torch.rand(4, 3, 32, 32))
         >>> mixed.shape
         torch.Size([4, 3, 32, 32])

@@ -42,7 +42,7 @@ _RETURNS = (
 class Mixing(Protocol[P]):
     """Type of a mixing function: `f(x, ...)` returns (mixed, draw), `f.draw(x, ...)` returns the draw.
 
-    Example:
+    Examples:
         >>> F.mixup.draw(torch.rand(4, 3, 8, 8)).targets(torch.eye(4)).shape
         torch.Size([4, 4])
     """
@@ -64,7 +64,7 @@ def mixing(draw: Callable[Concatenate[Tensor, P], Draw]) -> Mixing[P]:
     Returns:
         The function, with `draw` as its attribute `draw`.
 
-    Example:
+    Examples:
         >>> @F.mixing
         ... def swap(x, generator=None):
         ...     return F.Pairs(torch.zeros(1), torch.randperm(len(x), generator=generator))
@@ -112,7 +112,7 @@ def _without_checks(hint: Any) -> Any:
 def none(x: Tensor, generator: Generator | None = None) -> Draw:
     """No mixing: empirical risk minimisation.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.none(torch.tensor([[1.0, 2.0]]))
         >>> mixed
         tensor([[1., 2.]])
@@ -126,7 +126,7 @@ def sample_pairing(x: Tensor, partner: Partner = "random", generator: Generator 
 
     The partner is random (arXiv:1801.02929).
 
-    Example:
+    Examples:
         >>> mixed, draw = F.sample_pairing(torch.tensor([[0.0], [4.0]]), partner="reversed")
         >>> mixed.flatten(), draw.targets(torch.tensor([0, 1]))
         (tensor([2., 2.]), tensor([0, 1]))
@@ -154,7 +154,7 @@ def mixup(
             or ('closest', bandwidth), by closeness of the labels as in c_mixup; in a call indices [b], such
             as those of `closest_partners`.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.mixup(torch.rand(4, 3, 32, 32), alpha=0.2)
         >>> targets = draw.targets(F.soft_targets(torch.tensor([0, 1, 2, 3]), num_classes=10))
         >>> mixed.shape, targets.shape
@@ -191,7 +191,7 @@ def cutmix(
     Raises:
         ValueError: x is not [b, ch, h, w], or `alpha` or `correct` is given together with `minmax`.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.cutmix(torch.rand(4, 3, 32, 32))
         >>> mixed.shape, draw.keep.shape
         (torch.Size([4, 3, 32, 32]), torch.Size([1, 1, 32, 32]))

@@ -40,7 +40,7 @@ def maskmix(
     Raises:
         ValueError: x is not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.maskmix(torch.rand(4, 3, 32, 32), patch=8)
         >>> mixed.shape
         torch.Size([4, 3, 32, 32])
@@ -70,7 +70,7 @@ def progressive(draw: Masks, attention: Tensor, logits: Tensor, targets: Tensor)
     Returns:
         The draw with lambda [b], without gradient.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.maskmix(torch.rand(4, 3, 32, 32))
         >>> F.progressive(draw, torch.rand(4, 4, 4), torch.rand(4, 10), torch.eye(10)[:4]).lam.shape
         torch.Size([4])

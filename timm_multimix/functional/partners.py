@@ -117,7 +117,7 @@ def closest_partners(labels: Tensor, bandwidth: float = 1.0, generator: Generato
     Returns:
         Indices [b], in which examples may occur more than once.
 
-    Example:
+    Examples:
         >>> F.closest_partners(torch.tensor([0.0, 5.0, 9.0]), bandwidth=0.1)
         tensor([0, 1, 2])
     """

@@ -93,7 +93,7 @@ def puzzlemix(
     Raises:
         ValueError: x is not [b, ch, h, w], or the grid does not divide its sides.
 
-    Example:
+    Examples:
         >>> x = torch.rand(4, 3, 32, 32)
         >>> mixed, draw = F.puzzlemix(x, F.spectral_residual(x), grid=4)
         >>> mixed.shape

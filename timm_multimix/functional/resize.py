@@ -81,7 +81,7 @@ def resizemix(
     Raises:
         ValueError: x is not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.resizemix(torch.rand(4, 3, 32, 32))
         >>> mixed.shape
         torch.Size([4, 3, 32, 32])

@@ -27,7 +27,7 @@ def spectral_residual(images: Tensor) -> Tensor:
     Raises:
         ValueError: images are not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> F.spectral_residual(torch.rand(4, 3, 96, 96)).shape
         torch.Size([4, 96, 96])
     """
@@ -51,7 +51,7 @@ def gradient_saliency(gradient: Tensor) -> Tensor:
     Args:
         gradient: gradient of the loss with respect to the images, [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> F.gradient_saliency(torch.tensor([[[[3.0]], [[-3.0]]]]))
         tensor([[[3.]]])
     """

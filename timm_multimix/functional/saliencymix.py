@@ -39,7 +39,7 @@ def saliencymix(
     Raises:
         ValueError: x is not [b, ch, h, w], or saliency is not of its size.
 
-    Example:
+    Examples:
         >>> x = torch.rand(4, 3, 32, 32)
         >>> mixed, draw = F.saliencymix(x, F.spectral_residual(x))
         >>> mixed.shape
@@ -85,7 +85,7 @@ def attentivemix(
     Raises:
         ValueError: x is not [b, ch, h, w]; the grid has fewer cells than top_k, or is finer than x.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.attentivemix(torch.rand(4, 3, 28, 28), torch.rand(4, 7, 7))
         >>> draw.lam
         tensor([0.8776, 0.8776, 0.8776, 0.8776])

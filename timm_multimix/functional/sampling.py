@@ -32,7 +32,7 @@ def log_gamma_variates(
         alpha: concentrations, at least 0; 0 stands for the limit.
         shape: shape of the result, to which alpha broadcasts; None: alpha's own.
 
-    Example:
+    Examples:
         >>> F.log_gamma_variates(torch.tensor([0.5]), (2, 3)).shape
         torch.Size([2, 3])
     """
@@ -87,7 +87,7 @@ def beta_variates(
     Raises:
         ValueError: alpha is negative or not finite.
 
-    Example:
+    Examples:
         >>> F.beta_variates(3, alpha=0.2).shape
         torch.Size([3])
     """
@@ -126,7 +126,7 @@ def dirichlet_weights(
     Raises:
         ValueError: n, b or m is below one; alpha is negative or not finite.
 
-    Example:
+    Examples:
         >>> weights = F.dirichlet_weights(n=1000, b=128, alpha=1.0, m=4)
         >>> weights.shape, int((weights[0] > 0).sum())
         (torch.Size([1000, 128]), 4)
@@ -172,7 +172,7 @@ def anisotropic_weights(
     Raises:
         ValueError: n, b or m is below one; a concentration is negative or not finite.
 
-    Example:
+    Examples:
         >>> F.anisotropic_weights(n=4, b=2, target=1e6, rest=1e-6).round()
         tensor([[1., 0.],
                 [0., 1.],

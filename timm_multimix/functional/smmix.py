@@ -71,7 +71,7 @@ def smmix(
     Raises:
         ValueError: x is not [b, ch, h, w], or its sides are no multiples of the grid's.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.smmix(torch.rand(4, 3, 32, 32), torch.rand(4, 8, 8))
         >>> mixed.shape
         torch.Size([4, 3, 32, 32])

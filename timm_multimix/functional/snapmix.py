@@ -70,7 +70,7 @@ def snapmix(
     Raises:
         ValueError: x is not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.snapmix(torch.rand(4, 3, 32, 32), torch.rand(4, 4, 4))
         >>> mixed.shape
         torch.Size([4, 3, 32, 32])

@@ -29,7 +29,7 @@ def attended(draw: Masks, attention: Tensor, area: float = 0.0) -> Masks:
         attention: attention on the mixed images, [b, h', w'].
         area: share that the old lambda keeps in the new one.
 
-    Example:
+    Examples:
         >>> mixed, draw = F.cutmix(torch.rand(4, 3, 32, 32))
         >>> F.attended(draw, torch.rand(4, 4, 4)).lam.shape
         torch.Size([4])
@@ -98,7 +98,7 @@ def tokenmix(
     Raises:
         ValueError: x is not [b, ch, h, w].
 
-    Example:
+    Examples:
         >>> mixed, draw = F.tokenmix(torch.rand(4, 3, 32, 32), torch.rand(4, 8, 8))
         >>> mixed.shape
         torch.Size([4, 3, 32, 32])

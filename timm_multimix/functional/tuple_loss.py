@@ -54,7 +54,7 @@ def multimix_loss(
         ValueError: an unknown kind, shapes that do not fit, or no tuples at all.
         RuntimeError: in the backward pass, if a second derivative is asked for; there is none.
 
-    Example:
+    Examples:
         >>> weights = F.dirichlet_weights(n=1000, b=4, alpha=1.0)
         >>> F.multimix_loss(torch.zeros(4, 10), torch.tensor([0, 1, 2, 3]), weights)
         tensor(2.3026)

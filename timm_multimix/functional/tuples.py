@@ -37,7 +37,7 @@ def multimix(
         alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly: less lets
             one example outweigh the others of its tuple.
 
-    Example:
+    Examples:
         >>> embeddings = torch.rand(128, 512)
         >>> mixed, draw = F.multimix(embeddings, n=1000)
         >>> mixed.shape, draw.weights.shape
@@ -76,7 +76,7 @@ def dense_multimix(x: Tensor, attention: Tensor, **options: Any) -> tuple[Tensor
     Returns:
         A tuple (mixed, draw): mixed [r, n, ...], and the draw.
 
-    Example:
+    Examples:
         >>> x = torch.rand(49, 8, 16)
         >>> mixed, draw = F.dense_multimix(x, F.position_attention(x), n=100)
         >>> mixed.shape
@@ -117,7 +117,7 @@ def dense_weights(
     Returns:
         Weights [r, n, b]; rows sum to one.
 
-    Example:
+    Examples:
         >>> F.dense_weights(torch.rand(49, 8), n=100).shape
         torch.Size([49, 100, 8])
     """

@@ -14,7 +14,7 @@ class Agreement:
         tests: those tests, below `tests/`, such as "functional/test_mixing.py::test_mixup_is_the_formula".
         departures: known differences to the reference; empty: none.
 
-    Example:
+    Examples:
         >>> mixers.Agreement(reference="arXiv:1710.09412, equation 1", tested="a loop", tests=()).departures
         ''
     """

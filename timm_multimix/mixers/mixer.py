@@ -51,7 +51,7 @@ class Context:
         evidence: the logit of the own class at every position, [b, h, w].
         received: the attention that all positions pay to each one, [b, h, w].
 
-    Example:
+    Examples:
         >>> context = mixers.Context(torch.Generator().manual_seed(0))
         >>> mixer = create_mixer("mixup").branches[0][1].mixer
         >>> mixer.sample(torch.rand(4, 3, 8, 8), context).lam.shape
@@ -104,7 +104,7 @@ class Mixer:
         classifiers: names of the modules at the place `classifier`; none: the model's own classifier.
         arguments: the arguments of `sample` by name, for display.
 
-    Example:
+    Examples:
         >>> create_mixer("mixup(alpha=0.2)").branches[0][1].mixer
         Mixer('mixup', place='input', alpha=0.2, per_sample=False, partner='random')
     """

@@ -31,7 +31,7 @@ class Mixture:
         seed: seed of all mixing.
         multi_label: whether smoothing is towards 1/2 for every class.
 
-    Example:
+    Examples:
         >>> create_mixer("mixup | cutmix", num_classes=10)
         Mixture('mixup | cutmix', num_classes=10)
     """
@@ -170,7 +170,7 @@ def create_mixer(
     Raises:
         UsageError: not a spec, or an unknown mixer, argument or value.
 
-    Example:
+    Examples:
         >>> mixer = create_mixer("mixup(alpha=0.8) | cutmix", num_classes=10, smoothing=0.1)
         >>> images, targets = mixer(torch.rand(4, 3, 32, 32), torch.tensor([0, 1, 2, 3]))
         >>> targets.shape

@@ -16,7 +16,7 @@ class Paper:
         journal: the journal, for an article.
         url: its address, if it is not on arXiv.
 
-    Example:
+    Examples:
         >>> mixers.Paper("mixup", authors=("Zhang, Hongyi",), year=2018, arxiv="1710.09412").link
         'https://arxiv.org/abs/1710.09412'
     """

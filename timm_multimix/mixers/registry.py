@@ -61,7 +61,7 @@ def register_mixer(
         ValueError: the name is taken, or a parameter has no default.
         TypeError: an argument of `drawing_entry` is given for a function that does not draw.
 
-    Example:
+    Examples:
         >>> @register_mixer(place=("input", "hidden"))
         ... def half(x, generator=None):
         ...     "Average each example with a random partner."
@@ -100,7 +100,7 @@ def list_mixers(pattern: str = "*") -> list[str]:
     Args:
         pattern: a glob pattern of names.
 
-    Example:
+    Examples:
         >>> list_mixers("*cutmix")
         ['cutmix']
     """
@@ -117,7 +117,7 @@ def describe(name: str) -> str:
     Raises:
         UsageError: there is no such mixer.
 
-    Example:
+    Examples:
         >>> mixers.describe("cutmix")
         'CutMix: paste a box of another image, labels by area.'
     """

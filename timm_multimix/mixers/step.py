@@ -23,7 +23,7 @@ class Term:
         chain: the mixers, in the order of their depth.
         weight: weight of the loss.
 
-    Example:
+    Examples:
         >>> create_mixer("cutmix >> multimix(m=4, p=1)").branches[0][1].terms[0].weight
         1.0
     """
@@ -53,7 +53,7 @@ class Step:
     Args:
         terms: the losses.
 
-    Example:
+    Examples:
         >>> create_mixer("none + mixup").branches[0][1]
         Step('none + mixup')
     """

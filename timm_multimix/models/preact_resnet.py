@@ -91,7 +91,7 @@ class PreActResNet(nn.Module):
         device: device of the parameters.
         dtype: dtype of the parameters.
 
-    Example:
+    Examples:
         >>> network = models.PreActResNet(depths=(1, 1), widths=(16, 32), stem_width=16, num_classes=10)
         >>> network(torch.rand(2, 3, 32, 32)).shape
         torch.Size([2, 10])
@@ -303,7 +303,7 @@ def preact_resnet18_cifar(
             and ReLU, and torch's own initialisation.
         **kwargs: arguments of PreActResNet, such as `num_classes`.
 
-    Example:
+    Examples:
         >>> timm.create_model("preact_resnet18_cifar", num_classes=10).num_features
         512
     """
@@ -324,7 +324,7 @@ def preact_resnet10_cifar(
         variant: as in preact_resnet18_cifar.
         **kwargs: arguments of PreActResNet, such as `num_classes`.
 
-    Example:
+    Examples:
         >>> timm.create_model("preact_resnet10_cifar", num_classes=10).num_features
         256
     """

@@ -47,7 +47,7 @@ def wrn16_8_cifar(pretrained: bool = False, variant: str = "manifold_mixup", **k
             its input as it is, torch's own initialisation, and momentum 0.9 of the last norm.
         **kwargs: arguments of PreActResNet, such as `num_classes`.
 
-    Example:
+    Examples:
         >>> timm.create_model("wrn16_8_cifar", num_classes=10).num_features
         512
     """
@@ -63,7 +63,7 @@ def wrn16_2_cifar(pretrained: bool = False, variant: str = "manifold_mixup", **k
         variant: as in wrn16_8_cifar.
         **kwargs: arguments of PreActResNet, such as `num_classes`.
 
-    Example:
+    Examples:
         >>> timm.create_model("wrn16_2_cifar", num_classes=10).num_features
         128
     """

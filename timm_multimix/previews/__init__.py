@@ -1,1 +1,1 @@
-"""What a spec does, as an image."""
+"""Previews: a mixer spec as a figure."""

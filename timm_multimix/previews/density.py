@@ -12,7 +12,7 @@ _CONCENTRATIONS = 64
 
 @dataclass(frozen=True)
 class Density:
-    """The weight of one of m examples, Dirichlet(alpha); alpha (low, high) is uniform between the two."""
+    """The weight of one of m examples under Dirichlet(alpha); alpha is uniform between low and high."""
 
     low: float
     high: float
@@ -32,12 +32,12 @@ class Density:
         return self.high == 0 or self.m == 1
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """The density at x, within 0 and 1: the mean over alpha of Beta(alpha, (m - 1) alpha)."""
+        """Return the density at x, within 0 and 1: the mean over alpha of Beta(alpha, (m - 1) alpha)."""
         return np.asarray(beta.pdf(x[:, None], self._alphas, (self.m - 1) * self._alphas).mean(1))
 
     @property
     def end(self) -> float:
-        """The part of 0 to 1 that is worth showing: all of it for pairs, else up to the last thousandth."""
+        """The upper end of the plotted range: 1 for pairs, else where a thousandth of the mass is left."""
         if self.points or self.m == 2:
             return 1.0
         return float(beta.ppf(0.999, self._alphas, (self.m - 1) * self._alphas).max())
@@ -49,7 +49,7 @@ class Density:
 
 
 def densities(mixer: Mixer, b: int) -> list[Density]:
-    """Those of a mixer's lambdas for batches of b, each once; none where it draws no lambda from alpha."""
+    """Distinct densities of a mixer's lambdas for batches of b; none if alpha is not one of its arguments."""
     found = []
     for part in mixer.parts or (mixer,):
         arguments = part.arguments

@@ -1,4 +1,4 @@
-"""The numbers behind the images: draws made on examples, and the weights that are in them."""
+"""The data of a preview: draws for examples, and the weights of the examples in them."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ _LEAST = 1e-6
 class Sample:
     """One mixed example.
 
-    image [ch, h, w]: the mix; sources: numbers of the two examples that are most in it, or of the only one,
-    the example whose row this is first; share [h, w]: the weight of the first at every pixel; weights [b]: of
+    image [ch, h, w]: the mix; sources: numbers of the two examples with the largest weights, or of the only
+    one, the example of this row first; share [h, w]: the weight of the first at every pixel; weights [b]: of
     all examples in the mix, averaged over pixels; target [b]: of their labels.
     """
 
@@ -33,30 +33,30 @@ class Sample:
 
     @property
     def masked(self) -> bool:
-        """Whether the weight is not the same at all pixels."""
+        """Whether the weight differs between pixels."""
         return bool(self.share.max() - self.share.min() > 1e-4)
 
 
 def needs_model(mixer: Mixer) -> bool:
-    """Whether the mixer draws by what a model computes."""
+    """Return whether the mixer needs a model to draw."""
     return mixer.guided or mixer.place == "positions"
 
 
 def pictured(step: Step) -> Step:
-    """The step without mixers at places of which there is no image."""
+    """Return the step without mixers at places of which there is no image."""
     chains = ((each for each in term.chain if PLACES[each.place].shown != "nothing") for term in step.terms)
     return Step(tuple(Term(tuple(chain)) for chain in chains))
 
 
 def make_draws(step: Step, examples: Examples, seed: int, number: int) -> tuple[Draw, ...]:
-    """The draw of each of `step.mixers`, as training would make them on these examples in step `number`.
+    """Return the draw of each of `step.mixers`, as in training with these examples in step `number`.
 
     Raises:
         UsageError: a mixer needs a model and there is none, or it does not work with this one.
     """
     asking = [mixer.name for mixer in step.mixers if needs_model(mixer)]
     if asking and examples.model is None:
-        raise UsageError(f"{asking[0]} draws by what a model computes; give one with --model")
+        raise UsageError(f"{asking[0]} is guided by a model; give one with --model")
     images = examples.inputs
     student = Student(nn.Identity() if examples.model is None else examples.model.model, ())
     chosen = step.choose(choice_generator(seed, number))
@@ -75,7 +75,7 @@ def make_sample(mixer: Mixer, draw: Draw, examples: Examples, step: int, of: int
 
 
 def most_in(weights: Tensor, own: int, own_first: bool) -> tuple[int, ...]:
-    """The one or two examples that are most in a mix; with `own_first` the first is `own` at any rate."""
+    """Return the one or two examples with the largest weights; with `own_first` the first is always `own`."""
     order = weights.argsort(descending=True, stable=True).tolist()
     if own_first or own in order[:2]:
         order.sort(key=lambda number: number != own)
@@ -83,10 +83,10 @@ def most_in(weights: Tensor, own: int, own_first: bool) -> tuple[int, ...]:
 
 
 def pixel_weights(draw: Draw, pixels: Tensor, row: int) -> Tensor:
-    """The weight [b, h, w] of every example at every pixel of a row of the mix.
+    """Return the weight [b, h, w] of every example at every pixel of a row of the mix.
 
-    That is the mix of images which are 1 for this example and 0 for all others, for any draw that
-    interpolates, cuts or moves: no draw needs to tell how it is made.
+    It is the mix of images that are 1 for this example and 0 for all others. That works for any draw that
+    interpolates, cuts or moves, without knowing how the draw is made.
     """
     weights = []
     for number in range(len(pixels)):
@@ -97,10 +97,10 @@ def pixel_weights(draw: Draw, pixels: Tensor, row: int) -> Tensor:
 
 
 def tuple_weights(draw: Draw, b: int) -> Tensor:
-    """The weights [n, b] of b examples in every row of a draw; dense, [r, n, b]."""
+    """Return the weights [n, b] of b examples in every row of a draw; dense, [r, n, b]."""
     return draw.targets(torch.eye(b))
 
 
 def effective_number(weights: Tensor) -> Tensor:
-    """1 / sum w^2 of weights [..., b]: as many examples with equal weights have the same sum of squares."""
+    """Return 1 / sum w^2 of weights [..., b]: k for k examples with equal weights."""
     return 1 / weights.square().sum(-1)

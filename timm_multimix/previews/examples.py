@@ -1,4 +1,4 @@
-"""What a mixer is shown on: a few images of a dataset, their labels, and a model where one is needed."""
+"""The examples of a preview: images of a dataset, their labels, and a model if one is needed."""
 
 import logging
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _SIDE = 224
 
 @dataclass(frozen=True)
 class Examples:
-    """Pixels [b, ch, h, w] in [0, 1], labels [b] and class names; the model, and its own labels [b]."""
+    """Pixels [b, ch, h, w] in [0, 1], labels [b] and class names; the model, and its labels [b]."""
 
     pixels: Tensor
     labels: Tensor
@@ -40,20 +40,20 @@ class Examples:
 
     @property
     def inputs(self) -> Tensor:
-        """The images as the model takes them; the pixels where there is none."""
+        """The images as the model takes them; the pixels if there is none."""
         model = self.model
         return self.pixels if model is None else self.pixels.sub(model.mean).div(model.std)
 
 
 def load_examples(data: PreviewDataOptions, network: PreviewModelOptions, seed: int) -> Examples:
-    """The examples that the options ask for, drawn from the evaluation split without repetition.
+    """Draw the examples that the options request from the evaluation split, without repetition.
 
     Raises:
         UsageError: a dataset or model that cannot be opened, or classes that do not agree.
     """
     split = load_split(data.dataset, **flat(data.columns))
     if (task := task_of_source(split.source)) != CLASSIFICATION:
-        raise UsageError(f"preview shows one class an image; {data.dataset} is {task}")
+        raise UsageError(f"preview needs one class an image; {data.dataset} is {task}")
     model = load_model(network, data.img_size, seed, split)
     size = data.img_size or split.defaults.get("img_size") or _SIDE
     transform = model.data_config if model else _plain_transform(size)
@@ -62,7 +62,7 @@ def load_examples(data: PreviewDataOptions, network: PreviewModelOptions, seed: 
 
 
 def load_model(network: PreviewModelOptions, size: Size | None, seed: int, split: Split) -> Classifier | None:
-    """The model as `evaluate` loads it; without weights of its own it takes the data's size and classes."""
+    """Load the model as `evaluate` does; without its own weights it takes the data's size and classes."""
     if not network.model:
         return None
     if size is None and not has_classes(network.model, network.pretrained, run_directory(network.model)):
@@ -78,19 +78,19 @@ def load_model(network: PreviewModelOptions, size: Size | None, seed: int, split
 
 
 def choose(length: int, count: int, seed: int) -> list[int]:
-    """`count` of `length` numbers, all different, at random.
+    """Choose `count` of `length` numbers at random, all different.
 
     Raises:
         UsageError: the dataset has a single example.
     """
     if length < 2:
-        raise UsageError(f"the dataset has {length} example, at least two are needed to mix")
+        raise UsageError(f"the dataset must have at least 2 examples to mix, got {length}")
     generator = torch.Generator().manual_seed(seed)
     return torch.randperm(length, generator=generator)[:count].tolist()
 
 
 def read_examples(split: Split, indices: list[int], config: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Pixels in [0, 1], cut and resized as for evaluation, and labels."""
+    """Return pixels in [0, 1], cut and resized as for evaluation, and labels."""
     channels = config["input_size"][0]
     transform = create_pixel_transform(config)
     pixels, labels = [], []
@@ -112,7 +112,7 @@ def _plain_transform(size: Size) -> dict[str, Any]:
 
 
 def _labels_of(model: Classifier | None, split: Split, labels: Tensor) -> Tensor | None:
-    """The model's numbers for the labels, matched by name."""
+    """Return the model's numbers of the labels, matched by name."""
     if model is None:
         return None
     source, others = match_classes(split, model.label_names, count_outputs(model), allow_others=True)

@@ -32,7 +32,7 @@ def draw_panels(panels: list[Panel], examples: Examples) -> Any:
 
 
 def body_height(panel: Panel) -> float:
-    """Of a panel without its title, in inches."""
+    """Return the height of a panel without its title, in inches."""
     if panel.samples:
         return max(HEAD + _STEP * len(panel.samples), _LEAST if panel.densities else 0.0) + 0.2
     if panel.tuples:

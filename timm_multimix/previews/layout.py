@@ -1,4 +1,4 @@
-"""What the parts of a figure share: places in inches, and a label as bars."""
+"""The layout of preview figures: positions in inches, and labels as bars."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +40,7 @@ class Label:
 
 
 def largest_classes(target: Tensor, examples: Examples) -> Label:
-    """What is shown of a label that is a mix [b] of those of the examples."""
+    """Return the largest classes of a label that is a mix [b] of those of the examples."""
     classes = torch.zeros(len(examples.class_names)).index_add(0, examples.labels, target)
     order = [int(place) for place in classes.argsort(descending=True, stable=True) if classes[place] > 1e-4]
     shown = order if len(order) <= _MOST_BARS else order[: _MOST_BARS - 1]

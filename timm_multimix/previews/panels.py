@@ -1,4 +1,4 @@
-"""One panel for each mixer of a spec: what is drawn in it, before any of it is drawn."""
+"""One panel for each mixer of a spec: its content, as data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A preview from options to a file."""
+"""A preview, from its options to a file."""
 
 import os
 import warnings
@@ -18,7 +18,7 @@ from .panels import Panel, make_panels
 
 
 def run(options: PreviewOptions) -> list[Panel]:
-    """Draw the spec of the options into their file; gives what is in the image.
+    """Draw the spec of the options into their file; returns the content of the figure.
 
     Raises:
         UsageError: a mistake in the options, before anything is written.
@@ -32,10 +32,10 @@ def run(options: PreviewOptions) -> list[Panel]:
 
 
 def read_mix(mix: str, *, has_model: bool) -> Branches:
-    """The steps of a spec.
+    """Return the steps of a spec.
 
     Raises:
-        UsageError: no spec, one without a mixer, or one that needs a model where there is none.
+        UsageError: not a spec, one without a mixer, or one that needs a model if there is none.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warns of training, where nothing is trained
@@ -44,12 +44,12 @@ def read_mix(mix: str, *, has_model: bool) -> Branches:
         raise UsageError(f"--mix must name a mixer to draw, got {mix}")
     guided = [mixer.name for _, step in branches for mixer in step.mixers if needs_model(mixer)]
     if guided and not has_model:
-        raise UsageError(f"{guided[0]} draws by what a model computes; give one with --model")
+        raise UsageError(f"{guided[0]} is guided by a model; give one with --model")
     return branches
 
 
 def draw(mix: str, branches: Branches, examples: Examples, count: int, seed: int) -> list[Panel]:
-    """What the mixers of a spec draw on examples in the first `count` steps.
+    """Return the panels of the mixers of a spec, for examples in the first `count` steps.
 
     Raises:
         UsageError: a mixer does not take these images, or not with this model.
@@ -58,11 +58,11 @@ def draw(mix: str, branches: Branches, examples: Examples, count: int, seed: int
 
 
 def write(figure: Any, file: Path) -> None:
-    """Write a figure whole, or say why not."""
+    """Write a figure atomically."""
     temporary = file.with_name(f".tmp-{file.name}")
     try:
         figure.savefig(temporary, dpi=120)
         os.replace(temporary, file)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise UsageError(f"--out {file}: it cannot be written ({error.strerror})") from error
+        raise UsageError(f"--out {file} cannot be written ({error.strerror})") from error

@@ -1,4 +1,4 @@
-"""Tuples as a figure: a plane with the examples and their mixes, and the labels of a few of them."""
+"""Figures of tuples: a plane with the examples and their mixes, and the labels of a few of them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _OTHERS = "0.85"
 
 
 def draw_tuples(area: Area, tuples: Tuples, examples: Examples) -> None:
-    """The plane on the left, beside it the label of each tuple shown, and what colour a class has."""
+    """Draw the plane on the left, next to it the labels of the selected tuples, and the classes' colours."""
     colours = class_colours(examples)
     plane = area.axes(0.3, HEAD + 0.1, PLANE, PLANE)
     draw_plane(plane, tuples, examples, colours)
@@ -35,7 +35,7 @@ def draw_tuples(area: Area, tuples: Tuples, examples: Examples) -> None:
 
 
 def class_colours(examples: Examples) -> dict[int, str]:
-    """A colour for each class of the examples, in the order of the classes; of many, some have the same."""
+    """Colour for each class of the examples, in the order of the classes; with many classes some repeat."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -45,7 +45,7 @@ def class_colours(examples: Examples) -> dict[int, str]:
 
 
 def draw_plane(plane: Any, tuples: Tuples, examples: Examples, colours: dict[int, str]) -> None:
-    """Mixes as small dots in the mixed colours of their classes, examples over them, tuples by number."""
+    """Draw mixes as dots in the mixed colours of their classes, examples on top, some tuples by number."""
     from matplotlib.colors import to_rgb
 
     own = torch.tensor([to_rgb(colours[int(label)]) for label in examples.labels])
@@ -64,14 +64,14 @@ def draw_plane(plane: Any, tuples: Tuples, examples: Examples, colours: dict[int
 
 
 def mark(plane: Any, point: Tensor, text: str) -> None:
-    """A number in a white disc at a point."""
+    """Draw a number in a white disc at a point."""
     x, y = point.tolist()
     box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
     plane.text(x, y, text, ha="center", va="center", fontsize=8, bbox=box, zorder=5)
 
 
 def draw_key(key: Any, examples: Examples, colours: dict[int, str]) -> None:
-    """The classes by colour, as far as there is room."""
+    """Draw the colours of the classes, as far as there is room."""
     key.set_axis_off()
     shown = [*colours.items()][:_MOST_IN_KEY]
     for place, (number, colour) in enumerate(shown):

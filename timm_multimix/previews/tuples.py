@@ -1,4 +1,4 @@
-"""The tuples of a step: their weights, and where they lie in a plane of the examples."""
+"""The tuples of a step: their weights, and their positions in a plane of the examples."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Tuples:
 
 
 def make_tuples(draw: Draw, examples: Examples, count: int) -> Tuples:
-    """The tuples of a draw, at the middle position of a dense one; at most `count` and three are shown."""
+    """Tuples of a draw, at the middle position of a dense one; at most `count`, and three, are selected."""
     drawn, title = tuple_weights(draw, len(examples.pixels)), "step 1"
     if drawn.dim() == 3:
         middle = len(drawn) // 2
@@ -55,7 +55,7 @@ def spread(n: int, count: int) -> list[int]:
 
 @torch.no_grad()
 def find_features(examples: Examples) -> tuple[Tensor, str]:
-    """Features [b, d] before the model's classifier, else, without a model, the pixels; and their name."""
+    """Return features [b, d] before the model's classifier, or without a model the pixels; and their name."""
     if examples.model is not None:
         logits, embedding = examples.model.embed(examples.pixels)
         return (logits, "logits") if embedding is None else (embedding, "embedding")
@@ -63,9 +63,9 @@ def find_features(examples: Examples) -> tuple[Tensor, str]:
 
 
 def project(features: Tensor) -> Tensor:
-    """Features [b, d] in the plane [b, 2] of their first two principal components.
+    """Project features [b, d] to the plane [b, 2] of their first two principal components.
 
-    The projection is linear, so that a mix of examples is the same mix of their places.
+    The projection is linear, so a mix of examples is the same mix of their positions.
     """
     centred = features.double() - features.double().mean(0)
     left, scale, _ = torch.linalg.svd(centred, full_matrices=False)

@@ -1,4 +1,4 @@
-"""What a run leaves in its directory, and the one way to read it."""
+"""The files in a run's directory: their schema, and how they are read."""
 
 from .reader import (
     FinishedRun,

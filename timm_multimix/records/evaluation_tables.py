@@ -1,4 +1,4 @@
-"""Measured numbers in long form, and the tables of them for the terminal and for the card."""
+"""Measured numbers in long form, and tables of them for the terminal and for model cards."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from ..redaction import last_part
 from .metrics import METRICS, PERCENT, Metric
 
 ALL = "all images"
-"""The row of what is measured of all images, where a table has others."""
+"""The row for all images, in tables that also have other rows."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Number:
 
     Attributes:
         metric: what was measured.
-        value: the number; None where there is none.
-        row: the row of a table that it stands in; None where the table is of these metrics only.
+        value: the number; None if there is none.
+        row: its row in a table; None if the table has one row per metric.
         column: its column; by default the metric's.
-        how: the settings it depends on, as they follow its name in a comparison; None: it has no row there.
+        how: the settings it depends on, appended to its name in a comparison; None: comparisons leave it out.
     """
 
     metric: Metric
@@ -32,13 +32,13 @@ class Number:
 
     @property
     def name(self) -> str:
-        """The metric, how it was measured, and its unit where that is per cent."""
+        """The metric, how it was measured, and its unit if that is per cent."""
         unit = f", {PERCENT}" if self.metric.unit == PERCENT else ""
         return f"{self.metric.full_name}{self.how or ''}{unit}"
 
     @property
     def is_overall(self) -> bool:
-        """Whether it is the metric itself, of all images, and not under some condition."""
+        """Whether it is the metric of all images, not under some condition."""
         return self.row in (None, ALL)
 
     @property
@@ -48,7 +48,7 @@ class Number:
 
 
 class Block(NamedTuple):
-    """A part of an evaluation as it is shown: a title, numbers, and what stands in the table's corner."""
+    """A part of an evaluation for display: a title, numbers, and the text in the table's corner."""
 
     title: str
     numbers: list[Number]
@@ -68,11 +68,11 @@ def numbers_of(
     row: str | None = None,
     how: Mapping[str, str | None] | str | None = "",
 ) -> Iterator[Number]:
-    """The numbers among plain values whose names are those of metrics, in the order of `METRICS`.
+    """Return the numbers among plain values whose names are those of metrics, in the order of `METRICS`.
 
     Args:
         values: a part of a record.
-        row: the row of the table that they make.
+        row: the row of the table for them.
         how: the settings that they depend on, the same for all, or by the metric's name.
     """
     for key, metric in METRICS.items():
@@ -82,7 +82,7 @@ def numbers_of(
 
 
 def make_table(block: Block) -> Table:
-    """Rows and columns in the order of the numbers; one row of several metrics becomes a column."""
+    """Make a table with rows and columns in the order of the numbers; a single row becomes a column."""
     numbers = block.numbers
     if all(number.row is None for number in numbers):
         rows = [[number.metric.heading, number.metric.format(number.value)] for number in numbers]
@@ -97,7 +97,7 @@ def make_table(block: Block) -> Table:
 
 
 def glossary(numbers: Iterable[Number]) -> str:
-    """The abbreviations among the labels of numbers in full, with their units, in a sentence."""
+    """Return the abbreviations among the labels of numbers, written out with their units, as a sentence."""
     metrics = dict.fromkeys(number.metric for number in numbers)
     told = [
         f"{metric.label}: {metric.name}" + (f" in {metric.unit}" if metric.unit not in ("", PERCENT) else "")
@@ -109,16 +109,16 @@ def glossary(numbers: Iterable[Number]) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value of a record is a finite number."""
+    """Return whether a value of a record is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def short_name(name: str) -> str:
-    """The last part of a directory, and other names as they are."""
+    """Return the last part of a directory, and other names as they are."""
     return last_part(name) if name.startswith(("/", "~", ".")) or "\\" in name else name
 
 
 def data_name(data: Mapping[str, Any]) -> str:
-    """What a dataset in an evaluation is called: a directory by its last part, however its path was given."""
+    """Name of a dataset in an evaluation: for a directory its last part, however its path was given."""
     name = str(data["dataset"])
     return last_part(name) if data.get("kind") == "folder" else short_name(name)

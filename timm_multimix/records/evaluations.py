@@ -1,4 +1,4 @@
-"""evaluation.json in a run's directory: what each call of `timm-multimix evaluate` measured."""
+"""evaluation.json in a run's directory: the results of each call of `timm-multimix evaluate`."""
 
 import json
 from pathlib import Path
@@ -8,15 +8,15 @@ from ..errors import UsageError
 from ..files import digest
 
 Evaluation = dict[str, Any]
-"""One call: the model, the data and settings, and a record of each part that was measured."""
+"""The record of one call: model, data, settings, and each part that was measured."""
 
 FILE = "evaluation.json"
 
 
 def read_all(file: Path) -> list[Evaluation]:
-    """The evaluations in a file, oldest first; none where it cannot be read.
+    """Return the evaluations in a file, oldest first; none if it cannot be read.
 
-    A file of an earlier version holds one, not in a list.
+    A file of an earlier version holds a single one, not in a list.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def _is_evaluation(item: Any) -> bool:
 
 
 def check_addable(file: Path) -> None:
-    """Raises: UsageError if a file holds anything other than evaluations, which would be lost."""
+    """Check that a file holds nothing but evaluations, as other content would be lost; raises UsageError."""
     if file.is_file() and file.stat().st_size and not read_all(file):
         raise UsageError(
             f"{file} holds no evaluations, or is damaged; move it away or choose another --output"
@@ -41,7 +41,7 @@ def check_addable(file: Path) -> None:
 
 
 def read_evaluations(run: Path, model: Path) -> list[Evaluation]:
-    """The evaluations in a run's directory that are of the weights in the directory `model`."""
+    """Return the evaluations in a run's directory that are of the weights in the directory `model`."""
     found = read_all(run / FILE)
     try:
         weights = digest(model / "model.safetensors") if found else None
@@ -51,12 +51,12 @@ def read_evaluations(run: Path, model: Path) -> list[Evaluation]:
 
 
 def weights_of(evaluation: Evaluation) -> str | None:
-    """The digest of the weights that were measured."""
+    """Return the digest of the weights that were measured."""
     model = evaluation.get("model")
     return model.get("sha256") if isinstance(model, dict) else None
 
 
 def conditions(evaluation: Evaluation) -> tuple[Any, ...]:
-    """What was measured how: evaluations of equal conditions have comparable numbers."""
+    """Return the conditions of an evaluation: numbers under equal conditions are comparable."""
     weights = weights_of(evaluation) or evaluation.get("model")
     return (weights, *(evaluation.get(name) for name in ("data", "input_size", "input")))

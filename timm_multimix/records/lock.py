@@ -1,4 +1,4 @@
-"""A run's directory is written by one process at a time."""
+"""A lock on a run's directory, so that only one process at a time writes to it."""
 
 import errno
 import fcntl
@@ -18,11 +18,11 @@ NAME = ".lock"
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 _held: set[int] = set()
-"""Handles of this process's locks."""
+"""Open lock files of this process."""
 
 
 def _close_in_child() -> None:
-    """A process forked from this one, such as one that reads images, must not hold the lock after it."""
+    """Close the locks in a forked process, such as a DataLoader worker, which may outlive the run."""
     for handle in _held:
         os.close(handle)
     _held.clear()
@@ -32,12 +32,12 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 
 class RunLock:
-    """`with RunLock() as lock: lock.take(directory)` keeps others out of a run until the block ends.
+    """`with RunLock() as lock: lock.take(directory)` locks a run's directory until the end of the block.
 
-    The lock is the operating system's (flock on the file `.lock`), which ends with the process that holds it,
-    whatever ended that: a file that a killed process left behind locks nothing. It holds between processes of
-    one machine, and between machines where the file system passes flock on, as NFS on Linux does; where it
-    has none, a warning says so. Of the processes of one run only the main one takes it.
+    The lock is the operating system's (flock on the file `.lock`) and ends with the process that holds it,
+    however that ends: a file left by a killed process locks nothing. It works between processes of one
+    machine, and between machines if the file system supports flock, as NFS on Linux does; if it does not, a
+    warning says so. Of the processes of one run only the main one takes it.
     """
 
     def __init__(self) -> None:
@@ -45,10 +45,10 @@ class RunLock:
         self._path = Path()
 
     def take(self, directory: Path) -> bool:
-        """Lock a directory; gives whether it was not locked by this before.
+        """Lock a directory; returns whether this lock did not hold it before.
 
         Raises:
-            UsageError: another process has it, or nothing can be written there.
+            UsageError: another process has it, or the directory cannot be written to.
         """
         if self._handle is not None:
             return False
@@ -66,7 +66,7 @@ class RunLock:
         return True
 
     def _try(self, path: Path) -> bool:
-        """Lock the file; False if it was deleted meanwhile by the one who had it."""
+        """Lock the file; returns False if its owner deleted it meanwhile."""
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,7 +100,7 @@ class RunLock:
 
 
 def _is(handle: int, path: Path) -> bool:
-    """Whether an open file is the one of this name."""
+    """Return whether an open file is the one at this path."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def _is(handle: int, path: Path) -> bool:
 
 
 def _holder(path: Path) -> str:
-    """Who wrote the file, in brackets."""
+    """Return the process named in the file, in brackets."""
     try:
         who = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):

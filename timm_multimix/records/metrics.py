@@ -1,7 +1,7 @@
 """Every metric, declared once: name, unit, direction and format.
 
 The tables of `evaluate`, model cards and their metadata, and the pages and figures of `compare` are made from
-them. A metric is a line in `METRICS`, under the name that the function which computes it gives its value.
+them. A metric is a line in `METRICS`, under the name that the function which computes it uses.
 """
 
 import math
@@ -13,7 +13,7 @@ PERCENT = "%"
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that is measured."""
+    """A measured quantity."""
 
     label: str  # in tables
     name: str = ""  # in full, where that is more than the label
@@ -29,7 +29,7 @@ class Metric:
 
     @property
     def heading(self) -> str:
-        """The label, marked where low values are good."""
+        """The label, with an arrow if lower values are better."""
         return f"{self.label} \u2193" if self.better == "lower" else self.label
 
     def in_unit(self, text: str) -> str:
@@ -38,7 +38,7 @@ class Metric:
 
     @property
     def difference_unit(self) -> str:
-        """What a difference of two values is counted in; of percentages points."""
+        """The unit of a difference of two values; points for percentages."""
         return "points" if self.unit == PERCENT else self.unit
 
     def format(self, value: float | None) -> str:
@@ -48,11 +48,11 @@ class Metric:
         return f"{value:.2f} %" if self.unit == PERCENT else f"{value:.4f}"
 
     def fraction(self, value: float) -> float:
-        """A value as the Hub has it: percentages from 0 to 1."""
+        """Return a value for the Hub: percentages as 0 to 1."""
         return value / 100 if self.unit == PERCENT else value
 
     def improves(self, difference: float) -> bool:
-        """Whether a change by this difference is for the better."""
+        """Return whether a change by this difference is an improvement."""
         return difference < 0 if self.better == "lower" else difference > 0
 
 

@@ -1,4 +1,4 @@
-"""Where a run's data, weights and code come from, as the Hub's ids where they are there."""
+"""The sources of a run's data, weights and code, as the Hub's ids if they are there."""
 
 import platform
 import shlex
@@ -18,9 +18,9 @@ from ..version import __version__
 
 
 def dataset_kind(name: str) -> str:
-    """What --dataset names here: `digits`, `directory` (or a file), `torchvision`, `archives` or `hub`.
+    """Kind of a dataset by its name: `digits`, `directory` (or a file), `torchvision`, `archives` or `hub`.
 
-    Of an object of Python it is `python`.
+    For an object of Python it is `python`.
     """
     if name.startswith(OBJECT):
         return "python"
@@ -32,7 +32,7 @@ def dataset_kind(name: str) -> str:
 
 
 def base_model(model: str, pretrained: bool) -> str | None:
-    """The Hub id of the weights training started from; None for random and for local ones."""
+    """Return the Hub id of the weights that training started from; None for random and for local ones."""
     if not pretrained:
         return None
     source, _, identifier = model.rpartition(":")
@@ -43,7 +43,7 @@ def base_model(model: str, pretrained: bool) -> str | None:
 
 
 def model_kind(name: str) -> str:
-    """What a model's name is on this machine: `hub`, `directory` or `timm`; `python` for an object."""
+    """Return the kind of a model by its name: `hub`, `directory` or `timm`; `python` for an object."""
     if name.startswith("hf-hub:"):
         return "hub"
     if name.startswith(OBJECT):
@@ -53,7 +53,7 @@ def model_kind(name: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on; `commit` where this package runs from a checkout."""
+    """Versions of all software that a result depends on; `commit` if this package runs from a checkout."""
     packages = (timm, torch, torchvision, accelerate, huggingface_hub)
     found = {"timm_multimix": __version__}
     found |= {package.__name__: str(package.__version__) for package in packages}
@@ -64,7 +64,7 @@ def versions() -> dict[str, str]:
 
 
 def checkout_commit(root: Path) -> str | None:
-    """The commit that is checked out in a directory, read without git; None where there is none."""
+    """Return the commit that is checked out in a directory, read without git; None if there is none."""
     try:
         head = (root / ".git" / "HEAD").read_text(encoding="utf-8").strip()
         if head.startswith("ref: "):
@@ -75,7 +75,7 @@ def checkout_commit(root: Path) -> str | None:
 
 
 def describe_hardware(device: torch.device, processes: int) -> str:
-    """The device in words."""
+    """Return the device in words."""
     if device.type == "cuda":
         return f"{processes} x {torch.cuda.get_device_name(device)}"
     if device.type == "cpu":
@@ -84,7 +84,7 @@ def describe_hardware(device: torch.device, processes: int) -> str:
 
 
 def command() -> str:
-    """The command line of this process."""
+    """Return the command line of this process."""
     name = Path(sys.argv[0]).name
     return shlex.join(
         [*(("python", "-m", "timm_multimix") if name == "__main__.py" else (name,)), *sys.argv[1:]]

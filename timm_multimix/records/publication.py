@@ -1,7 +1,7 @@
-"""What of a run's record may be published, by the types of its fields.
+"""Redaction of a run's record before publishing, by the types of its fields.
 
-A `Path`, and a dataset or model whose kind is not one of `PUBLIC_KINDS`, is a place of this machine: only its
-name is published. Other texts lose tokens, and the directories of what is plainly a path.
+A `Path`, and a dataset or model whose kind is not one of `PUBLIC_KINDS`, is a path on this machine: only its
+last part is published. Other texts lose tokens, and the directories of plain paths.
 """
 
 import shlex
@@ -18,20 +18,20 @@ from .schema import RunRecord
 
 
 def public_options(options: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The options of a run; `kind` is that of its dataset."""
+    """Redact the options of a run; `kind` is that of its dataset."""
     types = {name: option.annotation for name, option in declared(TrainOptions).items()}
     return _public(options, types, kind)
 
 
 def public_summary(summary: Mapping[str, Any], options: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The content of summary.json."""
+    """Redact the content of summary.json."""
     told = _public(summary, get_type_hints(RunRecord, include_extras=True), kind)
     names = _renamed(options, public_options(options, kind))
     return told | {"command": public_command(summary["command"], names)}
 
 
 def public_evaluation(evaluation: Evaluation) -> Evaluation:
-    """An evaluation: in it, every dataset and model stands beside its kind."""
+    """Redact an evaluation, in which every dataset and model has its kind next to it."""
     facts = {name: value for name, value in evaluation.items() if name != "commands"}
     told = _public_references(facts)
     names = dict(_places(facts, told))
@@ -39,7 +39,7 @@ def public_evaluation(evaluation: Evaluation) -> Evaluation:
 
 
 def public_command(command: str, names: Mapping[str, str]) -> str:
-    """A command line; `names` is what is told of some of its words, or of the values of some of its flags."""
+    """Redact a command line; `names` replaces some of its words, or values of some of its flags."""
     words = []
     for word in shlex.split(command):
         flag, equals, value = word.partition("=")
@@ -49,7 +49,7 @@ def public_command(command: str, names: Mapping[str, str]) -> str:
 
 
 def _public(values: Mapping[str, Any], types: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Values as others may see them, each by the type of the field of its name."""
+    """Redact values, each by the type of the field of its name."""
     return {name: _public_value(value, types.get(name), kind) for name, value in values.items()}
 
 
@@ -62,7 +62,7 @@ def _public_value(value: Any, annotation: Any, kind: str) -> Any:
 
 
 def _is_place(annotation: Any, kind: str) -> bool:
-    """Whether values of a type are places: paths, and datasets whose kind says so."""
+    """Return whether values of a type are paths on this machine: paths, and datasets whose kind says so."""
     if annotation is Path:
         return True
     if annotation == DatasetName:
@@ -71,7 +71,7 @@ def _is_place(annotation: Any, kind: str) -> bool:
 
 
 def _public_references(value: Any) -> Any:
-    """Nested plain values, in which mappings that are of a kind that is a place tell only names."""
+    """Redact nested plain values: mappings of a kind that is not public keep only names."""
     if isinstance(value, list):
         return [_public_references(item) for item in value]
     if not isinstance(value, dict):
@@ -85,12 +85,12 @@ def _public_references(value: Any) -> Any:
 
 
 def _renamed(values: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, str]:
-    """The texts that are told by another name."""
+    """Replace texts by their public names."""
     return {str(value): str(told[name]) for name, value in values.items() if value != told[name]}
 
 
 def _places(value: Any, told: Any) -> Iterator[tuple[str, str]]:
-    """All texts in nested values that are told otherwise, with what is told."""
+    """Return all texts in nested values that are replaced, with their replacements."""
     if isinstance(value, dict):
         for name, item in value.items():
             yield from _places(item, told[name])

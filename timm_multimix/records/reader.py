@@ -1,4 +1,4 @@
-"""A run's directory, read: every failure is one line that names the file."""
+"""Reading a run's directory: every failure is one line that names the file."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ Rows = list[dict[str, float]]
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that has ended: summary.json, config.yaml and metrics.csv."""
+    """A finished run: summary.json, config.yaml and metrics.csv."""
 
     directory: Path
     record: RunRecord
@@ -30,24 +30,24 @@ class FinishedRun:
 
 
 def is_run(directory: Path) -> bool:
-    """Whether a run was started in a directory."""
+    """Return whether a directory is that of a run, finished or not."""
     return (directory / "config.yaml").is_file()
 
 
 def check_finished(directory: Path) -> None:
-    """Raises: UsageError if a directory holds no finished run, by the names of its files."""
+    """Check by the names of its files that a directory holds a finished run; raises UsageError."""
     if not is_run(directory):
         reason = "it has no config.yaml" if directory.is_dir() else "there is no such directory"
         raise UsageError(f"{directory} is not a run's directory: {reason}")
     if not (directory / "summary.json").is_file():
         raise UsageError(
             f"the run in {directory} is not finished: it has no summary.json; "
-            f"go on with `train --output {directory} --resume auto`"
+            f"resume it with `train --output {directory} --resume auto`"
         )
 
 
 def read_run(directory: Path) -> FinishedRun:
-    """The record of a finished run.
+    """Read a finished run.
 
     Raises:
         UsageError: the directory holds no finished run, or a file in it is damaged.
@@ -59,10 +59,10 @@ def read_run(directory: Path) -> FinishedRun:
 
 
 def run_directory(model: str) -> Path | None:
-    """The directory that MODEL names, if it names one, as a run's is given.
+    """Return the directory in MODEL, if MODEL is the directory of a run.
 
     Raises:
-        UsageError: a path of no finished run.
+        UsageError: a path without a finished run.
     """
     path = Path(model).expanduser()
     if path.is_dir():
@@ -78,7 +78,7 @@ def run_directory(model: str) -> Path | None:
 
 
 def read_summary(directory: Path) -> RunRecord:
-    """The content of summary.json.
+    """Return the content of summary.json.
 
     Raises:
         UsageError: it cannot be read, or is not what a run writes.
@@ -92,7 +92,7 @@ def read_summary(directory: Path) -> RunRecord:
 
 
 def read_options(directory: Path) -> TrainOptions:
-    """The options in config.yaml, with the defaults of those that it does not name.
+    """Return the options in config.yaml, with defaults for those that it does not name.
 
     Raises:
         UsageError: it cannot be read, is not what a run writes, or has a value that is not allowed.
@@ -105,16 +105,16 @@ def read_options(directory: Path) -> TrainOptions:
 
 
 def needed_options() -> list[str]:
-    """What every config.yaml names: what summary.json says too, and its last line, which a cut file lacks."""
+    """Options in every config.yaml: those also in summary.json, and its last line, to detect cut files."""
     *_, last = options_to_dict(TrainOptions())
     return [*same_as_options(), last]
 
 
 def read_metrics(directory: Path) -> Rows:
-    """The rows of metrics.csv as numbers; empty cells are left out.
+    """Return the rows of metrics.csv as numbers; empty cells are left out.
 
     Raises:
-        UsageError: it cannot be read, or is no table of numbers with a row for each epoch.
+        UsageError: it cannot be read, or is not a table of numbers with a row for each epoch.
     """
     path = directory / "metrics.csv"
     try:
@@ -126,7 +126,7 @@ def read_metrics(directory: Path) -> Rows:
 
 
 class _Damage(Exception):
-    """Why a file is not what was written."""
+    """The reason why a file is not intact."""
 
 
 def _parse_metrics(text: str) -> Rows:
@@ -154,11 +154,11 @@ def _parse_row(header: list[str], line: list[str], number: int) -> dict[str, flo
 
 
 def _check_agreement(run: FinishedRun) -> None:
-    """Raises: UsageError if the files of a run are not of the same one."""
+    """Check that the files of a run belong together; raises UsageError."""
     if len(run.metrics) != run.record.epochs:
         raise UsageError(
             f"{run.directory / 'metrics.csv'} is damaged: it has {len(run.metrics)} rows, "
-            f"summary.json tells of {run.record.epochs} epochs"
+            f"summary.json has {run.record.epochs} epochs"
         )
     options = flat(run.options)
     for name in same_as_options():

@@ -1,4 +1,4 @@
-"""summary.json: its fields, their types, and the checks of a file that was read."""
+"""The schema of summary.json: fields, types, and checks when it is read."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -18,7 +18,7 @@ AsOption = Annotated[str, OPTION]
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """An evaluation of one set of weights: the loss, the metrics of the task, and of how many images.
+    """The evaluation of one set of weights: the loss, the metrics of the task, and the number of images.
 
     Metrics are those of `TASKS`; others are None, and left out of the file.
     """
@@ -32,17 +32,17 @@ class Scores:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Loss and metrics by name."""
+        """Return loss and metrics by name."""
         return {name: value for name, value in _plain(self).items() if name != "samples"}
 
     def value(self, metric: str) -> float:
-        """A metric of the task."""
+        """Return a metric of the task."""
         return float(getattr(self, metric))
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseRecord:
-    """What --label-noise did, and what the last epoch had learnt of it; None where no image is of a kind."""
+    """The effect of --label-noise, and how much the last epoch had memorized; None without such images."""
 
     part: float
     kind: str
@@ -58,7 +58,7 @@ class NoiseRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ParentRecord:
-    """The finished run from whose end another one went on; `epochs` are all before, also its own parents'.
+    """The finished run that another one continued; `epochs` are all earlier ones, also its own parents'.
 
     Of the metrics, it has that of the task.
     """
@@ -76,10 +76,10 @@ class ParentRecord:
 class RunRecord:
     """The content of summary.json. Accuracies are in per cent; `top1` is the last epoch's, of model/.
 
-    A run that is not for classes has a `task`, one of `TASKS`, and the metric of that instead of `top1`.
+    A run that is not a classification has a `task`, one of `TASKS`, and its metric instead of `top1`.
 
-    Fields with a default are left out of the file where there is nothing to say; runs of earlier versions
-    may lack them.
+    Fields with a default are left out of the file if they are not set; runs of earlier versions may lack
+    them.
     """
 
     mix: AsOption
@@ -131,7 +131,7 @@ class RunRecord:
 
     @property
     def metric(self) -> str:
-        """The name, in `METRICS`, of the metric that tells which epoch is the best."""
+        """The name, in `METRICS`, of the metric that selects the best epoch."""
         return self.scores[0]
 
     @property
@@ -145,12 +145,12 @@ class RunRecord:
         return float(getattr(self, self.metric))
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain values that summary.json holds, all of them fit for UTF-8."""
+        """Return the plain values of summary.json, all of them encodable in UTF-8."""
         return _plain(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "RunRecord":
-        """The record of plain values; fields of later versions are left out.
+        """Create the record from plain values; fields of later versions are left out.
 
         Raises:
             UsageError: a field is missing, or has a value that no run writes.
@@ -171,7 +171,7 @@ class RunRecord:
 
 
 def _check_metric(name: str, value: float | None, metric: Metric) -> None:
-    """Raises: UsageError if it is missing, or cannot be what it is called."""
+    """Check that a metric is present and in its range; raises UsageError."""
     if value is None:
         raise UsageError(f"lacks {name}")
     if metric.unit == PERCENT and not 0 <= value <= 100:
@@ -179,13 +179,13 @@ def _check_metric(name: str, value: float | None, metric: Metric) -> None:
 
 
 def same_as_options() -> list[str]:
-    """The fields that hold what an option of their name holds."""
+    """Return the fields that hold the option of the same name."""
     types = get_type_hints(RunRecord, include_extras=True)
     return [name for name, kind in types.items() if OPTION in getattr(kind, "__metadata__", ())]
 
 
 def _plain(value: Any) -> Any:
-    """A record as nested dicts, without the fields that have nothing to say."""
+    """Return a record as nested dicts, without fields that are not set."""
     if is_dataclass(value):
         told = {item.name: getattr(value, item.name) for item in fields(value)}
         silent = {item.name for item in fields(value) if item.default is None and told[item.name] is None}
@@ -196,7 +196,7 @@ def _plain(value: Any) -> Any:
 
 
 def _build(kind: type[T], content: Any, where: str) -> T:
-    """A dataclass of plain values."""
+    """Create a dataclass from plain values."""
     if not isinstance(content, Mapping):
         raise _wrong(where, "an object", content)
     expected = fields(kind)  # type: ignore[arg-type]
@@ -213,7 +213,7 @@ def _mapping(kind: Any, value: Any, where: str) -> dict[str, Any]:
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
-    """A value of a field's type."""
+    """Convert a value to a field's type."""
     if kind is Any:
         return value
     if isinstance(kind, UnionType):

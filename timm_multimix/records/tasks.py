@@ -1,6 +1,6 @@
-"""What a model can be trained for, declared once: its loss, its metrics and what it is called elsewhere.
+"""The tasks of training, each declared once: loss, metrics and names elsewhere.
 
-A run's task follows from the type of its labels, or is chosen by `--task`.
+A run's task follows from the type of its labels, or is set by `--task`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from .metrics import METRICS, Metric
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is trained for."""
+    """A task of training."""
 
     criterion: str  # that of MixTask
     loss: str  # the criterion in words
@@ -24,7 +24,7 @@ class Task:
 
     @property
     def metric(self) -> Metric:
-        """The metric that tells which epoch is the best."""
+        """The metric that selects the best epoch."""
         return METRICS[self.scores[0]]
 
 
@@ -52,10 +52,10 @@ TASKS = {
         "mse", "squared error", ("mae",), "An image regression model", "image-regression", None, "regression"
     ),
 }
-"""By the values of `--task`."""
+"""Tasks by the values of `--task`."""
 
 
 def task_of_config(config: Mapping[str, Any]) -> Task:
-    """What a model was trained for, by its config.json."""
+    """Return the task of a model, from its config.json."""
     found = (task for task in TASKS.values() if task.problem_type == config.get("problem_type"))
     return next(found, TASKS[CLASSIFICATION])

@@ -49,7 +49,7 @@ class Callback:
     After a resume, callbacks are called for the rest of the run; the call for an epoch is lost if the run was
     interrupted between that epoch's checkpoint and the call.
 
-    Example:
+    Examples:
         >>> class Print(Callback):
         ...     def on_epoch_end(self, state):
         ...         print(state.epoch, state.metrics["eval_top1"])

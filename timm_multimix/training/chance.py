@@ -1,4 +1,4 @@
-"""A finished run whose model does no better than guessing, and what to try next."""
+"""Detection of a finished run whose model does no better than guessing, with advice."""
 
 from math import sqrt
 
@@ -8,15 +8,15 @@ from ..options.optimization import OptimizationOptions
 from .defaults import ADAPTIVE_RATE, SGD_RATE, default_rate
 
 FEWEST_IMAGES = 100
-"""Fewer evaluated images cannot show that a model is at chance."""
+"""Least number of evaluated images that can show that a model is at chance."""
 
 
 def share_of_largest_class(labels: object, classes: int) -> float:
-    """The accuracy, from 0 to 1, of always answering the most frequent class.
+    """Return the accuracy, from 0 to 1, of always answering the most frequent class.
 
     Args:
-        labels: the class numbers [n] of the evaluation images; None for a stream, taken as balanced.
-        classes: how many classes there are.
+        labels: the class numbers [n] of the evaluation images; None for a stream, assumed to be balanced.
+        classes: number of classes.
     """
     numbers = np.asarray([] if labels is None else labels)
     if numbers.ndim != 1 or not len(numbers) or numbers.dtype.kind not in "iu":
@@ -25,14 +25,14 @@ def share_of_largest_class(labels: object, classes: int) -> float:
 
 
 def is_at_chance(top1: float, samples: int, share: float) -> bool:
-    """Whether an accuracy in per cent is within two standard errors of `share`, or below it."""
+    """Return whether an accuracy in per cent is within two standard errors of `share`, or below it."""
     if samples < FEWEST_IMAGES or share == 1:
         return False
     return top1 / 100 <= share + 2 * sqrt(share * (1 - share) / samples)
 
 
 def what_to_try(top1: float, share: float, optimization: OptimizationOptions) -> str:
-    """A line for a person whose model is at chance."""
+    """Return a line of advice for a model at chance."""
     opt, lr = optimization.chosen
     other = f"--opt adamw --lr {ADAPTIVE_RATE:g}" if default_rate(opt) == SGD_RATE else f"--lr {lr / 10:g}"
     return (

@@ -1,4 +1,4 @@
-"""Checkpoints that resume bit for bit; a kill at any moment leaves the earlier ones whole."""
+"""Checkpoints that resume bitwise exactly; a kill at any moment leaves earlier checkpoints intact."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -16,13 +16,13 @@ from .sharding import is_sharded, whole
 from .state import Position, Sums
 
 _COMMON = ("state.json", "state.safetensors", "weights.safetensors")
-"""The files that all processes have in common."""
+"""The files that all processes share."""
 
 
 def save_checkpoint(directory: Path, setup: Setup, position: Position, sums: Sums) -> None:
-    """Write `directory/step-UPDATES`, to be called by all processes together.
+    """Write `directory/step-UPDATES`; all processes call it together.
 
-    Only the newest --checkpoint-hist of them stay.
+    Only the newest --checkpoint-hist checkpoints are kept.
     """
     accelerator = setup.accelerator
     target = directory / f"step-{position.updates:08d}"
@@ -46,13 +46,13 @@ def _rank_name(rank: int) -> str:
 
 
 def _rank_tensors(setup: Setup, sums: Sums) -> dict[str, torch.Tensor]:
-    """What processes do not share: buffers of the model and its average, sums of the running epoch."""
+    """What differs between processes: buffers of the model and its average, sums of the running epoch."""
     tensors = {f"buffer.{name}": whole(value).contiguous() for name, value in setup.buffers().items()}
     return tensors | {f"sums.{name}": value for name, value in sums.tensors().items()}
 
 
 def _save_common(directory: Path, setup: Setup, position: Position) -> None:
-    """Write what all processes have in common; those that hold only parts of it give them to the main one."""
+    """Write what all processes share; processes that hold only parts of it send them to the main one."""
     if not (setup.accelerator.is_main_process or is_sharded(setup.model)):
         return
     weights = {name: whole(value).contiguous() for name, value in setup.weights().items()}
@@ -77,7 +77,7 @@ def _common_state(setup: Setup, position: Position) -> dict[str, Any]:
 
 
 def conditions(setup: Setup) -> dict[str, Any]:
-    """What the result depends on and no option says."""
+    """Return conditions that determine the result but are not options."""
     return {
         "number of processes": setup.accelerator.num_processes,
         "mixed precision": setup.accelerator.mixed_precision,
@@ -87,10 +87,10 @@ def conditions(setup: Setup) -> dict[str, Any]:
 
 
 def load_checkpoint(directory: Path, setup: Setup) -> tuple[Position, Sums]:
-    """Put a run where the checkpoint left it.
+    """Restore a run from a checkpoint.
 
     Raises:
-        UsageError: if it was written under other conditions.
+        UsageError: it was written under other conditions.
     """
     state, rank = _load_weights(directory, setup)
     setup.task.step = state["task_step"]
@@ -102,12 +102,12 @@ def load_checkpoint(directory: Path, setup: Setup) -> tuple[Position, Sums]:
 
 
 def load_parent(directory: Path, setup: Setup) -> None:
-    """Begin a run with the weights and the optimizer's state that a checkpoint of another run holds.
+    """Start a run with the weights and the optimizer's state of a checkpoint of another run.
 
     Learning rate, weight decay and the like are those of the new run, and so is the schedule.
 
     Raises:
-        UsageError: if it was written under other conditions.
+        UsageError: it was written under other conditions.
     """
     state, _ = _load_weights(directory, setup)
     fresh = [
@@ -120,15 +120,13 @@ def load_parent(directory: Path, setup: Setup) -> None:
 
 
 def _load_weights(directory: Path, setup: Setup) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Load weights, buffers and the scale of losses; gives the common state and this process's tensors."""
+    """Load weights, buffers and the loss scale; return the common state and this process's tensors."""
     state = unpack(
         (directory / "state.json").read_text(encoding="utf-8"), load_file(directory / "state.safetensors")
     )
     for name, now in conditions(setup).items():
         if state["conditions"][name] != now:
-            raise UsageError(
-                f"{name}: {directory} was written with {state['conditions'][name]}, this run has {now}"
-            )
+            raise UsageError(f"{name} must be that of {directory}, {state['conditions'][name]}, got {now}")
     rank = load_file(directory / _rank_name(setup.accelerator.process_index))
     setup.load_weights(load_file(directory / "weights.safetensors"))
     setup.load_weights({k.removeprefix("buffer."): v for k, v in rank.items() if k.startswith("buffer.")})
@@ -138,12 +136,12 @@ def _load_weights(directory: Path, setup: Setup) -> tuple[dict[str, Any], dict[s
 
 
 def complete_checkpoints(directory: Path) -> list[Path]:
-    """The finished checkpoints in a run's `checkpoints` directory, oldest first."""
+    """Return the finished checkpoints in a run's `checkpoints` directory, oldest first."""
     return sorted(path for path in directory.glob("step-*") if path.is_dir())
 
 
 def find_damage(checkpoint: Path) -> str | None:
-    """What of a checkpoint does not hold what was written; None where all does."""
+    """Return what is damaged in a checkpoint; None if it is intact."""
     try:
         digests = read_json(checkpoint / "check.json")
         if lacking := sorted({*_COMMON, _rank_name(0)} - digests.keys()):
@@ -160,20 +158,20 @@ def find_damage(checkpoint: Path) -> str | None:
 
 
 def is_intact(checkpoint: Path) -> bool:
-    """Whether every file of a checkpoint holds what was written."""
+    """Return whether every file of a checkpoint has the digest that was written."""
     return find_damage(checkpoint) is None
 
 
 @dataclass(frozen=True)
 class Found:
-    """The newest intact checkpoint of a run, and what is wrong with those that are newer."""
+    """The newest intact checkpoint of a run, and the damage of newer ones."""
 
     checkpoint: Path | None
     damage: list[str]
 
 
 def find_checkpoint(run: Path) -> Found:
-    """Look for the newest intact checkpoint of a run directory."""
+    """Find the newest intact checkpoint of a run directory, and the damage of newer ones."""
     damage: list[str] = []
     for path in reversed(complete_checkpoints(run / "checkpoints")):
         wrong = find_damage(path)
@@ -184,18 +182,18 @@ def find_checkpoint(run: Path) -> Found:
 
 
 def newest_checkpoint(run: Path) -> Path | None:
-    """The newest intact checkpoint of a run directory."""
+    """Return the newest intact checkpoint of a run directory."""
     return find_checkpoint(run).checkpoint
 
 
 def clean_up(run: Path) -> None:
-    """Delete what a killed run left half-written."""
+    """Delete temporary files of a killed run."""
     for leftover in [*run.glob(".tmp-*"), *(run / "checkpoints").glob(".tmp-*")]:
         delete(leftover)
 
 
 def _renamed(position: dict[str, Any]) -> dict[str, Any]:
-    """A position of an earlier version by the names of this one."""
+    """Convert a position of an earlier version to the present names."""
     if "best_top1" not in position:
         return position
     rest = {name: value for name, value in position.items() if name != "best_top1"}

@@ -1,4 +1,4 @@
-"""Looked up before anything slow happens: names, and the classes of the data."""
+"""Checks before anything slow happens: names, and the classes of the data."""
 
 from timm.optim import list_optimizers
 
@@ -15,15 +15,15 @@ from .finetune import check_weights
 
 
 def check_names(network: ModelOptions | None, mixing: MixingOptions, optimizer: str | None) -> None:
-    """Look up what has a name, before anything slow happens.
+    """Check that everything given by name exists.
 
     Args:
-        network: the model; None for one that is an object.
+        network: the model; None if it is an object.
         mixing: the mixer and its schedule.
         optimizer: one of timm's; None for the default.
 
     Raises:
-        UsageError: for an unknown mixer, schedule, model or optimizer.
+        UsageError: an unknown mixer, schedule, model or optimizer.
     """
     import_modules(mixing.import_)
     create_mixer(mixing.mix)
@@ -38,10 +38,10 @@ def check_names(network: ModelOptions | None, mixing: MixingOptions, optimizer: 
 
 
 def check_classes(wanted: int | None, dataset: str, splits: Splits) -> None:
-    """Compare the classifier asked for with the data, whose class names are to be written in many places.
+    """Compare the requested classifier with the data, and check that class names can be written to files.
 
     Raises:
-        UsageError: if it is too small, or a name is not UTF-8.
+        UsageError: the classifier is too small, or a name is not UTF-8.
     """
     for name in splits.class_names:
         if name != printable(name):
@@ -54,10 +54,10 @@ def check_classes(wanted: int | None, dataset: str, splits: Splits) -> None:
 
 
 def check_targets(mixing: MixingOptions, dataset: str, task: str) -> None:
-    """Check that the options of the targets go with the labels.
+    """Check that the options of the targets fit the labels.
 
     Raises:
-        UsageError: one is for classes, and the labels are none.
+        UsageError: an option is for classes, and the labels are not classes.
     """
     if task == REGRESSION and mixing.bce_loss:
         raise UsageError(f"--bce-loss is for classes; {dataset} is {task}: remove it")

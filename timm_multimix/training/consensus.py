@@ -1,4 +1,4 @@
-"""What ends a run before its time, at a step that all processes agree on."""
+"""Early ends of a run (signals, losses that are not finite), at a step that all processes agree on."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -13,25 +13,25 @@ from .interrupt import Interrupt
 from .state import NEVER, NonFinite, Sums
 
 PATIENCE = timedelta(minutes=10)
-"""How long processes wait for one that is alive and does not answer."""
+"""Longest wait for a process that is alive but does not answer."""
 
 
 class Stop(Exception):
-    """A signal came, here or to another process."""
+    """A signal arrived, here or in another process."""
 
 
 class Watch:
-    """Looked at by all processes at the same points: updates, and batches of the evaluation."""
+    """Checks for early ends, by all processes at the same points: updates, and batches of the evaluation."""
 
     def __init__(self, accelerator: Accelerator, interrupt: Interrupt) -> None:
         self.interrupt, self.consensus = interrupt, Consensus(accelerator)
         self.readback = Readback(accelerator.device)
 
     def look(self, sums: Sums | None = None) -> bool:
-        """Whether to stop for a signal.
+        """Return whether to stop for a signal.
 
         Raises:
-            NonFinite: where a loss was not finite, with the number of the training step.
+            NonFinite: a loss was not finite; it has the number of the training step.
         """
         bad = self.readback(sums.bad_step) if sums else NEVER
         number, minus_bad = self.consensus.largest([self.interrupt.number, -bad])
@@ -41,7 +41,7 @@ class Watch:
         return bool(number)
 
     def over(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        """The batches, equally many on all processes. Raises: Stop after one during which a signal came."""
+        """Yield the batches, as many on all processes; raises Stop after a batch with a signal."""
         for batch in batches:
             yield batch
             if self.look():
@@ -49,10 +49,10 @@ class Watch:
 
 
 class Consensus:
-    """Numbers known to all processes, by an exchange on the host that no device waits for.
+    """Numbers known to all processes, exchanged on the host without waiting for a device.
 
-    On CPUs, where every step waits for all processes anyway, those of this call; on accelerators, where the
-    host must not wait, those of the call before.
+    On CPUs, where every step waits for all processes anyway, they are those of this call; on accelerators,
+    where the host must not wait, those of the call before.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
@@ -64,7 +64,7 @@ class Consensus:
         self._pending: tuple[torch.Tensor, dist.Work] | None = None
 
     def largest(self, values: Iterable[int]) -> list[int]:
-        """The largest of every process's values, place by place."""
+        """Return the elementwise maximum of all processes' values."""
         mine = torch.tensor(list(values))
         if self.group is None:
             return mine.tolist()
@@ -76,7 +76,7 @@ class Consensus:
 
 
 class Readback:
-    """A number of the device as of the last call whose copy has arrived; no call waits for one."""
+    """Non-blocking read of a device scalar: the newest value whose copy to the host has finished."""
 
     def __init__(self, device: torch.device) -> None:
         self.kind, self._known = device.type, NEVER

@@ -12,7 +12,7 @@ SGD_RATE, ADAPTIVE_RATE = 0.2, 1e-3
 def suit_model(
     optimization: OptimizationOptions, batch_size: int, model: nn.Module, processes: int = 1
 ) -> OptimizationOptions:
-    """The options with the optimizer and the rate that suit a model, where the user left them open."""
+    """Fill in the optimizer and the learning rate that suit the model, if the user did not choose them."""
     opt = optimization.opt or ("adamw" if has_self_attention(model) else "sgd")
     images = batch_size * processes * optimization.grad_accum_steps
     rate = optimization.lr or scaled_rate(optimization, opt, images) or default_rate(opt)
@@ -20,7 +20,7 @@ def suit_model(
 
 
 def scaled_rate(optimization: OptimizationOptions, opt: str, images: int) -> float | None:
-    """The peak rate of --lr-base for updates of so many images, as timm scales it; None without --lr-base."""
+    """Peak rate of --lr-base for updates of so many images, scaled as in timm; None without --lr-base."""
     base, scale = optimization.lr_base, optimization.lr_base_scale
     if base is None:
         return None
@@ -30,6 +30,6 @@ def scaled_rate(optimization: OptimizationOptions, opt: str, images: int) -> flo
 
 
 def default_rate(opt: str) -> float:
-    """The peak rate of an optimizer of timm: by whether it scales each step by moments, as Adam does."""
+    """Default peak rate of a timm optimizer: by whether it scales each step by moments, as Adam does."""
     name = opt.lower().removeprefix("lookahead_")
     return ADAPTIVE_RATE if get_optimizer_info(name).has_betas else SGD_RATE

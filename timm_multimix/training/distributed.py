@@ -1,4 +1,4 @@
-"""What the processes of one run do together."""
+"""Joint actions of the processes of a run."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,10 +17,10 @@ Result = TypeVar("Result")
 
 
 def on_main(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
-    """Do something once, on the main process; every process gets its result.
+    """Run an action once, on the main process; every process gets its result.
 
     Raises:
-        UsageError: on every process, where the action raised one.
+        UsageError: on every process, if the action raised one.
     """
     outcome: list[Any] = [None, None]
     if accelerator.is_main_process:
@@ -37,15 +37,15 @@ def on_main(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
 
 @torch.no_grad()
 def share_buffers(module: torch.nn.Module) -> None:
-    """Give every process the main one's buffers (BatchNorm statistics), which DDP's steps leave unequal."""
+    """Copy the main process's buffers (BatchNorm statistics) to all, as they differ after DDP's steps."""
     for buffer in module.buffers():
         buffer.copy_(broadcast(buffer))
 
 
 def compare_ranks(task: MixTask, processes: int) -> dict[str, bool]:
-    """Whether processes hold equal parameters, chose the same mixers and made draws of their own.
+    """Return whether processes hold equal parameters, chose the same mixers and made different draws.
 
-    Choices and draws are functions of (seed, rank, step), so those of the last steps are made once more.
+    Choices and draws are functions of (seed, rank, step), so those of the last steps are repeated here.
     """
     steps = range(max(0, task.step - 100), task.step)
     chosen_steps = (task.mixture.choose(choice_generator(task.seed, step)) for step in steps)
@@ -62,7 +62,7 @@ def compare_ranks(task: MixTask, processes: int) -> dict[str, bool]:
 
 
 def parameter_digest(module: torch.nn.Module) -> str:
-    """A SHA-256 of this process's parameters."""
+    """Return a SHA-256 of this process's parameters."""
     summary = hashlib.sha256()
     for parameter in module.parameters():
         summary.update(whole(parameter).contiguous().reshape(-1).view(torch.uint8).numpy().data)

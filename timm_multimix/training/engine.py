@@ -1,7 +1,7 @@
-"""Accelerate: how many processes, on which device, in which precision, and what of its settings is in force.
+"""Set-up of accelerate: processes, device, precision, and checks that its settings take effect.
 
-Accelerate takes settings from its environment that the options of a run say too, or that it does not carry
-out; here the two are brought together, so that what a run records is what it did.
+Accelerate reads settings from its environment, some of which are also options of a run, and some of which it
+does not carry out. They are reconciled here, so that the record of a run is true.
 """
 
 import os
@@ -20,20 +20,20 @@ from ..options.run import RunOptions
 from . import consensus
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-"""What a product of matrices is computed in, by the name of the precision."""
+"""Dtype of a matrix product, by the name of the precision."""
 
 
 def start_accelerator(trackers: Sequence[str]) -> Accelerator:
-    """The accelerator as the launcher describes it.
+    """Create the accelerator that the launcher describes.
 
     Raises:
-        UsageError: if several processes were launched that would each run alone, a tracker is missing, or
+        UsageError: several processes were launched that would each run alone, a tracker is missing, or
             a setting of accelerate would not be carried out.
     """
     launched = int(os.environ.get("WORLD_SIZE", "1"))
-    # Without this, processes launched where there is no accelerator do not join, and each trains alone.
+    # Without this, processes on a machine without accelerator form no group, and each trains alone.
     cpu = launched > 1 and not torch.accelerator.is_available()
-    # The directory of the logs is known later: see `start_trackers`.
+    # The directory of the logs is not known yet: see `start_trackers`.
     group = InitProcessGroupKwargs(timeout=consensus.PATIENCE)
     accelerator = attempt(
         "accelerate",
@@ -54,7 +54,7 @@ def start_accelerator(trackers: Sequence[str]) -> Accelerator:
 
 
 def check_engine(accelerator: Accelerator) -> None:
-    """Raises: UsageError for engines that keep weights or optimizer where checkpoints would miss them."""
+    """Refuse engines that keep weights or optimizer where checkpoints would miss them; raises UsageError."""
     engine = accelerator.distributed_type
     if engine in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         raise UsageError(
@@ -65,7 +65,7 @@ def check_engine(accelerator: Accelerator) -> None:
     if accelerator.state.dynamo_plugin.backend != DynamoBackend.NO:
         backend = accelerator.state.dynamo_plugin.backend.value.lower()
         raise UsageError(
-            f"accelerate is configured to compile with {backend}, which no record would say; "
+            f"accelerate is configured to compile with {backend}, which the run's record would miss; "
             f"give --torchcompile {backend} to train instead"
         )
     if (
@@ -78,10 +78,10 @@ def check_engine(accelerator: Accelerator) -> None:
 
 
 def check_precision(accelerator: Accelerator) -> None:
-    """Compute a product and compare its type with the precision that accelerate says it is in.
+    """Compute a product and compare its dtype with the precision that accelerate reports.
 
     Raises:
-        UsageError: if the two differ; accelerate leaves out fp16 on a CPU without a word.
+        UsageError: the two differ; accelerate silently ignores fp16 on a CPU.
     """
     said = accelerator.mixed_precision
     if said not in _DTYPES:
@@ -97,13 +97,13 @@ def check_precision(accelerator: Accelerator) -> None:
 
 
 def adopt_accumulation(accelerator: Accelerator, wanted: int | None) -> int | None:
-    """The number of batches in an update that accelerate is configured for, from now on ours; None for one.
+    """Take over the number of batches per update for which accelerate is configured; None for one.
 
-    Accelerate would divide every loss by its own number as well, and accumulates only in its own loops.
+    Accelerate would also divide every loss by its own number, and accumulates only in its own loops.
 
     Args:
-        accelerator: whose number becomes 1.
-        wanted: that of --grad-accum-steps, where it is given.
+        accelerator: its number becomes 1.
+        wanted: --grad-accum-steps, if it is given.
 
     Raises:
         UsageError: the two differ.
@@ -128,10 +128,10 @@ def start_trackers(
     """Start the trackers of --log-with; those that write files do so in the run's `logs`.
 
     Args:
-        accelerator: that has the trackers.
-        directory: the run's.
-        run: how the run is called there.
-        options: what is recorded of all options.
+        accelerator: has the trackers.
+        directory: the run's directory.
+        run: name of the run in the trackers.
+        options: the options to record.
     """
     config = {
         name: value if isinstance(value, (bool, int, float)) else str(value)
@@ -144,12 +144,12 @@ def start_trackers(
 
 
 def with_files_in(directory: Path, tracker: Any) -> Any:
-    """A tracker that writes to the run's `logs`, if it is one that writes files."""
+    """Return a tracker that writes to the run's `logs`, if it writes files."""
     kind = LOGGER_TYPE_TO_CLASS[str(tracker)]
     return kind("logs", str(directory)) if kind.requires_logging_directory else tracker
 
 
 def name_in_trackers(run: RunOptions, directory: Path) -> tuple[str, dict[str, dict[str, Any]]]:
-    """The project's name, and what the trackers that have projects are made with."""
+    """Return the project's name, and the arguments of the trackers that have projects."""
     wandb = {"name": directory.name, "tags": list(run.wandb_tags or ())}
     return run.wandb_project or "timm-multimix", {"wandb": wandb, "mlflow": {"run_name": directory.name}}

@@ -1,4 +1,4 @@
-"""Evaluation of the plain model: every sample counts once, on any number of processes."""
+"""Evaluation of the plain model during training: every sample counts once, with any number of processes."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -31,9 +31,9 @@ def evaluate(
     Args:
         model: the plain model.
         batches: images, labels and whether they are valid.
-        accelerator: of the run.
+        accelerator: the run's accelerator.
         layout: the memory layout of images.
-        predict: logits [b, c] of images and labels; by default what the model makes of the images.
+        predict: logits [b, c] of images and labels; by default the model's output for the images.
         task: one of `TASKS`.
     """
     if task == CLASSIFICATION:
@@ -50,7 +50,7 @@ def add_up(
     layout: torch.memory_format,
     predict: Predict | None = None,
 ) -> torch.Tensor:
-    """The sum, on the CPU, of `count(logits, labels, valid)` over the batches of all processes."""
+    """Return the sum, on the CPU, of `count(logits, labels, valid)` over the batches of all processes."""
     counts = torch.zeros((), dtype=exact(accelerator.device), device=accelerator.device)
     for logits, labels, valid in _predictions(model, batches, accelerator, layout, predict):
         counts = counts + count(logits, labels, valid)
@@ -73,7 +73,7 @@ def collect(
 
 
 def score_labels(outputs: torch.Tensor, targets: torch.Tensor) -> Scores:
-    """Binary cross-entropy, averaged over the classes, and mean average precision of logits [n, c]."""
+    """Return binary cross-entropy, averaged over the classes, and mean average precision of logits [n, c]."""
     from ..evaluation.accuracy import mean_average_precision
 
     loss = F.binary_cross_entropy_with_logits(outputs, targets).item()
@@ -81,7 +81,7 @@ def score_labels(outputs: torch.Tensor, targets: torch.Tensor) -> Scores:
 
 
 def score_numbers(outputs: torch.Tensor, targets: torch.Tensor) -> Scores:
-    """Mean squared and mean absolute error of numbers [n, 1]."""
+    """Return mean squared and mean absolute error of numbers [n, 1]."""
     from ..evaluation.accuracy import mean_absolute_error
 
     loss = F.mse_loss(outputs, targets).item()
@@ -96,7 +96,7 @@ def _predictions(
     layout: torch.memory_format,
     predict: Predict | None,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Logits, labels and validity of this process's batches, on its device."""
+    """Yield logits, labels and validity of this process's batches, on its device."""
     predict = predict or (lambda images, labels: as_logits(model(images)))
     share_buffers(model)
     with eval_mode(model), accelerator.autocast():
@@ -107,14 +107,14 @@ def _predictions(
 
 
 def as_scores(sums: torch.Tensor) -> Scores:
-    """Means of what `count` added up."""
+    """Return means from the sums of `count`."""
     loss, correct1, correct5, samples = sums.tolist()
     top1, top5 = 100 * correct1 / samples, 100 * correct5 / samples
     return Scores(loss=loss / samples, top1=top1, top5=top5, samples=int(samples))
 
 
 def count(logits: torch.Tensor, labels: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Sums over the valid rows of logits [b, c]: loss, right first guesses, right among five, samples."""
+    """Return sums over the valid rows of logits [b, c]: loss, correct top-1, correct top-5, samples."""
     loss = F.cross_entropy(logits.to(exact(logits.device)), labels, reduction="none")
     guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices
     right = guesses == labels[:, None]

@@ -1,4 +1,4 @@
-"""The trained model as a directory for `timm.create_model("local-dir:DIRECTORY", pretrained=True)`."""
+"""Export of the trained model as a directory that timm and transformers load."""
 
 import json
 import re
@@ -22,9 +22,9 @@ _FOREIGN = ("license", "description", "origin_url", "paper_name", "paper_ids", "
 
 
 def export_model(setup: Setup, kind: str, directory: Path, facts: dict[str, float] | None = None) -> None:
-    """Write the raw or ema weights in timm's format, to be called by all processes together.
+    """Write the raw or ema weights in timm's format; all processes call it together.
 
-    Of timm's config it drops what belongs to the weights training started from, and the second
+    Of timm's config it drops the facts about the weights that training started from, and the second
     `num_classes`, which transformers cannot load.
     """
     model = setup.models()[kind]
@@ -41,7 +41,7 @@ def export_model(setup: Setup, kind: str, directory: Path, facts: dict[str, floa
 
 
 def make_config(setup: Setup, model: torch.nn.Module, directory: Path) -> dict[str, object]:
-    """The config.json of a model: how to build it, its preprocessing, its labels, how it was trained."""
+    """Return the config.json of a model: architecture, preprocessing, labels, and how it was trained."""
     path, options = directory / "config.json", setup.options
     if architecture_of(model) is None:
         return {
@@ -68,26 +68,26 @@ def make_config(setup: Setup, model: torch.nn.Module, directory: Path) -> dict[s
 
 
 def architecture_of(model: torch.nn.Module) -> str | None:
-    """The name under which timm makes a model; None for a network of another kind."""
+    """Return the name under which timm creates a model; None if it is not one of timm's."""
     config: Any = getattr(model, "pretrained_cfg", {})
     name = config.get("architecture")
     return str(name) if name and timm.is_model(str(name)) else None
 
 
 def how_to_load(model: torch.nn.Module, run: Path) -> str:
-    """The line of Python that loads a run's result."""
+    """Return a line of Python that loads a run's result."""
     if architecture_of(model) is None:
         return f'model.load_state_dict(safetensors.torch.load_file("{run}/model/model.safetensors"))'
     return f'timm.create_model("local-dir:{run}/model", pretrained=True)'
 
 
 def label_names(names: list[str], classes: int | None) -> list[str]:
-    """A name for every output of the classifier, which --num-classes may have made larger than the data."""
+    """Name for every output of the classifier, which --num-classes may have made larger than the data."""
     return names + [f"unused {index}" for index in range(len(names), classes or 0)]
 
 
 def recipe(options: TrainOptions) -> dict[str, object]:
-    """What made the weights what they are, fit to be published."""
+    """Return how the weights were trained, redacted for publication."""
     said = options_to_dict(options, result_only=True)
     told = public_options(said, dataset_kind(options.data.dataset))
     main = {name: told[name] for name in ("mix", "distill", "seed")}

@@ -1,4 +1,4 @@
-"""What goes wrong around a run (disks, workers, other processes), each told in one line by one process."""
+"""Faults around a run (disks, workers, other processes), each reported in one line by one process."""
 
 import logging
 import re
@@ -20,10 +20,10 @@ _PEER = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe|pee
 
 
 class Reporter:
-    """Tells what ended a run: of several processes, the first with an error prints it, the others are silent.
+    """Reports what ended a run: the first process with an error prints it, the others are silent.
 
-    `directory`: the run's, once it has one; until then the main process speaks, as option mistakes are
-    found by all.
+    `directory` is the run's, once it exists; before that the main process reports, as all processes find
+    mistakes in the options.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
@@ -35,7 +35,7 @@ class Reporter:
         """Turn faults into UsageErrors.
 
         Raises:
-            UsageError: for what is none of a bug.
+            UsageError: for an error that is not a bug.
         """
         try:
             yield
@@ -51,7 +51,7 @@ class Reporter:
             raise fault from error
 
     def tell(self, error: UsageError) -> None:
-        """Print an error, if no other process of several has printed one; never twice."""
+        """Print an error, unless another process has printed one; never twice."""
         if self.accelerator.num_processes == 1 or error.told:
             return
         error.told = True
@@ -59,7 +59,7 @@ class Reporter:
             logger.error(error_line(error))
 
     def is_first(self) -> bool:
-        """Whether no process has asked before; a directory that the main one has deleted was told of."""
+        """Whether no process has asked before; if the main one has deleted the directory, it has reported."""
         if self.directory is None:
             return self.accelerator.is_main_process
         try:
@@ -72,25 +72,25 @@ class Reporter:
 
 
 def fault_of(error: RuntimeError, processes: int) -> str | None:
-    """What an error of torch means to a person, None if nothing that is known."""
+    """Return the meaning of an error of torch for the user; None if it is unknown."""
     text = str(error)
     if "DataLoader worker" in text:
         reason = " ".join(text.split())
-        return f"a process that reads images died ({reason}); fewer --workers need less memory. {GO_ON}"
+        return f"a DataLoader worker died ({reason}); try fewer --workers, which need less memory. {GO_ON}"
     if processes > 1 and (isinstance(error, dist.DistError) or _PEER.search(text)):
         return f"another process of the run died, or did not answer in time. {GO_ON}"
     return None
 
 
-GO_ON = "The last checkpoint is whole: go on with --resume auto and the same --output"
+GO_ON = "The last checkpoint is intact: resume with --resume auto and the same --output"
 
 
 @contextmanager
 def writing(directory: Path, accelerator: Accelerator) -> Iterator[None]:
-    """Write to a run's directory.
+    """Guard writes to a run's directory.
 
     Raises:
-        UsageError: if that fails, after deleting what is half-written.
+        UsageError: a write failed; temporary files are deleted first.
     """
     try:
         yield
@@ -98,12 +98,12 @@ def writing(directory: Path, accelerator: Accelerator) -> Iterator[None]:
         if accelerator.is_main_process:
             make_room(directory)
         last = newest_checkpoint(directory)
-        state = f"{last} is whole: go on with --resume auto" if last else "there is no checkpoint yet"
+        state = f"{last} is intact: resume with --resume auto" if last else "there is no checkpoint yet"
         raise UsageError(f"cannot write to {directory}: {error}; {state}") from error
 
 
 def make_room(directory: Path) -> None:
-    """Delete what is half-written, if that can be done."""
+    """Delete temporary files, if possible."""
     try:
         clean_up(directory)
     except OSError:

@@ -1,4 +1,4 @@
-"""Fine-tuning: weights fit to be loaded, a head for new classes, a body that learns slowly or not at all."""
+"""Fine-tuning: check pretrained weights, reset the classifier, freeze the backbone or scale its rate."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ _OTHER_SOURCES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
 
 
 def check_weights(network: ModelOptions, mixing: MixingOptions) -> None:
-    """Look at all pretrained weights that the options of model and teacher name.
+    """Check all pretrained weights that the options of model and teacher name.
 
     Raises:
-        UsageError: if they cannot be loaded, or come by another way than a model's name.
+        UsageError: they cannot be loaded, or are not given by a model's name.
     """
     if names := sorted(_OTHER_SOURCES & network.model_kwargs.keys()):
         raise UsageError(f"--model-kwargs {names[0]}: weights come from --model NAME --pretrained only")
@@ -31,14 +31,14 @@ def check_weights(network: ModelOptions, mixing: MixingOptions) -> None:
 
 
 def fit_head_and_body(model: nn.Module, class_names: list[str], *, pretrained: bool, freeze: bool) -> None:
-    """Start the head anew where the weights were for other classes, and freeze the body where asked to.
+    """Reset the head if the weights were for other classes, and freeze the backbone if requested.
 
     Raises:
-        UsageError: if the model has no classifier to tell from its body.
+        UsageError: the model has no separate classifier.
     """
     if pretrained:
         known = getattr(model, "pretrained_cfg", {}).get("label_names")
-        # timm itself does so only where the number of classes is another
+        # timm resets it only if the number of classes differs
         if known and list(known) != class_names:
             reset_head(model)
     if freeze:
@@ -52,7 +52,7 @@ def init_head(model: nn.Module, scale: float | None, bias: float | None) -> None
     """Scale the classifier's weights and biases, then set its biases; None leaves them.
 
     Raises:
-        UsageError: for biases of a classifier that has none.
+        UsageError: biases for a classifier without biases.
     """
     for head in head_modules(model):
         if scale is not None:
@@ -66,7 +66,7 @@ def init_head(model: nn.Module, scale: float | None, bias: float | None) -> None
 
 
 def still_frozen(module: nn.Module) -> None:
-    """Put what does not learn into eval mode: BatchNorm and dropout of a frozen body."""
+    """Keep frozen parts in eval mode: BatchNorm and dropout of a frozen backbone."""
     for child in module.children():
         state = [*child.parameters(), *child.buffers()]
         if any(tensor.requires_grad for tensor in state):
@@ -76,7 +76,7 @@ def still_frozen(module: nn.Module) -> None:
 
 
 def group_arguments(optimization: OptimizationOptions) -> dict[str, Any]:
-    """Arguments of timm's optimizer factory that give body and head rates of their own."""
+    """Return arguments of timm's optimizer factory for separate rates of backbone and head."""
     scale = optimization.body_lr_scale
     if scale is None:
         return {}
@@ -84,7 +84,7 @@ def group_arguments(optimization: OptimizationOptions) -> dict[str, Any]:
 
 
 def rate_groups(model: nn.Module, weight_decay: float, scale: float) -> list[dict[str, Any]]:
-    """timm's groups with and without weight decay, each split into head and body."""
+    """Split timm's groups with and without weight decay into head and backbone."""
     no_weight_decay: Any = getattr(model, "no_weight_decay", set)
     head = {id(parameter) for parameter in head_parameters(model)}
     groups = []
@@ -97,6 +97,6 @@ def rate_groups(model: nn.Module, weight_decay: float, scale: float) -> list[dic
 
 
 def scale_rates(optimizer: torch.optim.Optimizer) -> None:
-    """Apply the groups' factors once, where no schedule does so at every step."""
+    """Apply the groups' factors once, if there is no schedule that does so at every step."""
     for group in optimizer.param_groups:
         group["lr"] *= group.get("lr_scale", 1.0)

@@ -1,4 +1,4 @@
-"""What a run is given as Python objects, where an option would name it."""
+"""Python objects given to a run instead of names: models, datasets, loaders and callbacks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .callbacks import Callback
 
 OBJECTS = {
-    "model": "a model that is made already",
+    "model": "a model that is given as an object",
     "tensors": "images that are tensors already",
     "loader": "a loader's batches",
     "items": "a dataset of images and labels",
@@ -32,7 +32,7 @@ OBJECTS = {
 
 @dataclass(frozen=True)
 class Given:
-    """Objects of a run: a network, datasets or loaders, and callbacks; None where the options name them."""
+    """Objects of a run: a network, datasets or loaders, and callbacks; None if the options name them."""
 
     model: nn.Module | None = None
     train_data: Any = None
@@ -41,14 +41,14 @@ class Given:
     chosen: frozenset[str] = frozenset()  # options given beside the objects
 
     def check(self, model: str, dataset: str) -> None:
-        """Compare the objects with what the options of a new or a resumed run name.
+        """Compare the objects with the names in the options of a new or a resumed run.
 
         Args:
-            model: the name of the model, or of the class of one that is an object.
+            model: the name of the model, or the class of an object.
             dataset: likewise.
 
         Raises:
-            UsageError: an object is missing, or an option has no effect on the one that is given.
+            UsageError: an object is missing, or an option has no effect on the given one.
         """
         for name, value in (("model", model), ("train_data", dataset)):
             if value.startswith(OBJECT) and getattr(self, name) is None:
@@ -61,14 +61,14 @@ class Given:
             self._refuse_idle("model")
 
     def splits(self, data: DataOptions, num_classes: int | None) -> Splits:
-        """What to train on and to evaluate on.
+        """Open the splits for training and evaluation.
 
         Args:
-            data: which data, and how they are read.
-            num_classes: how many there are, for objects that do not say so.
+            data: the data, and how they are read.
+            num_classes: number of classes, for objects that do not have it.
 
         Raises:
-            UsageError: data that cannot be opened or used, and options that have no effect on it.
+            UsageError: data that cannot be opened or used, and options that have no effect on them.
         """
         if self.train_data is None:
             return load_splits(
@@ -84,7 +84,7 @@ class Given:
         return splits
 
     def _refuse_idle(self, kind: str, lacking: frozenset[Trait] = frozenset()) -> None:
-        """Raises: UsageError if an option was given that has no effect on such an object."""
+        """Refuse options that have no effect on such an object; raises UsageError."""
         for name, option in declared(TrainOptions).items():
             facts = option.facts
             if name in self.chosen and (kind in facts.idle_on or facts.trait in lacking):
@@ -95,7 +95,7 @@ NOTHING = Given()
 
 
 def kind_of(source: Source) -> str:
-    """Which of `OBJECTS` a source of images was given as."""
+    """Return which of `OBJECTS` a source of images was given as."""
     if isinstance(source, LoaderSource):
         return "loader"
     if isinstance(source, ObjectSource):
@@ -104,12 +104,12 @@ def kind_of(source: Source) -> str:
 
 
 def fit_to_tensors(source: Source) -> dict[str, Any]:
-    """The values of options for images that are tensors, used as they are; none for others.
+    """Return the options' values for images that are tensors, which are used as they are; none for others.
 
     `mean` and `std` say that nothing is subtracted or divided any more.
 
     Raises:
-        UsageError: they are no images.
+        UsageError: the tensors are not images.
     """
     shape = getattr(source, "shape", None)
     if shape is None:

@@ -1,4 +1,4 @@
-"""What a run computes with: the one place that the record and the lines at the start read it from."""
+"""The settings that are in effect in a run, for the record and the opening lines."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InForce:
-    """As `RunRecord` has them; checked against what accelerate really does when it was started."""
+    """The settings, named as in `RunRecord`; accelerate's were checked when it was started."""
 
     device: str
     num_processes: int
@@ -23,7 +23,7 @@ class InForce:
 
 
 def in_force(setup: "Setup") -> InForce:
-    """What a run computes with."""
+    """Return the settings that are in effect."""
     options, accelerator = setup.options, setup.accelerator
     size = setup.train.batch_size
     optimizer, lr = options.optimization.chosen

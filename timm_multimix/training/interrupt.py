@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: the first ends a run in good order, a second one at once."""
+"""SIGTERM and SIGINT: the first ends a run after saving a checkpoint, a second one at once."""
 
 import multiprocessing
 import os
@@ -14,17 +14,17 @@ from typing import Any, Self
 from ..errors import Interrupted
 
 GRACE = 25.0
-"""Seconds a run has to come to a point where it can save: torchrun kills its processes after 30."""
+"""Seconds until a run must have reached a point where it can save: torchrun kills its processes after 30."""
 
 _ONE = 0.5  # seconds in which signals count as one: `timeout`, for one, sends a process each of them twice
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupt:
-    """`with Interrupt() as interrupt:` handles the signals of a run; `number` is that of the one that came.
+    """`with Interrupt() as interrupt:` handles the signals of a run; `number` is the signal that arrived.
 
-    Inside of `deferred` a signal is only noted, elsewhere it raises Interrupted. A thread of its own sees to
-    a second signal and to the end of the grace, even where the main thread waits in another library.
+    Inside `deferred` a signal is only noted, elsewhere it raises Interrupted. A separate thread handles a
+    second signal and the end of the grace period, even while the main thread waits in another library.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Interrupt:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Note signals only; raises Interrupted at the end where one came and nothing else was raised."""
+        """Only note signals; raises Interrupted at the end if one arrived and nothing else was raised."""
         self._deferred = True
         try:
             yield
@@ -46,7 +46,7 @@ class Interrupt:
 
     @contextmanager
     def save(self) -> Iterator[None]:
-        """Write a checkpoint, which the end of the grace does not break off."""
+        """Write a checkpoint, which the end of the grace period does not interrupt."""
         self._saving = True
         try:
             yield
@@ -54,7 +54,7 @@ class Interrupt:
             self._saving = False
 
     def error(self) -> Interrupted:
-        """The end of the run."""
+        """Return the exception that ends the run."""
         return Interrupted(self.number, self.advice)
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Interrupt:
             raise self.error()
 
     def _watch(self) -> None:
-        """Read the numbers of signals, which Python writes as they come, whatever the main thread does."""
+        """Read the numbers of signals, which Python writes on arrival, whatever the main thread does."""
         first = end = float("inf")
         while not self._closed:
             wait = max(0.0, end - time.monotonic()) if end < float("inf") else None

@@ -1,4 +1,4 @@
-"""The batches of a run, and what it left out of them."""
+"""The batches of a run, and its record of skipped images."""
 
 import copy
 from collections.abc import Iterator
@@ -32,17 +32,17 @@ class Stream:
     loader: ImageLoader | CachedLoader | GivenLoader
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from one of them on."""
+        """Yield the batches of an epoch, from a given one on."""
         self.batches.set_epoch(epoch, start_batch)
         return iter(self.loader)
 
     @property
     def batch_size(self) -> int:
-        """The images in every training batch of this process, as an incomplete last one is left out."""
+        """Number of images in every training batch of this process; an incomplete last one is left out."""
         return min(self.batches.batch_size, len(self.dataset) // self.batches.world_size)
 
     def updates(self, accumulation: int) -> int:
-        """Optimizer updates in an epoch; the last may be of fewer batches."""
+        """Return the number of optimizer updates in an epoch; the last may have fewer batches."""
         return -(-len(self.batches) // accumulation)
 
 
@@ -54,10 +54,10 @@ def create_streams(
     splits: Splits,
     data_config: dict[str, Any],
 ) -> tuple[Stream, Stream]:
-    """The training batches and the evaluation batches of this process.
+    """Create the training batches and the evaluation batches of this process.
 
     Raises:
-        UsageError: for transforms that timm cannot make, or fewer samples than processes.
+        UsageError: transforms that timm cannot create, or fewer samples than processes.
     """
     train, evaluation = create_transforms(augmentation, data_config)
 
@@ -75,7 +75,10 @@ def create_streams(
         )
         if len(dataset) < accelerator.num_processes:
             processes = accelerator.num_processes
-            raise UsageError(f"{data.dataset}: a split of {len(dataset)} images for {processes} processes")
+            raise UsageError(
+                f"{data.dataset}: a split must have an image for each of {processes} processes, "
+                f"got {len(dataset)}"
+            )
         batches = EpochBatches(
             len(dataset),
             batch_size,
@@ -108,7 +111,7 @@ def create_streams(
 
 
 def dataset_kind(source: Source) -> type[ImageDataset]:
-    """The dataset that reads a source's images."""
+    """Return the class of dataset for a source of images."""
     if isinstance(source, StreamSource):
         return StreamedImages
     if isinstance(source, ObjectSource):
@@ -117,7 +120,7 @@ def dataset_kind(source: Source) -> type[ImageDataset]:
 
 
 def stream_of_loader(source: LoaderSource, seed: int, accelerator: Accelerator) -> Stream:
-    """The batches of a loader as they are.
+    """Wrap the batches of a loader.
 
     Raises:
         UsageError: there are several processes, which would all train on the same batches.
@@ -135,7 +138,7 @@ def stream_of_loader(source: LoaderSource, seed: int, accelerator: Accelerator) 
 def create_memorization(
     data: DataOptions, accelerator: Accelerator, train: ImageDataset, transform: Transform
 ) -> Stream | None:
-    """The training images in order and by the evaluation's transform, labelled by `EncodedLabels`.
+    """Create batches of the training images in order, with the evaluation's transform and `EncodedLabels`.
 
     None without --label-noise.
     """

@@ -1,4 +1,4 @@
-"""Training batches of one image, in which a BatchNorm may have nothing to average over."""
+"""Check of training batches of one image, in which a BatchNorm may have nothing to average over."""
 
 from collections.abc import Sequence
 
@@ -21,22 +21,22 @@ def check_lone_images(
     frozen_body: bool,
     processes: int,
 ) -> None:
-    """Look for a BatchNorm that would see a single value per channel.
+    """Find a BatchNorm that would see a single value per channel.
 
-    An incomplete last batch is left out of training, so that a batch of one is one of --batch-size 1 or the
-    only one of its process.
+    An incomplete last batch is left out of training, so a batch of one image comes from --batch-size 1, or is
+    the only one of its process.
 
     Args:
         model: the network.
         model_name: its name.
         input_size: of an image, (channels, height, width).
         train: the training batches.
-        batch_size: the images of a batch that were asked for.
+        batch_size: the requested number of images in a batch.
         frozen_body: whether only the classifier is trained.
         processes: the number of processes.
 
     Raises:
-        UsageError: if there is one, and training batches are of one image.
+        UsageError: there is one, and training batches have one image.
     """
     if train.batch_size > 1:
         return
@@ -56,7 +56,7 @@ def check_lone_images(
 
 @torch.no_grad()
 def find_lone_norm(model: nn.Module, input_size: tuple[int, ...], frozen_body: bool = False) -> str | None:
-    """The name of a BatchNorm in training whose input, of one image, has one value per channel."""
+    """Return the name of a BatchNorm in training that gets one value per channel for one image."""
     found: list[str] = []
     model.train()
     if frozen_body:

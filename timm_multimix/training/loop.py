@@ -35,7 +35,7 @@ def train_epoch(
 
     Raises:
         Stop: after an update, for a signal.
-        NonFinite: for a loss that is not finite; on CPUs before the update that it would have spoiled.
+        NonFinite: for a loss that is not finite; on CPUs before the update that would use it.
     """
     optimization, total = setup.options.optimization, len(setup.train.batches)
     started = time.perf_counter() - position.seconds
@@ -69,9 +69,9 @@ def train_epoch(
 
 
 def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool) -> torch.Tensor | None:
-    """Add the gradients of one batch of a group; processes exchange them with the last that has any.
+    """Add the gradients of one batch of a group; processes exchange them with the last batch that has any.
 
-    Gives the loss; None where the mix leaves the step out.
+    Returns the loss; None if the mix leaves the step out.
     """
     if setup.task.skips():
         setup.task.skip()
@@ -96,9 +96,9 @@ def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool
 def update(
     setup: Setup, position: Position, sums: Sums, *, trained: bool = True, measure: bool = False
 ) -> torch.Tensor | None:
-    """Step the optimizer and move the average of the weights, if there are gradients; step the schedule.
+    """Step the optimizer and update the average of the weights, if there are gradients; step the schedule.
 
-    Gives the norm of the gradient, if it is to be measured.
+    Returns the norm of the gradient, if it is to be measured.
     """
     norm = apply_gradients(setup, sums, measure) if trained else None
     position.updates += 1
@@ -110,7 +110,7 @@ def update(
 
 
 def apply_gradients(setup: Setup, sums: Sums, measure: bool = False) -> torch.Tensor | None:
-    """Clip the gradients, step the optimizer, and forget them; gives their norm, if it is to be measured."""
+    """Clip the gradients, step the optimizer, and reset them; return their norm, if it is to be measured."""
     limit, scaler = setup.options.optimization.skip_nonfinite or None, setup.accelerator.scaler
     # a gradient scaler leaves such steps out by itself, and looks at the unscaled gradients for that
     left_out = zero_nonfinite([*setup.model.parameters()]) if limit and not scaler else None
@@ -126,7 +126,7 @@ def apply_gradients(setup: Setup, sums: Sums, measure: bool = False) -> torch.Te
 
 
 def gradient_norm(setup: Setup) -> torch.Tensor | None:
-    """The norm of the gradient before clipping, on the device.
+    """Return the norm of the gradient before clipping, on the device.
 
     None under a gradient scaler with --clip-grad, which unscales the gradients and may do so only once.
     """
@@ -139,7 +139,7 @@ def gradient_norm(setup: Setup) -> torch.Tensor | None:
 
 
 def clip(setup: Setup) -> None:
-    """Bound the gradients as --clip-grad and --clip-mode say."""
+    """Clip the gradients as --clip-grad and --clip-mode say."""
     limit, mode = setup.options.optimization.clip_grad, setup.options.optimization.clip_mode
     if limit is None:
         return

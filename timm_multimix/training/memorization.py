@@ -1,6 +1,6 @@
-"""The memorization test of --label-noise (arXiv:1710.09412, section 3.4): what replaced labels are learnt.
+"""The memorization test of --label-noise (arXiv:1710.09412, section 3.4): are replaced labels memorized?
 
-After every epoch the weights as trained see all training images once more, in eval mode and by the
+After every epoch the weights as trained are evaluated on all training images, in eval mode and with the
 evaluation's transform, so without mixing or augmentation.
 """
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from .setup import Setup
 
 PARTS = ("noisy", "noisy_true", "clean")
-"""Images whose label was replaced, against that label (memorized) and against the true one; the others."""
+"""Images with a replaced label, against that label (memorized) and against the true one; other images."""
 
 
 @torch.no_grad()
 def measure_memorization(setup: "Setup", watch: Watch) -> dict[str, float]:
-    """Loss and top-1 in per cent of each of `PARTS` that has images; nothing without --label-noise.
+    """Return loss and top-1 in per cent of each of `PARTS` that has images; nothing without --label-noise.
 
-    Raises: Stop for a signal.
+    Raises Stop for a signal.
     """
     if setup.memorization is None:
         return {}

@@ -1,4 +1,4 @@
-"""What the mix does to the first batch of a run, as an image for trackers."""
+"""An image of the mixing of a run's first batch, for trackers."""
 
 import copy
 import logging
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NAME = "train/mixing"
-"""What trackers call the image."""
+"""Name of the image in trackers."""
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {"tensorboard": {"dataformats": "NHWC"}, "wandb": {}}
 """The trackers that are given the image, with what their `log_images` is told besides."""
@@ -31,9 +31,9 @@ _EXAMPLES, _STEPS = 16, 4
 
 
 def log_mixing(setup: Setup, batch: Batch) -> None:
-    """Draw what the mix does to the first examples of a batch, for the trackers of the main process.
+    """Draw the mixing of the first examples of a batch, for the trackers of the main process.
 
-    The run is the same, to the bit, as without. What cannot be drawn is warned of.
+    The run is bitwise the same as without it. A warning is logged if it cannot be drawn.
     """
     trackers = [tracker for tracker in setup.accelerator.trackers if tracker.name in _ARGUMENTS]
     mixing = [(share, step) for share, step in setup.task.mixture.branches if _mixes(step)]
@@ -54,10 +54,10 @@ def _mixes(step: Step) -> bool:
 
 
 def draw_mixing(setup: Setup, mixing: Branches, batch: Batch) -> np.ndarray:
-    """The preview of a spec on the first examples of a batch, [h, w, 3] of 8 bits.
+    """Return the preview of a spec for the first examples of a batch, [h, w, 3] of 8 bits.
 
     Raises:
-        UsageError: the labels are not one class an image, or a mixer cannot be shown so.
+        UsageError: the labels are not one class an image, or a mixer cannot be drawn.
     """
     if setup.splits.task != CLASSIFICATION:
         raise UsageError(f"it shows one class an image, and the labels are {setup.splits.task}")
@@ -72,10 +72,10 @@ def draw_mixing(setup: Setup, mixing: Branches, batch: Batch) -> np.ndarray:
 
 
 def first_examples(setup: Setup, batch: Batch, *, guided: bool) -> "Examples":
-    """The first examples of a batch, with a copy of the network for mixers that are guided by it.
+    """Return the first examples of a batch, with a copy of the network for mixers that are guided by it.
 
     Raises:
-        UsageError: the network is divided among processes, all of which a pass through it needs.
+        UsageError: the network is sharded over processes, all of which would have to run it.
     """
     from ..previews.examples import Examples
 
@@ -87,7 +87,7 @@ def first_examples(setup: Setup, batch: Batch, *, guided: bool) -> "Examples":
 
 
 def copy_network(setup: Setup) -> Classifier:
-    """A copy of the network on the CPU, in eval mode."""
+    """Return a copy of the network on the CPU, in eval mode."""
     if any(isinstance(parameter, DTensor) for parameter in setup.model.parameters()):
         raise UsageError("its mixer is guided by the network, which is divided among the processes")
     return Classifier(copy.deepcopy(setup.model).cpu(), setup.data_config, setup.splits.class_names)
@@ -98,7 +98,7 @@ def _per_channel(values: Any, images: Tensor) -> Tensor:
 
 
 def pixels_of(figure: Any) -> np.ndarray:
-    """A figure of matplotlib as an image [h, w, 3] of 8 bits."""
+    """Return a matplotlib figure as an image [h, w, 3] of 8 bits."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""Losses and gradients that are not finite: left out where that was asked for, else kept for a look."""
+"""Losses and gradients that are not finite: skipped if requested, else saved for inspection."""
 
 import json
 from pathlib import Path
@@ -21,19 +21,19 @@ from .sharding import whole
 from .state import NonFinite, Position, Sums
 
 ADVICE = (
-    "a smaller --lr, a longer --warmup-epochs or --clip-grad may help,"
+    "try a smaller --lr, a longer --warmup-epochs or --clip-grad,"
     " and --skip-nonfinite N leaves up to N such updates out of each epoch"
 )
 
 
 def poison(loss: Tensor) -> Tensor:
-    """The loss, with a gradient of nan if it is not finite: the exchange of gradients tells all processes."""
+    """Return the loss, with a gradient of nan if it is not finite: the exchange of gradients spreads it."""
     return loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
 
 
 @torch.no_grad()
 def zero_nonfinite(parameters: list[nn.Parameter]) -> Tensor:
-    """Make all gradients zero if one is not finite, without waiting for the device; gives whether one was."""
+    """Set all gradients to zero if one is not finite, without waiting for the device; return whether so."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     largest = get_total_norm(gradients, float("inf"))
     if isinstance(largest, DTensor):
@@ -46,7 +46,7 @@ def zero_nonfinite(parameters: list[nn.Parameter]) -> Tensor:
 
 
 class KeptBuffers:
-    """Buffers (BatchNorm statistics) as they were before a batch, put back if its loss is not finite."""
+    """A copy of the buffers (BatchNorm statistics) before a batch, restored if its loss is not finite."""
 
     def __init__(self, model: nn.Module) -> None:
         self.buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
@@ -54,16 +54,16 @@ class KeptBuffers:
 
     @torch.no_grad()
     def restore(self, loss: Tensor) -> None:
-        """Put them back where the loss says so, without waiting for the device."""
+        """Restore them if the loss is not finite, without waiting for the device."""
         for buffer, before in zip(self.buffers, self.before, strict=True):
             buffer.copy_(torch.where(loss.isfinite(), buffer, before))
 
 
 def check_finite_weights(setup: Setup) -> None:
-    """Look at the weights before they are kept, all processes together.
+    """Check the weights before they are saved, all processes together.
 
     Raises:
-        NonFinite: if one is not finite; the step is the last one made.
+        NonFinite: one is not finite; the step is the last one made.
     """
     accelerator = setup.accelerator
     parts = (p.to_local() if isinstance(p, DTensor) else p for p in setup.model.parameters())
@@ -73,9 +73,9 @@ def check_finite_weights(setup: Setup) -> None:
 
 
 def keep_state(directory: Path, setup: Setup, position: Position, sums: Sums, step: int) -> UsageError:
-    """Write `directory/nonfinite` by all processes together; gives the error that tells of it.
+    """Write `directory/nonfinite`, all processes together; return the error that names it.
 
-    report.json: where it happened, and how to see it again; weights.safetensors: the model as it is now;
+    report.json: where it happened, and how to reproduce it; weights.safetensors: the model's present weights;
     rank-N.safetensors: this process's batch of that step, before mixing.
     """
     accelerator, target = setup.accelerator, directory / "nonfinite"
@@ -97,11 +97,11 @@ def keep_state(directory: Path, setup: Setup, position: Position, sums: Sums, st
         write_text(temporary / "report.json", json.dumps(report, indent=1) + "\n")
         publish_directory(temporary, target)
     where = f"training step {step} (epoch {epoch + 1}, batch {batch + 1} of {len(setup.train.batches)})"
-    return UsageError(f"the loss is not finite at {where}; {target} has the state to look into; {ADVICE}")
+    return UsageError(f"the loss is not finite at {where}; its state is in {target}; {ADVICE}")
 
 
 def batch_of(setup: Setup, epoch: int, batch: int) -> tuple[list[str], dict[str, Tensor]]:
-    """The names of a batch's images and its tensors: images [b, c, h, w] (but for a stream), labels [b]."""
+    """Names of a batch's images and its tensors: images [b, c, h, w] (except for a stream), labels [b]."""
     stream = setup.train
     stream.batches.set_epoch(epoch, batch)
     keys = next(iter(stream.batches))
@@ -115,7 +115,7 @@ def batch_of(setup: Setup, epoch: int, batch: int) -> tuple[list[str], dict[str,
 
 
 def describe(directory: Path, setup: Setup, position: Position, step: int) -> dict[str, Any]:
-    """What report.json says."""
+    """Return the content of report.json."""
     options, task = setup.options, setup.task
     epoch, batch = divmod(step, len(setup.train.batches))
     before = newest_checkpoint(directory)

@@ -1,4 +1,4 @@
-"""BatchNorm whose statistics are those of all processes."""
+"""BatchNorm with the statistics of all processes."""
 
 from accelerate import Accelerator
 from timm.layers import convert_sync_batchnorm
@@ -9,10 +9,10 @@ from ..options.model import ModelOptions
 
 
 def share_norms(model: nn.Module, network: ModelOptions, accelerator: Accelerator) -> nn.Module:
-    """The model, with --sync-bn its BatchNorms as torch's SyncBatchNorm; weights and their names stay.
+    """Return the model, with --sync-bn its BatchNorms as torch's SyncBatchNorm; weights keep their names.
 
     Raises:
-        UsageError: on devices that torch has no SyncBatchNorm for.
+        UsageError: on devices for which torch has no SyncBatchNorm.
     """
     if not network.sync_bn:
         return model

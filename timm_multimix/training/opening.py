@@ -1,4 +1,4 @@
-"""What a person is told when a run starts: what was chosen for them, and what is not as it may seem."""
+"""The opening lines of a run: chosen defaults, and warnings about data and options."""
 
 import logging
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def tell_opening(setup: Setup, directory: Path, position: Position) -> None:
 
 
 def opening_lines(setup: Setup, directory: Path, position: Position) -> list[str]:
-    """A line for each kind of choice."""
+    """Return a line for each kind of choice."""
     return [
         setup.data.text,
         describe_model(setup, position),
@@ -42,7 +42,7 @@ def opening_lines(setup: Setup, directory: Path, position: Position) -> list[str
 
 
 def unlike_timm(options: TrainOptions) -> Iterator[str]:
-    """A line of the defaults in use that timm's train.py has others for, of options with one name."""
+    """Line with the defaults in use that differ from those of timm's train.py, for equally named options."""
     values, found = flat(options), []
     for name, option in declared(TrainOptions).items():
         timms, value = timm_flags().get(name), values[name]
@@ -63,7 +63,7 @@ def _shown(value: Any) -> str:
 
 
 def describe_model(setup: Setup, position: Position) -> str:
-    """The network, its parameters, where its weights come from, and the images it takes."""
+    """Return the network, its parameters, the source of its weights, and its input size."""
     network = setup.options.network
     parameters = [*setup.model.parameters()]
     count = sum(parameter.numel() for parameter in parameters)
@@ -77,7 +77,7 @@ def describe_model(setup: Setup, position: Position) -> str:
 
 
 def describe_mixing(mixing: MixingOptions, task: str) -> str:
-    """The mixer, the loss and all that changes the targets."""
+    """Return the mixer, the loss and everything that changes the targets."""
     loss = TASKS[MULTI_LABEL if mixing.bce_loss else task].loss
     schedule = f", scheduled {mixing.mix_schedule}" if mixing.mix_schedule else ""
     smoothing = f", label smoothing {mixing.smoothing:g}" if mixing.smoothing else ""
@@ -86,7 +86,7 @@ def describe_mixing(mixing: MixingOptions, task: str) -> str:
 
 
 def describe_device(setup: Setup) -> str:
-    """Where and in what precision it computes, and how many images an update is of."""
+    """Return device, precision, and the number of images in an update."""
     now = in_force(setup)
     precision = {"no": "float32"}.get(now.mixed_precision, f"mixed precision {now.mixed_precision}")
     return (
@@ -97,7 +97,7 @@ def describe_device(setup: Setup) -> str:
 
 
 def describe_updates(setup: Setup) -> str:
-    """The optimizer, its rate and schedule, and how many updates there are."""
+    """Return the optimizer, its rate and schedule, and the number of updates."""
     now, options = in_force(setup), setup.options
     updates = setup.train.updates(options.optimization.grad_accum_steps)
     warmup = (
@@ -111,7 +111,7 @@ def describe_updates(setup: Setup) -> str:
 
 
 def why_this_optimizer(setup: Setup) -> str:
-    """The reason for an optimizer that the user did not choose."""
+    """Return the reason for an optimizer that the user did not choose."""
     if "opt" in setup.options.given:
         return ""
     kind = "with" if has_self_attention(setup.model) else "without"
@@ -119,7 +119,7 @@ def why_this_optimizer(setup: Setup) -> str:
 
 
 def oddities(setup: Setup) -> Iterator[str]:
-    """What may be wrong with the data, and choices that cannot be carried out as they were made."""
+    """Return possible mistakes in the data, and options that cannot be carried out as given."""
     yield from setup.data.warnings
     now, options = in_force(setup), setup.options
     batch_size, steps = options.data.loading.batch_size, options.optimization.grad_accum_steps
@@ -139,11 +139,11 @@ def oddities(setup: Setup) -> Iterator[str]:
     if any(unseen := unseen_pixels(setup.model, sides)):
         size, cut = (" x ".join(map(str, numbers)) for numbers in (sides, unseen))
         model = options.network.model
-        yield f"images of {size} pixels are no whole number of patches: {model} never sees the last {cut}"
+        yield f"images of {size} pixels have no whole number of patches: {model} never sees the last {cut}"
 
 
 def unseen_pixels(model: Any, sides: tuple[int, ...]) -> list[int]:
-    """How many pixels of each side are beyond a model's last whole patch; none where it has no patches."""
+    """How many pixels of each side are beyond a model's last whole patch; none if it has no patches."""
     embedding = getattr(model, "patch_embed", None)
     patch = getattr(embedding, "patch_size", None)
     if patch is None or getattr(embedding, "dynamic_img_pad", False):

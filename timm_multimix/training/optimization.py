@@ -17,10 +17,10 @@ from .finetune import group_arguments, scale_rates
 def create_optimizer(
     optimization: OptimizationOptions, model: torch.nn.Module, *, scheduled: bool
 ) -> torch.optim.Optimizer:
-    """timm's optimizer of the options; a schedule applies the rates of parameter groups by itself.
+    """Create timm's optimizer from the options; a schedule applies the rates of parameter groups itself.
 
     Raises:
-        UsageError: if it refuses an argument, or needs second derivatives.
+        UsageError: the optimizer refuses an argument, or needs second derivatives.
     """
     arguments = optimizer_kwargs(optimization) | group_arguments(optimization) | optimization.opt_kwargs
     optimizer = attempt(f"optimizer {optimization.opt}", lambda: create_optimizer_v2(model, **arguments))
@@ -28,7 +28,7 @@ def create_optimizer(
         scale_rates(optimizer)
     if getattr(optimizer, "is_second_order", False):
         raise UsageError(
-            f"optimizer {optimization.opt} needs second derivatives, which training here does not make"
+            f"optimizer {optimization.opt} needs second derivatives, which the trainer does not compute"
         )
     return optimizer
 
@@ -36,7 +36,7 @@ def create_optimizer(
 def create_scheduler(
     schedule: ScheduleOptions, epochs: int, optimizer: torch.optim.Optimizer, updates_per_epoch: int
 ) -> tuple[Scheduler | None, int]:
-    """timm's schedule of the learning rate, by updates, and the number of epochs with its cooldown."""
+    """Create timm's learning-rate schedule, by updates, and return the number of epochs with its cooldown."""
     read = SimpleNamespace(**flat(schedule), epochs=epochs)  # timm reads attributes
     arguments = scheduler_kwargs(read) | {"step_on_epochs": False, "updates_per_epoch": updates_per_epoch}
     scheduler, epochs = attempt(

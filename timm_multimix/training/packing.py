@@ -1,4 +1,4 @@
-"""Nested states as tensors plus JSON, so that checkpoints need no pickle."""
+"""Nested states as tensors and JSON, so that checkpoints need no pickle."""
 
 import json
 from typing import Any
@@ -11,17 +11,17 @@ Tensors = dict[str, torch.Tensor]
 
 
 def pack(tree: Any) -> tuple[str, Tensors]:
-    """JSON text and the tensors it refers to by number, from nested dicts, lists, tuples and numbers.
+    """Return JSON text and the tensors it refers to by number, from nested dicts, lists, tuples and numbers.
 
     Raises:
-        TypeError: for a leaf that JSON cannot hold exactly.
+        TypeError: a leaf that JSON cannot hold exactly.
     """
     tensors: Tensors = {}
     return json.dumps(_encode(tree, tensors)), tensors
 
 
 def unpack(text: str, tensors: Tensors) -> Any:
-    """The tree that `pack` was given: same keys, same numbers, tensors of the same memory layout."""
+    """Tree that was given to `pack`: same keys, same numbers, tensors of the same memory layout."""
     return _decode(json.loads(text), tensors)
 
 
@@ -57,7 +57,7 @@ def _decode(node: Any, tensors: Tensors) -> Any:
 
 
 def _lay_out(tensor: torch.Tensor, stride: list[int] | None) -> torch.Tensor:
-    """The values in the memory order they had (channels last, say): rounding may depend on it."""
+    """Arrange the values in their former memory order (such as channels last): rounding may depend on it."""
     if stride is None:
         return tensor
     return torch.empty_strided(tensor.shape, stride, dtype=tensor.dtype).copy_(tensor)

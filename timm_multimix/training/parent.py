@@ -1,7 +1,7 @@
-"""Go on from the end of a finished run: a new run with its weights and its optimizer's state.
+"""Continuation of a finished run by a new run, which starts with its weights and its optimizer's state.
 
-The new run is one of its own: its epochs, its schedule and its mixing schedule begin anew and are of the new
-epochs only; its record names the run it came from.
+The new run is independent: its epochs, its learning-rate schedule and its mixing schedule start again and
+cover the new epochs only; its record names the run that it continues.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from ..records import ParentRecord, read_options, read_summary
 
 
 def describe_parent(run: Path) -> ParentRecord:
-    """What the record of a new run tells of the one that it goes on from.
+    """Return the facts about the continued run for the record of the new one.
 
     Raises:
         UsageError: the run has no record, or no model.
@@ -32,12 +32,12 @@ def describe_parent(run: Path) -> ParentRecord:
 
 
 def child_options(options: TrainOptions, run: Path) -> TrainOptions:
-    """The options of a run that goes on from the end of another: those given, else those of that run.
+    """Return the options of a run that continues another: those given, else those of that run.
 
     The warm-up is a tenth of the new epochs unless it is given.
 
     Raises:
-        UsageError: an option is given that a run that goes on cannot change.
+        UsageError: an option is given that a continuation cannot change.
     """
     mine, saved = flat(options), flat(read_options(run))
     free = names_of(TrainOptions, new_in_child=True)
@@ -45,8 +45,8 @@ def child_options(options: TrainOptions, run: Path) -> TrainOptions:
     for name in sorted(fixed & options.given):
         if mine[name] != saved[name]:
             raise UsageError(
-                f"{flag(name)} must be that of the run to go on from, {saved[name]}, got {mine[name]}; "
-                f"a run that goes on can change {', '.join(flag(name) for name in sorted(free))}"
+                f"{flag(name)} must be that of the run to continue, {saved[name]}, got {mine[name]}; "
+                f"a continuation can change {', '.join(flag(name) for name in sorted(free))}"
             )
     kept = (fixed | free) - options.given
     child = options.but(**{name: saved[name] for name in fixed | kept})

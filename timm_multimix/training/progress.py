@@ -1,4 +1,4 @@
-"""The progress of training: a bar on a terminal, else lines; train.log and trackers have them always."""
+"""The progress of training: a bar on a terminal, else lines; both are written to train.log and trackers."""
 
 import logging
 import sys
@@ -22,7 +22,7 @@ _NARROWEST = 10  # columns of the bar itself
 
 
 class Progress:
-    """Speaks on the main process only; reads numbers off the device every --log-interval batches."""
+    """Shows progress on the main process; reads numbers off the device every --log-interval batches."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup, self.batches = setup, len(setup.train.batches)
@@ -51,12 +51,12 @@ class Progress:
         self.bar = None
 
     def tracks(self, first: int, last: int) -> bool:
-        """Whether trackers are to be told of one of the batches `first` + 1 to `last` of an epoch."""
+        """Return whether trackers get one of the batches `first` + 1 to `last` of an epoch."""
         interval = self.setup.options.run.log_interval
         return bool(self.setup.options.run.log_with) and last // interval > first // interval
 
     def track_gradient(self, position: Position, norm: torch.Tensor | None) -> None:
-        """Tell trackers the norm of an update's gradient, if it was measured."""
+        """Send the norm of an update's gradient to trackers, if it was measured."""
         if norm is not None:
             self.setup.accelerator.log({"train/gradient_norm": norm.item()}, step=position.updates)
 
@@ -78,7 +78,7 @@ class Progress:
                 (TO_FILE if self.on_terminal else logger).info(f"{head}: {', '.join(self.told)}")
 
     def _track(self, position: Position, totals: Totals, loss: torch.Tensor | None) -> None:
-        """Tell trackers the mean loss of the epoch so far, the step's own, and the learning rate."""
+        """Send the mean loss of the epoch so far, the step's own, and the learning rate to trackers."""
         accelerator = self.setup.accelerator
         if not self.setup.options.run.log_with:  # which all processes know, as `reduce` needs all of them
             return
@@ -89,7 +89,7 @@ class Progress:
         accelerator.log(values, step=position.updates)
 
     def end(self, position: Position, totals: Totals, row: dict[str, Any]) -> None:
-        """Put a line in the place of the bar: the row of metrics.csv, in words."""
+        """Replace the bar by a line: the row of metrics.csv, in words."""
         if self.speaks:
             self.told = self._describe(totals, row["images_per_second"], position.epoch * self.batches)
             task = TASKS[self.setup.splits.task]
@@ -112,7 +112,7 @@ class Progress:
         ]
 
     def _refresh(self) -> None:
-        """Write as much beside the bar as leaves room for it."""
+        """Write as much next to the bar as there is room for."""
         if self.bar is not None and not self.bar.disable:
             count = len(f" 100%|| {self.batches}/{self.batches}")
             room = (self.bar.ncols or 80) - len(self.bar.desc) - count - _NARROWEST

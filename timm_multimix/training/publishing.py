@@ -1,4 +1,4 @@
-"""The Hub in a training run: all of it on the main process, none of it able to end the training."""
+"""Publishing during training: all of it on the main process, and no failure of it ends the training."""
 
 import logging
 from collections.abc import Callable
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_publishing(options: HubOptions) -> None:
-    """Raises: UsageError where there is no token."""
+    """Check that there is a token; raises UsageError if not."""
     if options.target:
         check_token()
 
@@ -32,12 +32,12 @@ def open_target(options: HubOptions, architecture: str | None) -> None:
     """Create the repository of a new run.
 
     Raises:
-        UsageError: if it cannot be written to, or holds another model that is not to be overwritten, or the
-            network is none that timm makes.
+        UsageError: it cannot be written to, holds another model that is not to be overwritten, or the network
+            is not one of timm's.
     """
     if options.target:
         if architecture is None:
-            raise UsageError("--push-to-hub publishes models of timm only, and this network is none")
+            raise UsageError("--push-to-hub publishes only models of timm, which this network is not")
         open_repo(
             options.target,
             options.hub_private,
@@ -47,9 +47,10 @@ def open_target(options: HubOptions, architecture: str | None) -> None:
 
 
 def start_uploader(setup: Setup, run: Path, resumed: bool) -> Uploader | None:
-    """Uploads in the background, on the main process with --push-to-hub.
+    """Start uploads in the background, on the main process with --push-to-hub.
 
-    A resumed run's uploader makes the repository itself, since a Hub out of reach is no reason not to train.
+    A resumed run's uploader creates the repository itself, since an unreachable Hub must not prevent
+    training.
     """
     options = setup.options.hub
     if not (options.target and setup.accelerator.is_main_process):
@@ -71,7 +72,7 @@ def offer_best(
     epochs: int,
     record: Callable[[], RunRecord],
 ) -> None:
-    """Publish the weights of the epoch just ended if they are the best so far; the last are the result's."""
+    """Publish the weights of this epoch if they are the best so far; the last are those of the result."""
     if uploader is not None and position.best is not None and position.best_epoch == position.epoch < epochs:
         found = record()
         draw_curves(run, position.rows, found.task or CLASSIFICATION)

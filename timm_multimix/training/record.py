@@ -35,10 +35,11 @@ def epoch_row(
     results: dict[str, Scores],
     memorization: dict[str, float],
 ) -> dict[str, Any]:
-    """A row of metrics.csv. train_top1_weighted: target mass on the predicted class, honest under mixing.
+    """Return a row of metrics.csv.
 
-    skipped_updates: those of the epoch without effect, as the gradient was not finite. An epoch that was not
-    evaluated has no columns of that.
+    train_top1_weighted is the target mass on the predicted class, a fair accuracy under mixing.
+    skipped_updates are the updates of the epoch without effect, as the gradient was not finite. An epoch
+    without evaluation has no columns of it.
     """
     row: dict[str, Any] = {"epoch": position.epoch, "train_loss": totals.loss}
     if setup.splits.task == CLASSIFICATION:
@@ -55,7 +56,7 @@ def epoch_row(
 
 
 def write_metrics(run: Path, rows: list[dict[str, Any]]) -> None:
-    """Rewrite metrics.csv, whole."""
+    """Rewrite metrics.csv, atomically."""
     text = io.StringIO()
     columns = max(rows, key=len)  # of an epoch that was evaluated
     writer = csv.DictWriter(text, columns.keys(), lineterminator="\n")
@@ -92,7 +93,7 @@ def draw_curves(run: Path, rows: list[dict[str, Any]], task: str = CLASSIFICATIO
 def summarize(
     setup: Setup, position: Position, results: dict[str, Scores], exported: str, ranks: Mapping[str, Any]
 ) -> RunRecord:
-    """The record of a run at the end of an epoch; `ranks` is known at its end."""
+    """Return the record of a run at the end of an epoch; `ranks` is known only at the end of the run."""
     options, rows = setup.options, position.rows
     seconds = sum(row["seconds"] for row in rows)
     split, task = setup.splits.evaluation_split, setup.splits.task
@@ -134,14 +135,14 @@ def summarize(
 
 
 def write_summary(run: Path, record: RunRecord) -> None:
-    """Write summary.json, the sign of a finished run, so last of all."""
+    """Write summary.json, which marks a run as finished and so comes last."""
     write_text(run / "summary.json", json.dumps(record.to_dict(), indent=2) + "\n")
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most memory of this process so far, in bytes: allocated on a GPU, else resident in main memory.
+    """Return this process's peak memory in bytes: allocated on a GPU, else resident in main memory.
 
-    Of a run that was resumed, only the part since then is counted.
+    For a resumed run it is the peak since then.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)

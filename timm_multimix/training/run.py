@@ -54,9 +54,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended: summary.json, its directory, and the network with the weights of its result.
+    """A finished run: summary.json, its directory, and the network with the weights of its result.
 
-    The network is None where the run had been finished before.
+    The network is None if the run was already finished before.
     """
 
     summary: dict[str, Any]
@@ -69,14 +69,14 @@ def run(options: TrainOptions, given: Given = NOTHING) -> Outcome:
 
     Args:
         options: from `parse_train_options` or `from_keywords`.
-        given: what is given as an object, in the place of a name.
+        given: objects that replace names.
 
     Returns:
-        What came of it.
+        The finished run.
 
     Raises:
-        UsageError: for a mistake in the options, before anything is written, and for what goes wrong around
-            a run: a loss that is not finite, a broken image, a full disk, a process that died.
+        UsageError: for a mistake in the options, before anything is written, and for faults around a run:
+            a loss that is not finite, a broken image, a full disk, a process that died.
         Interrupted: for SIGTERM or SIGINT, after saving a checkpoint.
     """
     with Interrupt() as interrupt, RunLock() as lock:
@@ -97,7 +97,7 @@ def prepare_and_train(
     reporter: Reporter,
     lock: RunLock,
 ) -> Outcome:
-    """Find the run's directory, make its parts, train; a directory of which nothing came is deleted."""
+    """Find the run's directory, create its parts, train; remove the directory if nothing was produced."""
     found = on_main(accelerator, lambda: reserve(options, lock))
     if accelerator.is_main_process:
         for line in found.warnings:
@@ -113,7 +113,7 @@ def prepare_and_train(
     if new:  # uploads of a resumed run never keep it from training
         on_main(accelerator, lambda: open_target(options.hub, architecture_of(setup.model)))
     directory = reporter.directory = on_main(accelerator, lambda: claim(found, setup.options, lock))
-    interrupt.advice = f"go on with --resume auto --output {shlex.quote(str(directory))}"
+    interrupt.advice = f"resume with --resume auto --output {shlex.quote(str(directory))}"
     try:
         with reporter.told_once(), log_of(directory, accelerator):
             summary = Training(setup, position, sums, directory, interrupt, given.callbacks).run()
@@ -138,7 +138,7 @@ def tell_finished(found: RunDirectory, hub: HubOptions, accelerator: Accelerator
 
 @contextmanager
 def log_of(directory: Path, accelerator: Accelerator) -> Iterator[None]:
-    """Keep what the main process tells in train.log, with what ended the run early."""
+    """Write the main process's messages to train.log, also those about an early end."""
     with ExitStack() as stack:
         if accelerator.is_main_process:
             with writing(directory, accelerator):
@@ -152,7 +152,7 @@ def log_of(directory: Path, accelerator: Accelerator) -> Iterator[None]:
 
 
 class Training:
-    """A run from a position to its end, and publishing where that was asked for."""
+    """A run from a position to its end, with publishing if requested."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class Training:
         self.results: dict[str, Scores] = {}
 
     def run(self) -> dict[str, Any]:
-        """All of it; a signal, or a loss that is not finite, leaves what is needed to go on."""
+        """Run to the end; after a signal, or a loss that is not finite, it can be resumed."""
         with self.interrupt.deferred():
             try:
                 if self.position.parent and not complete_checkpoints(self.directory / "checkpoints"):
@@ -193,7 +193,7 @@ class Training:
         return summary
 
     def train(self) -> dict[str, Any]:
-        """The epochs that are left, and the summary."""
+        """Train the remaining epochs, and write the summary."""
         while self.position.epoch < self.setup.epochs:
             self.epoch()
         with self.writing():
@@ -201,7 +201,7 @@ class Training:
             return finish(self.setup, self.position, results, self.directory)
 
     def epoch(self) -> None:
-        """Train and evaluate for an epoch, and keep it: best weights first, then the checkpoint."""
+        """Train and evaluate for an epoch, and save the result: best weights first, then the checkpoint."""
         setup, position = self.setup, self.position
         with self.progress.show(position):
             train_epoch(setup, position, self.sums, self.progress, self.watch, self.callbacks, self.save)
@@ -220,7 +220,7 @@ class Training:
         self.callbacks.epoch_end(position)
 
     def record(self, row: dict[str, Any]) -> None:
-        """Write down an epoch's row and what there is to go on from."""
+        """Write an epoch's row and checkpoint."""
         accelerator, position = self.setup.accelerator, self.position
         position.rows.append(row)
         accelerator.log({f"epoch/{name}": value for name, value in row.items()}, step=position.updates)
@@ -233,7 +233,7 @@ class Training:
                 write_metrics(self.directory, position.rows)
 
     def save(self) -> None:
-        """A checkpoint, of no run that has failed."""
+        """Write a checkpoint, unless the run has failed."""
         self.sums.check(self.setup.accelerator)
         check_finite_weights(self.setup)
         with self.interrupt.save(), self.writing():
@@ -241,7 +241,7 @@ class Training:
 
 
 def start(setup: Setup, found: RunDirectory) -> tuple[Position, Sums]:
-    """The beginning of a run, or where a checkpoint left it."""
+    """Return the start of a run, or its position in a checkpoint."""
     setup.task.update_ema(0)
     if found.checkpoint is None:
         return Position(), Sums.zero(setup.accelerator.device)
@@ -252,14 +252,14 @@ def start(setup: Setup, found: RunDirectory) -> tuple[Position, Sums]:
 
 
 def exported_kind(setup: Setup) -> str:
-    """Which weights are the run's result: raw or ema."""
+    """Return which weights are the run's result: raw or ema."""
     averaging = setup.options.averaging
     wanted = averaging.export_weights
     return wanted if wanted != "auto" else ("ema" if averaging.model_ema else "raw")
 
 
 def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Scores]:
-    """The results of the raw weights and, with --model-ema, of their average. Raises: Stop for a signal."""
+    """Results of the raw weights and, with --model-ema, of their average; raises Stop for a signal."""
     if is_sharded(setup.model):  # only a pass through the whole task brings the parts together
         batches = watch.over(setup.evaluation)
         scores = evaluate(
@@ -277,7 +277,7 @@ def evaluate_all(setup: Setup, watch: Watch) -> dict[str, Scores]:
 
 
 def keep_best(setup: Setup, position: Position, results: dict[str, Scores], directory: Path) -> None:
-    """Keep the weights of the best epoch, before the epoch's checkpoint, so that a resumed run has them."""
+    """Save the weights of the best epoch, before the epoch's checkpoint, so that a resumed run has them."""
     kind, task = exported_kind(setup), TASKS[setup.splits.task]
     if kind not in results:
         return
@@ -289,7 +289,7 @@ def keep_best(setup: Setup, position: Position, results: dict[str, Scores], dire
 
 
 def finish(setup: Setup, position: Position, results: dict[str, Scores], directory: Path) -> dict[str, Any]:
-    """Export the model, compare the processes, write the record and say where everything is."""
+    """Export the model, compare the processes, write the record and print where everything is."""
     accelerator, kind = setup.accelerator, exported_kind(setup)
     export_model(setup, kind, directory / "model")
     record = summarize(setup, position, results, kind, compare_ranks(setup.task, accelerator.num_processes))
@@ -309,13 +309,13 @@ def finish(setup: Setup, position: Position, results: dict[str, Scores], directo
 
 
 def result_text(record: RunRecord) -> str:
-    """A run's result in words."""
+    """Return a run's result in words."""
     metric = METRICS[record.metric]
     return f"{metric.label} {metric.format(record.result)}"
 
 
 def warn_at_chance(setup: Setup, record: RunRecord) -> None:
-    """Tell a person whose model has learnt nothing what to try."""
+    """Print advice if the model is no better than guessing."""
     if record.top1 is None:
         return
     labels = getattr(setup.splits.evaluation, "labels", None)

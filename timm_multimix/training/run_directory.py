@@ -1,4 +1,4 @@
-"""Find, check and create the directory of a run, new or resumed. Only `claim` writes."""
+"""Find, validate and create the run directory (new or resumed). Only `claim` writes."""
 
 import itertools
 import re
@@ -26,12 +26,12 @@ from .parent import child_options, describe_parent
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
 LOG = "train.log"
 WRITTEN = ("config.yaml", "checkpoints", "logs", LOG, *RESULTS)
-"""What a run writes, and --overwrite deletes."""
+"""The files of a run, which --overwrite deletes."""
 
 
 @dataclass
 class RunDirectory:
-    """A run's directory (None: a new one under runs/), its options, and what there is to go on from."""
+    """A run's directory (None: a new one under runs/), its options, and what it is resumed from."""
 
     path: Path | None
     options: TrainOptions
@@ -43,10 +43,10 @@ class RunDirectory:
 
 
 def reserve(options: TrainOptions, lock: RunLock) -> RunDirectory:
-    """`find_run_directory`, after locking the run that is to be changed, so that it stays as it was found.
+    """Lock the run that is to be changed, then call `find_run_directory`, so that nothing changes in between.
 
     Raises:
-        UsageError: if another process is at work there, and as `find_run_directory`.
+        UsageError: another process is using it, and as `find_run_directory`.
     """
     run = run_to_change(options.run)
     if run is not None:
@@ -55,7 +55,7 @@ def reserve(options: TrainOptions, lock: RunLock) -> RunDirectory:
 
 
 def run_to_change(options: RunOptions) -> Path | None:
-    """The directory of an earlier run that is to be gone on with or replaced; None if it is finished."""
+    """Return the directory of an earlier run that is to be resumed or replaced; None if it is finished."""
     source = Path(options.resume) if options.resume not in (None, "auto") else None
     run = Path(options.output) if options.output else source and run_of(source)
     if run is None or not is_run(run) or not (options.resume or options.overwrite):
@@ -65,15 +65,15 @@ def run_to_change(options: RunOptions) -> Path | None:
 
 
 def run_of(source: Path) -> Path:
-    """The run that a directory or a checkpoint in it belongs to."""
+    """Return the run of a directory, or of a checkpoint in it."""
     return source.parent.parent if source.parent.name == "checkpoints" else source
 
 
 def find_run_directory(options: TrainOptions) -> RunDirectory:
-    """Look where a run is to start, or to go on with the options it was started with.
+    """Find where a run starts, or resumes with the options it was started with.
 
     Raises:
-        UsageError: if the output directory is in use, or there is nothing of this run to resume.
+        UsageError: the output directory is in use, or there is nothing of this run to resume.
     """
     run_options = options.run
     output = Path(run_options.output) if run_options.output else None
@@ -111,47 +111,47 @@ def find_resumed(source: Path, output: Path | None, options: TrainOptions) -> Ru
 
 
 def check_named(checkpoint: Path) -> Found:
-    """A checkpoint that was asked for, if it is intact."""
+    """Return the requested checkpoint, if it is intact."""
     damage = find_damage(checkpoint)
     return Found(None, [damage]) if damage else Found(checkpoint, [])
 
 
 def tell_damage(found: Found) -> list[str]:
-    """What a person is told of checkpoints that were passed over."""
-    return [f"{damage}; going on from {found.checkpoint}" for damage in found.damage]
+    """Return a warning about damaged checkpoints that were skipped."""
+    return [f"{damage}; resuming from {found.checkpoint}" for damage in found.damage]
 
 
 def is_finished(directory: Path) -> bool:
-    """Whether the run in a directory has ended."""
+    """Return whether the run in a directory has finished."""
     return (directory / "summary.json").is_file()
 
 
 def check_usable(directory: Path, overwrite: bool) -> None:
-    """Raises: UsageError if a directory holds something, unless that is a run to be overwritten."""
+    """Check that a directory is empty, or a run to be overwritten; raises UsageError."""
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"--output {directory} is a file")
     if not directory.is_dir() or all(_is_nobodys(path.name) for path in directory.iterdir()):
         return
     if not is_run(directory):
         raise UsageError(
-            f"--output {directory} holds files that are no run's; choose a new or empty directory"
+            f"--output {directory} is not empty and is not a run's directory; choose a new or empty directory"
         )
     if not overwrite:
         raise UsageError(
-            f"--output {directory} holds a run; go on with --resume auto or replace it with --overwrite"
+            f"--output {directory} holds a run; resume it with --resume auto or replace it with --overwrite"
         )
 
 
 def _is_nobodys(name: str) -> bool:
-    """Whether a file of this name is what a killed run may have left in a directory without a run."""
+    """Return whether a killed run may have left a file of this name in a directory without a run."""
     return name.startswith(".tmp-") or name == LOCK
 
 
 def find_rest(run: Path, options: TrainOptions, found: Found | None = None) -> RunDirectory:
-    """What is left to do of a run in its own directory, from the checkpoint found or else the newest one.
+    """Return what remains to be done of a run in its own directory, from the given or the newest checkpoint.
 
     Raises:
-        UsageError: if there were checkpoints and none is left to go on from.
+        UsageError: there were checkpoints, and none can be used.
     """
     adopted, done = adopt(options, run), run / "summary.json"
     named = found is not None and options.run.resume == str(found.checkpoint)
@@ -164,28 +164,28 @@ def find_rest(run: Path, options: TrainOptions, found: Found | None = None) -> R
 
 
 def check_is_new(run: Path, found: Found) -> None:
-    """Raises: UsageError if a run without an intact checkpoint is one that has trained already."""
-    advice = "start anew with --overwrite in the place of --resume, or with another --output"
+    """Check that a run without an intact checkpoint has not trained yet; raises UsageError."""
+    advice = "start again with --overwrite instead of --resume, or with another --output"
     if found.damage:
         raise UsageError(f"no checkpoint in {run} is intact ({'; '.join(found.damage)}); {advice}")
     if (run / "metrics.csv").is_file():
         raise UsageError(
-            f"{run / 'metrics.csv'} tells of finished epochs, but {run / 'checkpoints'} holds no checkpoint; "
+            f"{run / 'metrics.csv'} has finished epochs, but {run / 'checkpoints'} holds no checkpoint; "
             f"{advice}"
         )
 
 
 def adopt(options: TrainOptions, run: Path) -> TrainOptions:
-    """The options a run was started with, and of those now given the ones that leave its result alone.
+    """Return the options a run was started with, updated by given ones that do not change its result.
 
     Raises:
-        UsageError: which names the first option given that differs and matters.
+        UsageError: names the first given option that differs and changes the result.
     """
     mine, saved = flat(options), flat(read_options(run))
     fixed = names_of(TrainOptions, bears_on_result=True)
     for name in sorted(fixed & options.given):
         if mine[name] != saved[name]:
-            new = f"; --resume {run} --output NEW trains so many more" if _can_go_on(name, run) else ""
+            new = f"; to train so many more, use --resume {run} --output NEW" if _can_go_on(name, run) else ""
             raise UsageError(
                 f"{flag(name)} {_shown(mine[name])}: the run to resume in {run} has {_shown(saved[name])}, "
                 f"which only a new run can change{new}"
@@ -195,7 +195,7 @@ def adopt(options: TrainOptions, run: Path) -> TrainOptions:
 
 
 def _can_go_on(name: str, run: Path) -> bool:
-    """Whether another value of an option is what a run that goes on from the end of this one is for."""
+    """Return whether another value of an option is a reason to continue this run in a new one."""
     return name == "epochs" and is_finished(run)
 
 
@@ -204,10 +204,10 @@ def _shown(value: Any) -> Any:
 
 
 def claim(found: RunDirectory, options: TrainOptions, lock: RunLock) -> Path:
-    """Make a run's directory ready, lock it and write its config.yaml.
+    """Create a run's directory, lock it and write its config.yaml.
 
     Raises:
-        UsageError: if the directory cannot be written to, or another run has come into it meanwhile.
+        UsageError: the directory cannot be written to, or another run has taken it meanwhile.
     """
     try:
         found.made = found.path is None or not found.path.exists()
@@ -240,7 +240,7 @@ def delete_all(directory: Path, names: Iterable[str]) -> None:
 
 
 def drop_if_worthless(found: RunDirectory, directory: Path) -> None:
-    """Delete what a run that failed has left, if nothing came of it that anyone could use."""
+    """Delete the files of a run that failed, if it produced nothing of use."""
     if any((directory / name).exists() for name in RESULTS) or [*directory.glob("checkpoints/[!.]*")]:
         return
     with suppress(OSError):
@@ -251,7 +251,7 @@ def drop_if_worthless(found: RunDirectory, directory: Path) -> None:
 
 
 def new_directory(model: str, mix: str) -> Path:
-    """A new directory runs/DATE-TIME-MODEL-MIX; runs that start in the same second get numbers."""
+    """Create a new directory runs/DATE-TIME-MODEL-MIX; runs that start in the same second get numbers."""
     words = (re.sub(r"[^A-Za-z0-9.-]+", "_", word).strip("_.")[:40] for word in (model, mix))
     name = "-".join([time.strftime("%Y%m%d-%H%M%S"), *words])
     for number in itertools.count(1):

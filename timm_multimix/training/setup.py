@@ -1,4 +1,4 @@
-"""Everything a run needs, made from its options before anything is written."""
+"""The parts of a run, created from its options before anything is written."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,7 +32,7 @@ from .task import create_task, fit_average_to_shards
 
 @dataclass
 class Setup:
-    """The parts of a run. `task` is plain; `wrapped` is what accelerate made of it, for training steps."""
+    """The parts of a run. `task` is plain; `wrapped` is accelerate's wrapper of it, for training steps."""
 
     options: TrainOptions
     accelerator: Accelerator
@@ -51,7 +51,7 @@ class Setup:
     memorization: Stream | None = None  # the training images as in evaluation, with --label-noise
 
     def close(self) -> None:
-        """End the processes that read images."""
+        """End the DataLoader workers."""
         for stream in filter(None, (self.train, self.memorization)):
             stream.loader.close()
         self.evaluation.close()
@@ -62,11 +62,11 @@ class Setup:
         return torch.channels_last if self.options.network.channels_last else torch.contiguous_format
 
     def predict(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Logits [b, c] by way of the wrapped task in eval mode."""
+        """Return logits [b, c] by the wrapped task in eval mode."""
         return self.wrapped(images, labels)["output"]
 
     def models(self) -> dict[str, torch.nn.Module]:
-        """The weights there are: `raw`, and `ema` where a moving average is kept."""
+        """The models: `raw`, and `ema` if a moving average is kept."""
         return {"raw": self.model} | (
             {"ema": self.task.trainable_module_ema.module} if self.task.has_ema() else {}
         )
@@ -78,7 +78,7 @@ class Setup:
         }
 
     def buffers(self) -> dict[str, torch.Tensor]:
-        """Those of `weights` that processes do not share."""
+        """Those of `weights` that differ between processes."""
         names = {
             f"{kind}.{name}" for kind, model in self.models().items() for name, _ in model.named_buffers()
         }
@@ -102,10 +102,10 @@ class Setup:
 
 
 def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setup:
-    """Make all parts of a run of options and of what is given as an object; nothing is written.
+    """Create all parts of a run from options and given objects; nothing is written.
 
     Raises:
-        UsageError: for every option that cannot work.
+        UsageError: an option that cannot work.
     """
     network, data = options.network, options.data
     given.check(network.model, data.dataset)

@@ -1,16 +1,16 @@
-"""Tensors of which a process may hold a part only, as FSDP shards them."""
+"""Tensors that may be sharded over processes, as FSDP does."""
 
 import torch
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def is_sharded(module: torch.nn.Module) -> bool:
-    """Whether a process holds only parts of a model's parameters."""
+    """Return whether a process holds only parts of a model's parameters."""
     return any(isinstance(parameter, DTensor) for parameter in module.parameters())
 
 
 def shard_like(value: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """A whole tensor in the way that `reference` lies: on its device, and sharded if it is."""
+    """Move a whole tensor to the device of `reference`, and shard it if that is sharded."""
     value = value.to(reference.device)
     if not isinstance(reference, DTensor):
         return value
@@ -18,7 +18,7 @@ def shard_like(value: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy of a tensor on the CPU, gathered where it is sharded over processes."""
+    """Return a copy of a tensor on the CPU, gathered if it is sharded."""
     tensor = tensor.detach()
     if isinstance(tensor, DTensor):
         tensor = tensor.full_tensor()

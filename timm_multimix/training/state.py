@@ -1,6 +1,6 @@
-"""The state of a run between two updates: its position, and the sums of the running epoch.
+"""The state of a run between two updates: its position, and per-epoch totals.
 
-The sums stay on the device, so that training steps never synchronize.
+The totals stay on the device, so that training steps never synchronize.
 """
 
 import math
@@ -25,7 +25,7 @@ class NonFinite(UsageError):
 
 
 def exact(device: torch.device) -> torch.dtype:
-    """The widest floats of a device."""
+    """Return the widest floating dtype of a device."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
@@ -58,14 +58,14 @@ class Sums:
 
     @classmethod
     def zero(cls, device: torch.device) -> "Sums":
-        """The start of an epoch."""
+        """Return the sums at the start of an epoch."""
         number = torch.zeros((), dtype=exact(device), device=device)
         never = torch.full((), NEVER, dtype=torch.int64, device=device)
         return cls(number, number.clone(), never, number.clone(), number.clone(), number.clone())
 
     @torch.no_grad()
     def add(self, result: dict[str, torch.Tensor], images: int, step: int, fatal: bool = True) -> None:
-        """Count one step: output [r, c] trained towards target [r, c].
+        """Count one step with output [r, c] and target [r, c].
 
         fatal: whether a loss that is not finite ends the run; it is left out of the mean either way.
         """
@@ -81,7 +81,7 @@ class Sums:
         self.images += images
 
     def leave_out(self, without_effect: torch.Tensor, step: int, limit: int | None) -> None:
-        """Count an update that was without effect; more of them than the limit end the run."""
+        """Count an update without effect; more of them than the limit end the run."""
         self.left_out = self.left_out + without_effect
         if limit is not None:
             self._end_at(step, self.left_out > limit)
@@ -91,20 +91,20 @@ class Sums:
         self.bad_step = torch.where(where, torch.minimum(self.bad_step, this_step), self.bad_step)
 
     def check(self, accelerator: Accelerator) -> None:
-        """Look at all processes' sums, to be called by all of them together.
+        """Check all processes' sums; all of them call it together.
 
         Raises:
-            NonFinite: if the run is to end.
+            NonFinite: the run must end.
         """
         first_bad = int(accelerator.gather(self.bad_step.reshape(1)).min())
         if first_bad != NEVER:
             raise NonFinite(first_bad)
 
     def read(self, accelerator: Accelerator) -> "Totals":
-        """The numbers over all processes, to be called by all of them together.
+        """Return the totals over all processes; all of them call it together.
 
         Raises:
-            NonFinite: if the run is to end.
+            NonFinite: the run must end.
         """
         self.check(accelerator)
         counts = [float(value) for value in (self.rows, self.images)]
@@ -116,12 +116,12 @@ class Sums:
         return Totals(mean, share, int(images), round(left_out))
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All sums as tensors on the CPU."""
+        """Return all sums as tensors on the CPU."""
         return {item.name: torch.as_tensor(getattr(self, item.name)).cpu() for item in fields(self)}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, torch.Tensor], device: torch.device) -> "Sums":
-        """The sums that `tensors` gave."""
+        """Restore the result of `tensors`."""
         counts = {name: int(tensors[name]) for name in ("rows", "images")}
         rest = {name: value.to(device) for name, value in tensors.items() if name not in counts}
         return cls(**rest, **counts)  # type: ignore[arg-type]
@@ -129,7 +129,7 @@ class Sums:
 
 @dataclass
 class Totals:
-    """Of an epoch so far: mean loss, per cent of target mass on the predicted classes, images seen."""
+    """Totals of an epoch so far: mean loss, per cent of target mass on the predicted classes, images seen."""
 
     loss: float
     top1_weighted: float

@@ -22,17 +22,17 @@ def create_task(
     task: str = CLASSIFICATION,
     backend: str | None = None,
 ) -> MixTask:
-    """The training task: mixer, loss, teacher and moving average.
+    """Create the training task: mixer, loss, teacher and moving average.
 
     Args:
         mixing: mixer, targets and teacher.
         averaging: the moving average of the weights.
         model: the network to train.
-        seed: of the mixers.
-        steps: all batches to come.
-        epoch_steps: the batches of an epoch.
-        task: what the labels are for, one of `TASKS`.
-        backend: what compiles the model; None leaves it as it is.
+        seed: seed of the mixers.
+        steps: number of all batches.
+        epoch_steps: number of batches in an epoch.
+        task: the kind of labels, one of `TASKS`.
+        backend: backend that compiles the model; None does not compile it.
     """
     mixed = MixTask(
         model,
@@ -54,7 +54,7 @@ def create_task(
 
 
 def choose_criterion(mixing: MixingOptions, task: str = CLASSIFICATION) -> str | Criterion:
-    """The loss of --bce-loss and its options, else the task's."""
+    """Return the loss of --bce-loss and its options, else the task's."""
     if not mixing.bce_loss:
         return TASKS[task].criterion
     threshold, weight = mixing.bce_target_thresh, mixing.bce_pos_weight
@@ -64,7 +64,7 @@ def choose_criterion(mixing: MixingOptions, task: str = CLASSIFICATION) -> str |
 
 
 def schedule_until(epoch: int, steps: int, epoch_steps: int) -> str | None:
-    """The schedule that mixes before an epoch, counted from 0, and not from it on; None for all epochs."""
+    """Return the schedule that mixes before an epoch, counted from 0, and not after; None for all epochs."""
     end = epoch * epoch_steps / steps
     return f"0-{end!r}" if 0 < end < 1 else None
 

@@ -35,7 +35,7 @@ def grid_labeling(
     Returns:
         Labels [p, h, w].
 
-    Example:
+    Examples:
         >>> unary = torch.tensor([[[[0.0, 1.0], [0.6, 0.4]]]], dtype=torch.float64)
         >>> distance = 1 - torch.eye(2, dtype=torch.float64).unsqueeze(0)
         >>> F.grid_labeling(unary, distance, 0.5, torch.zeros(1, 1, 2, dtype=torch.long))

@@ -31,7 +31,7 @@ def quadratic_labeling(unary: Tensor, vertical: Tensor, horizontal: Tensor) -> T
     Returns:
         Labels [b, h, w] on the device of `unary`.
 
-    Example:
+    Examples:
         >>> unary = torch.tensor([[[[0.0, 1.0], [0.6, 0.4]]]])
         >>> F.quadratic_labeling(unary, torch.zeros(1, 0, 2), torch.tensor([[[0.5]]]))
         tensor([[[0, 0]]])

@@ -28,7 +28,7 @@ def swap_labeling(unary: Tensor, distance: Tensor, strength: float, start: Tenso
     Returns:
         Labels [p, h, w].
 
-    Example:
+    Examples:
         >>> unary = torch.tensor([[[[0.0, 1.0], [0.6, 0.4]]]])
         >>> F.swap_labeling(unary, 1 - torch.eye(2).unsqueeze(0), 0.5, torch.tensor([[[0, 1]]]))
         tensor([[[0, 0]]])
