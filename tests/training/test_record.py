@@ -96,7 +96,7 @@ def test_a_directory_of_something_else_is_never_overwritten(
     train: Train, quick: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "model").mkdir()
-    with pytest.raises(UsageError, match="no run's"):
+    with pytest.raises(UsageError, match="is not a run's directory"):
         train(*quick, "--output", tmp_path, "--overwrite")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
