@@ -1,4 +1,4 @@
-"""What can be counted of the package's structure, for the table in CONTRIBUTING.md.
+"""Counts of the package's structure, for the table in CONTRIBUTING.md.
 
 `python -m tests.measures [PACKAGE]` prints the numbers of this package, or of another version's directory.
 """

@@ -12,8 +12,11 @@ from timm_multimix.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 WORDS = re.compile(
-    r"\b(folders?|pictures?|cannot be had|goes (on with|by)|is to say|so also|is no run|things that want)\b"
-    r"|given, allowed|allowed is",
+    r"\b(folders?|pictures?|(?<!-)body|cannot be had|(is|are|was) not here|go(es)? (on with|by)"
+    r"|going on from|(is|are) to say|so also|is no run|no run's|things that want|(is|are) whole"
+    r"|without effect|learnt|(is|are|was|were) told|told (of|from|apart)|tell (them|it) apart"
+    r"|telling apart|beside|stand in one table)\b"
+    r"|given, (allowed|expected|needed)|allowed is|is needed\b|deviation of (the )?channels",
     re.IGNORECASE,
 )
 PAGES = [
@@ -22,7 +25,7 @@ PAGES = [
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "architecture-decisions.md"),
 ]
 # Names of columns and kinds of data, which files hold.
-NAMES = {"picture", "pictures", "folder"}
+NAMES = {"picture", "pictures", "folder", "body"}
 
 
 def found(text: str) -> list[str]:

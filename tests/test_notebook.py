@@ -1,4 +1,4 @@
-"""What a person sees of the objects in a notebook: short texts, tables, figures, signatures."""
+"""Objects in a notebook: short texts, tables, figures, signatures."""
 
 import inspect
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""What the README says works: its Python runs as written, its commands are ones that the parsers take."""
+"""The README's claims: its Python runs as written, its commands are accepted by the parsers."""
 
 import re
 import shlex

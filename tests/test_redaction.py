@@ -1,4 +1,4 @@
-"""What leaves this machine: no token, no place of a directory."""
+"""Redaction of tokens and of paths on this machine."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""When mixing is on."""
+"""Schedules of mixing."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Which runs stand together, what they are called, and which are refused."""
+"""Grouping of runs: which are compared, their names, and which are refused."""
 
 import json
 from pathlib import Path

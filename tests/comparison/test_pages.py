@@ -331,7 +331,7 @@ def test_no_note_without_a_reason(three: Comparison) -> None:
     [
         ([91.0, 91.1, 91.2], "better than none over 3 seeds: +1.10 points, +0.85 to +1.35"),
         ([89.0, 89.1, 89.2], "worse than none over 3 seeds: \u22120.90 points, \u22121.15 to \u22120.65"),
-        ([90.0, 91.0, 89.5], "+0.17 points against none: 3 seeds do not tell them apart"),
+        ([90.0, 91.0, 89.5], "+0.17 points against none: not significant with 3 seeds"),
     ],
 )
 def test_the_verdict_is_that_of_the_interval(values: list[float], words: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is compared of many directories, and what is told meanwhile."""
+"""Comparisons of many directories, and their messages."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which sample is in which batch, and what comes out of loaders with workers."""
+"""The assignment of samples to batches, and loaders with workers."""
 
 import math
 import random

@@ -156,7 +156,7 @@ def test_one_channel():
         ({"reprob": 0.3}, ((16, 16),), "got `reprob`"),
         ({"crop_padding": None}, ((16, 16),), r"got a random resized crop \(`scale`\)"),
         ({"aa": "rand-m9"}, ((16, 16),), "got `aa`"),
-        ({}, ((16, 16), (24, 16)), "one size.*24x16 beside 16x16"),
+        ({}, ((16, 16), (24, 16)), "one size.*24x16 and 16x16"),
     ],
 )
 def test_what_cannot_be_cached_says_so(options, sizes, message):

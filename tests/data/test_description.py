@@ -1,4 +1,4 @@
-"""What is said of the data of a run, and what is warned of, with the numbers."""
+"""The description of a run's data, and its warnings with their numbers."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a directory of files and class directories is taken for."""
+"""Detection of directories of files and class directories."""
 
 import io
 import tarfile

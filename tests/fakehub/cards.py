@@ -1,4 +1,4 @@
-"""What the test Hub reads out of a README: its metadata, and what is wrong with it."""
+"""The test Hub's parser of a README: its metadata, and errors in it."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the tests of the Hub share."""
+"""Helpers that the tests of the Hub share."""
 
 import pytest
 from huggingface_hub import errors

@@ -1,4 +1,4 @@
-"""What the test Hub is asked and what it answers."""
+"""Requests to the test Hub and its answers."""
 
 import json
 import re

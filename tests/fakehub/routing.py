@@ -1,4 +1,4 @@
-"""Which function answers which path."""
+"""The routing of paths to functions."""
 
 import re
 from collections.abc import Callable

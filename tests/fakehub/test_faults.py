@@ -1,4 +1,4 @@
-"""What the real client makes of each fault: what it tries again, what it does not, and what is left."""
+"""The real client under each fault: what it retries, what it does not, and the final state."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What labels may be, told by one check in the functions, in mixers and in the task."""
+"""Checks of labels, by one function for mixing functions, mixers and the task."""
 
 from typing import Any
 

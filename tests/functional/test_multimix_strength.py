@@ -1,4 +1,4 @@
-"""How strongly MultiMix tells a batch's examples apart: the formula in the docstring of `multimix`."""
+"""The strength with which MultiMix separates a batch's examples: the formula in `multimix`'s docstring."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Whatever a record says, its card is a card, and a run's directory is read or refused."""
+"""Fuzzing of records: every card is valid, and every run's directory is read or refused."""
 
 import json
 import shutil

@@ -197,7 +197,7 @@ def test_a_private_repository_without_a_token(connected: HubServer, monkeypatch:
     connected.faults.add("*", "*", refusing(401, "Invalid username or password."), times=1000)
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "/nowhere")
-    with pytest.raises(UsageError, match=r"a token is needed|not on the Hub"):
+    with pytest.raises(UsageError, match=r"a token is required|not on the Hub"):
         check_pretrained(f"hf-hub:{NAME}")
 
 

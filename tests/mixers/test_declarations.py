@@ -1,4 +1,4 @@
-"""What `register_mixer` makes of a function: arguments, checks, places and papers, each stated once."""
+"""The entries that `register_mixer` makes of functions: arguments, checks, places and papers."""
 
 import inspect
 import pickle

@@ -1,4 +1,4 @@
-"""What holds for every registered mixer, for free: a new one is tested here by being registered."""
+"""Properties of every registered mixer; a new one is tested here as soon as it is registered."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the images are made of: weights found in any draw, effective numbers, densities."""
+"""The data of previews: weights found in any draw, effective numbers, densities."""
 
 import numpy as np
 import pytest

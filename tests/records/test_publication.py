@@ -1,4 +1,4 @@
-"""What is published of a record follows from the types of its fields."""
+"""Publication of a run's record, by the types of its fields."""
 
 from pathlib import Path
 from typing import Any

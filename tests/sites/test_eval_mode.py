@@ -1,4 +1,4 @@
-"""What a pass beside the training one may not disturb."""
+"""Passes besides the training one do not disturb it."""
 
 import pytest
 import torch

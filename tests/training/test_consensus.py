@@ -1,4 +1,4 @@
-"""What processes agree on, and how late they may know it where nobody may wait."""
+"""Agreement between processes, and its delay on devices where nobody may wait."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run says and records of its data, and the size of its images from training to prediction."""
+"""A run's report and record of its data, and the size of its images from training to prediction."""
 
 import json
 import subprocess

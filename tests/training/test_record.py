@@ -1,4 +1,4 @@
-"""What a run leaves in its directory."""
+"""The files in a run's directory."""
 
 import csv
 import json

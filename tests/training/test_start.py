@@ -1,4 +1,4 @@
-"""What a run starts with: one truth of precision and accumulation, told and recorded; one run in a place."""
+"""The start of a run: precision and accumulation as recorded, and one run per directory."""
 
 import re
 import signal

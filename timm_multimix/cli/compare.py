@@ -1,4 +1,4 @@
-"""`timm-multimix compare`: runs side by side; options first, before torch is loaded."""
+"""`timm-multimix compare`: compare runs; options are parsed before torch is imported."""
 
 from ..options.comparison import parse_comparison_options
 from .early import check_alone, check_comparison

@@ -1,4 +1,4 @@
-"""Wrong names reported before torch is loaded: of mixers, datasets, models and files, where words tell."""
+"""Checks of names before torch is imported: of mixers, datasets, models and files."""
 
 import fnmatch
 import os

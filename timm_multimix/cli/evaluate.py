@@ -1,4 +1,4 @@
-"""`timm-multimix evaluate`: measure a trained model; options first, before torch is loaded."""
+"""`timm-multimix evaluate`: evaluate a trained model; options are parsed before torch is imported."""
 
 import json
 from typing import Any

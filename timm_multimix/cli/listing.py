@@ -1,4 +1,4 @@
-"""`timm-multimix list`: the mixers that --mix takes, by place, or one of them on a page."""
+"""`timm-multimix list`: the mixers that --mix accepts, by place, or one of them in detail."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""`timm-multimix predict`: what a model sees on images."""
+"""`timm-multimix predict`: classify images."""
 
 import json
 import sys

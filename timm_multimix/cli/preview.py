@@ -1,4 +1,4 @@
-"""`timm-multimix preview`: what a mixer spec does, as an image."""
+"""`timm-multimix preview`: draw what a mixer spec does."""
 
 from ..options.preview import parse_preview_options
 from .early import check_preview

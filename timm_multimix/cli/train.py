@@ -1,4 +1,4 @@
-"""`timm-multimix train`: options first, so that a mistake in them shows before torch is loaded."""
+"""`timm-multimix train`: train a model; options are parsed before torch is imported."""
 
 from ..options import parse_train_options
 from .early import check_training

@@ -1,1 +1,1 @@
-"""Runs side by side: made or collected, grouped, counted, drawn, told."""
+"""Comparisons of runs: trained or collected, grouped, summarized, drawn, reported."""

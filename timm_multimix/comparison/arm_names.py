@@ -1,4 +1,4 @@
-"""Names for groups of runs: the mix, and what else differs between them."""
+"""Names of groups of runs: the mix, and other options that differ between them."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a reader must know before believing a comparison, in sentences."""
+"""Caveats of a comparison, in sentences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def make_caveats(
     rows: Sequence["Row"], runs: Sequence[Run], baseline: Arm, missing: Sequence[str]
 ) -> list[str]:
-    """The sentences that hold of these runs, the gravest first."""
+    """Return the caveats that apply to these runs, the most serious first."""
     found = [
         *(f"Missing: {line}." for line in missing),
         _versions(runs),
@@ -34,7 +34,7 @@ def _counted(values: Sequence[Any]) -> str:
 
 
 def _versions(runs: Sequence[Run]) -> str | None:
-    """Versions that are not the same in all runs, commits among them."""
+    """Return versions that are not the same in all runs, commits among them."""
     records = [run.summary.get("versions") or {} for run in runs]
     names = dict.fromkeys(name for record in records for name in record)
     told = []

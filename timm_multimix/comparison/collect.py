@@ -1,4 +1,4 @@
-"""Finished runs, read from their directories and grouped into arms: all options but the seed are equal."""
+"""Finished runs, read from their directories and grouped into arms, which differ only in the seed."""
 
 import json
 from collections import Counter
@@ -28,15 +28,15 @@ SAME = (
     "classes",
     "epochs",
 )
-"""What runs must share for their accuracies to stand in one table: the data and the budget."""
+"""Fields that runs must share to be comparable: the data and the budget."""
 
 ABOUT = ("num_processes", "mixed_precision")
-"""What makes a run what it is and is no option."""
+"""Fields that identify a run besides its options."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its record, the options that bear on its result, its metrics, an evaluation."""
+    """A finished run: its record, the options that affect its result, its metrics, its evaluations."""
 
     directory: Path
     record: RunRecord
@@ -55,7 +55,7 @@ class Run:
 
     @property
     def metric(self) -> Metric:
-        """What its result is measured by."""
+        """The metric of its result."""
         return METRICS[self.record.metric]
 
     def curve(self) -> dict[int, float]:
@@ -67,7 +67,7 @@ class Run:
 
 @dataclass
 class Arm:
-    """Runs that differ in their seed only."""
+    """Runs that differ only in their seed."""
 
     label: str
     mix: str
@@ -90,14 +90,14 @@ class Arm:
 
 
 def read_run(directory: Path) -> Run:
-    """A finished run. Raises: UsageError if there is none in the directory, or it is damaged."""
+    """Return a finished run; raises UsageError if there is none in the directory, or it is damaged."""
     found = read_finished(directory)
     options, evaluations = relevant_options(found.options), read_evaluations(directory, found.model)
     return Run(directory, found.record, options, found.metrics, evaluations)
 
 
 def relevant_options(found: TrainOptions) -> dict[str, Any]:
-    """The options of a run that bear on its result; idle ones, and unknown ones at their default."""
+    """Options that affect a run's result, without ones that have no effect or unknown ones at default."""
     options, defaults = options_to_dict(found, result_only=True), default_options()
     del options["seed"]
     idle = {name for name in options if is_idle(declared(TrainOptions)[name], options)}
@@ -106,26 +106,26 @@ def relevant_options(found: TrainOptions) -> dict[str, Any]:
 
 @cache
 def default_options() -> dict[str, Any]:
-    """All options of train as they are unless told; not to be changed."""
+    """Return all options of train at their defaults; not to be changed."""
     return options_to_dict(TrainOptions())
 
 
 def read_runs(directories: Iterable[Path]) -> list[Run]:
-    """Finished runs that can be compared. Raises: UsageError if two are of different data or budget."""
+    """Return finished runs that can be compared; raises UsageError if two have different data or budgets."""
     runs = [read_run(directory) for directory in directories]
     check_comparable(runs)
     return runs
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
-    """Raises: UsageError if runs were trained or evaluated on other data, or for other numbers of epochs."""
+    """Check that runs have the same data and numbers of epochs; raises UsageError."""
     for name in SAME:
         found = Counter(_shown(run.summary.get(name), name) for run in runs)
         if len(found) > 1:
             told = ", ".join(f"{value} ({count} runs)" for value, count in found.items())
             raise UsageError(
-                f"runs of different {name.replace('_', ' ')} cannot stand in one table: "
-                f"{told}; compare them apart"
+                f"runs with different {name.replace('_', ' ')} cannot be compared: "
+                f"{told}; compare them separately"
             )
 
 
@@ -134,7 +134,7 @@ def _shown(value: Any, name: str) -> str:
 
 
 def group(runs: Sequence[Run]) -> list[Arm]:
-    """Arms in the order of their first run, each labelled by what tells it from the others.
+    """Group runs into arms in the order of their first run, each labelled by its differences from the others.
 
     Raises: UsageError if two runs are equal in all but their directory.
     """
@@ -157,7 +157,7 @@ def group(runs: Sequence[Run]) -> list[Arm]:
 
 
 def identity(run: Run) -> dict[str, Any]:
-    """All that a run has in common with those of other seeds."""
+    """Return everything that a run has in common with those of other seeds."""
     about = {name: run.summary[name] for name in ABOUT if name in run.summary}
     if run.record.parent:
         about["epochs_before"] = run.record.parent.epochs
@@ -165,7 +165,7 @@ def identity(run: Run) -> dict[str, Any]:
 
 
 def find_baseline(arms: Sequence[Arm], wanted: str | None) -> Arm:
-    """The arm of this label, or the only one of this mix; without a wish the only `none`, else the first.
+    """Return the arm of this label, or the only one of this mix; by default the only `none`, else the first.
 
     Raises: UsageError if there is no such arm, or more than one.
     """

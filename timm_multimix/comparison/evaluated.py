@@ -1,7 +1,7 @@
-"""What `timm-multimix evaluate` measured of the runs: numbers by name, over the seeds of an arm.
+"""Results of `timm-multimix evaluate` in a comparison: numbers by name, over the seeds of an arm.
 
-A number's name tells the settings it depends on, and each set of images has a table of its own: what was
-measured in another way never stands in the same row.
+A number's name includes the settings it depends on, and each set of images has its own table, so that numbers
+measured differently are never in the same row.
 """
 
 from collections.abc import Sequence
@@ -43,14 +43,14 @@ def _numbers(evaluation: Evaluation) -> list[Number]:
 
 
 def lower_is_better(arms: Sequence[Arm]) -> list[str]:
-    """The metrics measured of these runs of which low values are good."""
+    """Return the metrics of these runs for which lower is better."""
     evaluations = [item for arm in arms for run in arm.runs.values() for item in run.evaluations]
     metrics = (number.metric for evaluation in evaluations for number in _numbers(evaluation))
     return list(dict.fromkeys(metric.full_name for metric in metrics if metric.better == "lower"))
 
 
 def pictures(evaluation: Evaluation) -> str | None:
-    """The images that a model was evaluated on, in words; None where the record does not tell."""
+    """Return the images that a model was evaluated on, in words; None if the record does not have them."""
     try:
         data, (_, *sides) = evaluation["data"], evaluation["input_size"]
         size = " x ".join(map(str, sides))

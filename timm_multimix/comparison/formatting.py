@@ -1,4 +1,4 @@
-"""The numbers of a comparison as a reader sees them, the same in every page."""
+"""The numbers of a comparison as text, the same on every page."""
 
 import re
 from pathlib import Path
@@ -51,17 +51,17 @@ def signed(value: float) -> str:
 
 
 def deviation(spread: Spread) -> str:
-    """The deviation of a spread, if there is one."""
+    """Return the std of a spread, if there is one."""
     return NONE if spread.deviation is None else f"{spread.deviation:.2f}"
 
 
 def with_deviation(spread: Spread) -> str:
-    """Mean and deviation."""
+    """Return mean and std."""
     return f"{spread.mean:.2f}" + ("" if spread.deviation is None else f" \u00b1 {spread.deviation:.2f}")
 
 
 def interval(difference: Difference | None) -> str:
-    """A confidence interval, or why there is none."""
+    """Return a confidence interval, or why there is none."""
     if difference is None:
         return NONE
     if difference.low is None or difference.high is None:
@@ -127,7 +127,7 @@ def _run(run: Run) -> list[str]:
 
 
 def verdict(row: Row, comparison: Comparison) -> str:
-    """What a row says, in words."""
+    """Return a row in words."""
     found, baseline, metric = row.difference, comparison.baseline.label, comparison.metric
     if row.is_baseline:
         return "the baseline"
@@ -140,7 +140,7 @@ def verdict(row: Row, comparison: Comparison) -> str:
     if found.low == found.high:
         return f"{points} against {baseline} in each of {seeds}"
     if not found.excludes_zero:
-        return f"{points} against {baseline}: {seeds} do not tell them apart"
+        return f"{points} against {baseline}: not significant with {seeds}"
     word = "better" if metric.improves(found.mean) else "worse"
     return f"{word} than {baseline} over {seeds}: {points}, {interval(found)}"
 
@@ -157,7 +157,7 @@ def subtitle(comparison: Comparison) -> str:
 
 
 def key_facts(comparison: Comparison) -> list[tuple[str, str]]:
-    """What a reader asks for first of the options that all runs share, and those that are not train's own."""
+    """Most important of the options that all runs share, and those that are not train's defaults."""
     usual, asked = default_options(), names_of(TrainOptions, headline=True)
     return [
         (f"--{name.replace('_', '-')}", _told(value))
@@ -173,7 +173,7 @@ def _told(value: Any) -> str:
 
 
 def memorized_cells(comparison: Comparison) -> list[list[str]]:
-    """What each arm learnt of replaced labels; no rows where no run had any."""
+    """Return how much each arm memorized of replaced labels; no rows if no run has replaced labels."""
     found = [(arm.label, summarize_memorized(arm)) for arm in comparison.arms]
     if not any(spreads for _, spreads in found):
         return []

@@ -1,10 +1,10 @@
-"""What was learnt of replaced labels: the memorization test of `train --label-noise`, as numbers."""
+"""The memorization of replaced labels by `train --label-noise`, as numbers of a comparison."""
 
 from .collect import Arm, Run
 from .statistics import Spread, summarize
 
 COLUMNS = {
-    "noisy_top1": "replaced labels learnt, %",
+    "noisy_top1": "replaced labels memorized, %",
     "noisy_true_top1": "true labels of these, %",
     "clean_top1": "other labels, %",
     "noisy_loss": "loss of replaced",

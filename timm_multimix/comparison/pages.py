@@ -56,7 +56,7 @@ def make_markdown(comparison: Comparison) -> str:
 
 
 def make_html(comparison: Comparison, light: Mapping[str, bytes], dark: Mapping[str, bytes]) -> str:
-    """The text of comparison.html, whole in itself: images for light and dark are inside."""
+    """Return comparison.html, self-contained, with images for light and dark mode."""
     pictures = {name: (_data_uri(light[name]), _data_uri(dark[name])) for name in light}
     return _template("comparison.html").render(describe(comparison) | {"pictures": pictures})
 

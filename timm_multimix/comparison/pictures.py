@@ -1,4 +1,4 @@
-"""Curves and bars of a comparison as PNG, for light pages and for dark ones."""
+"""Curves and bars of a comparison as PNG, for light and for dark pages."""
 
 import io
 import textwrap
@@ -64,13 +64,13 @@ def last_part(epochs: list[int], start: float) -> list[int]:
 
 
 def _floor(finals: list[float]) -> float:
-    """The least accuracy worth showing: an arm far below the others would press them into one line."""
+    """Least accuracy to show: including an arm far below the others would press them into one line."""
     middle = median(finals)
     return middle - 3 * max(1.0, max(finals) - middle)
 
 
 def draw_accuracies(comparison: Comparison, theme: Theme) -> Figure:
-    """Last-epoch accuracy: a dot for each seed, a line for the mean, a box for the deviation."""
+    """Draw last-epoch accuracy: a dot for each seed, a line for the mean, a box for the std."""
     figure, panel = _panel(theme, 1.4 + 0.5 * len(comparison.arms))
     for place, (arm, row) in enumerate(zip(comparison.arms, comparison.rows, strict=True)):
         colour, _ = _look(place)

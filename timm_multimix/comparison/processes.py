@@ -1,4 +1,4 @@
-"""Trials as training processes, one after the other; one that fails does not stop the rest."""
+"""Trials as training processes, one after the other; a failure does not stop the others."""
 
 import os
 import signal
@@ -16,9 +16,9 @@ ADVICE = "the same command continues the comparison"
 
 
 class Forward:
-    """`with Forward() as forward:` hands SIGTERM and SIGINT on to the process that is training.
+    """`with Forward() as forward:` forwards SIGTERM and SIGINT to the training process.
 
-    That one saves a checkpoint and ends; then `check` raises Interrupted.
+    That process saves a checkpoint and ends; then `check` raises Interrupted.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Forward:
             self.process.send_signal(number)
 
     def wait(self, process: subprocess.Popen[bytes]) -> int:
-        """The exit status of a process, to which signals are handed on meanwhile."""
+        """Wait for a process, forwarding signals to it, and return its exit status."""
         self.process = process
         if self.number:
             process.send_signal(self.number)
@@ -54,7 +54,7 @@ class Forward:
             self.process = None
 
     def check(self) -> None:
-        """Raises: Interrupted if a signal came."""
+        """Raise Interrupted if a signal arrived."""
         if self.number:
             raise Interrupted(self.number, ADVICE)
 
@@ -83,14 +83,14 @@ def train(trial: Trial, forward: Forward) -> str | None:
 
 
 def environment() -> dict[str, str]:
-    """The environment in which the process finds this very package."""
+    """Return the environment in which the process imports this very package."""
     root = str(Path(__file__).resolve().parents[2])
     known = os.environ.get("PYTHONPATH")
     return os.environ | {"PYTHONPATH": os.pathsep.join([root, known] if known else [root])}
 
 
 def reason(log: Path, start: int, status: int) -> str:
-    """Why a process failed: its line `error: ...`, else its signal, else the last that it said."""
+    """Return why a process failed: its line `error: ...`, else its signal, else its last line."""
     with log.open("rb") as stream:
         stream.seek(start)
         lines = stream.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()

@@ -39,7 +39,7 @@ def run(options: CompareOptions, argv: Sequence[str]) -> int:
 
 @dataclass(frozen=True)
 class Compared:
-    """A comparison, None without a finished run, and the line that says why, of each run that failed."""
+    """A comparison, None without a finished run, and the reason of each failed run."""
 
     comparison: Comparison | None
     failures: dict[str, str] = field(default_factory=dict)
@@ -143,7 +143,7 @@ def _short(line: str) -> str:
 
 
 def choose_baseline(options: CompareOptions, arms: Sequence[Arm]) -> Arm:
-    """The arm of --baseline, else the first; while that has no finished run, the first that has one."""
+    """Arm of --baseline, else the first; until it has a finished run, the first arm that has one."""
     home: Path = options.output / directory_name(options.baseline or options.arms[0][0])
     found = [arm for arm in arms if any(run.directory.parent == home for run in arm.runs.values())]
     return found[0] if found else arms[0]

@@ -1,4 +1,4 @@
-"""Means over seeds, and differences of runs that share a seed."""
+"""Means over seeds, and paired differences of runs with the same seed."""
 
 import math
 import warnings
@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample standard deviation (divisor n - 1) of n numbers; no deviation for one number."""
+    """Mean and sample std (divisor n - 1) of n numbers; no std for one number."""
 
     mean: float
     deviation: float | None
@@ -30,7 +30,7 @@ class Difference:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether there is an interval of some width without zero in it."""
+        """Whether there is an interval of positive width without zero in it."""
         return (
             self.low is not None
             and self.high is not None
@@ -40,7 +40,7 @@ class Difference:
 
 
 def summarize(values: Sequence[float]) -> Spread:
-    """Mean and standard deviation. Raises: ValueError without values."""
+    """Return mean and std; raises ValueError without values."""
     if not values:
         raise ValueError("no values")
     count, mean = len(values), math.fsum(values) / len(values)
@@ -54,9 +54,9 @@ def summarize(values: Sequence[float]) -> Spread:
 def compare_paired(
     ours: Mapping[int, float], theirs: Mapping[int, float], confidence: float = CONFIDENCE
 ) -> Difference | None:
-    """Ours minus theirs over the common seeds, with Student's t interval of n - 1 degrees of freedom.
+    """Return ours minus theirs over the common seeds, with Student's t interval of n - 1 degrees of freedom.
 
-    None without a common seed. The interval supposes that the differences are independent and normal.
+    None without a common seed. The interval assumes that the differences are independent and normal.
     """
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds:
@@ -72,6 +72,6 @@ def compare_paired(
 
 
 def curve_band(curves: Sequence[Mapping[int, float]]) -> dict[int, Spread]:
-    """Mean and deviation over runs at every epoch that all of them have."""
+    """Return mean and std over runs at every epoch that all of them have."""
     epochs = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
     return {epoch: summarize([curve[epoch] for curve in curves]) for epoch in epochs}

@@ -1,4 +1,4 @@
-"""The comparison as plain numbers: a row for each arm, and what a reader must know about them."""
+"""The comparison as plain numbers: a row for each arm, and caveats."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that is told of a comparison."""
+    """The content of a comparison."""
 
     title: str
     metric: Metric

@@ -1,4 +1,4 @@
-"""What a comparison has to train: a trial for each arm and seed, all checked before any starts."""
+"""The trials of a comparison, one for each arm and seed, all checked before any starts."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from ..training.run_directory import find_run_directory
 
 @dataclass(frozen=True)
 class Trial:
-    """A run to make: its arm, its seed, its directory, and the command line of `train`."""
+    """A run to train: its arm, its seed, its directory, and the command line of `train`."""
 
     arm: str
     seed: int
@@ -25,7 +25,7 @@ class Trial:
 
     @property
     def log(self) -> Path:
-        """Where its output goes."""
+        """The file of its output."""
         return self.directory.with_name(f"{self.directory.name}.log")
 
     @property
@@ -79,7 +79,7 @@ def check_arm(trial: Trial, parsed: TrainOptions, seen: dict[str, str]) -> None:
 
 
 def directory_name(arm: str) -> str:
-    """A directory's name for an arm, with a digest where the name alone would not tell arms apart."""
+    """Return a directory name for an arm, with a digest if the name alone is ambiguous."""
     plain = re.sub(r"[^A-Za-z0-9.=-]+", "_", arm).strip("_.-")[:60]
     if re.fullmatch(r"[a-z0-9_]{1,60}", arm):
         return arm

@@ -31,7 +31,7 @@ def check_output(directory: Path) -> None:
 
 
 def write_comparison(directory: Path, comparison: Comparison) -> None:
-    """Write or replace all files; the record first, as it says whose the others are."""
+    """Write or replace all files; the record first, as it identifies the others."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         write_text(directory / "comparison.json", json.dumps(as_record(comparison), indent=2) + "\n")

@@ -1,1 +1,1 @@
-"""Requests to the Hub: bounded waits, retries, and what a refusal means."""
+"""Requests to the Hub: bounded waits, retries, and the meaning of refusals."""

@@ -1,6 +1,6 @@
-"""Time-outs for every request of huggingface_hub, which has none by itself for most of them.
+"""Time-outs for all requests of huggingface_hub, most of which have none.
 
-One number bounds them all, the longest silence of a Hub: 30 seconds, or those of the environment variable
+One number bounds them all, the longest silence of a Hub: 30 seconds, or the environment variable
 TIMM_MULTIMIX_HUB_SILENCE.
 """
 

@@ -1,4 +1,4 @@
-"""Names of repositories on the Hub, as people write them."""
+"""Names of repositories on the Hub, in the forms in which users write them."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The Hub's refusals in plain words: a token that is not valid, no access, no such repository."""
+"""Plain messages for the Hub's refusals: an invalid token, no access, no such repository."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def refusal(error: BaseException) -> str | None:
         if isinstance(cause, RepositoryNotFoundError):
             return "not on the Hub, or private"
         if status == 401:
-            return f"a token is needed (401); {_LOGIN}"
+            return f"a token is required (401); {_LOGIN}"
         if status == 403:
             return f"the token does not give access (403){': ' if said else ''}{said}"
     return None

@@ -1,4 +1,4 @@
-"""Trying again what a network may spoil: a bounded number of times and seconds, with growing pauses."""
+"""Retries of network requests: a bounded number of times and seconds, with growing pauses."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Labelled images by name: splits, decoding, transforms, batches and loaders."""
+"""Labelled images: datasets by name, splits, decoding, transforms, batches and loaders."""
 
 from .batches import EpochBatches, SampleKey
 from .dataset import ImageDataset

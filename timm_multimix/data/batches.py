@@ -1,4 +1,4 @@
-"""Which samples make up which batch, on which process: a pure function of seed and epoch."""
+"""The assignment of samples to batches and processes, a pure function of seed and epoch."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Data sets that fit into memory: decoded once to 8 bits, augmented in batches on the device."""
+"""Datasets that fit into memory: decoded once to 8 bits, augmented in batches on the device."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +68,7 @@ class ToBytes:
         pixels = np.array(image).reshape(image.height, image.width, -1)
         self.shape = self.shape or pixels.shape
         if pixels.shape != self.shape:
-            sizes = f"{image.width}x{image.height} beside {self.shape[1]}x{self.shape[0]}"
+            sizes = f"{image.width}x{image.height} and {self.shape[1]}x{self.shape[0]}"
             raise UsageError(f"`cache` needs images of one size after resizing; given are {sizes}")
         return torch.from_numpy(pixels)
 

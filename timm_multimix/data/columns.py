@@ -1,4 +1,4 @@
-"""Which columns of a table hold the images and the labels: by name first, then by type; no guessing."""
+"""Selection of the columns of images and labels in a table: by name first, then by type; no guessing."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Images of a source as tensors, with randomness that belongs to the sample."""
+"""Images of a source as tensors, with random numbers that are a function of the sample."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What a run makes of its data, in words for whoever started it and as values for its record."""
+"""A description of a run's data: in words for the terminal, as values for its record."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass

@@ -1,6 +1,7 @@
-"""Directories of classes and the image files below them; what systems and tools leave there is not seen.
+"""Class directories and the image files below them; files of systems and tools are ignored.
 
-Nor are the directories of runs, which have images of their own, and directories of nothing else, as `runs/`.
+Directories of runs, which contain images, and directories with nothing but runs, such as `runs/`, are
+ignored, too.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Loaders of batches that are given as objects.
 
-A loader has an order of its own: `GivenLoader` says what of it is repeated.
+A loader has its own order; `GivenLoader` documents what of it is repeated in a resumed run.
 """
 
 from collections.abc import Iterator, Sized

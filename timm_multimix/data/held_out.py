@@ -1,4 +1,4 @@
-"""Validation images held out of the training split: a stratified part of it, chosen by a seed of its own."""
+"""A stratified part of the training split held out for evaluation, chosen by its own seed."""
 
 from dataclasses import dataclass
 from typing import Any

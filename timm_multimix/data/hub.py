@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face Hub, or from its cache; a Hub out of reach costs seconds, not minutes."""
+"""Datasets from the Hugging Face Hub or its cache; an unreachable Hub costs seconds, not minutes."""
 
 import logging
 import os

@@ -1,7 +1,7 @@
-"""Images of any mode to upright 8-bit RGB or greyscale pixels, and broken ones to one clear error.
+"""Conversion of images of any mode to upright 8-bit RGB or greyscale pixels; one error for broken images.
 
 This is the only conversion to pixels. Orientation and transparency follow `datasets` and transformers, and so
-Pillow's `convert`; the code on a model card says the same in Pillow's terms.
+Pillow's `convert`; the code on a model card does the same with Pillow.
 """
 
 import io

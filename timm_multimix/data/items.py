@@ -1,6 +1,6 @@
-"""Datasets of torch that are given as objects: items with a length and indices.
+"""Map-style datasets of torch that are given as objects.
 
-The order and all randomness are ours, so that a resumed run is exact.
+Their order and all random numbers are the trainer's, so that a resumed run is exact.
 """
 
 from typing import Any

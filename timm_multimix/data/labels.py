@@ -1,4 +1,4 @@
-"""A column of labels as class numbers with the names of the classes, checked row by row."""
+"""Columns of labels as class numbers with the names of the classes, checked row by row."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Splits to measure a model on: one labelled split alone, and images of which the labels do not matter."""
+"""Splits for evaluation: one labelled split alone, or images whose labels do not matter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Wrong labels on purpose: a fixed part of the training labels, replaced by a function of (seed, index)."""
+"""Label noise: a fixed part of the training labels is replaced, as a function of (seed, index)."""
 
 from dataclasses import replace
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The global generators that transforms and other people's datasets draw from."""
+"""The global random generators, which transforms and users' datasets draw from: seeding and restoring."""
 
 import random
 from collections.abc import Iterator

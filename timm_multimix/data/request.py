@@ -1,4 +1,4 @@
-"""What a dataset is asked for with: its name and the options that say how to read it."""
+"""A request for a dataset: its name and the options that say how to read it."""
 
 from dataclasses import dataclass
 from pathlib import Path

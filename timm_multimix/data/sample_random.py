@@ -1,4 +1,4 @@
-"""Random numbers that belong to samples, made for a whole batch at once on any device."""
+"""Random numbers as functions of samples, computed for a whole batch at once on any device."""
 
 import torch
 from torch import Tensor

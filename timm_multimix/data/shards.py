@@ -132,7 +132,7 @@ def _roles(splits: "list[str] | dict[str, list[Path]]") -> set[int]:
 
 
 def _left_out(root: Path, kept: str, group: Shards) -> str:
-    return f"'{root}': {kept} are read; left out beside them: {group}"
+    return f"'{root}': {kept} are read; left out next to them: {group}"
 
 
 def find_shards(root: Path) -> list[Shards]:

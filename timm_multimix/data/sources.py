@@ -1,4 +1,4 @@
-"""Where labelled images come from: arrays, files, and rows of a memory-mapped table."""
+"""Sources of labelled images: arrays, files, and rows of a memory-mapped table."""
 
 import os
 from collections.abc import Sequence

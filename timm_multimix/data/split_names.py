@@ -1,4 +1,4 @@
-"""Names of splits: of the files that make them up, and of those that are trained and evaluated on."""
+"""Names of splits: from file names, and the choice of the splits for training and evaluation."""
 
 import re
 from collections.abc import Iterable

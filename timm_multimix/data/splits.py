@@ -1,4 +1,4 @@
-"""A dataset's name to its training and evaluation split."""
+"""The training and the evaluation split of a dataset, by its name."""
 
 from dataclasses import dataclass, field
 from typing import Any

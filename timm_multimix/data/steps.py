@@ -1,4 +1,4 @@
-"""Steps of transforms: the padded crop of the small-image recipes, and a fast end of any pipeline."""
+"""Steps of transforms: the padded crop of small-image recipes, and a fast conversion to tensors."""
 
 import random
 from collections.abc import Sequence

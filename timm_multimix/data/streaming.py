@@ -1,4 +1,4 @@
-"""A training split read as it arrives: shuffled in a buffer, dealt out in its order, never stored whole."""
+"""A training split that is read as a stream: shuffled in a buffer, never stored as a whole."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial

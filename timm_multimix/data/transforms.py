@@ -1,4 +1,4 @@
-"""timm's transforms from timm's options, and the crop from a padded image of the small-image recipes."""
+"""The transforms of training and evaluation images, from the options."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

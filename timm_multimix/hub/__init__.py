@@ -1,1 +1,1 @@
-"""Publishing to and loading from the Hugging Face Hub; the token is the client's business alone."""
+"""Publishing to and loading from the Hugging Face Hub; only huggingface_hub handles the token."""

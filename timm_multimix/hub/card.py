@@ -1,4 +1,4 @@
-"""A model card: metadata and a template, filled from the record of a run and nothing else."""
+"""Model cards: metadata and a template, filled only from the record of a run."""
 
 from functools import cache
 from importlib.resources import files

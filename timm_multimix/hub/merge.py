@@ -1,6 +1,6 @@
-"""Merging a card with what people wrote on the Hub: their text and metadata stay, the generated part is new.
+"""Merging a card with edits made on the Hub: their text and metadata stay, the generated part is replaced.
 
-The generated part stands between two comments. A change on both sides of the same thing is a `Conflict`.
+The generated part is between two comments. A change of the same thing on both sides is a `Conflict`.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _NOTHING = object()
 
 
 class Conflict(ValueError):
-    """What was edited so that it cannot be merged, as the subject and predicate of a message."""
+    """An edit that cannot be merged, as the subject and predicate of a message."""
 
 
 class Parts(NamedTuple):
@@ -41,12 +41,12 @@ def wrap(text: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """A generated text in which nothing can be taken for a mark, whatever users' words are in it."""
+    """Return a generated text without anything that looks like a mark, whatever users' words are in it."""
     return text.replace("<!-- timm_multimix:", "<!-- timm_multimix :")
 
 
 def fingerprint(text: str) -> str:
-    """A digest of a text, whatever an editor makes of its line ends."""
+    """Return a digest of a text that does not depend on its line endings."""
     plain = text.replace("\r\n", "\n").strip()
     return hashlib.sha256(plain.encode()).hexdigest()
 
@@ -71,7 +71,7 @@ def split(readme: str) -> Parts:
 
 
 def join(front: str, parts: Parts, generated: str) -> str:
-    """A README of metadata, a new generated text and, around it, what people wrote."""
+    """Return a README of metadata, a new generated text and, around it, the text written on the Hub."""
     above = parts.above
     if parts.generated is None:  # theirs has no place for it: it goes below
         above = f"{above.rstrip()}\n\n" if above.strip() else "\n"

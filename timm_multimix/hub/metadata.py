@@ -1,4 +1,4 @@
-"""The metadata that heads a card, as the Hub reads it."""
+"""The metadata at the top of a card, in the Hub's format."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a mixer spec names, and the papers behind it."""
+"""The methods in a mixer spec, and their papers."""
 
 import warnings
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What of a run is published: its kept epochs while it trains, its result at the end."""
+"""Publishing a run: its saved epochs during training, its result at the end."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""One commit of some files, at most once, however often the network fails."""
+"""A single commit of some files, made at most once, however often the network fails."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""The record of a run that its card is made from, as JSON, fit to be published."""
+"""The record of a run for its card, as JSON, redacted for publication."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A repository as it is on the Hub at one commit, and which of its contents are ours to replace."""
+"""A repository on the Hub at one commit, and which of its contents may be replaced."""
 
 import hashlib
 import json
@@ -23,14 +23,14 @@ _WEIGHTS = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".
 
 
 class WouldOverwrite(UsageError):
-    """A push was refused because something on the Hub that others wrote would be lost."""
+    """A push was refused because it would overwrite something that others wrote on the Hub."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}; `push --overwrite` and `train --hub-overwrite` replace it")
 
 
 class Remote:
-    """The main branch of a repository: its head, its files, and what the last push of ours left there."""
+    """The main branch of a repository: its head, its files, and the content of the last push."""
 
     def __init__(self, api: HfApi, repo_id: str) -> None:
         info = api.model_info(repo_id)
@@ -141,7 +141,7 @@ def read_file(api: HfApi, repo_id: str, name: str, revision: str | None) -> byte
 
 
 def seal(record: Record, metadata: dict[str, Any], body: str, files: Mapping[str, Content]) -> bytes:
-    """The text of record.json with what was generated, so that the next push can tell what was edited."""
+    """Text of record.json with digests of generated content, so that the next push can detect edits."""
     generated = {
         "metadata": metadata,
         "body": body,
@@ -164,7 +164,7 @@ def published_record(content: bytes) -> Record | None:
 
 
 def digests(content: Content) -> tuple[str, str]:
-    """The two digests under which the Hub may keep a content: Git's, and the one for large files."""
+    """Return the two digests under which the Hub may store a content: Git's, and the one for large files."""
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     git = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     large = hashlib.sha256()

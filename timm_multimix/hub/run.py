@@ -1,4 +1,4 @@
-"""`push` from its options: a finished run on the Hub, or the files that would be there in a directory."""
+"""`push` from its options: publish a finished run, or write the files to a directory."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from ..records.lock import RunLock
 
 
 def check_push(options: PushOptions) -> None:
-    """Find the mistakes that show before torch is loaded.
+    """Find the mistakes that can be detected before torch is imported.
 
     Raises:
         UsageError: no finished run, a directory to write that exists, or a missing token.
@@ -23,13 +23,13 @@ def check_push(options: PushOptions) -> None:
 
 
 def push_run(options: PushOptions) -> str | Path:
-    """Push what of a run is not there yet.
+    """Push the parts of a run that are not yet on the Hub.
 
     Returns:
         The commit that holds the run; with `dry_run`, the directory of the files.
 
     Raises:
-        UsageError: for a run that is not finished, and where the Hub does not take it.
+        UsageError: the run is not finished, or the Hub refuses it.
     """
     check_push(options)
     with RunLock() as lock:

@@ -1,7 +1,7 @@
-"""Directories to be published: a model, its record and its curves; complete from the moment they exist.
+"""Staging directories for publication: a model, its record and its curves; created atomically.
 
-They lie in a run's `hub/`: `epoch-NNNNN` for a kept epoch, `result` for the end; `-tag` is added to the names
-of those whose commit gets a tag.
+They are in a run's `hub/`: `epoch-NNNNN` for a saved epoch, `result` for the end; `-tag` is appended to the
+names of those whose commit gets a tag.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The repository to publish to: whether it can be written to without loss to others."""
+"""Checks of the repository to publish to: whether it can be written to without loss to others."""
 
 from huggingface_hub import HfApi
 

@@ -1,4 +1,4 @@
-"""Uploads in the background of a training run; a failure is a warning, and work left for later."""
+"""Background uploads during training; a failure is a warning, and the rest is uploaded later."""
 
 import logging
 import threading

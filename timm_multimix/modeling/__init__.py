@@ -1,1 +1,1 @@
-"""Networks of timm: created, loaded from pretrained weights, described."""
+"""timm's networks: created, loaded from pretrained weights, described."""

@@ -1,4 +1,4 @@
-"""Networks that mix positions by self-attention, told from convolutional ones by their modules."""
+"""Detection of networks that mix positions by self-attention, from their modules."""
 
 from torch import nn
 

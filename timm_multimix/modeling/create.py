@@ -1,4 +1,4 @@
-"""A timm model made for the data, and the preprocessing that goes with it."""
+"""Creation of a timm model for the data, with the preprocessing that belongs to it."""
 
 import difflib
 from collections.abc import Callable

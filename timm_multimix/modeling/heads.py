@@ -1,4 +1,4 @@
-"""The classifier of a timm model, apart from its backbone."""
+"""The classifier of a timm model, separate from its backbone."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def head_parameters(model: nn.Module) -> list[nn.Parameter]:
     """
     found = [parameter for module in head_modules(model) for parameter in module.parameters()]
     if not found:
-        raise UsageError(f"{type(model).__name__} has no classifier to tell from its body")
+        raise UsageError(f"{type(model).__name__} has no classifier separate from its backbone")
     return found
 
 

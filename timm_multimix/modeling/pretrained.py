@@ -1,4 +1,4 @@
-"""Pretrained weights before they are loaded: there, whole, and no pickle."""
+"""Checks of pretrained weights before they are loaded: present, intact, and no pickle."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Options: typed declarations, and all that is derived from them. Nothing heavy is imported here."""
+"""Options: typed declarations, and everything derived from them. Nothing heavy is imported here."""
 
 from .config import options_to_dict, options_to_yaml
 from .train import TrainOptions, fill_defaults, parse_train_options

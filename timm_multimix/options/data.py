@@ -1,4 +1,4 @@
-"""The options of the images: their source, and what is done to each before any mixing."""
+"""The options of the images: their source, and augmentation before mixing."""
 
 from dataclasses import dataclass, field
 from typing import Literal

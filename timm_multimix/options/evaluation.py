@@ -97,7 +97,7 @@ class MeasureOptions(Part, title="what is measured besides"):
     )
     ood: tuple[str, ...] = option(
         (),
-        "datasets of unknown images to be told from the known (default: not measured)",
+        "out-of-distribution datasets, to be detected as such (default: not measured)",
         "NAME",
         per_class=True,
     )

@@ -1,4 +1,4 @@
-"""Files that options name, looked at before anything slow happens."""
+"""Checks of the files that options name, before anything slow happens."""
 
 import os
 from pathlib import Path

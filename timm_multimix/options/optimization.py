@@ -1,4 +1,4 @@
-"""The options of optimizer and learning rate; what suits the bare command stands here and nowhere else."""
+"""The options of optimizer and learning rate, with the defaults of the bare command."""
 
 from dataclasses import dataclass
 from typing import Literal

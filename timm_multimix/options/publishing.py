@@ -1,4 +1,4 @@
-"""The options of publishing a run on the Hub. There is none for a token, since options are recorded."""
+"""The options of publishing a run on the Hub. There is none for a token, as options are recorded."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable

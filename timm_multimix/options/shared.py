@@ -1,4 +1,4 @@
-"""Options that several commands have, word for word."""
+"""Options that several commands share."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The args.yaml that timm's train.py writes, as a config of options here."""
+"""The args.yaml that timm's train.py writes, converted to options of this package."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The flags of timm's train.py: which are the same here, and what to give in the place of the others.
+"""The flags of timm's train.py: which are the same here, and replacements for the others.
 
 `timm_flags.tsv` has all of them, one a line: name, timm's default as JSON, kind, and a text that says what is
 different here, or what to do instead. The names are those of timm at commit aa4b5850 (1.0.29.dev0).

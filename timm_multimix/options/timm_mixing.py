@@ -1,4 +1,4 @@
-"""The mixing flags of timm's train.py as a spec."""
+"""The mixing flags of timm's train.py, converted to a spec."""
 
 from collections.abc import Mapping
 from typing import Any

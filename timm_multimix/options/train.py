@@ -1,4 +1,4 @@
-"""All options of `train`, and those defaults of theirs that depend on the data."""
+"""All options of `train`, and the defaults that depend on the data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Types of options: what a flag's text may be, as annotations of fields."""
+"""Types of options: the allowed texts of flags, as annotations of fields."""
 
 import argparse
 import ast

@@ -1,4 +1,4 @@
-"""The kinds of data that `--dataset` can name, a file each, in the order in which they are tried."""
+"""The kinds of data that `--dataset` can name, one module each, in the order in which they are tried."""
 
 from ..collection import Collection
 from ..request import Request

@@ -1,4 +1,4 @@
-"""What a kind of data declares."""
+"""The declaration of a kind of data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ KIND = Kind(
     title="Images with metadata",
     form="DIR",
     about="""\
-Images with a `metadata.csv`, `metadata.jsonl` or `metadata.parquet` beside them, or one in each of
+Images with a `metadata.csv`, `metadata.jsonl` or `metadata.parquet` next to them, or one in each of
 `DIR/train/` and `DIR/validation/`, as `datasets.load_dataset("imagefolder", data_dir=DIR)` takes them: the
 column `file_name` has the paths of the images, the others are for `--label-column`.""",
     matches=_matches,
