@@ -13,7 +13,7 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in Pillow
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to each image: a padded crop (None: none), flips by chance, colour changes.
+    """The augmentation of each image: a padded crop (None: none), random flips, colour changes.
 
     size: (h, w) of the crop (None: the whole image); jitter: the largest relative change of brightness,
     contrast and saturation, in random order.

@@ -12,9 +12,9 @@ from ..randomness import derive_seed
 
 
 class SampleKey(NamedTuple):
-    """What a data loader asks for.
+    """The key of a sample, as a sampler gives it to a data loader.
 
-    `valid` is false for a sample that only fills a batch up; `repeat` counts the copies of an image in an
+    `valid` is false for a sample that only fills up a batch; `repeat` counts the copies of an image in an
     epoch, from 0.
     """
 

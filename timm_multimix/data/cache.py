@@ -55,7 +55,7 @@ class CachedLoader:
             yield images, self.labels[indices], valid
 
     def close(self) -> None:
-        """Nothing to end: there are no worker processes any more."""
+        """Do nothing: the worker processes have already ended."""
 
 
 class ToBytes:

@@ -40,7 +40,7 @@ class Collection(ABC):
     notes: Sequence[str] = ()
 
     def origin(self, split: str) -> object:
-        """Where the images of a split come from; equal for two names of the same images."""
+        """Return the source of a split's images; equal for two names of the same images."""
         return split
 
     @abstractmethod

@@ -57,12 +57,12 @@ class Description:
 
     @property
     def skipped(self) -> int:
-        """How many broken images --skip-broken left out."""
+        """The number of broken images that --skip-broken left out."""
         return len(self.train.broken) + len(self.evaluation.broken)
 
     @property
     def warnings(self) -> list[str]:
-        """What may be a mistake in the data, with the numbers, a line each."""
+        """Possible mistakes in the data, with the numbers, one per line."""
         return [*self.notes, *self._missing_images(), *self._doubts()]
 
     @property

@@ -87,7 +87,7 @@ class LoaderBatches:
 
 
 class LoaderImages(ImageDataset):
-    """What a run needs to know of a loader's images: how many there are, and what they are called."""
+    """The facts about a loader's images that a run needs: their number and class names."""
 
     source: Any
     transform: Any
@@ -152,7 +152,7 @@ class GivenLoader:
         return images, labels, torch.ones(len(labels), dtype=torch.bool)
 
     def close(self) -> None:
-        """Nothing to end: the loader is its owner's."""
+        """Do nothing: the loader belongs to the user."""
 
 
 def read_batch(batch: Any, title: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,17 +16,17 @@ _ORDER = 0x68656C646F7574
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What is held out of a training split. The seed is not the run's, so that all runs evaluate alike."""
+    """A held-out part of a training split. Its seed is not the run's, so that all runs evaluate alike."""
 
     fraction: float
     seed: int = 0
 
     @classmethod
     def parse(cls, val_split: str | None, seed: int | None) -> "HeldOut | None":
-        """What `val_split` holds out; None for the name of a split.
+        """Return the part that `val_split` holds out; None if it is the name of a split.
 
         Raises:
-            UsageError: it is a number, but no fraction.
+            UsageError: it is a number, but not a fraction.
         """
         try:
             fraction = float(val_split or "")
@@ -44,7 +44,7 @@ class HeldOut:
         return cls(fraction, seed or 0)
 
     def name(self, split: str) -> str:
-        """What the held-out part of a split is called."""
+        """Return the name of the held-out part."""
         return f"{self.fraction:g} of {split}"
 
     def divide(self, source: Source, title: str) -> tuple["Rows", "Rows"]:

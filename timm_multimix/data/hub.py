@@ -44,7 +44,7 @@ def load_from_hub(name: HubName) -> tuple["DatasetDict", list[str]]:
 
 
 def builder_from_hub(name: HubName) -> "DatasetBuilder":
-    """What `datasets` knows of a Hub dataset before it reads any data; for streaming, which needs the Hub.
+    """Return `datasets`' builder of a Hub dataset, without reading data; for streaming, which needs the Hub.
 
     Raises: UsageError if there is no such dataset or the Hub cannot be reached.
     """
@@ -129,7 +129,7 @@ def reading(title: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing of `datasets` on stderr that our own line says, unless --log-level asks for it.
+    """Silence output of `datasets` that duplicates this package's own lines, unless --log-level requests it.
 
     No progress bars in log files, nor from any process but the first of a machine.
     """

@@ -132,5 +132,5 @@ class Relabelled(Wrapped):
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """That of its images, where they are tensors."""
+        """The shape of its images, if they are tensors."""
         return getattr(self.source, "shape", None)

@@ -48,7 +48,7 @@ class NoisyLabels(Wrapped):
         return image, self.label(index, true).given
 
     def label(self, index: int, true: int) -> GivenLabel:
-        """What becomes of the true label of a sample."""
+        """Return the noisy label of a sample with its true label."""
         if not self.replaced[index]:
             return GivenLabel(true, true, False)
         given = (true + 1) % self.classes if self.kind == "pair" else int(self.random[index])
@@ -68,7 +68,7 @@ class EncodedLabels(Wrapped):
         return image, (label.given * self.noisy.classes + label.true) * 2 + label.replaced
 
     def count_replaced(self, dataset: ImageDataset) -> int:
-        """How many of a dataset's images, those left out as broken excepted, have a replaced label."""
+        """Count the images of a dataset with a replaced label, without skipped broken images."""
         return int(self.noisy.replaced[torch.from_numpy(dataset.rows)].sum())
 
     def decode(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -21,7 +21,7 @@ from .targets import task_of_source
 
 
 def object_name(value: object) -> str:
-    """What a run's record calls an object."""
+    """Return the name of an object for a run's record."""
     return f"{OBJECT}{type(value).__name__}"
 
 
@@ -31,17 +31,17 @@ def open_objects(
     columns: ColumnOptions,
     num_classes: int | None = None,
 ) -> Splits:
-    """What to train on and to evaluate on, of objects.
+    """Return the training and the evaluation split of objects.
 
     Args:
         train: a map-style dataset of torch, a `datasets.Dataset`, a `DatasetDict`, or a loader of batches.
         evaluation: likewise; None for a `DatasetDict` in `train`, which has both.
         columns: of a `DatasetDict`, the splits; without `evaluation`, the fraction of a `datasets.Dataset` to
-            hold out; of these two, the columns of images and labels; of all, what the labels are for.
-        num_classes: how many classes there are, for objects that do not say so.
+            hold out; for both, the columns of images and labels; for all, the task.
+        num_classes: number of classes, for objects that do not have it.
 
     Raises:
-        UsageError: an object of another kind, classes that are not known, or that differ.
+        UsageError: an object of another kind, or classes that are not known or differ.
     """
     if isinstance(train, dict) and evaluation is None:
         both = _tables("train_data", train, columns)

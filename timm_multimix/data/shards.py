@@ -54,7 +54,7 @@ class Shards:
 
     @property
     def contents(self) -> dict[str, str]:
-        """What makes up each split, in words."""
+        """The content of each split, in words."""
         return {name: self._counted(files) for name, files in self.splits.items()}
 
     def __str__(self) -> str:
@@ -68,14 +68,14 @@ class Shards:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a directory holds: shards, or class directories by split (None); and what was left out of it."""
+    """The content of a directory: shards, or class directories by split (None); and what was left out."""
 
     shards: Shards | None
     notes: list[str]
 
 
 def look_into(root: Path) -> Contents:
-    """What a directory holds. Class directories with images come before files that lie beside them.
+    """Content of a directory. Class directories with images take precedence over files next to them.
 
     Raises: UsageError if either could be meant.
     """
@@ -198,7 +198,7 @@ def count_samples(file: Path) -> int:
 
 
 def _key(name: str) -> str:
-    """What the files of one sample have in common: the name up to the first dot after the directory."""
+    """Return the common part of the names of a sample's files: up to the first dot after the directory."""
     directory, _, file = name.rpartition("/")
     stem = file.partition(".")[0]
     return f"{directory}/{stem}" if stem else ""

@@ -18,10 +18,10 @@ from .targets import task_of_source
 
 @dataclass(frozen=True)
 class Splits:
-    """What to train on and what to evaluate on.
+    """The training and the evaluation split.
 
-    defaults: option values that suit the images; notes: what a person should know of what was left out; hub:
-    the name of a dataset of the Hub; held_out: how evaluation is a part of the training split.
+    defaults: option values that suit the images; notes: messages about data that were left out; hub: the name
+    of a dataset of the Hub; held_out: how evaluation is a part of the training split.
     """
 
     train: Source
@@ -36,7 +36,7 @@ class Splits:
 
     @property
     def task(self) -> str:
-        """What the labels are for, one of `TASKS`."""
+        """The task, one of `TASKS`."""
         return task_of_source(self.train)
 
 

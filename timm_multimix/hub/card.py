@@ -109,7 +109,7 @@ def describe(record: Record, repo_id: str) -> dict[str, Any]:
 
 
 def describe_evaluations(evaluations: list[Evaluation], summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """What was measured under equal conditions, together: of the run's own dataset first."""
+    """Group the evaluations by equal conditions, those of the run's own dataset first."""
     groups: dict[str, list[Evaluation]] = {}
     for evaluation in evaluations:
         groups.setdefault(repr(conditions(evaluation)), []).append(evaluation)
@@ -143,7 +143,7 @@ def data_name(data: dict[str, str]) -> Markup | str:
 
 
 def start(base: str | None, options: dict[str, Any]) -> Markup:
-    """Where the weights come from, before the words of the data."""
+    """Return the source of the weights, as the words before those for the data."""
     if base:
         return Markup(f"fine-tuned from {escape(hub_link(base))} on")
     return Markup("fine-tuned from local weights on" if options.get("pretrained") else "trained on")

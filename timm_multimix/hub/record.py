@@ -56,7 +56,7 @@ def make_record(run: Path, model: Path, summary: dict[str, Any], epoch: int, res
 
 
 def task_of(summary: dict[str, Any]) -> Task:
-    """What the model of a run was trained for."""
+    """Return the task of a run's model."""
     return TASKS[summary.get("task") or CLASSIFICATION]
 
 

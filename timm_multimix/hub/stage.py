@@ -67,12 +67,12 @@ def contents(directory: Path, there: Remote, overwrite: bool) -> dict[str, Conte
 
 
 def epoch_directory(run: Path, epoch: int, tag: bool) -> Path:
-    """Where a kept epoch of a run is staged."""
+    """Return the staging directory of a saved epoch."""
     return run / "hub" / f"epoch-{epoch:05d}{_TAG if tag else ''}"
 
 
 def result_directory(run: Path, tag: bool) -> Path:
-    """Where the result of a run is staged."""
+    """Return the staging directory of a run's result."""
     return run / "hub" / f"result{_TAG if tag else ''}"
 
 

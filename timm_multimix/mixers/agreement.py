@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a mixer agrees with the method that it is named after.
+    """The agreement of a mixer with the method that it is named after.
 
     Args:
         reference: the source of the implementation: equations of the paper, code of the authors or of a

@@ -97,7 +97,7 @@ def adopt_model(network: ModelOptions, model: torch.nn.Module | None) -> torch.n
 
 
 def weights_of(file: Path | None) -> dict[str, Any] | None:
-    """What makes timm take a file for a model's published weights, fitting first layer and classifier to it.
+    """Return the settings with which timm loads a file as a model's published weights and adapts them to it.
 
     timm reads safetensors, and other files as weights only, so no code in a pickle is run.
     """

@@ -43,7 +43,7 @@ _NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\Z", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Reading:
-    """How the texts of an option are read: by which converter, how many, and what becomes of them."""
+    """The reading of an option's texts: converter, number of values, and result."""
 
     convert: Any = None
     nargs: Any = None
@@ -52,13 +52,13 @@ class Reading:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Those of argparse's `add_argument`."""
+        """The arguments of argparse's `add_argument`."""
         found = {"type": self.convert, "nargs": self.nargs, "choices": self.choices, "action": self.action}
         return {name: value for name, value in found.items() if value is not None}
 
 
 def reading(option: Option) -> Reading:
-    """How an option's texts are read, by its annotation; its facts say what that does not tell."""
+    """Return the reading of an option's texts, by its annotation and, if needed, its facts."""
     found = _by_annotation(option.facts.check or option.annotation)
     if option.facts.action:
         return Reading(action=option.facts.action)

@@ -49,7 +49,7 @@ class CompareOptions(
     description="Compare finished runs, or train every --mix with every seed and compare these. The same "
     "command resumes what was interrupted.",
 ):
-    """What a comparison is made of; `training` are options of all arms, as `train` takes them."""
+    """The options of a comparison; `training` are options of all arms, as `train` takes them."""
 
     runs: tuple[Path, ...] = option(
         (), "directories of finished runs (default: none)", "RUN", nargs="*", positional=True

@@ -84,7 +84,7 @@ class AugmentationOptions(
     idle_on=("tensors", "loader"),
     new_in_child=True,
 ):
-    """What is done to each training image by itself, before any mixing."""
+    """The augmentation of each training image, before any mixing."""
 
     no_aug: bool = option(False, "only resize the training images (default: augment, except for digits)")
     crop_padding: Natural | None = option(

@@ -16,7 +16,7 @@ REQUIRED = MISSING
 
 
 class Arms(Enum):
-    """How the arms of a comparison may use a training option; the value is the reason, where they may not."""
+    """How the arms of a comparison may use a training option; the value is the reason if they may not."""
 
     ANY = ""
     TELLS_APART = "is not for all arms; give it before the --, as --mix SPEC"
@@ -25,7 +25,7 @@ class Arms(Enum):
 
 
 class Trait(Enum):
-    """What data may have and an option may tell more of; the value is what is said of data without it."""
+    """A property of data that some options need; the value completes a message about data without it."""
 
     COLUMNS = "has no columns (tables have them)"
     TARGETS = "has one class for each image"
@@ -132,7 +132,7 @@ class Options(Part):
 
     @classmethod
     def advice(cls, name: str) -> str | None:
-        """What to do about an unknown option of this name; None if the command knows nothing of it."""
+        """Return advice for an unknown option of this name; None if the command has none."""
         return None
 
     def instead(self, *others: str, **values: Any) -> Self:

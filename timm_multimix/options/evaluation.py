@@ -48,7 +48,7 @@ class EvaluatedModelOptions(Part, title="model"):
 
     @property
     def input(self) -> InputOptions:
-        """What of the input differs from the model's own."""
+        """Settings of the input that differ from the model's own."""
         return InputOptions(img_size=self.img_size, interpolation=self.interpolation, crop_pct=self.crop_pct)
 
 
@@ -67,7 +67,7 @@ class EvaluatedDataOptions(Part, title="data"):
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureOptions(Part, title="what is measured besides"):
-    """What is measured besides accuracy, calibration and embedding."""
+    """The parts of an evaluation besides accuracy, calibration and embedding."""
 
     attacks: tuple[Attack, ...] | None = option(
         None,
@@ -124,7 +124,7 @@ class MeasureOptions(Part, title="what is measured besides"):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions(Part, title="output"):
-    """Where it is computed, and where the numbers go."""
+    """The device of an evaluation, and the file of its numbers."""
 
     device: str = device()
     seed: Seed = option(0, "of noise, mixing and random starts", "N")
@@ -146,7 +146,7 @@ class EvaluateOptions(
     description="Measure a classifier: accuracy, calibration and embedding; the rest on demand. "
     "In one process: not under a launcher.",
 ):
-    """What an evaluation is made of."""
+    """The options of an evaluation."""
 
     network: EvaluatedModelOptions
     data: EvaluatedDataOptions = field(default_factory=EvaluatedDataOptions)

@@ -13,7 +13,7 @@ class ListOptions(
     description="List the mixers of --mix: name, place, what a step costs compared with an ordinary one, "
     "description, paper. With the name of one, its card.",
 ):
-    """Which mixers are listed, and how."""
+    """The mixers to list, and the format."""
 
     pattern: str = option("*", "a name or a glob pattern (default: all)", "NAME", nargs="?", positional=True)
     import_: tuple[str, ...] = imports()

@@ -19,7 +19,7 @@ class PredictOptions(
     description="Classify images. An image that cannot be read is named and left out; the exit status is "
     "then 2.",
 ):
-    """What a prediction is made of."""
+    """The options of a prediction."""
 
     model: str = option(
         REQUIRED,

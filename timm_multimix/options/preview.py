@@ -58,7 +58,7 @@ class PreviewOptions(
     description="Draw what a spec does to images of a dataset: mixed examples with their labels, "
     "tuples in a plane, and the density of lambda.",
 ):
-    """What a preview is made of."""
+    """The options of a preview."""
 
     file: PreviewFileOptions
     data: PreviewDataOptions = field(default_factory=PreviewDataOptions)

@@ -34,7 +34,7 @@ License = Annotated[str, _argument(parse_license)]
 
 
 def timeout(meaning: str, **facts: Any) -> Any:
-    """How long the Hub is waited for."""
+    """The longest wait for the Hub."""
     return option(
         HUB_TIMEOUT,
         f"{meaning}; a silent Hub is given up after 30 seconds, or those of the environment variable "
@@ -53,7 +53,7 @@ class HubOptions(
     bears_on_result=False,
     arms=Arms.AFTERWARDS,
 ):
-    """Where a run is published, if at all."""
+    """The repository to publish a run in, if any."""
 
     push_to_hub: bool = option(
         False,
@@ -103,7 +103,7 @@ class PushOptions(
     description="Publish a finished run on the Hub; the token is HF_TOKEN or that of `hf auth login`. What "
     "people wrote around the generated part of the card, and in its metadata, stays.",
 ):
-    """What is pushed, and where to."""
+    """The run to push, and the repository."""
 
     run: Path = option(REQUIRED, "directory of the run", "RUN", positional=True)
     repo_id: RepoId = option(

@@ -65,7 +65,7 @@ class ColumnOptions(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadingOptions(Part, idle_on=("loader",)):
-    """How images are put into batches."""
+    """The loading of images in batches."""
 
     batch_size: Count = option(128, "images per process and step", "N", short="-b", headline=True)
     workers: Natural = option(
@@ -93,7 +93,7 @@ def imports(**facts: Any) -> Any:
 
 
 def skip_broken(**facts: Any) -> Any:
-    """What becomes of unreadable images."""
+    """The handling of unreadable images."""
     return option(
         False, "leave out and count images that cannot be read (default: stop at the first)", **facts
     )
@@ -147,10 +147,10 @@ def pretrained(**facts: Any) -> Any:
 
 
 def device() -> Any:
-    """Where commands that accelerate does not launch compute."""
+    """The device of commands that accelerate does not launch."""
     return option("auto", "such as cpu or cuda:1 (default: the fastest)", "NAME")
 
 
 def log_level(**facts: Any) -> Any:
-    """How much the libraries underneath log."""
+    """The log level of the libraries."""
     return option("warning", "what the libraries underneath log to stderr, tokens redacted", **facts)

@@ -66,7 +66,7 @@ class TimmFlag:
 
     @property
     def advice(self) -> str:
-        """What to do about a flag that is not here."""
+        """Return advice for a flag that is not available."""
         owner = "accelerate's" if self.kind == "accelerate" else "timm's"
         return f"it is {owner}; here: {self.text}"
 
@@ -80,7 +80,7 @@ def timm_flags() -> Mapping[str, TimmFlag]:
 
 
 def advise(name: str) -> str | None:
-    """What to give in the place of an unknown option that other trainers have; None if none has it."""
+    """Return a replacement for an unknown option that other trainers have; None if none has it."""
     name = name.removeprefix("--").replace("-", "_")
     if name in HUGGING_FACE:
         return f"did you mean {HUGGING_FACE[name].replace('_', '-')}?"

@@ -24,7 +24,7 @@ class TrainOptions(
     description="Train any timm model, mixing examples. "
     "Mixed precision, number of processes and engine are those of `accelerate launch`.",
 ):
-    """What a run is made of."""
+    """The options of a training run."""
 
     network: ModelOptions = field(default_factory=ModelOptions)
     data: DataOptions = field(default_factory=DataOptions)

@@ -141,7 +141,7 @@ class RunRecord:
 
     @property
     def result(self) -> float:
-        """That metric of the last epoch."""
+        """The value of that metric at the last epoch."""
         return float(getattr(self, self.metric))
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ Sample = Callable[[Tensor], Draw]
 
 
 class Point(Protocol):
-    """What mixes a pass; `draw`: what it was mixed by, once it has run."""
+    """A point that mixes a pass; `draw` is the draw that it used, once the pass has run."""
 
     draw: Draw | None
 

@@ -46,7 +46,7 @@ def _rank_name(rank: int) -> str:
 
 
 def _rank_tensors(setup: Setup, sums: Sums) -> dict[str, torch.Tensor]:
-    """What differs between processes: buffers of the model and its average, sums of the running epoch."""
+    """Return the tensors that differ between processes: buffers of model and average, sums of the epoch."""
     tensors = {f"buffer.{name}": whole(value).contiguous() for name, value in setup.buffers().items()}
     return tensors | {f"sums.{name}": value for name, value in sums.tensors().items()}
 

@@ -58,7 +58,7 @@ def measure_memorization(setup: "Setup", watch: Watch) -> dict[str, float]:
 
 
 def describe_noise(setup: "Setup", rows: list[dict[str, Any]]) -> NoiseRecord | None:
-    """How many labels were replaced, and the last epoch's columns of `PARTS`; None without --label-noise."""
+    """Number of replaced labels, and the last epoch's columns of `PARTS`; None without --label-noise."""
     if setup.memorization is None:
         return None
     dataset = setup.memorization.dataset

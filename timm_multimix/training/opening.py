@@ -143,7 +143,7 @@ def oddities(setup: Setup) -> Iterator[str]:
 
 
 def unseen_pixels(model: Any, sides: tuple[int, ...]) -> list[int]:
-    """How many pixels of each side are beyond a model's last whole patch; none if it has no patches."""
+    """Number of pixels of each side beyond a model's last whole patch; none if it has no patches."""
     embedding = getattr(model, "patch_embed", None)
     patch = getattr(embedding, "patch_size", None)
     if patch is None or getattr(embedding, "dynamic_img_pad", False):

@@ -120,7 +120,7 @@ class Progress:
 
 
 def fitting(parts: Sequence[str], room: int) -> str:
-    """As many of the parts, from the first on, as fit into so many columns together, with their commas."""
+    """Join as many of the parts, from the first on, as fit into so many columns, with commas."""
     while parts and sum(len(part) + len(", ") for part in parts) > room:
         parts = parts[:-1]
     return ", ".join(parts)

@@ -127,7 +127,7 @@ def prepare_and_train(
 
 
 def tell_finished(found: RunDirectory, hub: HubOptions, accelerator: Accelerator, lock: RunLock) -> Outcome:
-    """What came of a run that had been finished before; it is published where that is asked for."""
+    """Report a run that had already finished, and publish it if requested."""
     assert found.path is not None
     assert found.summary is not None
     on_main(accelerator, lambda: publish_finished(found.path, hub, lock))

@@ -87,10 +87,10 @@ def find_run_directory(options: TrainOptions) -> RunDirectory:
 
 
 def find_resumed(source: Path, output: Path | None, options: TrainOptions) -> RunDirectory:
-    """What --resume names: a run or a checkpoint of it, to go on with there or in another directory.
+    """Find the run or checkpoint that --resume names, to be resumed there or continued in another directory.
 
     Raises:
-        UsageError: if it is no run, or nothing of it is left to resume.
+        UsageError: it is not a run, or nothing of it can be resumed.
     """
     run = run_of(source)
     if not is_run(run):

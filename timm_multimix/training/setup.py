@@ -78,7 +78,7 @@ class Setup:
         }
 
     def buffers(self) -> dict[str, torch.Tensor]:
-        """Those of `weights` that differ between processes."""
+        """The buffers in `weights`, which differ between processes."""
         names = {
             f"{kind}.{name}" for kind, model in self.models().items() for name, _ in model.named_buffers()
         }
