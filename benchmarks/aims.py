@@ -105,6 +105,12 @@ def end_to_end(device: str) -> float:
     return next(row["of timm's"] for row in rows if row["loop"] == "ours")
 
 
+def start(command: str, device: str) -> float:
+    """Processor time until a command begins, in relation to the libraries it needs."""
+    rows = read_results(f"start-{device}")["rows"]
+    return next(row["of libraries"] for row in rows if row["start"] == command)
+
+
 AIMS = [
     Aim(f"{LOSS} (64, 2048, 1000, 49)", 10, partial(times_faster, IMAGENET_DENSE)),
     Aim(f"{LOSS} (128, 512, 100, 16)", 4.5, partial(times_faster, CIFAR_DENSE)),
@@ -125,6 +131,13 @@ AIMS = [
     Aim(f"{MIXING} batch mode, 32 px", 1, partial(against_timm, "per batch, 32 px", "batch")),
     Aim(f"{MIXING} batch mode, 224 px", 1, partial(against_timm, "per batch, 224 px", "batch")),
     Aim("training end to end: images/s against timm's loop", 1, end_to_end),
+    Aim("start of `list` against that of torch", 1.2, partial(start, "list"), at_most=True),
+    Aim(
+        "start of `train` against those of torch, timm and accelerate",
+        1.2,
+        partial(start, "train"),
+        at_most=True,
+    ),
 ]
 
 
