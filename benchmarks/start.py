@@ -2,8 +2,9 @@
 
     python benchmarks/start.py [--beside ANOTHER_CHECKOUT]
 
-Every repeat starts each of them once, in a process of its own; processor time, unlike time on the wall, is little
-disturbed by other work. `list` prints all mixers; `train` is read up to where it would look at its options.
+Every repeat starts each of them once, in a process of its own. Other work on the machine changes
+processor time little, unlike time on the wall. `list` prints all mixers; of `train` only
+the imports are measured.
 """
 
 import os
