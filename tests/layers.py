@@ -44,7 +44,7 @@ LAYERS = {
     "schedule": "when mixing is on",
     "randomness": "seeds and generators as functions of (seed, rank, step)",
     "version": "the version of the package",
-    "_compat": "what other libraries keep private and we need",
+    "_compat": "what other libraries keep private or not every version has, and we need",
     "mixer_names": "names in specs, read from the source before the mixers are imported",
     "dataset_names": "names of datasets: of the Hub, of timm, paths",
     "notebook": "HTML of tables and figures, for notebooks",

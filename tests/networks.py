@@ -1,9 +1,15 @@
 """Networks small enough for tests that are not about a network."""
 
+import pytest
+import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from timm.models.volo import VOLO
 from torch import nn
+
+newer_timm = pytest.mark.skipif(
+    not hasattr(timm.models, "resolve_model_input_args"), reason="needs timm 1.0.31 or newer"
+)
 
 
 class SmallNet(nn.Module):

@@ -1,7 +1,7 @@
-"""Put the oldest supported versions into a directory that goes in front of the installed ones.
+"""Put the oldest supported versions of libraries into a directory in front of the installed ones.
 
-python -m tests.overlay DIRECTORY
-EXPECT_VERSIONS=oldest PYTHONPATH=DIRECTORY python -m pytest
+python -m tests.overlay DIRECTORY accelerate datasets
+EXPECT_VERSIONS=accelerate,datasets PYTHONPATH=DIRECTORY python -m pytest
 """
 
 import re
@@ -12,7 +12,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 PACKAGES = ("accelerate", "datasets", "huggingface-hub", "timm")
-CLIENT_1 = ("httpx<1", "httpcore<2", "h11", "anyio", "certifi", "idna")  # the Hub's 2.x talks through httpx2
+# What these versions need older than installed.
+COMPANIONS = {"datasets": ("fsspec==2024.6.1", "dill==0.3.8", "multiprocess==0.70.16", "pandas<3", "pytz")}
 
 
 def oldest_versions() -> dict[str, str]:
@@ -27,16 +28,17 @@ def whole(version: str) -> str:
     return ".".join([*version.split("."), "0", "0"][:3])
 
 
-def make_overlay(directory: Path) -> None:
-    """Install the oldest versions into a directory, without what they share with the newest.
+def make_overlay(directory: Path, names: list[str]) -> None:
+    """Install the oldest versions of libraries into a directory, without what they share with the newest.
 
     Raises:
         CalledProcessError: pip failed.
     """
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--no-deps", "--target", directory]
-    versions = [f"{name}=={whole(version)}" for name, version in oldest_versions().items()]
-    subprocess.run([*pip, *versions, *CLIENT_1], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(directory)]
+    for name in names:
+        oldest = [f"{name}=={whole(oldest_versions()[name])}", *COMPANIONS.get(name, ())]
+        subprocess.run([*pip, "--no-deps", *oldest], check=True)
 
 
 if __name__ == "__main__":
-    make_overlay(Path(sys.argv[1]))
+    make_overlay(Path(sys.argv[1]), sys.argv[2:])

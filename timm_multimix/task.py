@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 import torch
-from timm.task import TrainingTask
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ._compat.timm import TrainingTask
 from .distill import Teacher, create_teacher, predictions, teacher_logits
 from .errors import UsageError
 from .functional import Identity, soft_targets

@@ -9,21 +9,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
 from huggingface_hub import HfApi, constants
-from huggingface_hub.utils import httpx
 
 from tests.fakehub.environment import hub_environment
 from tests.fakehub.faults import rate_limited
-from tests.fakehub.helpers import NAME
+from tests.fakehub.fixtures import set_endpoint
+from tests.fakehub.helpers import NAME, TIMEOUTS, patient_client
 from tests.fakehub.server import TOKEN, HubServer
 from tests.fakehub.silence import MANNERS, UnhelpfulServer, dripping_body, stalling
 from tests.finished_runs import make_pictures, make_run
 from timm_multimix import deadlines
+from timm_multimix._compat.hub import TALKS_HTTPX, close_session, http
 from timm_multimix.connection import retry
-from timm_multimix.connection.client import VARIABLE, bound_requests, patience, silence, unreachable
+from timm_multimix.connection.client import bound_requests, unreachable
+from timm_multimix.connection.patience import VARIABLE, patience, silence
+from timm_multimix.connection.requests_session import bound_session
 from timm_multimix.data.hub import load_from_hub
 from timm_multimix.dataset_names import HubName
 from timm_multimix.deadlines import left_behind, within
@@ -44,7 +48,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(deadlines, "_left", [])
     bound_requests()
     yield
-    huggingface_hub.close_session()
+    close_session()
 
 
 @pytest.fixture(params=MANNERS.values(), ids=list(MANNERS))
@@ -57,9 +61,7 @@ def server(
 ) -> Iterator[UnhelpfulServer]:
     """A server of each kind, which this process's client takes for the Hub."""
     with UnhelpfulServer(request.param) as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        path = constants.HUGGINGFACE_CO_URL_TEMPLATE.split("/{repo_id}")[1]
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}" + path)
+        set_endpoint(monkeypatch, server.url)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
@@ -84,7 +86,7 @@ REQUESTS: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("request_it", REQUESTS.values(), ids=list(REQUESTS))
 def test_a_request(server: UnhelpfulServer, in_time: None, request_it: Callable[[], object]) -> None:
-    with pytest.raises(httpx.TimeoutException):
+    with pytest.raises(TIMEOUTS):
         request_it()
     assert server.connections <= 2  # no retries
 
@@ -129,12 +131,24 @@ def test_a_slow_answer_is_not_given_up(connected: HubServer, short: None, as_tes
     assert Path(path).stat().st_size == 3_000_000
 
 
+@pytest.mark.skipif(not TALKS_HTTPX, reason="sessions of requests have no hooks before a request")
 def test_time_outs_of_the_caller_stay(short: None) -> None:
-    request = httpx.Request("GET", "http://x", extensions={"timeout": {"connect": 7.0, "read": None}})
+    request = http.Request("GET", "http://x", extensions={"timeout": {"connect": 7.0, "read": None}})
     for hook in huggingface_hub.get_session().event_hooks["request"]:
         hook(request)
     assert request.extensions["timeout"]["connect"] == 7.0
     assert request.extensions["timeout"]["read"] == float(SHORT)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(7.0, 7.0), (None, (float(SHORT) / 3, float(SHORT)))], ids=["given", "none"]
+)
+def test_time_outs_of_a_session(short: None, given: float | None, expected: object) -> None:
+    sent: dict[str, object] = {}
+    session = SimpleNamespace(adapters={"http://": SimpleNamespace(send=lambda request, **o: sent.update(o))})
+    bound_session(session)
+    session.adapters["http://"].send(None, timeout=given, stream=True)
+    assert sent == {"timeout": expected, "stream": True}
 
 
 def test_bounding_twice_is_bounding_once(short: None) -> None:
@@ -143,6 +157,7 @@ def test_bounding_twice_is_bounding_once(short: None) -> None:
     assert huggingface_hub.get_session() is first
 
 
+@patient_client
 def test_a_server_cannot_ask_for_an_hour(connected: HubServer, short: None, waits: list[float]) -> None:
     connected.store.create(NAME).commit({"a.bin": b"1"}, "a")
     connected.faults.add("GET", "*/resolve/*", rate_limited(3600), times=2)

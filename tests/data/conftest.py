@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from PIL import Image
 
 from timm_multimix.data import load_splits
 from timm_multimix.options.data import AugmentationOptions
+
+NEWER_DATASETS = tuple(map(int, version("datasets").split(".")[:2])) >= (4, 4)
 
 CONFIG = {
     "input_size": (3, 16, 16),

@@ -102,7 +102,7 @@ def test_names_alike(write_parquet: Write) -> None:
 
 
 def test_a_stream_cannot_tell_its_classes_yet(write_parquet: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datasets.config.SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.02)
+    monkeypatch.setattr("datasets.config.SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.02, raising=False)
     directory = write_parquet(train=rows(["a", "b"] * 2), test=rows(["a", "b"]))
     found = describe(directory, streaming=True)
     assert (found.columns, found.train.samples, found.train.empty) == (("picture", "target"), 4, None)

@@ -38,7 +38,7 @@ def shards(directory: Path, features: dict[str, Any] | None = NAMED, **kinds: An
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the end of each stream `datasets` sleeps five seconds, which matters to a process that ends then."""
-    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.02)
+    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.02, raising=False)
 
 
 @pytest.fixture

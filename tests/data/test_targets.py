@@ -36,7 +36,7 @@ def test_lists_of_labels(labels: Any, known: Any, expected: Any, names: list[str
 
 
 def test_lists_of_declared_classes() -> None:
-    kinds = datasets.Features({"label": datasets.List(datasets.ClassLabel(names=["x", "y", "z"]))})
+    kinds = datasets.Features({"label": datasets.Sequence(datasets.ClassLabel(names=["x", "y", "z"]))})
     targets, names = read({"label": [[2], [0, 1]]}, features=kinds)
     assert names == ["x", "y", "z"]
     np.testing.assert_array_equal(targets, [[0, 0, 1], [1, 1, 0]])

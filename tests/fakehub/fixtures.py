@@ -6,15 +6,24 @@ from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
-from huggingface_hub import HfApi, constants
+from huggingface_hub import HfApi, constants, file_download
 
 from tests.fakehub.helpers import WEIGHTS
 from tests.fakehub.server import OTHER_TOKEN, TOKEN, HubServer
+from timm_multimix._compat.hub import close_session
 from timm_multimix.connection import retry
 
 
 def pytest_report_header() -> str:
     return f"huggingface_hub: {huggingface_hub.__version__} from {Path(huggingface_hub.__file__).parent}"
+
+
+def set_endpoint(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Let this process's client take a server for the Hub."""
+    template = url + "/{repo_id}" + constants.HUGGINGFACE_CO_URL_TEMPLATE.split("/{repo_id}")[1]
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)  # before 1.0
 
 
 @pytest.fixture
@@ -24,19 +33,16 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
-    huggingface_hub.close_session()
+    close_session()
     with HubServer(tmp_path / "hub") as server:
+        set_endpoint(monkeypatch, server.url)
         yield server
-    huggingface_hub.close_session()
+    close_session()
 
 
 @pytest.fixture
 def connected(hub: HubServer, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> HubServer:
-    """The Hub that this process's own client finds; nobody waits."""
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
-    path = template.split("/{repo_id}")[1]
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}" + path)
+    """The Hub, and nobody waits between attempts."""
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
     return hub
 

@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from huggingface_hub import HfApi, constants, errors
-from huggingface_hub.utils import httpx
 
 from tests.fakehub.faults import (
     Effect,
@@ -21,9 +21,10 @@ from tests.fakehub.faults import (
     status,
     unavailable,
 )
-from tests.fakehub.helpers import NAME, WEIGHTS
+from tests.fakehub.helpers import NAME, TIMEOUTS, WEIGHTS, patient_client
 from tests.fakehub.server import HubServer
 from tests.fakehub.store import Repo
+from timm_multimix._compat.hub import FAILURES, http
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def upload(api: HfApi, **settings: Any) -> str:
     ).oid
 
 
+@patient_client
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "*/preupload/*"), ("POST", "*/objects/batch"), ("PUT", "/lfs/*"), ("POST", "*/verify")],
@@ -56,6 +58,7 @@ def test_steps_before_the_commit(
     assert repo.read("w.safetensors") == WEIGHTS
 
 
+@patient_client
 def test_retry_after_is_heeded(api: HfApi, hub: HubServer, repo: Repo, waits: list[float]) -> None:
     hub.faults.add("POST", "*/preupload/*", rate_limited(3), times=2)
     upload(api)
@@ -76,7 +79,7 @@ def test_a_refused_commit_is_left_to_the_caller(api: HfApi, hub: HubServer, repo
 
 def test_a_dropped_commit_was_not_made(api: HfApi, hub: HubServer, repo: Repo) -> None:
     hub.faults.add("POST", "*/commit/*", drop)
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(FAILURES):
         upload(api)
     assert repo.titles() == ["initial commit"]
     assert [one.status for one in hub.requests("POST", "*/commit/*")] == [0]
@@ -88,14 +91,13 @@ def test_a_commit_dropped_afterwards_doubles_when_sent_again_blindly(
     """The server takes the same body once more; only a parent keeps it out."""
     before = repo.head()
     hub.faults.add("POST", "*/commit/*", drop_after, times=2)
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(FAILURES):
         upload(api)
     assert repo.titles() == ["mine", "initial commit"]
     sent = hub.requests("POST", "*/commit/*")[0]
-    with pytest.raises(httpx.TransportError):
-        httpx.post(
-            hub.url + sent.path, content=sent.body, headers={"authorization": sent.headers["authorization"]}
-        )
+    again = Request(hub.url + sent.path, sent.body, {"authorization": sent.headers["authorization"]})
+    with pytest.raises(ConnectionError):
+        urlopen(again)
     assert repo.titles() == ["mine", "mine", "initial commit"]
     with pytest.raises(errors.HfHubHTTPError) as caught:
         api.upload_file(
@@ -113,7 +115,7 @@ def test_a_commit_dropped_afterwards_is_found_there_by_the_client(
     api: HfApi, hub: HubServer, repo: Repo
 ) -> None:
     hub.faults.add("POST", "*/commit/*", drop_after)
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(FAILURES):
         upload(api)
     assert upload(api) == repo.head()
     assert repo.titles() == ["mine", "initial commit"]
@@ -134,13 +136,14 @@ def test_create_repo_is_never_tried_again(
     api: HfApi, hub: HubServer, waits: list[float], effect: Effect
 ) -> None:
     hub.faults.add("POST", "/api/repos/create", effect)
-    with pytest.raises((errors.HfHubHTTPError, httpx.TransportError)):
+    with pytest.raises((errors.HfHubHTTPError, *FAILURES)):
         api.create_repo(NAME)
     assert waits == []
     assert not hub.store.repo(NAME).exists()
     api.create_repo(NAME)
 
 
+@patient_client
 def test_a_broken_download_goes_on_where_it_stopped(
     api: HfApi, hub: HubServer, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,10 +161,10 @@ def test_ranges(hub: HubServer, repo: Repo) -> None:
     repo.commit({"w.safetensors": WEIGHTS}, "weights")
     url = f"{hub.url}/{NAME}/resolve/main/w.safetensors"
     for wanted, data in (("10-19", WEIGHTS[10:20]), ("102390-", WEIGHTS[102390:]), ("-5", WEIGHTS[-5:])):
-        response = httpx.get(url, headers={"Range": f"bytes={wanted}"})
+        response = http.get(url, headers={"Range": f"bytes={wanted}"})
         assert (response.status_code, response.content) == (206, data)
         assert response.headers["Content-Range"].endswith(f"/{len(WEIGHTS)}")
-    assert httpx.get(url, headers={"Range": "bytes=102400-"}).status_code == 416
+    assert http.get(url, headers={"Range": "bytes=102400-"}).status_code == 416
 
 
 def test_a_download_met_by_503_is_left_to_the_caller(api: HfApi, hub: HubServer, repo: Repo) -> None:
@@ -173,7 +176,7 @@ def test_a_download_met_by_503_is_left_to_the_caller(api: HfApi, hub: HubServer,
 
 def test_a_slow_answer_and_one_too_slow(api: HfApi, hub: HubServer, repo: Repo) -> None:
     hub.faults.add("GET", f"/api/models/{NAME}", slow(0.2), times=2)
-    with pytest.raises(httpx.TimeoutException):
+    with pytest.raises(TIMEOUTS):
         api.model_info(NAME, timeout=0.05)
     began = time.monotonic()
     assert api.model_info(NAME, timeout=5).sha == repo.head()
@@ -186,7 +189,7 @@ def test_a_hub_that_is_down_serves_nothing_until_it_is_up(
     down = hub.faults.add("*", "*", unavailable, times=math.inf)
     with pytest.raises(errors.HfHubHTTPError):
         upload(api)
-    assert down.happened == len(hub.log) > 1
+    assert down.happened == len(hub.log) > 0
     hub.faults.clear()
     assert upload(api) == repo.head()
 

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import timm_multimix.models  # noqa: F401  registers the networks
+from tests.networks import newer_timm
 
 NAMES = ["preact_resnet18_cifar", "preact_resnet10_cifar", "wrn16_8_cifar", "wrn16_2_cifar"]
 SMALL = ["preact_resnet10_cifar", "wrn16_2_cifar"]
@@ -177,6 +178,7 @@ def test_alignmixups_variant_is_initialised_as_torch_does():
             assert weight.std().item() == pytest.approx(std, rel=0.03)
 
 
+@newer_timm
 def test_a_variant_is_part_of_what_timm_saves(tmp_path):
     model = timm.create_model("wrn16_2_cifar", num_classes=3, variant="alignmixup").eval()
     save_for_hf(model, tmp_path)
@@ -266,6 +268,7 @@ def test_groups_grow_with_depth(name):
     assert in_order[0] < in_order[-1] <= groups["head.fc.weight"]
 
 
+@newer_timm
 @pytest.mark.parametrize("name", SMALL)
 def test_timms_directory_format_gives_the_same_logits(name, tmp_path):
     model = timm.create_model(name, num_classes=6, in_chans=1).eval()

@@ -7,6 +7,7 @@ from timm.data import Mixup
 from timm.optim import create_optimizer_v2
 from torch import nn
 
+from tests.networks import newer_timm
 from tests.task.tasks import LABELS, images, model
 from timm_multimix import MixTask, create_mixer
 from timm_multimix import functional as F
@@ -27,6 +28,7 @@ def test_three_lines_in_a_loop_learn():
     assert (network(x).argmax(1) == y).float().mean() > 0.9
 
 
+@newer_timm
 def test_a_loop_that_uses_timms_tasks():
     """The calls that timm's training script makes of a task, in its order."""
     network = model()
@@ -71,6 +73,7 @@ def test_copies_and_reuse():
     assert twin(images(), LABELS)["loss"].item() == task(images(), LABELS)["loss"].item()
 
 
+@newer_timm
 def test_timms_checkpoints_keep_the_step():
     task = MixTask(model(), "mixup").train()
     for _ in range(3):

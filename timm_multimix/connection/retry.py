@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from huggingface_hub.errors import OfflineModeIsEnabled
-from huggingface_hub.utils import httpx
 
+from .._compat.hub import FAILURES
 from ..errors import UsageError
 from ..redaction import redact
-from .client import bound_requests, patience
+from .client import bound_requests
+from .patience import patience
 from .refusals import causes, refusal, status_of
 
 Result = TypeVar("Result")
@@ -47,7 +48,7 @@ def is_passing(error: BaseException) -> bool:
         status = status_of(cause)
         if status is not None:
             return status in _PASSING
-        if isinstance(cause, (ConnectionError, TimeoutError, httpx.TransportError)):
+        if isinstance(cause, (ConnectionError, TimeoutError, *FAILURES)):
             return True
     return False
 

@@ -81,7 +81,8 @@ def _probe(name: HubName) -> str | None:
         RevisionNotFoundError,
     )
 
-    from ..connection.client import silence, unreachable
+    from ..connection.client import unreachable
+    from ..connection.patience import silence
 
     repo_id = name.repo_id
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from .._compat import shut_down_workers
+from .._compat.torch import shut_down_workers
 from ..errors import UsageError
 from .batches import EpochBatches, SampleKey
 from .dataset import ImageDataset, Sample

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from .._compat.datasets import undecoded
 from ..dataset_names import HubName
 from ..errors import UsageError, one_line
 from ..randomness import derive_seed
@@ -54,7 +55,7 @@ class StreamSource:
     ) -> None:
         import datasets
 
-        self.stream, self.columns = _readable(stream.decode(False).select_columns(list(columns))), columns
+        self.stream, self.columns = _readable(undecoded(stream).select_columns(list(columns))), columns
         self.count, self.title, self.buffer, self.order = count, title, buffer, 0
         kind = stream.features[columns[1]]
         self.declared = isinstance(kind, datasets.ClassLabel)
@@ -162,10 +163,11 @@ class StreamedTables(Tables):
         title = f"split '{split}' of {self.name}"
         with reading(title):
             stream, count = self.streams[split]()
-            rows = list(stream.decode(False).take(_HEAD))
+            plain = undecoded(stream)
+            rows = list(plain.take(_HEAD))
             if not rows:
                 raise UsageError(f"{title} is empty")
-            head = datasets.Dataset.from_list(rows, features=stream.decode(False).features)
+            head = datasets.Dataset.from_list(rows, features=plain.features)
         image = find_image_column(head, self.image_column, title)
         label = find_label_column(head, self.label_column, title)
         return StreamSource(stream, (image, label), count, title)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
-from .._compat import scipy_module
+from .._compat.scipy import scipy_module
 from .checks import Concentration, Count, Flag, at_least
 from .draws import Draw, Masks, Pairs, check_size, is_map
 from .labeling import quadratic_labeling

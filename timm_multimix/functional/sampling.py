@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .._compat import standard_gamma
+from .._compat.torch import standard_gamma
 from .docstrings import documented
 
 # Used for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.

@@ -2,8 +2,9 @@
 
 from huggingface_hub import HfApi
 
-from ..connection.client import check_token, patience
+from ..connection.client import check_token
 from ..connection.names import parse_repo_id
+from ..connection.patience import patience
 from ..connection.retry import describe, retried
 from ..deadlines import within
 from ..errors import UsageError

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import timm
 import torch
-from timm.data import resolve_input_data_config
 
 import timm_multimix.models  # noqa: F401  registers the package's own networks with timm
 
+from .._compat.timm import check_commands, resolve_input_data_config
 from ..errors import UsageError, one_line
 from ..options.declaration import flat
 from ..options.model import InputOptions, ModelOptions
@@ -46,8 +46,9 @@ def check_model_name(name: str) -> None:
     """Look a model's name up before anything slow happens.
 
     Raises:
-        UsageError: if timm cannot know it.
+        UsageError: if timm cannot know it, or is too old to make it.
     """
+    check_commands()
     source, identifier = attempt(f"model {name}", lambda: timm.models.parse_model_name(name))
     if source is None and not timm.is_model(identifier.split(".")[0]):
         raise UsageError(f"unknown model {name!r}; {nearest(identifier, timm.list_models())}")
@@ -59,6 +60,7 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     Raises:
         UsageError: if it does not exist, has no such weights or does not take an argument.
     """
+    check_commands()
     wanted = {"img_size": network.input.img_size, "in_chans": network.input.in_chans}
     rates: dict[str, Any] = {"drop_rate": network.drop or None, "drop_path_rate": network.drop_path}
 

@@ -10,7 +10,7 @@ from timm.models import build_model_with_cfg, checkpoint, generate_default_cfgs,
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .._compat import feature_take_indices
+from .._compat.timm import feature_take_indices
 from .cifar_cfg import cifar_cfg
 
 
@@ -134,7 +134,7 @@ class PreActResNet(nn.Module):
         self.norm = _norm_and_relu(width_in, momentum, **where) if final_norm else nn.Identity()
         self.num_features = width_in
         self.head = ClassifierHead(width_in, num_classes, global_pool, drop_rate, **where)
-        self.head_hidden_size = self.head.num_features
+        self.head_hidden_size = self.head.in_features * self.head.global_pool.feat_mult()
         self.init_weights()
 
     @torch.jit.ignore
@@ -177,7 +177,7 @@ class PreActResNet(nn.Module):
         """
         self.num_classes = num_classes
         self.head.reset(num_classes, global_pool)
-        self.head_hidden_size = self.head.num_features
+        self.head_hidden_size = self.head.in_features * self.head.global_pool.feat_mult()
 
     def _stage(self, stage: nn.Module, x: Tensor) -> Tensor:
         # Calls the stage itself, not its forward, so that hooks on it also run under checkpointing.

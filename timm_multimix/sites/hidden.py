@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .._compat import in_backward
+from .._compat.torch import in_backward
 from ..errors import UsageError
 from ..functional import Draw
 from .cuts import Cut, find_cut, find_layer

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 from accelerate.utils import DistributedType, DynamoBackend, InitProcessGroupKwargs
 
+from .._compat.accelerate import is_fsdp2, splits_model
 from ..errors import UsageError
 from ..modeling.create import attempt
 from ..options.run import RunOptions
@@ -60,18 +61,17 @@ def check_engine(accelerator: Accelerator) -> None:
         raise UsageError(
             f"accelerate must be configured for one process, DDP or FSDP version 2, got {engine.value}"
         )
-    if engine == DistributedType.FSDP and not accelerator.is_fsdp2:
-        raise UsageError("accelerate is configured for FSDP version 1; set fsdp_version to 2")
+    if engine == DistributedType.FSDP and not is_fsdp2(accelerator):
+        raise UsageError(
+            "accelerate is configured for FSDP version 1; set fsdp_version to 2 (accelerate 1.6 or newer)"
+        )
     if accelerator.state.dynamo_plugin.backend != DynamoBackend.NO:
         backend = accelerator.state.dynamo_plugin.backend.value.lower()
         raise UsageError(
             f"accelerate is configured to compile with {backend}, which the run's record would miss; "
             f"give --torchcompile {backend} to train instead"
         )
-    if (
-        accelerator.parallelism_config is not None
-        and accelerator.parallelism_config.non_data_parallel_size > 1
-    ):
+    if splits_model(accelerator):
         raise UsageError(
             "accelerate must be configured for DDP or FSDP version 2, got one that splits the model"
         )

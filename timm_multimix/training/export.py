@@ -9,7 +9,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from .._compat import save_config_for_hf
+from .._compat.timm import save_config_for_hf
 from ..files import fresh_directory, publish_directory, write_text
 from ..options import TrainOptions, options_to_dict
 from ..records.provenance import dataset_kind, versions

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..._compat import scipy_module
+from ..._compat.scipy import scipy_module
 from ..uncompiled import uncompiled
 
 # SciPy's capacities, and the flow of the whole batch, are 32-bit integers: the largest energy of a cell is
