@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = sorted(file.name for file in EXAMPLES.glob("*.py"))
 
 
-def run_example(name: str, directory: Path) -> dict[str, float]:
+def run_example(name: str, directory: Path, *arguments: Path | str) -> dict[str, float]:
     """What an example prints, a line for each spec; run from another directory, where it leaves nothing."""
-    script = [sys.executable, EXAMPLES / name]
+    script = [sys.executable, EXAMPLES / name, *arguments]
     run = subprocess.run(script, cwd=directory, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert not list(directory.iterdir())
@@ -55,6 +56,24 @@ def test_maps_of_labels_are_mixed_by_the_draw_and_not_by_area(tmp_path):
     scores = run_example("segmentation.py", tmp_path)
     assert list(scores) == ["none", "cutmix", "cutmix, maps by area"]
     assert scores["cutmix"] > scores["cutmix, maps by area"]
+
+
+@pytest.mark.slow
+def test_mixed_guesses_of_a_teacher_help(tmp_path):
+    scores = run_example("semi_supervised.py", tmp_path, "2")
+    assert list(scores) == ["labels", "labels, mixup", "labels and guesses", "labels and guesses, mixup"]
+    assert min(scores.values()) > 70
+    assert scores["labels and guesses, mixup"] == max(scores.values())
+
+
+@pytest.mark.slow
+def test_a_gan_is_trained_with_and_without_mixing(tmp_path, tmp_path_factory):
+    """In few steps; which is better is told after the default number of them."""
+    image = tmp_path_factory.mktemp("image") / "gan.png"
+    scores = run_example("gan.py", tmp_path, image, "20")
+    assert [name.split(", ")[0] for name in scores] == ["ring"] * 3 + ["swiss roll"] * 3
+    assert all(0.05 < score < 3 for score in scores.values())
+    assert Image.open(image).size == (750, 375)
 
 
 @pytest.mark.slow
