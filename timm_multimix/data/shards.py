@@ -86,13 +86,18 @@ def look_into(root: Path) -> Contents:
         for group in groups:
             _check_covered(by_class, group, root)
         return Contents(None, [_left_out(root, "class directories", group) for group in groups])
+    chosen = _with_splits(groups, root)
+    kept = f"the splits {shown(list(chosen.splits))}"
+    return Contents(chosen, [_left_out(root, kept, group) for group in groups if group is not chosen])
+
+
+def _with_splits(groups: list[Shards], root: Path) -> Shards:
+    """The only shards there are, or the only ones of usual splits. Raises: UsageError if there are others."""
     complete = [group for group in groups if _roles(group.splits)] if len(groups) > 1 else groups
     if len(complete) != 1:
         found = "; ".join(str(group) for group in groups)
         raise UsageError(f"'{root}' holds several kinds of data ({found}); keep one of them there")
-    kept = f"the splits {shown(list(complete[0].splits))}"
-    rest = [group for group in groups if group is not complete[0]]
-    return Contents(complete[0], [_left_out(root, kept, group) for group in rest])
+    return complete[0]
 
 
 def is_class_directories(root: Path) -> list[str]:

@@ -132,12 +132,17 @@ def read_lists(
         )
     lists = [row or [] for row in rows]
     found = {value for row in lists for value in row}
-    lengths = {len(row) for row in lists}
-    if len(lengths) == 1 and min(lengths) > 2 and found <= {0, 1}:
+    if found <= {0, 1} and _length_of_all(lists) > 2:
         flags = np.array(lists, dtype=np.float32)
         return flags, known or [str(k) for k in range(flags.shape[1])]
     names = known or _names_of(found, title)
     return _one_hot(lists, names, title), names
+
+
+def _length_of_all(lists: list[list[Any]]) -> int:
+    """The length that all have; 0 if they differ."""
+    lengths = {len(row) for row in lists}
+    return lengths.pop() if len(lengths) == 1 else 0
 
 
 def _one_hot(lists: list[list[Any]], names: list[str], title: str) -> np.ndarray:

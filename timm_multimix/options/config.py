@@ -137,13 +137,13 @@ def _tokens(option: Option, value: Any) -> list[str]:
         return [flag, *(f"{key}={item!r}" for key, item in value.items())]
     if found.nargs == "?" and value is True:
         return [flag]
-    values = value if isinstance(value, list) else [value]
+    values = [_scalar(item, flag) for item in (value if isinstance(value, list) else [value])]
     if found.nargs not in (None, "?"):
-        return [flag, *(_scalar(item, flag) for item in values)]
+        return [flag, *values]
     if isinstance(value, list) and found.action != "append":
         raise UsageError(f"{flag}: expected one value, got {value!r}")
     # with "=", text that begins with a dash is a value all the same
-    return [f"{flag}={_scalar(item, flag)}" for item in values]
+    return [f"{flag}={each}" for each in values]
 
 
 def options_to_dict(options: Part, result_only: bool = False) -> dict[str, Any]:
