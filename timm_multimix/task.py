@@ -166,6 +166,7 @@ class MixTask(TrainingTask):
             raise UsageError(
                 f"labels must be class indices [b] with {criterion.name}, got {list(labels.shape)}"
             )
+        # The choice is a function of (seed, step), equal on all ranks, so that all run the same passes.
         step = self._choose_step(self.step)
         if not step.terms:
             self.skip()
@@ -202,11 +203,13 @@ class MixTask(TrainingTask):
         """Return a zero loss, and output and target without rows."""
         classes = getattr(self.trainable_module, "num_classes", None) or 1
         rows = torch.zeros(0, classes, device=labels.device)
+        # requires_grad, so that a loop which calls backward() on it needs no special case
         loss = torch.zeros((), device=labels.device, requires_grad=True)
         return {"loss": loss, "output": rows, "target": rows}
 
     @torch.compiler.disable
     def _choose_step(self, step: int) -> Step:
+        # stays below 1 after total_steps, so that a window up to 1 stays on
         progress = min(step / (self.total_steps or 1), _ALMOST_ONE)
         if self.schedule is not None and not self.schedule.active(progress):
             return _OFF.branches[0][1]

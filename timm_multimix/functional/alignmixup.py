@@ -111,6 +111,7 @@ def sinkhorn(cost: Tensor, epsilon: float = 0.1, iterations: int = 100) -> Tenso
     kernel = -cost / epsilon
     columns = cost.new_zeros(cost.shape[0], 1, cost.shape[2])
     rows_mass, columns_mass = (-math.log(count) for count in cost.shape[1:])
+    # Scalings of rows and columns in turn make the marginals uniform: log(1 / r) and log(1 / s).
     for _ in range(iterations):
         rows = rows_mass - (kernel + columns).logsumexp(2, keepdim=True)
         columns = columns_mass - (kernel + rows).logsumexp(1, keepdim=True)

@@ -71,7 +71,8 @@ class SoftmaxSums(EntropySums):
     per_class = False
 
     def _scaled(self, logits: Tensor) -> Tensor:
-        # A constant added to all logits of an example does not change the loss.
+        # A constant added to all logits of an example does not change the loss; log-softmax removes a large
+        # common offset, which would cost precision.
         return logits.log_softmax(-1).div_(self.unit)
 
     def _predict(

@@ -256,6 +256,7 @@ def _border_terms(own: Tensor, other: Tensor, g: int) -> list[Tensor]:
 def _modular(terms: list[Tensor], z: Tensor, dim: int) -> Tensor:
     """Return the part of phi that is a sum over cells, [b, g, g, labels]; neighbours lie along `dim`."""
     both, own_first, other_first, neither = (term.unsqueeze(-1) for term in terms)
+    # Up to a constant, phi is this sum over the two cells plus `_coupling` times (z_i - z_j)^2.
     upper = (z * (own_first + both) + (1 - z) * (other_first + neither)) / 2
     lower = (z * (other_first + both) + (1 - z) * (own_first + neither)) / 2
     padding = (0, 0) * (3 - dim)

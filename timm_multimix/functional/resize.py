@@ -114,6 +114,7 @@ def _resizing(start: Tensor, extent: Tensor, length: int) -> Tensor:
     A triangle as wide as two of the smaller image's cells, centred on each of them: bilinear interpolation
     with antialiasing, as in torch's interpolate and torchvision.
     """
+    # Pixel centres are at k + 1/2 in both images; weights of a row are normalised at the borders.
     scale = (length / extent).view(-1, 1, 1)
     cell = torch.arange(length, device=start.device) + 0.5
     centre = (cell - start.unsqueeze(1)).unsqueeze(2) * scale

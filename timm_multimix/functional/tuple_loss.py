@@ -77,6 +77,7 @@ def multimix_loss(
         # Under torch.compile the loss is one custom operator; in eager mode the operator's dispatch would be
         # a noticeable part of small losses.
         compute = _tuple_loss if torch.compiler.is_compiling() else _sum_over_tuples
+        # Value and gradients come from one pass without graph: autograd would keep all n mixed rows.
         with torch.no_grad():
             parts = compute(flat, targets, tuples, kind, tuples.requires_grad)
         return _GivenGradients.apply(flat, tuples, *parts)

@@ -28,12 +28,14 @@ def save_checkpoint(directory: Path, setup: Setup, position: Position, sums: Sum
     target = directory / f"step-{position.updates:08d}"
     if accelerator.is_main_process:
         fresh_directory(target)
-    accelerator.wait_for_everyone()
+    accelerator.wait_for_everyone()  # nobody writes into the directory before the main process has emptied it
     temporary = target.with_name(f".tmp-new-{target.name}")
     save_file(_rank_tensors(setup, sums), temporary / _rank_name(accelerator.process_index))
     _save_common(temporary, setup, position)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        # Digests, and the directory's name, come last: a kill at any earlier moment leaves a temporary
+        # directory, which is never read, and a disk that loses data later is detected on resume.
         digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
         (temporary / "check.json").write_text(json.dumps(digests, indent=1), encoding="utf-8")
         publish_directory(temporary, target)
@@ -53,6 +55,7 @@ def _rank_tensors(setup: Setup, sums: Sums) -> dict[str, torch.Tensor]:
 
 def _save_common(directory: Path, setup: Setup, position: Position) -> None:
     """Write what all processes share; processes that hold only parts of it send them to the main one."""
+    # `whole` gathers sharded tensors, a collective that every process has to join.
     if not (setup.accelerator.is_main_process or is_sharded(setup.model)):
         return
     weights = {name: whole(value).contiguous() for name, value in setup.weights().items()}
@@ -110,6 +113,7 @@ def load_parent(directory: Path, setup: Setup) -> None:
         UsageError: it was written under other conditions.
     """
     state, _ = _load_weights(directory, setup)
+    # An optimizer's state dict also holds the hyperparameters of its groups; the new run's are put back.
     fresh = [
         {name: value for name, value in group.items() if name != "params"}
         for group in setup.optimizer.param_groups
@@ -194,6 +198,7 @@ def clean_up(run: Path) -> None:
 
 def _renamed(position: dict[str, Any]) -> dict[str, Any]:
     """Convert a position of an earlier version to the present names."""
+    # They stored a number even before the first evaluation, when `best_epoch` was still 0.
     if "best_top1" not in position:
         return position
     rest = {name: value for name, value in position.items() if name != "best_top1"}

@@ -58,7 +58,7 @@ class Consensus:
     def __init__(self, accelerator: Accelerator) -> None:
         self.group: dist.ProcessGroup | None = None
         if accelerator.num_processes > 1:
-            # every process is in it, so this is none of the markers for those that are not
+            # every process is in the group, so torch returns a group here, not its marker for outsiders
             self.group = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=PATIENCE))
         self.at_once = accelerator.device.type == "cpu"
         self._pending: tuple[torch.Tensor, dist.Work] | None = None
@@ -70,6 +70,8 @@ class Consensus:
             return mine.tolist()
         work = dist.all_reduce(mine, dist.ReduceOp.MAX, self.group, async_op=True)
         earlier, self._pending = self._pending, (mine, work)
+        # One call late on accelerators: the host runs ahead of the device, and waiting for the slowest
+        # process here would stop it. All processes are equally late, so they still act at the same step.
         numbers, work = (mine, work) if self.at_once or earlier is None else earlier
         work.wait()
         return numbers.tolist()

@@ -86,6 +86,7 @@ def check_precision(accelerator: Accelerator) -> None:
     said = accelerator.mixed_precision
     if said not in _DTYPES:
         raise UsageError(f"mixed precision must be {', '.join(_DTYPES)}, got {said}")
+    # Accelerate drops settings that a device lacks without a warning; only a computation shows what is used.
     numbers = torch.ones(1, 1, device=accelerator.device)
     with accelerator.autocast():
         found = (numbers @ numbers).dtype
@@ -118,7 +119,7 @@ def adopt_accumulation(accelerator: Accelerator, wanted: int | None) -> int | No
         )
     if steps < 1:
         raise UsageError(f"ACCELERATE_GRADIENT_ACCUMULATION_STEPS must be at least 1, got {steps}")
-    accelerator.gradient_accumulation_steps = 1
+    accelerator.gradient_accumulation_steps = 1  # else accelerate divides the loss a second time
     return steps
 
 

@@ -46,9 +46,13 @@ def train_epoch(
     for index, batch in enumerate(batches, start=position.batch):
         if position.updates == 0 and index == 0:
             log_mixing(setup, batch)
+        # An update is a group of batches; the last group of an epoch may be smaller. Its gradients are
+        # divided by its own size, so that every update is a mean over its batches.
         first = index - index % optimization.grad_accum_steps
         group = min(optimization.grad_accum_steps, total - first)
         last = index == first + group - 1
+        # Gradients are exchanged in the last backward pass of a group, which may not be its last batch: the
+        # mix may leave out the steps after it. All processes know that, as choices are equal on all ranks.
         trains_later = not all(setup.task.skips(ahead) for ahead in range(1, first + group - index))
         trained = trained and index > first  # anything of this group
         loss = accumulate(setup, batch, sums, group=group, last=not trains_later)
@@ -80,6 +84,7 @@ def accumulate(setup: Setup, batch: Batch, sums: Sums, *, group: int, last: bool
     accelerator, step = setup.accelerator, setup.task.step
     skip = setup.options.optimization.skip_nonfinite > 0
     images, labels = (tensor.to(accelerator.device, non_blocking=True) for tensor in batch[:2])
+    # Dropout and stochastic depth draw from the global generator: seeded by step, a resumed run repeats them.
     torch.manual_seed(derive_seed(_LAYERS, setup.options.run.seed, accelerator.process_index, step))
     accelerator.sync_gradients = last
     kept = KeptBuffers(setup.model) if skip else None

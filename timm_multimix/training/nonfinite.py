@@ -28,6 +28,7 @@ ADVICE = (
 
 def poison(loss: Tensor) -> Tensor:
     """Return the loss, with a gradient of nan if it is not finite: the exchange of gradients spreads it."""
+    # An infinite loss may have finite gradients (of a clamp, say); times nan, no process can miss it.
     return loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
 
 
@@ -39,6 +40,7 @@ def zero_nonfinite(parameters: list[nn.Parameter]) -> Tensor:
     if isinstance(largest, DTensor):
         largest = largest.full_tensor()
     bad = ~largest.isfinite()
+    # masked_fill_ with a mask on the device: an `if` would synchronize, and 0 * nan is nan
     for gradient in gradients:
         mine = gradient.to_local() if isinstance(gradient, DTensor) else gradient
         mine.masked_fill_(bad, 0.0)

@@ -74,6 +74,7 @@ class Sums:
         self.loss = self.loss + loss.where(finite, 0.0)
         self.counted = self.counted + finite
         self.bad_loss = torch.where(finite, self.bad_loss, loss)
+        # The target's mass on the predicted class: a mixed example has no single right class to compare with.
         self.hits = self.hits + target.gather(1, output.argmax(1, keepdim=True)).sum(dtype=self.hits.dtype)
         if fatal:
             self._end_at(step, ~finite)
