@@ -1,4 +1,4 @@
-"""The pages: whole, the same numbers everywhere, and nothing in a name becomes markup."""
+"""The pages are complete, have the same numbers everywhere, and nothing in a name becomes markup."""
 
 import base64
 import io

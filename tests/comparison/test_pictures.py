@@ -1,4 +1,4 @@
-"""Names of arms in images: in several lines, told apart by their ends, shown as they are."""
+"""Names of arms in images: on several lines, distinguishable by their ends, shown literally."""
 
 from timm_multimix.comparison.pictures import _wrapped
 

@@ -1,4 +1,4 @@
-"""Comparisons as real processes: whole, killed and gone on with, with a run that fails."""
+"""Comparisons as real processes: uninterrupted, killed and resumed, with a run that fails."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A Hub that accepts and does not answer is waited for no longer than was said."""
+"""A Hub that accepts connections and does not answer is waited for no longer than announced."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Columns of tables by name, then by type: what must win, what must not, and what is a doubt."""
+"""Columns of tables by name, then by type: which are chosen, which are not, and which are ambiguous."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Labels of every type of text and number, and those that can be none."""
+"""Labels of every type of text and number, and values that cannot be labels."""
 
 from collections.abc import Callable
 from pathlib import Path

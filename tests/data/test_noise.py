@@ -1,4 +1,4 @@
-"""Label noise: how many, which, and what by."""
+"""Label noise: how many labels are replaced, which, and by which."""
 
 import numpy as np
 import pytest

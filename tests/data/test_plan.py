@@ -1,4 +1,4 @@
-"""The augmentation plan: what its form for batches says, and what has none."""
+"""The augmentation plan: its form for batches, and steps without one."""
 
 import pytest
 

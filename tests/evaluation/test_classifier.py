@@ -1,4 +1,4 @@
-"""Models as functions of pixels, from wherever they are."""
+"""Models as functions of pixels, from every source."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Python processes of their own that know no Hub but the one on loopback."""
+"""Separate Python processes that know no Hub but the one on loopback."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A criterion is added in one place: its class, registered, is a word wherever a criterion is given."""
+"""A criterion is added in one place: once its class is registered, its name is accepted everywhere."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The draw that is one of several for each example."""
+"""The choice of one of several draws for each example."""
 
 import pytest
 import torch

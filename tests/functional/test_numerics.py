@@ -1,4 +1,4 @@
-"""Losses where numbers are hard: gradients, bfloat16, few classes and many, and any order of the batch."""
+"""Losses under difficult numerics: gradients, bfloat16, few and many classes, any order of the batch."""
 
 from dataclasses import replace
 from functools import singledispatch

@@ -1,4 +1,4 @@
-"""That the watch over the inputs sees what it is there for."""
+"""The watchdog of the fuzzing detects what it is for."""
 
 import os
 import subprocess

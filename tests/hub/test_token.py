@@ -1,4 +1,4 @@
-"""A token is told to nobody, however much is logged."""
+"""A token is never shown, however much is logged."""
 
 import os
 import subprocess

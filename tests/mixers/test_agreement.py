@@ -1,4 +1,4 @@
-"""Every mixer of the package says what it agrees with, by tests that there are."""
+"""Every mixer of the package declares its agreement with a reference, with tests that exist."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""create_mixer's result in the place of timm.data.Mixup."""
+"""The result of create_mixer as a replacement of timm.data.Mixup."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Spec strings: what they mean, and what is said of those that mean nothing."""
+"""Spec strings: their meaning, and the messages about invalid ones."""
 
 import math
 

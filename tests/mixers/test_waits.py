@@ -1,4 +1,4 @@
-"""A training step never waits for the device: on one that is only simulated, and on a GPU where there is one.
+"""A training step never waits for the device: on a simulated one, and on a GPU if there is one.
 
 A simulated tensor has a shape, a type and a device, but no values: reading one, by `.item()` or an operation
 whose shape depends on values, raises.

@@ -1,4 +1,4 @@
-"""A run's config.yaml says all that its command line said."""
+"""A run's config.yaml has everything that its command line had."""
 
 from typing import Any
 

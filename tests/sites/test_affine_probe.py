@@ -1,4 +1,4 @@
-"""The probe that tells where mixing logits is not mixing the classifier's input."""
+"""The check that detects models in which mixing logits is not mixing the classifier's input."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The attention that a training pass shows, against the attention of a block computed by hand."""
+"""The attention recorded in a training pass, against the attention of a block computed by hand."""
 
 import pytest
 import timm

@@ -1,4 +1,4 @@
-"""Cuts: nothing goes round the mixing, whatever a layer returns and wherever other paths lead."""
+"""Cuts: no path bypasses the mixing, whatever a layer returns."""
 
 from typing import NamedTuple
 

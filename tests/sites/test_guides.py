@@ -1,4 +1,4 @@
-"""Guides: what they are, that they cost one pass, and that they leave no trace in the training step."""
+"""Guides: their values, their cost of one pass, and that they do not change the training step."""
 
 import copy
 

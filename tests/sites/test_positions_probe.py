@@ -1,4 +1,4 @@
-"""Dense logits: how a head is found out, what is left of that, and what is said where there is none."""
+"""Dense logits: detection of a head's properties, and warnings for models without positions."""
 
 import warnings
 

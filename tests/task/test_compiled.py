@@ -1,4 +1,4 @@
-"""MixTask under torch.compile: what eager training gives, and no compiling anew from step to step."""
+"""MixTask under torch.compile: equal to eager training, without recompilation from step to step."""
 
 import pytest
 import torch

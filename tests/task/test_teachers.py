@@ -1,4 +1,4 @@
-"""MixTask's teachers: what they do to the targets, what they cost, and which are refused."""
+"""MixTask's teachers: their effect on the targets, their cost, and which are refused."""
 
 import pytest
 import timm

@@ -1,4 +1,4 @@
-"""Training from memory is training from files."""
+"""Training from memory equals training from files."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run that learnt nothing says what to try; others do not."""
+"""Runs whose model is no better than guessing print advice; others do not."""
 
 from pathlib import Path
 

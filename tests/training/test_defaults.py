@@ -1,4 +1,4 @@
-"""Optimizer and learning rate that nobody chose: by the model, told and recorded; others stay."""
+"""Default optimizer and learning rate: by the model, reported and recorded; given ones are kept."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT end a run in good order: saved, told in one line, resumed to the same bits."""
+"""SIGTERM and SIGINT end a run after a checkpoint, with one line, and it resumes to the same bits."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""A long run holds no more at its end than at its start, and after it nothing is left open."""
+"""A long run uses no more memory at its end than at its start, and leaves nothing open."""
 
 import gc
 import importlib

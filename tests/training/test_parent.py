@@ -1,4 +1,4 @@
-"""A finished run goes on as a new run that names its parent."""
+"""A finished run is continued by a new run that names its parent."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""A run that talks: at its start, on a pipe, in train.log and to trackers; its bar fits the terminal."""
+"""The output of a run: at its start, on a pipe, in train.log and to trackers; its bar fits the terminal."""
 
 import re
 from pathlib import Path
