@@ -137,7 +137,7 @@ def test_a_guide_that_is_new_must_have_its_cost():
 def test_a_card_is_the_docstring_with_all_arguments_and_what_they_mean(name, capsys):
     words = " ".join(run(capsys, name).split())
     function, card = registry._entry_points[name], read_card(name)
-    text = re.split(r"\n\n(?:Args|Returns|Raises|Example):", inspect.getdoc(function))[0]
+    text = re.split(r"\n\n(?:Args|Returns|Raises|Examples):", inspect.getdoc(function))[0]
     assert " ".join(text.split()) in words
     for parameter in inspect.signature(function).parameters.values():
         (argument,) = [each for each in card.arguments if each.name == parameter.name]
