@@ -123,6 +123,7 @@ task: auto
 skip_broken: false
 streaming: false
 cache: 'off'
+aug_repeats: 0.0
 label_noise: 0.0
 label_noise_kind: symmetric
 batch_size: 128
