@@ -171,7 +171,6 @@ MEASURES: dict[str, Callable[[list[Module]], float]] = {
         lengths(modules), n=10
     )[-1],
     "functions of a complexity above 10, %": complex_functions,
-    "lines of code": size,
 }
 
 
@@ -184,3 +183,4 @@ def count(package: Path = PACKAGE) -> dict[str, float]:
 if __name__ == "__main__":
     for name, value in count(*map(Path, sys.argv[1:2])).items():
         print(f"{name}: {value:.5g}")
+    print(f"lines of code: {size(read(Path(sys.argv[1]) if sys.argv[1:] else PACKAGE))}")
