@@ -334,4 +334,5 @@ def test_the_measures_see_what_they_count(tmp_path: Path) -> None:
         "def run(options: Namespace, other: TrainOptions | None): ...\n"
         "def tangled(x):\n    if x:\n" + 5 * "        if x and x: ...\n"
     )
-    assert list(measures.count(tmp_path).values()) == [1, 1, 1, 2, 1, 10, 25, 12]
+    assert list(measures.count(tmp_path).values()) == [1, 1, 1, 2, 1, 10, 25]
+    assert measures.size(measures.read(tmp_path)) == 12
