@@ -1,8 +1,8 @@
-"""Tabular data: a small network on scikit-learn's breast cancer table, with and without mixing.
+"""Tabular data: a small network on scikit-learn's breast cancer table, with and without MultiMix.
 
     python examples/tabular.py
 
-Prints the test accuracy, in per cent, of networks trained with few labels by each of three specs.
+Prints the test accuracy, in per cent, of networks trained with few labels by two specs.
 """
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from timm_multimix import MixTask
 
-SPECS = ("none", "mixup(per_sample=True)", "multimix(n=500, m=3, p=1)")
+SPECS = ("none", "multimix(n=500, m=3, p=1)")
 
 
 def load() -> tuple[Tensor, Tensor, Tensor, Tensor]:
