@@ -63,9 +63,8 @@ def test_both_ways_to_use_the_trainer_of_transformers_give_the_same(tmp_path):
 @pytest.mark.slow
 def test_a_lightning_module_trains_with_a_teacher(tmp_path):
     pytest.importorskip("lightning", reason="lightning is not installed: pip install timm-multimix[examples]")
-    scores = run_example("lightning_module.py", tmp_path)
-    assert len(scores) == 2
-    assert min(scores.values()) > 60
+    plain, mixed = run_example("lightning_module.py", tmp_path).values()
+    assert plain < mixed
 
 
 @pytest.mark.slow
