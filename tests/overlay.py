@@ -11,9 +11,12 @@ import tomllib
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
-PACKAGES = ("accelerate", "datasets", "huggingface-hub", "timm")
+PACKAGES = ("accelerate", "datasets", "huggingface-hub", "timm", "torch")
 # What these versions need older than installed.
-COMPANIONS = {"datasets": ("fsspec==2024.6.1", "dill==0.3.8", "multiprocess==0.70.16", "pandas<3", "pytz")}
+COMPANIONS = {
+    "datasets": ("fsspec==2024.6.1", "dill==0.3.8", "multiprocess==0.70.16", "pandas<3", "pytz"),
+    "torch": ("torchvision==0.21.0",),
+}
 
 
 def oldest_versions() -> dict[str, str]:
@@ -31,13 +34,15 @@ def whole(version: str) -> str:
 def make_overlay(directory: Path, names: list[str]) -> None:
     """Install the oldest versions of libraries into a directory, without what they share with the newest.
 
+    Only torch comes with its dependencies: it is linked against one version of them.
+
     Raises:
         CalledProcessError: pip failed.
     """
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(directory)]
     for name in names:
         oldest = [f"{name}=={whole(oldest_versions()[name])}", *COMPANIONS.get(name, ())]
-        subprocess.run([*pip, "--no-deps", *oldest], check=True)
+        subprocess.run([*pip, *(() if name == "torch" else ("--no-deps",)), *oldest], check=True)
 
 
 if __name__ == "__main__":
