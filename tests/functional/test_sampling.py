@@ -105,9 +105,9 @@ def test_a_batch_of_one_has_weight_one():
     "arguments", [(0, 3, 1.0), (3, 0, 1.0), (3, 3, -1.0), (3, 3, math.inf), (3, 3, math.nan)]
 )
 def test_wrong_arguments_raise(arguments):
-    with pytest.raises(ValueError, match="given"):
+    with pytest.raises(ValueError, match=r"must be .*, got"):
         dirichlet_weights(*arguments)
-    with pytest.raises(ValueError, match="m=0 given"):
+    with pytest.raises(ValueError, match=r"m must be .*, got 0"):
         dirichlet_weights(3, 3, 1.0, 0)
 
 
