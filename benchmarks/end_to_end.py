@@ -94,7 +94,8 @@ def our_batches(
     )
     config = {"input_size": (3, SIZE, SIZE), "mean": (0.5,) * 3, "std": (0.25,) * 3}
     config |= {"crop_pct": 1.0, "crop_mode": "center", "interpolation": "bilinear"}
-    train, _ = create_streams(parse_train_options(arguments.split()), accelerator, splits, config)
+    parsed = parse_train_options(arguments.split())
+    train, _ = create_streams(parsed.data, parsed.augmentation, 0, accelerator, splits, config)
     epoch = 0
     while True:
         for images, labels, _ in train.epoch(epoch):

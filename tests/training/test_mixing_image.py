@@ -38,7 +38,7 @@ def results(run: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    "mix", ["mixup | multimix(n=20)", "attentivemix(grid=4) | cutmix", "per_sample(mixup | none)"]
+    "mix", ["mixup | multimix(n=20)", "saliencymix(saliency='gradient') | cutmix", "per_sample(mixup | none)"]
 )
 def test_there_is_one_image_and_the_run_is_the_same(
     mix: str, train: Train, quick: list[str], tmp_path: Path
