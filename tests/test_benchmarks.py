@@ -1,4 +1,4 @@
-"""The benchmarks that the GPU kit does not rehearse run, here with tiny sizes, and keep what they measured."""
+"""Benchmarks that the GPU kit does not rehearse run, here with tiny sizes, and keep what they measured."""
 
 import json
 import os
