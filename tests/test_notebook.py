@@ -83,7 +83,7 @@ def test_signatures_say_what_is_returned_and_show_plain_types(name):
     signature = inspect.signature(function)
     assert signature.return_annotation == tuple[torch.Tensor, F.Draw]
     assert "Annotated" not in str(signature)
-    assert "Returns:\n    (mixed, draw)" in inspect.getdoc(function)
+    assert "Returns:\n    A tuple (mixed, draw)" in inspect.getdoc(function)
 
 
 def test_completion_offers_the_public_names_only():

@@ -108,5 +108,5 @@ def test_lambda_and_direction_have_their_distributions():
 
 
 def test_needs_positions():
-    with pytest.raises(ValueError, match=r"\[b, r, d\], given \[2, 3, 4, 4\]"):
+    with pytest.raises(ValueError, match=r"\[b, r, d\], got \[2, 3, 4, 4\]"):
         F.alignmixup(torch.rand(2, 3, 4, 4))

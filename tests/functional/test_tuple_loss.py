@@ -276,7 +276,10 @@ def test_memory_does_not_grow_with_n():
     ],
 )
 def test_what_does_not_fit_raises(target, weights, kind):
-    with pytest.raises(ValueError, match=r"given|fit|kind must be one of softmax, sigmoid, mse, got 'hinge'"):
+    with pytest.raises(
+        ValueError,
+        match=r"given|fit|at least one tuple|kind must be one of softmax, sigmoid, mse, got 'hinge'",
+    ):
         multimix_loss(torch.zeros(4, 3), target, weights, kind=kind)
 
 

@@ -94,7 +94,7 @@ def test_mixes_have_the_mixed_colours_of_their_classes() -> None:
     np.testing.assert_allclose(mixes.get_offsets(), tuples.points, atol=1e-6)
     np.testing.assert_allclose(own.get_offsets(), tuples.examples, atol=1e-6)
     assert [text.get_text() for text in panel.texts] == ["1", "2", "3"]
-    assert "7 tuples, effectively " in panel.get_title()
+    assert ": 7 tuples, effectively " in panel.get_title(loc="left")
 
 
 @pytest.mark.parametrize("classes", [4, 40])
@@ -104,7 +104,7 @@ def test_the_figure_has_a_label_for_each_tuple_shown_and_a_key_of_classes(classe
     examples = Examples(pixels, torch.arange(40) % classes, names)
     figure = draw_panels([panel_of("multimix(n=9, p=1)", examples, 2)], examples)
     titles = [panel.get_title(loc="left") for panel in figure.axes]
-    assert [title.split(":")[0] for title in titles if title] == ["label of 1", "label of 2"]
+    assert [title.split(":")[0] for title in titles if title] == ["step 1", "label of 1", "label of 2"]
     texts = [text.get_text() for panel in figure.axes for text in panel.texts]
     assert [text for text in texts if text.startswith("class ")] == names[:16]
     assert ("and 24 more" in texts) == (classes == 40)
