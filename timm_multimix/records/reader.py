@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,8 @@ class FinishedRun:
 
 
 def is_run(directory: Path) -> bool:
-    """Return whether a directory is that of a run, finished or not."""
-    return (directory / "config.yaml").is_file()
+    """Return whether a directory is that of a run, finished or not; one that cannot be looked into is not."""
+    return os.path.isfile(directory / "config.yaml")
 
 
 def check_finished(directory: Path) -> None:
