@@ -94,13 +94,13 @@ PAGES = ("small-data/README.md", "README.md")
 CONTROL = "0.5*mixup | 0.5*skip"
 
 
-def paired(record: str, other: str, value: Callable[[dict[str, Any]], float]) -> str:
-    """The difference of multimix to another arm and its 95 % interval, paired by seed, as on the pages."""
+def paired(record: str, other: str, value: Callable[[dict[str, Any]], float], arm: str = "multimix") -> str:
+    """The difference of an arm to another and its 95 % interval, paired by seed, as on the pages."""
     runs = {(run["arm"], run["seed"]): value(run) for run in read_record(record)["runs"]}
-    seeds = [seed for arm, seed in runs if arm == "multimix"]
-    found = ttest_rel([runs["multimix", k] for k in seeds], [runs[other, k] for k in seeds])
+    seeds = [seed for name, seed in runs if name == arm and (other, seed) in runs]
+    found = ttest_rel([runs[arm, k] for k in seeds], [runs[other, k] for k in seeds])
     low, high = found.confidence_interval()
-    mean = fmean(runs["multimix", k] - runs[other, k] for k in seeds)
+    mean = fmean(runs[arm, k] - runs[other, k] for k in seeds)
     return f"{mean:+.1f}, [{low:+.1f}, {high:+.1f}]"
 
 
@@ -121,9 +121,31 @@ def test_the_likelihoods_of_small_data_are_those_of_its_runs() -> None:
     for file in directory.glob("records/*/*/summary.json"):
         run = json.loads(file.read_text())
         losses.setdefault(run["mix"], []).append(run["results"][run["exported_weights"]]["loss"])
-    rows = cells((directory / "README.md").read_text().split("\n## Data")[0])
+    rows = cells((directory / "README.md").read_text().split("\n## Forms so far")[0])
     shown_losses = {row[0].strip("`").replace("\\|", "|"): row[3] for row in rows}
     assert shown_losses == {mix: f"{fmean(found):.2f}" for mix, found in losses.items()}
+
+
+def test_the_forms_are_those_of_their_runs() -> None:
+    page = (ROOT / "docs/results/small-data/README.md").read_text()
+    rows = cells(page.split("\n## Forms so far\n")[1].split("\n## ")[0])
+    assert {row[0].strip("`"): row[1:] for row in rows} == {
+        row["mix"]: form_cells(row) for row in read_record("small-data-forms")["rows"]
+    }
+    tuples, control = "mixup >> (none + multimix(m=4, p=1))", "mixup >> (none + none)"
+    assert paired("small-data-forms", control, itemgetter("top1"), tuples) in " ".join(page.split())
+
+
+def form_cells(row: dict[str, Any]) -> list[str]:
+    """Seeds, the mean, its difference to mixup, with an interval from two seeds on, and the mean loss."""
+    files = sorted((ROOT / "docs/results/small-data-forms").glob("records/*/*/summary.json"))
+    runs = [run for run in (json.loads(file.read_text()) for file in files) if run["mix"] == row["mix"]]
+    loss = fmean(run["results"][run["exported_weights"]]["loss"] for run in runs)
+    difference = row["difference"]
+    text = "\u2013" if row["is_baseline"] else f"{difference['mean']:+.1f}"
+    if not row["is_baseline"] and len(row["seeds"]) > 1:
+        text += f" [{difference['low']:+.1f}, {difference['high']:+.1f}]"
+    return [" ".join(map(str, row["seeds"])), f"{row['last']['mean']:.1f}", text, f"{loss:.2f}"]
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
