@@ -4,7 +4,8 @@
 
 Two ways, with the same result. A Trainer whose `compute_loss` asks the task adds nothing to the checkpoints,
 but is for one process: it goes past the wrapper that joins the gradients of several. A model around the task
-works with any number. Prints the test accuracy on digits, in per cent, for each.
+works with any number. Two of five training labels are wrong, and training is long enough to learn them by
+heart, which mixing hinders. Prints the test accuracy on digits, in per cent, without mixing and for each way.
 """
 
 import tempfile
@@ -18,6 +19,7 @@ from transformers import Trainer, TrainingArguments, ViTConfig, ViTForImageClass
 from timm_multimix import MixTask
 
 MIX = "0.5*multimix(n=200, m=3, p=1) | 0.5*cutmix"
+EPOCHS, WRONG = 60, 0.4
 SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
 
 
@@ -49,29 +51,32 @@ class Mixed(nn.Module):
 
 
 def load() -> tuple[list[dict[str, Tensor]], list[dict[str, Tensor]]]:
-    """Digits: every fifth to test on, the others to train on."""
-    digits = load_digits()
+    """Digits: every fifth to test on; of the others' labels 40 % are wrong."""
+    digits, generator = load_digits(), torch.Generator().manual_seed(0)
     images, labels = torch.tensor(digits.images / 8 - 1).float().unsqueeze(1), torch.tensor(digits.target)
+    wrong = (torch.rand(len(labels), generator=generator) < WRONG) & (torch.arange(len(labels)) % 5 > 0)
+    labels[wrong] = (labels[wrong] + torch.randint(1, 10, (int(wrong.sum()),), generator=generator)) % 10
     rows = [{"pixel_values": x, "labels": y} for x, y in zip(images, labels, strict=True)]
     return [row for place, row in enumerate(rows) if place % 5], rows[::5]
 
 
-def accuracy(way: str) -> float:
+def accuracy(way: str, mix: str) -> float:
     """Of a small transformer trained in one of the two ways, on the test images, in per cent."""
     set_seed(0)
     config = ViTConfig(image_size=8, patch_size=2, num_channels=1, num_labels=10, **SIZES)
     (train, test), model = load(), ViTForImageClassification(config)
-    loop = {"num_train_epochs": 4, "per_device_train_batch_size": 64, "learning_rate": 5e-3}
+    loop = {"num_train_epochs": EPOCHS, "per_device_train_batch_size": 64, "learning_rate": 2e-3}
     quiet = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "logging_strategy": "no"}
     with tempfile.TemporaryDirectory() as output:
         options = {"args": TrainingArguments(output, use_cpu=True, **loop, **quiet), "train_dataset": train}
         own = way == "compute_loss"
-        trainer = MixTrainer(MIX, model=model, **options) if own else Trainer(Mixed(model, MIX), **options)
+        trainer = MixTrainer(mix, model=model, **options) if own else Trainer(Mixed(model, mix), **options)
         trainer.train()
         logits, labels = trainer.predict(test)[:2]
     return 100 * float((logits.argmax(1) == labels).mean())
 
 
 if __name__ == "__main__":
+    print(f"{'no mixing':24} {accuracy('compute_loss', 'none'):6.2f}")
     for way in ("compute_loss", "model around the task"):
-        print(f"{way:24} {accuracy(way):6.2f}")
+        print(f"{way:24} {accuracy(way, MIX):6.2f}")

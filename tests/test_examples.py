@@ -55,9 +55,7 @@ def test_prints_what_each_spec_reaches(name, lines, floor, tmp_path):
 def test_both_ways_to_use_the_trainer_of_transformers_give_the_same(tmp_path):
     pytest.importorskip("transformers", reason="transformers is not installed")
     scores = run_example("transformers_trainer.py", tmp_path)
-    assert len(scores) == 2
-    assert min(scores.values()) > 40
-    assert scores["compute_loss"] == scores["model around the task"]
+    assert scores["compute_loss"] == scores["model around the task"] > scores["no mixing"] + 10
 
 
 @pytest.mark.slow
