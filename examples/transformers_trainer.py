@@ -75,6 +75,5 @@ def accuracy(way: str, mix: str) -> float:
 
 
 if __name__ == "__main__":
-    print(f"{'no mixing':24} {accuracy('compute_loss', 'none'):6.2f}")
-    print(f"{'compute_loss':24} {accuracy('compute_loss', MIX):6.2f}")
-    print(f"{'model around the task':24} {accuracy('model', MIX):6.2f}")
+    for way, mix in (("no mixing", "none"), ("compute_loss", MIX), ("model around the task", MIX)):
+        print(f"{way:24} {accuracy(way, mix):6.2f}")
