@@ -35,11 +35,12 @@ def test_memory_does_not_grow_over_2000_steps(train: Train, monkeypatch: pytest.
     resident, tensors, calls = list[int](), list[tuple[int, int]](), itertools.count(1)
     original = LOOP.update
 
-    def measured(*arguments: Any) -> None:
-        original(*arguments)
+    def measured(*arguments: Any, **options: Any) -> Any:
+        norm = original(*arguments, **options)
         if next(calls) % 100 == 0:
             tensors.append(live_tensors())
             resident.append(psutil.Process().memory_info().rss)
+        return norm
 
     monkeypatch.setattr(LOOP, "update", measured)
     options = ["--dataset", "digits", "--model", "test_vit", "--batch-size", 2, "--validation-batch-size", 64]
