@@ -1,4 +1,4 @@
-"""What other libraries keep private, or not all supported versions have: one module for each library.
+"""Private parts of other libraries, and features that some supported versions lack, by library.
 
 Each entry says what there is no public way to ask for, or since which version there is one.
 """

@@ -1,4 +1,4 @@
-"""What not all supported versions of accelerate have."""
+"""Features that some supported versions of accelerate lack."""
 
 from typing import Any
 

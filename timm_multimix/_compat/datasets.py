@@ -1,4 +1,4 @@
-"""What not all supported versions of datasets have."""
+"""Features that some supported versions of datasets lack."""
 
 from typing import TYPE_CHECKING
 

@@ -11,10 +11,10 @@ _hub: Any = huggingface_hub
 _private: Any = _http
 
 TALKS_HTTPX = hasattr(_hub, "set_client_factory")
-"""Whether the library is httpx or httpx2, which are used alike; else it is requests."""
+"""True with httpx and httpx2, which are used alike; False with requests."""
 
 HEEDS_RATE_LIMITS = hasattr(_private, "parse_ratelimit_headers")
-"""Whether the client waits for as long as the Hub asks, which it does since some version of 1.x."""
+"""True if the client waits for as long as the Hub asks, which it does since some version of 1.x."""
 
 http: Any = getattr(utils, "httpx", None) or importlib.import_module("httpx" if TALKS_HTTPX else "requests")
 

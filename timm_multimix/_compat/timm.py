@@ -1,4 +1,4 @@
-"""What timm keeps private, or not all supported versions have."""
+"""Private parts of timm, and features that some supported versions lack."""
 
 from typing import TYPE_CHECKING, Any
 

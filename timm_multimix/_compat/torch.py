@@ -1,4 +1,4 @@
-"""What torch keeps private and we need."""
+"""Private parts of torch that this package needs."""
 
 from typing import Any
 

@@ -69,7 +69,7 @@ def _title(card: "Card") -> str:
 
 
 def show_rows(rows: Iterable[tuple[str, str]], width: int, indent: str = "  ") -> str:
-    """A name and a text for each row, the text wrapped beside the name, or below one that is long."""
+    """A name and a text for each row, the text wrapped next to the name, or below one that is long."""
     rows = list(rows)
     column = len(indent) + 2 + min(24, max(len(name) for name, _ in rows))
     lines = []

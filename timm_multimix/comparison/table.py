@@ -75,7 +75,7 @@ FACTS = (
     "epochs",
     "hardware",
 )
-"""What all runs of a comparison share, but for the hardware, of which there is a note where it differs."""
+"""Facts that all runs of a comparison share; a note tells where their hardware differs."""
 
 
 RUN_FACTS = (

@@ -1,4 +1,4 @@
-"""How long a request waits for the Hub.
+"""The time that a request waits for the Hub.
 
 One number bounds all waits, the longest silence of a Hub: 30 seconds, or the environment variable
 TIMM_MULTIMIX_HUB_SILENCE.

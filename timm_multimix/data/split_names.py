@@ -17,7 +17,7 @@ WHOLE = "all"
 
 _SPLIT_WORDS = frozenset({*TRAIN_NAMES, *EVALUATION_NAMES})
 _NUMBERS = re.compile(r"([-_.]?\d+)?([-_.]of[-_.]?\d+)?([-_.][0-9a-f]{16})?$")
-"""What numbers the shards of one split: `-00000-of-00004`, `_000`, `7`; on the Hub a hash may follow."""
+"""The number of a shard of a split: `-00000-of-00004`, `_000`, `7`; on the Hub a hash may follow."""
 
 
 def name_splits(stems: Iterable[str]) -> dict[str, str]:

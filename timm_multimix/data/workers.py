@@ -1,4 +1,4 @@
-"""What signals do to the processes that read images."""
+"""Handling of signals in the processes that read images."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Where in the network mixers mix, each place declared once.
+"""The places of mixing in the network, each declared once.
 
 How a pass is mixed at a place inside the network is in `sites.inside`.
 """

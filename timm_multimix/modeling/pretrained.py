@@ -22,7 +22,7 @@ WEIGHTS = "model.safetensors"
 def check_pretrained(name: str) -> dict[str, Any]:
     """Look at the weights of a model's name: `hf-hub:USER/NAME`, `local-dir:DIRECTORY`, or one of timm's.
 
-    Gives the config.json beside the weights; an empty one for timm's own.
+    Returns the config.json next to the weights; an empty one for timm's own.
 
     Raises: UsageError if they are missing, a pickle or cut off, or of a network that timm does not know.
     """

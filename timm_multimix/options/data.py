@@ -9,7 +9,7 @@ from .shared import ColumnOptions, LoadingOptions, skip_broken
 from .values import Count, DatasetName, Fraction, Natural, NonNegative, Positive, PositiveFraction, Repeats
 
 OBJECT = "python:"
-"""How the name of a dataset or model begins that was given as a Python object; its class follows."""
+"""Prefix of the name of a dataset or model that was given as a Python object; its class follows."""
 
 
 @dataclass(frozen=True, kw_only=True)

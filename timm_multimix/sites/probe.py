@@ -1,4 +1,4 @@
-"""What the head of a timm model uses, found by running it on noise, without changing the model."""
+"""Measurement of what the head of a timm model uses: it is run on noise, and the model is not changed."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

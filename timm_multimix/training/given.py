@@ -38,7 +38,7 @@ class Given:
     train_data: Any = None
     eval_data: Any = None
     callbacks: Sequence["Callback"] = ()
-    chosen: frozenset[str] = frozenset()  # options given beside the objects
+    chosen: frozenset[str] = frozenset()  # options given besides the objects
 
     def check(self, model: str, dataset: str) -> None:
         """Compare the objects with the names in the options of a new or a resumed run.

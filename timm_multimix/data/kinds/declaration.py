@@ -53,4 +53,4 @@ class Kind:
 
 
 TABLE = frozenset({Trait.COLUMNS, Trait.TARGETS})
-"""What tables have."""
+"""Traits of tables."""

@@ -1,4 +1,4 @@
-"""Images with a table `metadata.csv` or `metadata.jsonl` beside them, as `datasets`' imagefolder has them."""
+"""Images with a table `metadata.csv` or `metadata.jsonl` next to them, as the imagefolder of `datasets`."""
 
 from functools import partial
 from pathlib import Path
