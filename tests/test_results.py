@@ -136,6 +136,19 @@ def test_the_forms_are_those_of_their_runs() -> None:
     assert paired("small-data-forms", control, itemgetter("top1"), tuples) in " ".join(page.split())
 
 
+def test_the_rates_of_fine_tuning_are_those_of_their_runs() -> None:
+    directory = ROOT / "docs/results/fine-tuning"
+    runs = [json.loads(file.read_text()) for file in directory.glob("rates/*/*/summary.json")]
+    page = (directory / "README.md").read_text().split("\n## Rates so far\n")[1].split("\n## ")[0]
+    assert sorted(cells(page)) == sorted(rate_cells(run) for run in runs)
+
+
+def rate_cells(run: dict[str, Any]) -> list[str]:
+    """The spec, the rate, the accuracy of the last epoch and its loss."""
+    loss = run["results"][run["exported_weights"]]["loss"]
+    return [f"`{run['mix']}`", f"{run['lr']:g}", f"{run['top1']:.1f}", f"{loss:.2f}"]
+
+
 def form_cells(row: dict[str, Any]) -> list[str]:
     """Seeds, the mean, its difference to mixup, with an interval from two seeds on, and the mean loss."""
     files = sorted((ROOT / "docs/results/small-data-forms").glob("records/*/*/summary.json"))
