@@ -24,13 +24,13 @@ column links. The last column lists known differences from the paper or from its
 
 
 def make_page() -> str:
-    """The page."""
+    """Return the page."""
     head = ["mixer", "agrees with", "how tested", "departures"]
     return _PAGE.format(table(head, [make_row(card) for card in read_cards()]))
 
 
 def make_row(card: Card) -> list[str]:
-    """A mixer in the table.
+    """Return the table row of a mixer.
 
     Raises:
         ValueError: its declaration does not say what it agrees with.

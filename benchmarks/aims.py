@@ -1,4 +1,4 @@
-"""Write benchmarks/README.md: what speed and memory are held to, and what was measured.
+"""Write benchmarks/README.md: aims for speed and memory, and measurements.
 
 make docs
 """
@@ -26,7 +26,7 @@ MIXING = "mixup and cutmix: times faster than timm's"
 
 @dataclass(frozen=True)
 class Aim:
-    """A number that is to be reached: from `measure(device)`, at least or at most `bound`."""
+    """A bound for a measured number: `measure(device)` is to be at least, or at most, `bound`."""
 
     what: str
     bound: float
@@ -34,17 +34,17 @@ class Aim:
     at_most: bool = False
 
     def wanted(self) -> str:
-        """The bound in words."""
+        """Return the bound in words."""
         return f"at {'most' if self.at_most else 'least'} {self.bound:g}"
 
     def reached(self, value: float) -> bool:
-        """Whether the value, as it is shown, is within the bound."""
+        """Whether the value, rounded as shown, is within the bound."""
         shown = float(f"{value:.2f}")
         return shown <= self.bound if self.at_most else shown >= self.bound
 
 
 def loss_rows(device: str) -> dict[tuple[str, int], dict[str, Any]]:
-    """The rows of loss.py that have a literal computation beside them, by shape and number of tuples."""
+    """Return the rows of loss.py with a literal computation to compare, by shape and number of tuples."""
     found = {}
     for row in read_results(f"loss-{device}")["rows"]:
         shape, _, n = row["b, d, c, r, n"].rpartition(", ")
@@ -54,12 +54,12 @@ def loss_rows(device: str) -> dict[tuple[str, int], dict[str, Any]]:
 
 
 def times_faster(shape: str, device: str) -> float:
-    """The smallest ratio at a shape with a thousand tuples or more."""
+    """Return the smallest speed-up at a shape, over numbers of tuples from a thousand."""
     return min(row["times faster"] for (s, n), row in loss_rows(device).items() if s == shape and n >= 1000)
 
 
 def share_of_limit(device: str) -> float:
-    """The smallest part of the arithmetic limit, where no ratio of its own is asked for."""
+    """Return the smallest share of the arithmetic limit, over the shapes without an aim of their own."""
     asked = {CIFAR_DENSE, IMAGENET_DENSE, *PLAIN}
     return min(
         row["times faster"] / row["arithmetic limit"]
@@ -69,44 +69,44 @@ def share_of_limit(device: str) -> float:
 
 
 def dense_memory(device: str) -> float:
-    """The largest part of the literal computation's memory, over dense shapes with a thousand tuples."""
+    """Return the largest share of the literal computation's memory, over dense shapes with 1000 tuples."""
     rows = (row for (shape, n), row in loss_rows(device).items() if n == 1000 and shape not in PLAIN)
     return max(row["ours MiB"] / row["literal MiB"] for row in rows)
 
 
 def memory_growth(device: str) -> float:
-    """Memory of the largest number of tuples in relation to ten thousand, drawn inside the chunks."""
+    """Return the memory of 100,000 tuples relative to 10,000, with weights drawn chunk by chunk."""
     rows = {row["b, c, n"]: row["ours MiB"] for row in read_results(f"loss-{device}-streamed")["rows"]}
     return rows["128, 1000, 100000"] / rows["128, 1000, 10000"]
 
 
 def draw_speed(device: str) -> float:
-    """Drawing against torch's own sampler, at the dense shape of CIFAR."""
+    """Return the speed-up of drawing over torch's own sampler, at the dense shape of CIFAR."""
     row = loss_rows(device)[CIFAR_DENSE, 1000]
     return row["torch draw ms"] / row["draw ms"]
 
 
 def step(model: str, mixer: str, device: str) -> float:
-    """A whole step as a multiple of one without mixing, at batch 128."""
+    """Return the time of a training step relative to one without mixing, at batch 128."""
     rows = read_results(f"step-{model}-b128-{device}")["rows"]
     return next(row["of none"] for row in rows if row["mixer"] == f"{mixer}(p=1)")
 
 
 def against_timm(case: str, mode: str, device: str) -> float:
-    """timm's time in relation to ours, the smaller of mixup's and cutmix's."""
+    """Return timm's time relative to ours, the smaller of mixup's and cutmix's ratio."""
     rows = read_results(f"inputs-{device}")["rows"]
     cases = {f"{name} {case}" for name in ("mixup", "cutmix")}
     return min(row["against ours"] for row in rows if row["case"] in cases and row["who"] == f"timm {mode}")
 
 
 def end_to_end(device: str) -> float:
-    """Images a second of training, in relation to the plain timm loop."""
+    """Return images/s of training relative to the plain timm loop."""
     rows = read_results(f"end_to_end-{device}")["rows"]
     return next(row["of timm's"] for row in rows if row["loop"] == "ours")
 
 
 def start(command: str, device: str) -> float:
-    """Processor time until a command begins, in relation to the libraries it needs."""
+    """Return CPU time until a command begins, relative to importing the libraries it needs."""
     rows = read_results(f"start-{device}")["rows"]
     return next(row["of libraries"] for row in rows if row["start"] == command)
 
@@ -142,7 +142,7 @@ AIMS = [
 
 
 def shown(aim: Aim, device: str) -> str:
-    """What was measured, marked where it misses; nothing where it was not measured."""
+    """Return the measured value, marked if it misses the aim; a dash if it was not measured."""
     try:
         value = aim.measure(device)
     except (FileNotFoundError, StopIteration):  # no file, or no such row in it
@@ -151,7 +151,7 @@ def shown(aim: Aim, device: str) -> str:
 
 
 def make_page() -> str:
-    """The page."""
+    """Return the page."""
     rows = [[aim.what, aim.wanted(), *(shown(aim, device) for device in DEVICES)] for aim in AIMS]
     machine = read_results("loss-cpu")["machine"]
     head = ["what", "aim", f"{machine['device']}, torch {machine['torch']}", "GPU"]

@@ -1,4 +1,4 @@
-"""Side-by-side timing: repeats of all candidates interleaved, medians, ratios; kept as JSON and PNG."""
+"""Timing of candidates in interleaved repeats, with medians and ratios, kept as JSON and PNG."""
 
 import argparse
 import json
@@ -17,34 +17,34 @@ RESULTS = Path(os.environ.get("MULTIMIX_RESULTS", Path(__file__).parent / "resul
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The options that all benchmarks share."""
-    options = argparse.ArgumentParser(description=description)
-    options.add_argument("--device", default="cpu", help="cpu or cuda")
-    options.add_argument(
-        "--repeats", type=int, default=7, help="interleaved repeats at least, of which the median is taken"
+    """Return a parser with the options that all benchmarks share."""
+    shared = argparse.ArgumentParser(description=description)
+    shared.add_argument("--device", default="cpu", help="cpu or cuda")
+    shared.add_argument(
+        "--repeats", type=int, default=7, help="least number of interleaved repeats; their median is reported"
     )
-    options.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads on a CPU")
-    options.add_argument("--name", help="name of the result files; default: the benchmark's and the device's")
-    return options
+    shared.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads on a CPU")
+    shared.add_argument("--name", help="name of the result files; default: the benchmark's and the device's")
+    return shared
 
 
 def start(options: argparse.Namespace) -> torch.device:
-    """Set the number of threads and the seed; gives the device."""
+    """Set the number of threads and the seed, and return the device."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     return torch.device(options.device)
 
 
-# Shorter calls are made so often in a row that a measurement takes this long: the steady state of a loop.
+# Shorter calls are repeated until a measurement takes this long, to time the steady state of a loop.
 _SECONDS = 0.1
-# Rounds shorter than this in all are repeated until they fill it: a machine's speed drifts over seconds.
+# Rounds are repeated to fill at least this time: a machine's speed drifts over seconds.
 _WINDOW = 5.0
 
 
 def milliseconds(
     candidates: dict[str, Callable[[], Any]], repeats: int, device: torch.device
 ) -> dict[str, float]:
-    """Median time of a call of each candidate in ms, warmed up, in rounds that measure each of them once."""
+    """Return the median time of a call of each candidate in ms, over rounds of all candidates."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
     warm = {name: _warm(run, device) for name, run in candidates.items()}
     calls = {name: math.ceil(_SECONDS / warm[name]) for name in candidates}
@@ -56,13 +56,13 @@ def milliseconds(
 
 
 def _warm(run: Callable[[], Any], device: torch.device) -> float:
-    """The time of a call after the first; of a long first one, that one's."""
+    """Return the time of a second call, or of the first if that took more than a second."""
     first = _seconds(run, 1, device)
     return first if first > 1 else _seconds(run, 1, device)
 
 
 def _seconds(run: Callable[[], Any], calls: int, device: torch.device) -> float:
-    """Mean time of a call."""
+    """Return the mean time of a call."""
     synchronize(device)
     begin = time.perf_counter()
     for _ in range(calls):
@@ -72,13 +72,13 @@ def _seconds(run: Callable[[], Any], calls: int, device: torch.device) -> float:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what was queued on the device."""
+    """Wait until the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def peak_mebibytes(run: Callable[[], Any], device: torch.device) -> float:
-    """Largest memory that a call holds beyond what was held before it, as torch's allocator counts it."""
+    """Return the peak memory of a call above that before it, as counted by torch's allocator."""
     if device.type == "cuda":
         synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -128,7 +128,7 @@ def keep(
 
 
 def machine(options: argparse.Namespace) -> dict[str, Any]:
-    """What the numbers were measured on."""
+    """Return device and versions of the measurement."""
     cuda = options.device != "cpu"
     device = (
         torch.cuda.get_device_name() if cuda else f"{platform.machine()} CPU, {options.threads} thread(s)"
@@ -137,7 +137,7 @@ def machine(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def draw(path: Path, rows: list[dict[str, Any]], x: str, bars: list[str], title: str) -> None:
-    """A group of horizontal bars for every row."""
+    """Draw a group of horizontal bars for every row."""
     import matplotlib
 
     matplotlib.use("Agg")

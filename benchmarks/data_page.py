@@ -83,7 +83,7 @@ those out, prints how many there are, and records it in `summary.json`.
 
 
 def make_page() -> str:
-    """The page."""
+    """Return the page."""
     rows = "\n".join(f"| {kind.form} | {kind.title} |" for kind in KINDS)
     tasks = "\n".join(
         f"| `{name}` | {task.criterion} | {', '.join(METRICS[score].label for score in task.scores)} |"
@@ -93,7 +93,7 @@ def make_page() -> str:
 
 
 def make_section(kind: Kind) -> str:
-    """A kind's section."""
+    """Return the section of a kind."""
     options = ", ".join(f"`--{name.replace('_', '-')}`" for name in sorted(kind.options))
     return f"## {kind.title}\n\n`--dataset`: {kind.form}\n\n{kind.about}" + (
         f"\n\nOptions: {options}." if options else ""

@@ -1,4 +1,4 @@
-"""Training end to end, images/s: this package's run against a plain timm loader with timm's Mixup.
+"""Training throughput from files to updates: this package against a plain timm loop with timm's Mixup.
 
     python benchmarks/end_to_end.py --dataset DIRECTORY_OF_PARQUET [--device cuda --bf16]
 
@@ -37,7 +37,7 @@ SIZE = 32
 
 
 class Pictures(torch.utils.data.Dataset[Any]):
-    """A split of the data set as timm's loader wants it."""
+    """A split of the dataset in the form that timm's loader takes."""
 
     def __init__(self, source: Any, count: int) -> None:
         self.source, self.count, self.transform = source, count, None
@@ -51,7 +51,7 @@ class Pictures(torch.utils.data.Dataset[Any]):
 
 
 def write_pictures(directory: Path, count: int) -> None:
-    """Random images of the right size in class directories."""
+    """Write random images of the right size to class directories."""
     draw = np.random.default_rng(0)
     for split, number in (("train", count), ("test", 100)):
         for k in range(number):
@@ -63,7 +63,7 @@ def write_pictures(directory: Path, count: int) -> None:
 def timms_batches(
     source: Any, options: argparse.Namespace, device: torch.device, classes: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """timm's loader, prefetching on the device where there is one, and its Mixup."""
+    """Yield batches of timm's loader, prefetched on a GPU, mixed by timm's Mixup."""
     loader = create_loader(
         Pictures(source, options.images),
         (3, SIZE, SIZE),
@@ -88,7 +88,7 @@ def timms_batches(
 def our_batches(
     splits: Any, options: argparse.Namespace, cache: str, accelerator: Accelerator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The training batches of `timm-multimix train`."""
+    """Yield the training batches of `timm-multimix train`."""
     arguments = (
         f"--crop-padding 4 --batch-size {options.batch_size} --workers {options.workers} --cache {cache}"
     )
@@ -104,7 +104,7 @@ def our_batches(
 
 
 def timms_step(model: Any, optimizer: Any, precision: Any, images: Tensor, targets: Tensor) -> None:
-    """A step of a plain loop."""
+    """Make a training step of a plain loop."""
     with precision():
         loss = SoftTargetCrossEntropy()(model(images), targets)
     loss.backward()
@@ -113,7 +113,7 @@ def timms_step(model: Any, optimizer: Any, precision: Any, images: Tensor, targe
 
 
 def our_step(task: MixTask, optimizer: Any, precision: Any, images: Tensor, labels: Tensor) -> None:
-    """A step with MixTask."""
+    """Make a training step with MixTask."""
     with precision():
         loss = task(images, labels)["loss"]
     loss.backward()
@@ -124,7 +124,7 @@ def our_step(task: MixTask, optimizer: Any, precision: Any, images: Tensor, labe
 def passes(
     options: argparse.Namespace, device: torch.device, directory: str
 ) -> dict[str, Callable[[], None]]:
-    """For each candidate a function that trains on as many batches as the images make."""
+    """Return a function for each candidate that trains on, or loads, `--images` images."""
     splits = load_splits(directory)
     classes, accelerator = len(splits.class_names), Accelerator(cpu=device.type == "cpu")
     torch.manual_seed(0)
@@ -149,21 +149,21 @@ def passes(
 
 
 def drain(batches: Iterator[Any], options: argparse.Namespace) -> None:
-    """Only make the batches."""
+    """Load the batches without training."""
     for _ in range(options.images // options.batch_size):
         next(batches)
 
 
 def main() -> None:
     """Measure all candidates in interleaved rounds, print and keep the table."""
-    options = common.parser(__doc__.partition("\n")[0])
-    options.add_argument("--dataset", help="images of 32 x 32 as `timm-multimix train` takes them")
-    options.add_argument("--model", default="wrn16_2_cifar")
-    options.add_argument("--images", type=int, default=2560, help="images in a repeat")
-    options.add_argument("--batch-size", type=int, default=128)
-    options.add_argument("--workers", type=int, default=2)
-    options.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
-    options = options.parse_args()
+    parser = common.parser(__doc__.partition("\n")[0])
+    parser.add_argument("--dataset", help="images of 32 x 32 as `timm-multimix train` takes them")
+    parser.add_argument("--model", default="wrn16_2_cifar")
+    parser.add_argument("--images", type=int, default=2560, help="images in a repeat")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
+    options = parser.parse_args()
     device = common.start(options)
     with tempfile.TemporaryDirectory() as directory:
         if options.dataset is None:

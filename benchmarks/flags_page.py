@@ -1,4 +1,4 @@
-"""Write docs/flags.md: the flags of timm's train.py, and what they are here.
+"""Write docs/flags.md: the flags of timm's train.py and their counterparts here.
 
 make docs
 """
@@ -40,7 +40,7 @@ line.
 
 
 def make_page() -> str:
-    """The page as `make docs` writes it."""
+    """Return the page as `make docs` writes it."""
     flags = list(timm_flags().values())
     counts = {
         kind: sum(each.kind == kind for each in flags) for kind in ("same", "alias", "accelerate", "absent")
@@ -53,7 +53,7 @@ def make_page() -> str:
 
 
 def names_here() -> dict[str, object]:
-    """All names of options of `train`, with their defaults."""
+    """Return the names of all options of `train`, with their defaults."""
     return {name: each.default for each in parser_of(TrainOptions).flags() for name in names_in_config(each)}
 
 

@@ -1,10 +1,10 @@
-"""Run what is to be measured on one GPU, part after part, each with a limit of time and a result of its own.
+"""Run all GPU measurements in parts, each with a time limit and a result of its own.
 
     benchmarks/gpu_kit.sh --cifar100 DIRECTORY [--output DIR] [--parts tests loss ...]
     benchmarks/gpu_kit.sh --dry-run
 
-The parts come in order of value: a machine that is lent for minutes gives the first ones. With --dry-run the
-same commands run on the CPU, at tiny sizes, to show that they work.
+The parts are in order of value, so that a few minutes on a GPU are enough for the first ones. With --dry-run
+the same commands run on the CPU, at tiny sizes, to show that they work.
 """
 
 import argparse
@@ -24,13 +24,13 @@ ARMS = ("none", "mixup", "cutmix", "multimix", "mixup >> (none + multimix(p=1, a
 
 @dataclass(frozen=True)
 class Part:
-    """A command of the kit, and how it is made small for a rehearsal.
+    """A command of the kit, and its rehearsal at a small size.
 
     Args:
-        name: of the part, and of its log.
-        command: of the GPU.
-        rehearsal: the same for a CPU.
-        environment: variables of the rehearsal.
+        name: name of the part and of its log.
+        command: the command for a GPU.
+        rehearsal: the same at a small size on a CPU.
+        environment: environment variables of the rehearsal.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Part:
 
 
 def benchmark(script: str, *options: str) -> list[str]:
-    """A benchmark's command line; it writes its result to benchmarks/results, or where --output says."""
+    """Return the command line of a benchmark."""
     return [sys.executable, str(BENCHMARKS / script), *options]
 
 
 def step_part(model: str, size: str) -> Part:
-    """Steps of all mixers in bfloat16, next to the step without mixing."""
+    """Return the part that times steps of all mixers in bfloat16, relative to a step without mixing."""
     small = [
         "--device",
         "cpu",
@@ -77,7 +77,7 @@ def step_part(model: str, size: str) -> Part:
 
 
 def training_part(epochs: int, data: str) -> Part:
-    """CIFAR-100, a seed of each arm; the same directory goes on with what an earlier part began."""
+    """Return the part that trains one seed of each arm, except those that an earlier call has finished."""
     arms = [word for arm in ARMS for word in ("--mix", arm)]
     shared = [
         "--batch-size",
@@ -111,7 +111,7 @@ def training_part(epochs: int, data: str) -> Part:
 
 
 def make_parts(data: str) -> list[Part]:
-    """The parts, in order of value."""
+    """Return the parts, in order of value."""
     tests = [
         sys.executable,
         "-m",
@@ -146,7 +146,7 @@ def make_parts(data: str) -> list[Part]:
 
 
 def run_part(part: Part, options: argparse.Namespace) -> dict[str, object]:
-    """Run a part; its log and its results are in the output directory, whatever comes of it."""
+    """Run a part, with its log and results in the output directory, and return a record of it."""
     command = part.rehearsal if options.dry_run else part.command
     dry = {"OMP_NUM_THREADS": "1", **part.environment} if options.dry_run else {}
     environment = os.environ | {"ACCELERATE_MIXED_PRECISION": "no" if options.dry_run else "bf16"} | dry
@@ -164,7 +164,7 @@ def run_part(part: Part, options: argparse.Namespace) -> dict[str, object]:
             )
             status: object = done.returncode
         except subprocess.TimeoutExpired:
-            status = "stopped at its limit of time"
+            status = "stopped at its time limit"
     return {
         "part": part.name,
         "status": status,
@@ -174,7 +174,7 @@ def run_part(part: Part, options: argparse.Namespace) -> dict[str, object]:
 
 
 def main() -> int:
-    """Run the parts in turn, keep a line of each in kit.json, and fail if one has failed."""
+    """Run the parts in turn, and record each in kit.json; returns 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--cifar100", default="uoft-cs/cifar100", help="directory of parquet files, or a Hub id"

@@ -17,37 +17,37 @@ TEMPLATE = ROOT / "benchmarks" / "guide.template.md"
 
 
 def read_results(name: str) -> dict[str, Any]:
-    """A file of benchmarks/results."""
+    """Return a file of benchmarks/results."""
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return found
 
 
 def read_steps() -> list[dict[str, Any]]:
-    """The results of the benchmarks of whole steps, a model each."""
+    """Return the results of the benchmarks of training steps, one for each model."""
     files = [*sorted(RESULTS.glob("guided-*.json")), *sorted(RESULTS.glob("step-*.json"))]
     return [read_results(file.stem) for file in files]
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def mixer_row(card: Card) -> list[str]:
-    """A mixer in the first table."""
+    """Return the row of a mixer in the first table."""
     paper = f"[paper]({card.paper})" if card.paper.startswith("https") else card.paper
     return [f"`{card.name}`", card.title, card.place, card.data, card.cost, paper]
 
 
 def ratios(result: dict[str, Any], kind: str = "") -> dict[str, str]:
-    """By spec, a step with this kind of teacher as a multiple of one without mixing."""
+    """Return the time of a step relative to one without mixing, by spec, for a kind of teacher."""
     named = [(row["mixer"].partition(", teacher "), row["of none"]) for row in result["rows"]]
     return {spec: f"{ratio:.2f}" for (spec, _, teacher), ratio in named if teacher == kind}
 
 
 def ratio_table(head: list[str], columns: list[dict[str, str]]) -> str:
-    """Ratios by spec, a column for each model or teacher."""
+    """Return a table of ratios by spec, with a column for each model or teacher."""
     specs = dict.fromkeys(spec for found in columns for spec in found)
     return table(
         ["spec", *head], [[f"`{spec}`", *(found.get(spec, "-") for found in columns)] for spec in specs]
@@ -55,14 +55,14 @@ def ratio_table(head: list[str], columns: list[dict[str, str]]) -> str:
 
 
 def step_table() -> str:
-    """Whole steps as multiples of one without mixing, a column for each model."""
+    """Return the table of step times relative to no mixing, with a column for each model."""
     results = read_steps()
     columns = [{"none": "-"} | ratios(result) | {"none": spread(result)} for result in results]
     return ratio_table([describe_model(result) for result in results], columns)
 
 
 def teacher_table() -> str:
-    """The same with distillation, a column for each model and kind of teacher."""
+    """Return the table of step times with distillation, with a column for each model and kind of teacher."""
     found = {
         f"`{result['options']['model']}`, {kind}": ratios(result, kind)
         for result in read_steps()
@@ -72,19 +72,19 @@ def teacher_table() -> str:
 
 
 def describe_model(result: dict[str, Any]) -> str:
-    """The head of a column: a model and how it was run."""
+    """Return a column's title: a model and how it was run."""
     options, device = result["options"], result["machine"]["device"]
     return f"`{options['model']}`, {options['size']} px, batch {options['batch_size']}, {device}"
 
 
 def spread(result: dict[str, Any]) -> str:
-    """The least and the greatest time of the step without mixing, where it was taken for every row."""
+    """Return the range of times of the step without mixing, if it was measured for every row."""
     times = [row["none ms"] for row in result["rows"] if "none ms" in row]
     return f"{min(times):.0f} to {max(times):.0f} ms" if times else "-"
 
 
 def input_table() -> str:
-    """Mixup and CutMix as functions, ours beside timm's and torchvision's."""
+    """Return the table of times of mixup and CutMix: ours, timm's and torchvision's."""
     rows: dict[str, dict[str, float]] = {}
     for row in read_results("inputs-cpu")["rows"]:
         rows.setdefault(row["case"], {})[row["who"]] = row["ms"]
@@ -94,7 +94,7 @@ def input_table() -> str:
 
 
 def loss_table() -> str:
-    """The loss over tuples."""
+    """Return the table of the loss over tuples."""
     columns = ["b, d, c, r, n", "ours ms", "literal ms", "ours MiB", "literal MiB", "draw ms"]
     rows = read_results("loss-cpu")["rows"]
     cells = [
@@ -105,7 +105,7 @@ def loss_table() -> str:
 
 
 def accuracy_section() -> str:
-    """The first table of the results' summary, and what it is of."""
+    """Return the first table of the results' summary, with the text before it."""
     section = (ROOT / "docs/results/README.md").read_text(encoding="utf-8").split("\n## Summary\n")[1]
     before, _, after = section.partition("\n|")
     text = before.strip() + "\n\n|" + after.partition("\n\n")[0]
@@ -113,14 +113,14 @@ def accuracy_section() -> str:
 
 
 def missing(text: str) -> str:
-    """The mixers that a text names in no code span, in order."""
+    """Return the mixers that no code span of a text names, in order."""
     spans = [span for place, span in enumerate(text.split("`")) if place % 2]
     words = {span.partition("(")[0] for span in spans}
     return ", ".join(f"`{name}`" for name in list_mixers() if name not in words)
 
 
 def make_guide() -> str:
-    """The page."""
+    """Return the page."""
     head = ["name", "what it does", "place", "data", "extra cost", "paper"]
     inputs, loss, steps = read_results("inputs-cpu"), read_results("loss-cpu"), step_table()
     untimed = missing(steps)

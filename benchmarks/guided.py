@@ -1,9 +1,9 @@
-"""Guided mixers: a whole training step of each against mixing nothing, and the time of what it draws by.
+"""Guided mixers: time of a training step relative to no mixing, and of the draw alone.
 
     python benchmarks/guided.py
     python benchmarks/guided.py --model test_vit --size 96 --positions 6
 
-The draw is what the mixer itself takes, solvers on the CPU included, with its guide at hand; the rest of the
+The time of the draw is that of the mixer itself, with solvers on the CPU and given guides; the rest of the
 difference is the guide's pass through the model.
 """
 
@@ -34,7 +34,7 @@ SPECS = [
 
 
 def stepper(spec: str, options: argparse.Namespace, device: torch.device) -> Callable[[], None]:
-    """A training step: guide, draw, forward, loss, backward, SGD."""
+    """Return a training step: guide, draw, forward, loss, backward, SGD."""
     torch.manual_seed(0)
     model = timm.create_model(options.model, num_classes=options.classes, **size_of(options)).to(device)
     task = MixTask(model, spec).to(device).train()
@@ -50,7 +50,7 @@ def stepper(spec: str, options: argparse.Namespace, device: torch.device) -> Cal
 
 
 def drawer(spec: str, options: argparse.Namespace, device: torch.device) -> Callable[[], Any]:
-    """The draw alone, with random numbers for its guides."""
+    """Return the draw alone, with random numbers as guides."""
     mixer = create_mixer(spec).branches[0][1].mixer
     images, _ = batch(options, device)
     cells = options.positions
@@ -65,27 +65,27 @@ def drawer(spec: str, options: argparse.Namespace, device: torch.device) -> Call
 
 
 def batch(options: argparse.Namespace, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random images and labels."""
+    """Return random images and labels."""
     images = torch.randn(options.batch_size, 3, options.size, options.size, device=device)
     return images, torch.randint(options.classes, (options.batch_size,), device=device)
 
 
 def size_of(options: argparse.Namespace) -> dict[str, int]:
-    """The image size, for models that must know it."""
+    """Return the arguments for the image size, for models that need them."""
     return {"img_size": options.size} if "vit" in options.model else {}
 
 
 def main() -> None:
-    """Measure each mixer beside none, print and keep the table."""
-    options = common.parser(__doc__.partition("\n")[0])
-    options.add_argument("--model", default="test_resnet")
-    options.add_argument("--size", type=int, default=96)
-    options.add_argument("--batch-size", type=int, default=32)
-    options.add_argument("--classes", type=int, default=100)
-    options.add_argument(
+    """Measure each mixer and no mixing, print and keep the table."""
+    parser = common.parser(__doc__.partition("\n")[0])
+    parser.add_argument("--model", default="test_resnet")
+    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--classes", type=int, default=100)
+    parser.add_argument(
         "--positions", type=int, default=3, help="side of the last feature map, for the draws"
     )
-    options = options.parse_args()
+    options = parser.parse_args()
     device = common.start(options)
     rows: list[dict[str, Any]] = []
     for spec in SPECS:

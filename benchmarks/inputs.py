@@ -2,7 +2,7 @@
 
     python benchmarks/inputs.py [--device cuda]
 
-All mix a batch of float images and its labels into soft targets. kornia takes part where it is installed.
+All mix a batch of float images and its labels into soft targets. kornia is measured if it is installed.
 """
 
 import argparse
@@ -21,7 +21,7 @@ CLASSES = 100
 
 
 class Operations(TorchDispatchMode):
-    """Counts the tensor operations inside."""
+    """Counts tensor operations."""
 
     count = 0
 
@@ -31,18 +31,18 @@ class Operations(TorchDispatchMode):
 
 
 def operations(run: Callable[[], Any]) -> int:
-    """Number of tensor operations of one call."""
+    """Return the number of tensor operations of one call."""
     with Operations() as counter:
         run()
     return counter.count
 
 
 def candidates(images: torch.Tensor, labels: torch.Tensor) -> dict[str, dict[str, Callable[[], Any]]]:
-    """By task, who does it, ours first."""
+    """Return implementations by task, ours first."""
 
     def timms(mode: str, **alphas: float) -> Callable[[], Any]:
         mixup = Mixup(mode=mode, label_smoothing=0.0, num_classes=CLASSES, **alphas)
-        # timm mixes in place: it is given a copy, as any caller who keeps the batch would.
+        # timm mixes in place, so it is given a copy, as by a caller that keeps the batch
         return lambda: mixup(images.clone(), labels)
 
     def ours(spec: str) -> Callable[[], Any]:
@@ -69,7 +69,7 @@ def candidates(images: torch.Tensor, labels: torch.Tensor) -> dict[str, dict[str
 
 
 def kornias(name: str, images: torch.Tensor, labels: torch.Tensor) -> dict[str, Callable[[], Any]]:
-    """kornia's version, if it is there; its targets stay label pairs."""
+    """Return kornia's implementation if it is installed; its targets stay label pairs."""
     try:
         from kornia.augmentation import RandomCutMixV2, RandomMixUpV2
     except ImportError:
@@ -79,7 +79,7 @@ def kornias(name: str, images: torch.Tensor, labels: torch.Tensor) -> dict[str, 
 
 
 def measure(size: int, b: int, options: argparse.Namespace, device: torch.device) -> list[dict[str, Any]]:
-    """Rows of one image size."""
+    """Return the rows of one image size."""
     images, labels = torch.rand(b, 3, size, size, device=device), torch.randint(CLASSES, (b,), device=device)
     rows = []
     for task, runs in candidates(images, labels).items():
@@ -95,9 +95,9 @@ def measure(size: int, b: int, options: argparse.Namespace, device: torch.device
 
 def main() -> None:
     """Measure both sizes, print and keep them."""
-    options = common.parser(__doc__.partition("\n")[0])
-    options.add_argument("--batch-size", type=int, default=128)
-    options = options.parse_args()
+    parser = common.parser(__doc__.partition("\n")[0])
+    parser.add_argument("--batch-size", type=int, default=128)
+    options = parser.parse_args()
     device = common.start(options)
     rows = [row for size in (32, 224) for row in measure(size, options.batch_size, options, device)]
     common.show(rows)

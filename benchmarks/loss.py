@@ -2,9 +2,9 @@
 
     python benchmarks/loss.py [--device cuda]
 
-The literal computation is the paper as it reads: interpolate embeddings, classify all n of them, interpolate
-the targets, cross-entropy. Ours classifies the b clean embeddings and takes the exact loss of their logits.
-Drawing the weights is timed in columns of its own, against torch's own Gamma sampler.
+The literal computation follows the paper (arXiv:2311.05538): interpolate embeddings and targets, classify all
+n mixed embeddings, cross-entropy. Ours classifies the b clean embeddings and computes the same loss exactly
+from their logits. Drawing the weights is timed separately, against torch's own Gamma sampler.
 """
 
 import argparse
@@ -35,21 +35,25 @@ def literal(embeddings: Tensor, classifier: Tensor, targets: Tensor, weights: Te
 
 
 def torchs_dirichlet(rows: int, b: int, device: torch.device) -> Tensor:
-    """The naive draw: torch's Gamma variates, with the boost that small alpha needs, normalised."""
+    """Return Dirichlet weights from torch's Gamma variates, normalised.
+
+    Gamma(alpha) is drawn as Gamma(alpha + 1) U^(1 / alpha), in logarithms, as it underflows for small alpha
+    (Marsaglia and Tsang, 2000).
+    """
     alpha = torch.full((rows, b), 1.3, device=device)
     boost = torch.empty_like(alpha).exponential_() / alpha
     return (torch._standard_gamma(alpha + 1).log_() - boost).softmax(-1)
 
 
 def arithmetic_limit(b: int, d: int, c: int, n: int) -> float:
-    """Ratio of the multiplications that the two computations cannot do without."""
+    """Return the ratio of the multiplications that the literal and our computation need."""
     return (2 * n * b * d + 3 * n * d * c + n * b * c) / (3 * b * d * c + 2 * n * b * c)
 
 
 def measure(
     b: int, d: int, c: int, r: int, n: int, options: argparse.Namespace, device: torch.device
 ) -> dict:
-    """One row: times, memory, and the draw, of one shape."""
+    """Return the row of one shape: times, memory, and the draw."""
     embeddings = torch.randn(r, b, d, device=device, requires_grad=True)
     classifier = (torch.randn(c, d, device=device) / d**0.5).requires_grad_()
     labels = torch.randint(c, (b,), device=device)
@@ -84,7 +88,7 @@ def measure(
 
 
 def streamed(b: int, c: int, n: int, options: argparse.Namespace, device: torch.device) -> dict:
-    """Many tuples with the weights drawn inside the chunks, drawing included."""
+    """Return the row of many tuples whose weights are drawn chunk by chunk; the time includes drawing."""
     logits = torch.randn(b, c, device=device, requires_grad=True)
     labels = torch.randint(c, (b,), device=device)
 
@@ -101,13 +105,13 @@ def streamed(b: int, c: int, n: int, options: argparse.Namespace, device: torch.
 
 
 def main() -> None:
-    """Measure all shapes, print and keep them."""
-    options = common.parser(__doc__.partition("\n")[0])
-    options.add_argument("--tuples", type=int, nargs="+", default=TUPLES, help="values of n")
-    options.add_argument(
+    """Measure all shapes, print and keep the tables."""
+    parser = common.parser(__doc__.partition("\n")[0])
+    parser.add_argument("--tuples", type=int, nargs="+", default=TUPLES, help="values of n")
+    parser.add_argument(
         "--most", type=float, default=5e7, help="leave out shapes with more than r n b weights"
     )
-    options = options.parse_args()
+    options = parser.parse_args()
     device = common.start(options)
     rows = []
     for b, d, c, r in SHAPES:

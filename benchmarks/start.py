@@ -1,10 +1,9 @@
-"""Start-up: processor time until a command can begin, beside that of the libraries it cannot do without.
+"""Start-up: CPU time until a command can begin, compared with importing the libraries it needs.
 
     python benchmarks/start.py [--beside ANOTHER_CHECKOUT]
 
-Every repeat starts each of them once, in a process of its own. Other work on the machine changes
-processor time little, unlike time on the wall. `list` prints all mixers; of `train` only
-the imports are measured.
+Every repeat starts each of them once, in a process of its own. CPU time depends less than wall time on other
+work of the machine. `list` prints all mixers; of `train` only the imports are measured.
 """
 
 import os
@@ -24,7 +23,7 @@ STARTS = {
 
 
 def processor_seconds(code: str, checkout: Path) -> float:
-    """Processor time of a new process that runs the code, with the package of a checkout."""
+    """Return the CPU time of a new process that runs the code with the package of a checkout."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = os.environ | {"PYTHONPATH": str(checkout)}
     subprocess.run(
@@ -35,10 +34,10 @@ def processor_seconds(code: str, checkout: Path) -> float:
 
 
 def main() -> None:
-    """Measure in turns, print and keep the medians."""
-    options = common.parser(__doc__.partition("\n")[0])
-    options.add_argument("--beside", type=Path, help="another checkout, measured in the same rounds")
-    options = options.parse_args()
+    """Measure in interleaved rounds, print and keep the medians."""
+    parser = common.parser(__doc__.partition("\n")[0])
+    parser.add_argument("--beside", type=Path, help="another checkout, measured in the same rounds")
+    options = parser.parse_args()
     checkouts = {"ours": ROOT} | ({"other": options.beside.resolve()} if options.beside else {})
     options.beside = options.beside and options.beside.name
     times: dict[tuple[str, str], list[float]] = {}

@@ -1,4 +1,4 @@
-"""A whole training step of every mixer, drawing included, against mixing nothing: same model, same batch.
+"""Time of a training step of every mixer, drawing included, relative to no mixing.
 
     python benchmarks/step.py --model resnet50 --batch-size 128 [--device cuda --bf16]
 
@@ -21,18 +21,18 @@ import timm_multimix.models  # noqa: F401
 from timm_multimix import MixTask, list_mixers
 
 TEACHERS = ["self", "ema", "model"]
-# By default a part of their steps is another mixer's.
+# by default these mix only in a part of the steps
 ALTERNATING = ("multimix", "dense_multimix", "alignmixup")
 
 
 def specs(model: str) -> list[str]:
-    """Every mixer of the registry, at every step; transmix reads the attention of a ViT."""
+    """Return specs of all mixers that mix in every step; transmix for ViTs only, whose attention it reads."""
     names = [name for name in list_mixers() if name != "transmix" or "vit" in model]
     return [f"{name}(p=1)" if name in ALTERNATING else name for name in names]
 
 
 def create_model(options: argparse.Namespace, device: torch.device) -> nn.Module:
-    """The network, in the memory layout asked for."""
+    """Create the network in the requested memory layout."""
     torch.manual_seed(0)
     model = timm.create_model(options.model, num_classes=options.classes).to(device)
     return model.to(memory_format=torch.channels_last) if options.channels_last else model
@@ -41,7 +41,7 @@ def create_model(options: argparse.Namespace, device: torch.device) -> nn.Module
 def steppers(
     spec: str, kinds: Iterable[str], model: nn.Module, options: argparse.Namespace
 ) -> dict[str, Callable[[], None]]:
-    """A training step of a mixer with each kind of teacher, none for "", by kind, on one batch."""
+    """Return training steps of a mixer on one batch, by the kind of teacher ("" for none)."""
     device = next(model.parameters()).device
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
     images = torch.randn(options.batch_size, 3, options.size, options.size, device=device)
@@ -68,7 +68,7 @@ def steppers(
 
 
 def measure(spec: str, model: nn.Module, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Rows of one mixer, each step timed in turns with that of the first mixer."""
+    """Return the rows of a mixer, its steps timed in turns with that of the first mixer."""
     first = options.mix[0]
     runs = steppers(first, [""], model, options)
     if spec != first:
@@ -86,20 +86,18 @@ def measure(spec: str, model: nn.Module, options: argparse.Namespace) -> list[di
 
 def main() -> None:
     """Measure all mixers, print and keep the table."""
-    options = common.parser(__doc__.partition("\n")[0])
-    options.add_argument("--model", default="resnet50")
-    options.add_argument("--size", type=int, default=224)
-    options.add_argument("--batch-size", type=int, default=128)
-    options.add_argument("--classes", type=int, default=1000)
-    options.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
-    options.add_argument("--channels-last", action="store_true")
-    options.add_argument(
-        "--mix", nargs="+", help="mixer specs; ratios are to the first; default: every mixer"
-    )
-    options.add_argument(
+    parser = common.parser(__doc__.partition("\n")[0])
+    parser.add_argument("--model", default="resnet50")
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--classes", type=int, default=1000)
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
+    parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--mix", nargs="+", help="mixer specs; ratios are to the first; default: every mixer")
+    parser.add_argument(
         "--teachers", nargs="*", default=TEACHERS, choices=TEACHERS, help="kinds of distillation to time"
     )
-    options = options.parse_args()
+    options = parser.parse_args()
     options.mix = options.mix or specs(options.model)
     model = create_model(options, common.start(options))
     rows: list[dict[str, Any]] = []

@@ -1,17 +1,21 @@
-"""A small part of a data set of parquet files, for comparisons on small machines.
+"""Make a small subset of a dataset of parquet files, for comparisons on small machines.
 
     python benchmarks/subset.py DIRECTORY OUTPUT [--label fine_label] [--superclasses] [--classes 20]
         [--train 125] [--validation 0] [--test 100]
 
-The first classes, and of each its first images in the files' order, as parquet with labels from 0 on. The
-validation split, if there is one, is of the training images that follow those of the training split.
+It holds the first images of each of the first classes, in the files' order, as parquet with labels from 0 on.
+The validation split, if there is one, takes the training images after those of the training split.
 """
 
 import argparse
+import sys
+import tempfile
 from pathlib import Path
 
 import datasets
 import numpy as np
+
+from timm_multimix.errors import UsageError
 
 # CIFAR-100's superclass of each fine label, in the order of the fine labels (alphabetical).
 SUPERCLASS_OF = (
@@ -37,41 +41,82 @@ def rows_of_each(labels: np.ndarray, classes: int, start: int, count: int) -> li
 
 def with_superclasses(whole: datasets.Dataset, label: str) -> datasets.Dataset:
     """CIFAR-100 with its 20 superclasses in the place of the 100 fine labels."""
+    if (classes := len(whole.features[label].names)) != len(SUPERCLASS_OF):
+        raise UsageError(f"--superclasses: --label must have 100 classes, got {label} with {classes}")
     coarse = [SUPERCLASS_OF[fine] for fine in whole[label]]
     column = datasets.ClassLabel(names=list(SUPERCLASSES))
     return whole.remove_columns(label).add_column(label, coarse).cast_column(label, column)
 
 
-def main() -> None:
-    """Write the part of each split."""
-    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("directory", help="parquet files named train* and test*")
-    options.add_argument("output", type=Path)
-    options.add_argument("--label", default="fine_label", help="the column of the labels")
-    options.add_argument("--superclasses", action="store_true", help="CIFAR-100's 20 superclasses as labels")
-    options.add_argument("--classes", type=int, default=20)
-    options.add_argument("--train", type=int, default=125, help="training images of each class")
-    options.add_argument("--validation", type=int, default=0, help="other training images of each class")
-    options.add_argument("--test", type=int, default=100, help="test images of each class")
-    options = options.parse_args()
-    options.output.mkdir(parents=True)
-    parts = {
+def read_files(directory: Path, name: str, label: str) -> datasets.Dataset:
+    """The rows of the parquet files whose names begin so.
+
+    Raises:
+        UsageError: there are none, or `label` is not one of their columns of class labels.
+    """
+    files = sorted(map(str, directory.glob(f"{name}*.parquet")))
+    if not files:
+        raise UsageError(f"DIRECTORY must hold files {name}*.parquet, got {directory}")
+    whole = datasets.load_dataset("parquet", data_files=files, split="train")
+    columns = [column for column, kind in whole.features.items() if isinstance(kind, datasets.ClassLabel)]
+    if label not in columns:
+        raise UsageError(f"--label must be one of {', '.join(columns) or 'no column'}, got {label}")
+    return whole
+
+
+def take_part(options: argparse.Namespace, name: str, start: int, count: int) -> datasets.Dataset:
+    """Examples `start` to `start + count` of each class, from the files whose names begin with `name`."""
+    whole = read_files(options.directory, name, options.label)
+    whole = with_superclasses(whole, options.label) if options.superclasses else whole
+    part = whole.select(rows_of_each(np.array(whole[options.label]), options.classes, start, count))
+    names = whole.features[options.label].names[: options.classes]
+    return part.cast_column(options.label, datasets.ClassLabel(names=names))
+
+
+def write(parts: dict[str, datasets.Dataset], output: Path) -> None:
+    """Write the splits as files of a new directory, which appears when all of them are written."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as place:
+        written = Path(place) / "written"
+        written.mkdir()
+        for split, part in parts.items():
+            part.to_parquet(written / f"{split}-00000-of-00001.parquet")
+        written.rename(output)
+
+
+def make_subset(options: argparse.Namespace) -> None:
+    """Write the part of each split, and print their sizes."""
+    if options.output.exists() and (options.output.is_file() or any(options.output.iterdir())):
+        raise UsageError(f"OUTPUT must be a new or empty directory, got {options.output}")
+    rows = {
         "train": ("train", 0, options.train),
         "validation": ("train", options.train, options.validation),
         "test": ("test", 0, options.test),
     }
-    for split, (source, start, count) in parts.items():
-        if not count:
-            continue
-        files = str(Path(options.directory) / f"{source}*.parquet")
-        whole = datasets.load_dataset("parquet", data_files=files, split="train")
-        whole = with_superclasses(whole, options.label) if options.superclasses else whole
-        part = whole.select(rows_of_each(np.array(whole[options.label]), options.classes, start, count))
-        names = whole.features[options.label].names[: options.classes]
-        part = part.cast_column(options.label, datasets.ClassLabel(names=names))
-        part.to_parquet(options.output / f"{split}-00000-of-00001.parquet")
-        print(f"{split}: {len(part)} images of {len(names)} classes")
+    parts = {split: take_part(options, *each) for split, each in rows.items() if each[-1]}
+    write(parts, options.output)
+    for split, part in parts.items():
+        print(f"{split}: {len(part)} images of {part.features[options.label].num_classes} classes")
+
+
+def main() -> int:
+    """Read the options and make the subset; 2 after one line for a mistake in them."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("directory", type=Path, help="parquet files named train* and test*")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--label", default="fine_label", help="the column of the labels")
+    parser.add_argument("--superclasses", action="store_true", help="CIFAR-100's 20 superclasses as labels")
+    parser.add_argument("--classes", type=int, default=20)
+    parser.add_argument("--train", type=int, default=125, help="training images of each class")
+    parser.add_argument("--validation", type=int, default=0, help="other training images of each class")
+    parser.add_argument("--test", type=int, default=100, help="test images of each class")
+    try:
+        make_subset(parser.parse_args())
+    except UsageError as error:
+        print("error:", error, file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

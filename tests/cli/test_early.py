@@ -52,7 +52,14 @@ def call(directory: Path, *words: str, path: Path = ROOT) -> tuple[str, str]:
         ("evaluate test_resnet --consistency mixpu", "unknown mixer 'mixpu' (did you mean mixup?)"),
         ("evaluate test_resnet --ood /no/data", "dataset '/no/data': no such directory;"),
         ("predict runs/nowhere data/file.safetensors", "runs/nowhere is not a run's directory"),
-        ("predict test_resnet a.png", "no image to classify: there is no a.png"),
+        (
+            "predict test_resnet data/file.safetensors a.png",
+            "IMAGE must be a file or directory that exists, got a.png\n",
+        ),
+        (
+            "predict test_resnet a.png data b.png c.png",
+            "IMAGE must be a file or directory that exists, got a.png and 2 others that do not\n",
+        ),
         ("preview --mix mixpu --out a.png", "unknown mixer 'mixpu' (did you mean mixup?)"),
         ("preview --mix mixup --dataset /no/data --out a.png", "dataset '/no/data': no such directory;"),
         ("list mixpu", "no mixer matches 'mixpu'; there are none,"),

@@ -35,19 +35,24 @@ def names_in(group):
     return re.findall(r"^  (\S.*?)  ", group, re.MULTILINE)
 
 
+def head_of(group):
+    return re.split(r"[:\n]", group)[0]
+
+
 def test_mixers_are_grouped_by_place_with_title_and_extra_cost(cards, capsys):
     *groups, combined, hint = run(capsys).split("\n\n")
-    assert [group.partition(":")[0] for group in groups] == [
-        place for place in (*PLACES, "theirs") if any(card.place == place for card in cards.values())
+    places = (*PLACES, "the place of its mixers")
+    assert [head_of(group) for group in groups] == [
+        place for place in places if any(card.place == place for card in cards.values())
     ]
     for group in groups:
-        place = group.partition(":")[0]
+        place = head_of(group)
         assert names_in(group) == [name for name, card in cards.items() if card.place == place]
         words = " ".join(group.split())
         for name in names_in(group):
             extra = "" if cards[name].cost == "no extra pass" else f" (extra: {cards[name].cost})"
             assert f"{name} {cards[name].title}{extra}" in words
-    assert [name for name, card in cards.items() if card.place not in (*PLACES, "theirs")] == []
+    assert [name for name, card in cards.items() if card.place not in places] == []
     assert names_in(combined) == list(COMBINATIONS)
     assert hint.startswith("`timm-multimix list NAME`")
 

@@ -98,7 +98,7 @@ def test_pages_are_replaced_by_newer_ones(tmp_path: Path) -> None:
         (["--mix", "none", "--output", "out", "--", "--epochs", "0"], "--epochs: expected a whole number"),
         (["--mix", "none", "--output", "file"], "file is a file"),
         (["--mix", "none", "--output", "file/deep"], "file is a file"),
-        (["--mix", "none", "--output", "strange"], "strange holds comparison.md, which is no comparison's"),
+        (["--mix", "none", "--output", "strange"], "strange holds comparison.md, which no comparison wrote"),
         (["--mix", "none", "--output", "run"], "run holds a run"),
         (["--mix", "none", "--output", "used"], "is not empty and is not a run's directory"),
         (["--frobnicate", "--output", "out"], "--frobnicate"),

@@ -102,6 +102,28 @@ def test_what_cannot_be_drawn_is_warned_of(
     assert images(tmp_path / "run") == []
 
 
+def test_a_fault_of_drawing_is_a_line_in_the_log_and_the_run_is_the_same(
+    train: Train,
+    quick: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(figure: Any) -> None:
+        torch.rand(1)
+        raise RuntimeError("no font\nfor this glyph")
+
+    words = [*quick, "--mix", "mixup"]
+    train(*words, "--output", "plain")
+    monkeypatch.setattr(mixing_image, "pixels_of", fail)
+    with caplog.at_level("WARNING", "timm_multimix"):
+        train(*words, *TRACKED, "--output", "run")
+    (line,) = [text for text in caplog.messages if "image of the mixing" in text]
+    assert line == "trackers get no image of the mixing: RuntimeError: no font for this glyph"
+    assert images(tmp_path / "run") == []
+    assert results(tmp_path / "plain") == results(tmp_path / "run")
+
+
 def test_wandb_gets_an_array_of_8_bits(
     train: Train, quick: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

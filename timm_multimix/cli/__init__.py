@@ -19,8 +19,8 @@ COMMANDS = {
     "evaluate": ("evaluate", "measure a trained model: accuracy, calibration, robustness ..."),
     "compare": ("compare", "compare runs, or train and compare several mixes"),
     "push": ("push", "publish a finished run on the Hugging Face Hub"),
-    "predict": ("predict", "say what is on images"),
-    "preview": ("preview", "draw what a mixer does"),
+    "predict": ("predict", "classify images"),
+    "preview": ("preview", "draw examples that a mixer mixes"),
     "list": ("listing", "list the mixers, or describe one"),
 }
 """Name: (module here, what it does)."""
@@ -33,7 +33,7 @@ USAGE = """usage: timm-multimix COMMAND [OPTION ...]
 
 
 def _is_main_process() -> bool:
-    """Whether this process speaks for all that a launcher started."""
+    """Whether this is the process that prints, of those that a launcher started."""
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
@@ -59,21 +59,21 @@ def _run(argv: list[str]) -> int:
 
 
 def _leave_within(seconds: float, status: int) -> None:
-    """End this process in so many seconds whatever threads, of an upload say, it would wait for."""
+    """End this process after some seconds, without waiting for threads (of an upload, say) that still run."""
     timer = threading.Timer(seconds, os._exit, [status])
     timer.daemon = True
     timer.start()
 
 
 def _escape_what_cannot_be_printed() -> None:
-    """Names of files may hold what the output's encoding cannot say, which is no reason to fail."""
+    """Print characters that the output's encoding lacks, of file names say, as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _end_unread() -> int:
-    """The status of a command whose reader, `head` say, has gone; what is left to print goes nowhere."""
+    """Discard further output, as its reader (such as `head`) has closed the pipe; returns the exit status."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + signal.SIGPIPE
 
@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run_process(argv: list[str] | None = None) -> NoReturn:
-    """`main` as a process: it ends soon, whatever requests to a Hub that does not answer are left behind."""
+    """Run `main` and exit, without waiting for requests to a Hub that does not answer."""
     status = main(argv)
     if left_behind():
         _leave_within(5.0, status)

@@ -5,7 +5,7 @@ from .early import check_alone, check_comparison
 
 
 def main(argv: list[str]) -> int:
-    """Collect or train runs, and write one table, images and pages; 2 if a run failed.
+    """Collect or train runs, write the pages, and return the exit status: 2 if a run failed.
 
     Raises: UsageError for mistakes in the options, and if several processes were launched.
     """

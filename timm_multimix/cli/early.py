@@ -57,11 +57,12 @@ def check_comparison(options: CompareOptions) -> None:
 
 
 def check_prediction(options: PredictOptions) -> None:
-    """Check the model of a prediction, and that an image exists. Raises: UsageError."""
+    """Check that the model and the images of a prediction exist. Raises: UsageError."""
     run_directory(options.model)
     check_model_directory(options.model)
-    if not any(image.exists() for image in options.images):
-        raise UsageError(f"no image to classify: there is no {options.images[0]}")
+    if missing := [image for image in options.images if not image.exists()]:
+        others = f" and {len(missing) - 1} others that do not" if missing[1:] else ""
+        raise UsageError(f"IMAGE must be a file or directory that exists, got {missing[0]}{others}")
 
 
 def check_alone(command: str) -> None:
@@ -74,10 +75,10 @@ def check_alone(command: str) -> None:
 
 
 def check_mixers(specs: Iterable[str], imports: Iterable[str]) -> None:
-    """Check the mixers that specs name, as far as the source of this package tells.
+    """Check the names of mixers in specs against the source of this package.
 
     Raises:
-        UsageError: an unknown one, unless `imports` or other packages may register it.
+        UsageError: an unknown mixer, unless `imports` or other packages may register it.
     """
     known = _known_mixers(imports)
     for name in (name for spec in specs for name in names_in_spec(spec)):
@@ -93,12 +94,12 @@ def check_pattern(pattern: str, imports: Iterable[str]) -> None:
 
 
 def no_match(pattern: str, known: Iterable[str]) -> UsageError:
-    """The error about a pattern that matches no mixer."""
+    """Return the error for a pattern that matches no mixer."""
     return UsageError(f"no mixer matches {pattern!r}; there are {', '.join(known)}")
 
 
 def _known_mixers(imports: Iterable[str]) -> tuple[str, ...] | None:
-    """All mixers there can be; None where only the registry knows them."""
+    """Return the names of all mixers; None if modules that are not imported yet may register more."""
     if [*imports] or "torch" in sys.modules or entry_points(group=GROUP):
         return None
     try:

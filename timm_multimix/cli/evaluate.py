@@ -8,7 +8,7 @@ from .early import check_alone, check_evaluation
 
 
 def main(argv: list[str]) -> int:
-    """Measure what the options ask for, print it, and write it where there is a place for it.
+    """Evaluate the model, print the results, and add them to the run's evaluation.json or the --output file.
 
     Raises: UsageError for mistakes in the options, and if several processes were launched.
     """
@@ -22,13 +22,13 @@ def main(argv: list[str]) -> int:
 
 
 def tell(options: EvaluateOptions, record: dict[str, Any]) -> None:
-    """Print the record, as tables or as JSON, and where it and the figure are."""
+    """Print the results as tables or JSON, and the paths of their file and of the embedding plot."""
     from ..evaluation.report import find_file, render
 
     if options.report.json:
         print(json.dumps(record, indent=2, ensure_ascii=False))
         return
     print(render(record))
-    for what, where in (("numbers", find_file(options)), ("picture", options.measures.embedding_plot)):
+    for what, where in (("numbers", find_file(options)), ("image", options.measures.embedding_plot)):
         if where is not None:
             print(f"{what} in {where}")

@@ -18,9 +18,9 @@ _WIDEST, _NARROWEST = 100, 60
 
 
 def main(argv: list[str]) -> int:
-    """Print name, description and extra cost of each mixer that matches, by place; or one mixer's card.
+    """Print name, description and extra cost of each mixer that matches, by place; or the card of one mixer.
 
-    Raises: UsageError if none does.
+    Raises: UsageError if no mixer matches.
     """
     options = parse(ListOptions, argv)
     check_pattern(options.pattern, options.import_)
@@ -42,21 +42,21 @@ def main(argv: list[str]) -> int:
 
 
 def find_width() -> int:
-    """Columns to print in: the terminal's, at most 100; those as well where the output is no terminal."""
+    """Return the width of the output in columns: the terminal's, from 60 to 100; 100 without one."""
     columns = shutil.get_terminal_size((_WIDEST, 24)).columns
     return max(_NARROWEST, min(_WIDEST, columns))
 
 
 def show_list(cards: "list[Card]", width: int, combinations: bool) -> str:
-    """The mixers by place, from the input on, and how they are combined."""
+    """Return the table of mixers by place, from the input to the classifier, and of combinations."""
     from ..mixers.cards import COMBINATIONS
     from ..mixers.places import PLACES
 
     groups = []
-    places = {name: place.where for name, place in PLACES.items()}
-    for place, where in (places | {"theirs": "the place of its mixers"}).items():
+    for place in dict.fromkeys([*PLACES, *(card.place for card in cards)]):
         if rows := [(card.name, _title(card)) for card in cards if card.place == place]:
-            groups.append("\n".join(_wrap(f"{place}: {where}", width)) + "\n" + show_rows(rows, width))
+            head = f"{place}: {PLACES[place].where}" if place in PLACES else place
+            groups.append("\n".join(_wrap(head, width)) + "\n" + show_rows(rows, width))
     if combinations:
         rows = [(form, f"{meaning}. Cost: {cost}") for form, (meaning, cost) in COMBINATIONS.items()]
         groups.append("combined in a spec\n" + show_rows(rows, width))
@@ -69,7 +69,7 @@ def _title(card: "Card") -> str:
 
 
 def show_rows(rows: Iterable[tuple[str, str]], width: int, indent: str = "  ") -> str:
-    """A name and a text for each row, the text wrapped next to the name, or below one that is long."""
+    """Format rows of a name and a text; the text is wrapped next to the name, or below a long name."""
     rows = list(rows)
     column = len(indent) + 2 + min(24, max(len(name) for name, _ in rows))
     lines = []
@@ -84,12 +84,12 @@ def show_rows(rows: Iterable[tuple[str, str]], width: int, indent: str = "  ") -
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Lines of the text, broken at spaces only: a spec or a name stays as it can be copied."""
+    """Wrap a text at spaces only, so that specs and names can be copied."""
     return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False) or [""]
 
 
 def show_card(card: "Card", width: int) -> str:
-    """The docstring, the arguments, what else is known, and specs to begin with."""
+    """Return the description of one mixer: docstring, arguments, facts, and example specs."""
     paragraphs = ["\n".join(_wrap(part, width)) for part in card.text.split("\n\n")]
     if card.arguments:
         rows = [(f"{each.name}={each.default}", each.meaning) for each in card.arguments]

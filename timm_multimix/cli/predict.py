@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
-    """Print the most probable classes of each image; 2 if one could not be read.
+    """Print the most probable classes of each image, and return the exit status: 2 if one could not be read.
 
-    Raises: UsageError for mistakes in the options, and where no image is found.
+    Raises: UsageError for mistakes in the options, and for images that do not exist.
     """
     options = parse_prediction_options(argv)
     check_prediction(options)
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
 
 
 def tell(prediction: "Prediction") -> None:
-    """Print a prediction; what is wrong with an image on stderr."""
+    """Print a prediction; an error is printed to stderr."""
     if prediction.error is not None:
         print("error:", prediction.error, file=sys.stderr, flush=True)
         return

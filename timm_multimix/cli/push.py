@@ -1,4 +1,4 @@
-"""`timm-multimix push`: publish a finished run, or finish what its training could not upload."""
+"""`timm-multimix push`: publish a finished run, or complete an upload that its training could not finish."""
 
 import sys
 
@@ -7,9 +7,9 @@ from ..options.publishing import PushOptions
 
 
 def main(argv: list[str]) -> int:
-    """Push what of a run is not there yet.
+    """Upload the files of a run that the repository lacks.
 
-    Raises: UsageError for a run that is not finished, and where the Hub does not take it.
+    Raises: UsageError for a run that is not finished, and if the Hub refuses it.
     """
     options = parse(PushOptions, argv)
     from ..hub.run import check_push, push_run

@@ -5,7 +5,7 @@ from .early import check_training
 
 
 def main(argv: list[str]) -> int:
-    """Train as the options say."""
+    """Parse the options and train."""
     options = parse_train_options(argv)
     check_training(options)
     from ..logs import start_logging

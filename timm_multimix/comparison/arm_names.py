@@ -8,10 +8,11 @@ from ..options.declaration import declared, in_use
 
 
 def make_arm_names(groups: Sequence[dict[str, Any]]) -> list[str]:
-    """One name for each mapping of options; different mappings get different names."""
+    """Return a name for each mapping of options; different mappings get different names."""
     used = [_in_use(options) for options in groups]
     names = [name for name in _names(groups) if name == "mix" or _differs(name, used)]
     labels = [_label(options, names) for options in used]
+    # Groups may differ only in options that are off or have no effect: then show those too.
     if len(set(labels)) < len(labels):
         names = [name for name in _names(groups) if name == "mix" or _differs(name, groups)]
         labels = [_label({name: options.get(name) for name in names}, names) for options in groups]
@@ -19,13 +20,13 @@ def make_arm_names(groups: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _in_use(options: dict[str, Any]) -> dict[str, Any]:
-    """Without options that are off, and those that need one of these."""
+    """Drop options that are off, and options that only matter together with one of those."""
     on = {name: value for name, value in options.items() if in_use(value)}
     return {name: value for name, value in on.items() if _matters(name, on)}
 
 
 def _matters(name: str, options: dict[str, Any]) -> bool:
-    """Whether an option needs no other one, or one that is there."""
+    """Whether an option stands alone, or one that it needs is in use."""
     known = declared(TrainOptions)
     needs = known[name].facts.needs if name in known else ()
     return not needs or any(other in options for other in needs)
@@ -36,7 +37,7 @@ def _names(groups: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _differs(name: str, groups: Sequence[dict[str, Any]]) -> bool:
-    """Whether an option is not the same in all groups in which it matters."""
+    """Whether an option has different values in the groups in which it matters."""
     values = [options.get(name) for options in groups if _matters(name, options)]
     return any(value != values[0] for value in values)
 
@@ -56,6 +57,6 @@ def _part(name: str, value: Any) -> str:
 
 
 def shared_options(groups: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The options in use that all groups have in common."""
+    """Return the options in use that have the same value in all groups."""
     first, *others = [_in_use(options) for options in groups]
     return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}

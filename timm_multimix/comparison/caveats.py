@@ -34,7 +34,7 @@ def _counted(values: Sequence[Any]) -> str:
 
 
 def _versions(runs: Sequence[Run]) -> str | None:
-    """Return versions that are not the same in all runs, commits among them."""
+    """Return the libraries, and the commit, whose versions differ between runs."""
     records = [run.summary.get("versions") or {} for run in runs]
     names = dict.fromkeys(name for record in records for name in record)
     told = []
@@ -95,7 +95,10 @@ def _several(rows: Sequence["Row"]) -> str | None:
     count = sum(row.difference is not None and row.difference.low is not None for row in rows)
     if count < 2:
         return None
-    return f"Each of the {count} intervals is for one difference by itself: of twenty, one misses by chance."
+    return (
+        f"The {count} intervals are not corrected for multiple comparisons: about 1 in 20 misses the true "
+        "difference."
+    )
 
 
 def _best(runs: Sequence[Run]) -> str | None:
@@ -110,7 +113,7 @@ def _best(runs: Sequence[Run]) -> str | None:
 def _speed(rows: Sequence["Row"]) -> str | None:
     if not any(row.images_per_second for row in rows):
         return None
-    return "Images a second are of training alone, as the clock had it: whatever else the machine did counts."
+    return "Images/s is the wall-clock throughput of training alone; other work on the machine lowers it."
 
 
 def _memory(rows: Sequence["Row"]) -> str | None:

@@ -1,4 +1,4 @@
-"""Finished runs, read from their directories and grouped into arms, which differ only in the seed."""
+"""Read finished runs and group them into arms: runs that differ only in their seed."""
 
 import json
 from collections import Counter
@@ -50,7 +50,7 @@ class Run:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """The record as plain values by name."""
+        """The record as a dictionary of plain values."""
         return self.record.to_dict()
 
     @property
@@ -59,7 +59,7 @@ class Run:
         return METRICS[self.record.metric]
 
     def curve(self) -> dict[int, float]:
-        """The metric of the evaluation by epoch, of the weights that are the run's result."""
+        """Return the evaluation metric by epoch, of the exported weights (`model` or its moving average)."""
         weights = "ema" if self.record.exported_weights == "ema" else "eval"
         column = f"{weights}_{self.record.metric}"
         return {int(row["epoch"]): row[column] for row in self.rows if column in row}
@@ -84,7 +84,7 @@ class Arm:
         return {seed: run.summary[f"{run.record.metric}_best"] for seed, run in sorted(self.runs.items())}
 
     def values(self, name: str) -> dict[int, float]:
-        """A number of summary.json by seed, of the runs that have it."""
+        """Return a number of summary.json by seed, for the runs that have it."""
         found = {seed: run.summary.get(name) for seed, run in sorted(self.runs.items())}
         return {seed: float(value) for seed, value in found.items() if value is not None}
 
@@ -97,7 +97,7 @@ def read_run(directory: Path) -> Run:
 
 
 def relevant_options(found: TrainOptions) -> dict[str, Any]:
-    """Options that affect a run's result, without ones that have no effect or unknown ones at default."""
+    """Return the options that affect the result; an option without effect in this run is at its default."""
     options, defaults = options_to_dict(found, result_only=True), default_options()
     del options["seed"]
     idle = {name for name in options if is_idle(declared(TrainOptions)[name], options)}
@@ -157,7 +157,7 @@ def group(runs: Sequence[Run]) -> list[Arm]:
 
 
 def identity(run: Run) -> dict[str, Any]:
-    """Return everything that a run has in common with those of other seeds."""
+    """Return everything that runs of one arm share: options except the seed, processes, precision, parent."""
     about = {name: run.summary[name] for name in ABOUT if name in run.summary}
     if run.record.parent:
         about["epochs_before"] = run.record.parent.epochs

@@ -1,4 +1,4 @@
-"""Results of `timm-multimix evaluate` in a comparison: numbers by name, over the seeds of an arm.
+"""Results of `timm-multimix evaluate` in a comparison: mean and std of each number over an arm's seeds.
 
 A number's name includes the settings it depends on, and each set of images has its own table, so that numbers
 measured differently are never in the same row.
@@ -22,9 +22,9 @@ class Evaluated(NamedTuple):
 
 
 def evaluated(run: Run) -> dict[str, dict[str, float]]:
-    """The numbers in the evaluations of a run's weights, by the images they were measured on.
+    """Return the numbers that `evaluate` measured for a run's weights, by the images they were measured on.
 
-    Damaged evaluations have none.
+    Damaged evaluations are left out.
     """
     found: dict[str, dict[str, float]] = {}
     for evaluation in run.evaluations:
@@ -61,7 +61,7 @@ def pictures(evaluation: Evaluation) -> str | None:
 
 
 def summarize_evaluated(arms: Sequence[Arm]) -> list[Evaluated]:
-    """For each set of images that runs were evaluated on, in their order, the numbers of each arm."""
+    """Summarize the numbers of each arm over its seeds, for each set of images, in the order of the runs."""
     found = dict.fromkeys(told for arm in arms for run in arm.runs.values() for told in evaluated(run))
     return [Evaluated(told, [_over_seeds(arm, told) for arm in arms]) for told in found]
 

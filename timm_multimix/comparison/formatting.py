@@ -1,4 +1,4 @@
-"""The numbers of a comparison as text, the same on every page."""
+"""Format the numbers of a comparison as text, for the Markdown and the HTML page."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from .table import Comparison, Row
 
 
 def header(metric: Metric) -> list[str]:
-    """The columns of `cells`."""
+    """Return the column titles of `cells`."""
     return [
         "arm",
         "seeds",
@@ -30,7 +30,7 @@ def header(metric: Metric) -> list[str]:
 
 
 def run_header(metric: Metric) -> list[str]:
-    """The columns of `run_cells`."""
+    """Return the column titles of `run_cells`."""
     results = [_of_epoch(metric, "last"), _of_epoch(metric, "best")]
     return ["arm", "seed", *results, "best epoch", "images/s", "run"]
 
@@ -45,7 +45,7 @@ NONE = "\u2013"
 
 
 def signed(value: float) -> str:
-    """A number with its sign, by the real minus; zero has none."""
+    """Format a number with its sign (U+2212 for minus); zero has no sign."""
     text = f"{value:+.2f}".replace("-", "\u2212")
     return "0.00" if text in ("+0.00", "\u22120.00") else text
 
@@ -70,7 +70,7 @@ def interval(difference: Difference | None) -> str:
 
 
 def speed(row: Row) -> str:
-    """Images a second, and in relation to the baseline."""
+    """Format images/s, with the ratio to the baseline."""
     if row.images_per_second is None:
         return NONE
     relative = "" if row.is_baseline or row.speed is None else f" (\u00d7 {row.speed:.2f})"
@@ -78,7 +78,7 @@ def speed(row: Row) -> str:
 
 
 def memory(spread: Spread | None) -> str:
-    """Bytes as MiB or GiB."""
+    """Format bytes as MiB or GiB."""
     if spread is None:
         return NONE
     mebibytes = spread.mean / 2**20
@@ -86,7 +86,7 @@ def memory(spread: Spread | None) -> str:
 
 
 def cells(row: Row) -> list[str]:
-    """A row of the table, by `header`."""
+    """Return the cells of an arm's row, in the order of `header`."""
     no_difference = "baseline" if row.is_baseline else NONE
     return [
         row.label,
@@ -102,7 +102,7 @@ def cells(row: Row) -> list[str]:
 
 
 def run_cells(comparison: Comparison) -> list[list[str]]:
-    """A row for every run, by `run_header`."""
+    """Return the cells of every run, in the order of `run_header`."""
     return [
         [arm.label, str(seed), *_run(run), _place(run.directory)]
         for arm in comparison.arms
@@ -111,7 +111,7 @@ def run_cells(comparison: Comparison) -> list[list[str]]:
 
 
 def _place(directory: Path) -> str:
-    """A run's directory, with the arm's where it says the seed only."""
+    """Return the name of a run's directory, with its parent's if it is only `seedN`."""
     return "/".join(directory.parts[-2:]) if re.fullmatch(r"seed\d+", directory.name) else directory.name
 
 
@@ -127,7 +127,7 @@ def _run(run: Run) -> list[str]:
 
 
 def verdict(row: Row, comparison: Comparison) -> str:
-    """Return a row in words."""
+    """Say in words how an arm compares with the baseline."""
     found, baseline, metric = row.difference, comparison.baseline.label, comparison.metric
     if row.is_baseline:
         return "the baseline"
@@ -146,7 +146,7 @@ def verdict(row: Row, comparison: Comparison) -> str:
 
 
 def subtitle(comparison: Comparison) -> str:
-    """Data and budget in a line."""
+    """Return the dataset, epochs and numbers of images in a line."""
     facts, dataset = comparison.facts, comparison.arms[0]
     name = str(next(iter(dataset.runs.values())).summary["dataset"]).rstrip("/").split("/")[-1]
     samples = f"{facts['train_samples']:,} training images, " if facts.get("train_samples") else ""
@@ -157,7 +157,7 @@ def subtitle(comparison: Comparison) -> str:
 
 
 def key_facts(comparison: Comparison) -> list[tuple[str, str]]:
-    """Most important of the options that all runs share, and those that are not train's defaults."""
+    """Return the shared options that are headline options of `train` or not at their defaults."""
     usual, asked = default_options(), names_of(TrainOptions, headline=True)
     return [
         (f"--{name.replace('_', '-')}", _told(value))
@@ -184,7 +184,7 @@ def memorized_cells(comparison: Comparison) -> list[list[str]]:
 
 
 def evaluated_cells(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
-    """For each set of images that `evaluate` measured runs on, a row for every number."""
+    """Return a table for each set of images that runs were evaluated on, with a row for every number."""
     tables = []
     for pictures, spreads in summarize_evaluated(comparison.arms):
         names = dict.fromkeys(name for numbers in spreads for name in numbers)
@@ -195,7 +195,7 @@ def evaluated_cells(comparison: Comparison) -> list[tuple[str, list[list[str]]]]
 
 
 def _evaluated(spread: Spread | None, arm: Arm) -> str:
-    """Mean and deviation of numbers that may be far below one, and of how many seeds if not of all."""
+    """Format mean and std, with more decimals for small numbers; with the number of seeds if not all."""
     if spread is None:
         return NONE
     places = 2 if abs(spread.mean) >= 10 else 3 if abs(spread.mean) >= 0.1 else 4

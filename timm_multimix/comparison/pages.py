@@ -1,4 +1,4 @@
-"""A comparison as a Markdown and as an HTML page, from one set of variables."""
+"""Render a comparison as a Markdown and an HTML page from the same variables."""
 
 import base64
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from .table import Comparison
 
 CAPTIONS = {
     "curves": "Mean evaluation accuracy over seeds; the band is one standard deviation to either side.",
-    "curves-end": "The same, nearer; an arm far below the others is outside of it. The table tells the end.",
+    "curves-end": "The last third of training; an arm far below the others is cut off.",
     "bars": "A dot is a seed, the line their mean, the box one standard deviation to either side.",
     "differences": "Paired by seed: the mean difference and its 95 % confidence interval (Student's t).",
 }
-"""Caption of each image; also the text for those who do not see it."""
+"""Caption and alternative text of each image."""
 
 
 def describe(comparison: Comparison) -> dict[str, Any]:
-    """The variables of both templates."""
+    """Return the variables of both templates."""
     base, metric = comparison.baseline.label, comparison.metric
     return {
         "title": comparison.title,
@@ -51,7 +51,7 @@ def describe(comparison: Comparison) -> dict[str, Any]:
 
 
 def make_markdown(comparison: Comparison) -> str:
-    """The text of comparison.md, which shows the images beside it."""
+    """Return the text of comparison.md, which links the images in the same directory."""
     return _template("comparison.md").render(describe(comparison))
 
 
@@ -67,7 +67,7 @@ def _data_uri(png: bytes) -> str:
 
 @cache
 def _template(name: str) -> Template:
-    """A template; whatever is put into it is escaped for its kind of page."""
+    """Return a template that escapes all values for its kind of page."""
     is_html = name.endswith(".html")
     environment = Environment(
         loader=BaseLoader(),
@@ -83,5 +83,5 @@ def _template(name: str) -> Template:
 
 
 def _cells(texts: list[str]) -> Markup:
-    """The cells of a row of a Markdown table."""
+    """Join texts to the cells of a row of a Markdown table."""
     return Markup(" | ".join(escape(text) for text in texts))

@@ -1,4 +1,4 @@
-"""Curves and bars of a comparison as PNG, for light and for dark pages."""
+"""Draw the curves and bars of a comparison as PNG, for light and dark pages."""
 
 import io
 import textwrap
@@ -13,24 +13,24 @@ from .statistics import curve_band
 from .table import Comparison
 
 FEWEST_EPOCHS = 3
-"""Fewer are no curve."""
+"""The last part of a curve shows at least this many epochs."""
 
 STYLES = ("-", "--", ":", "-.")
 
 
 def draw_all(comparison: Comparison, theme: str) -> dict[str, bytes]:
-    """Every image by its name, as the bytes of a PNG."""
+    """Draw all images of a comparison; returns the bytes of a PNG by name."""
     return {name: _png(draw(comparison, THEMES[theme])) for name, draw in PICTURES.items()}
 
 
 def draw_curves(comparison: Comparison, theme: Theme) -> Figure:
-    """Accuracy over all epochs."""
+    """Draw accuracy by epoch."""
     return _draw_curves(comparison, theme, 0.0, "Accuracy by epoch")
 
 
 def draw_end(comparison: Comparison, theme: Theme) -> Figure:
-    """Accuracy over the last third of the epochs, where the arms can be told apart."""
-    return _draw_curves(comparison, theme, 2 / 3, "The last third of it")
+    """Draw accuracy over the last third of the epochs, where the arms can be distinguished."""
+    return _draw_curves(comparison, theme, 2 / 3, "Last third of training")
 
 
 def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str) -> Figure:
@@ -58,13 +58,13 @@ def _draw_curves(comparison: Comparison, theme: Theme, start: float, title: str)
 
 
 def last_part(epochs: list[int], start: float) -> list[int]:
-    """The epochs after the part `start` of them, but three at least, where there are so many."""
+    """Return the epochs after the fraction `start` of training, and at least `FEWEST_EPOCHS` of them."""
     late = [epoch for epoch in epochs if epoch > start * max(epochs)]
     return max(late, epochs[-FEWEST_EPOCHS:], key=len)
 
 
 def _floor(finals: list[float]) -> float:
-    """Least accuracy to show: including an arm far below the others would press them into one line."""
+    """Return the lower end of the axis: an arm far below the others would compress them into one line."""
     middle = median(finals)
     return middle - 3 * max(1.0, max(finals) - middle)
 
@@ -87,7 +87,7 @@ def draw_accuracies(comparison: Comparison, theme: Theme) -> Figure:
 
 
 def draw_differences(comparison: Comparison, theme: Theme) -> Figure:
-    """Bars of the paired difference to the baseline with their confidence intervals."""
+    """Draw bars of the paired differences to the baseline with their confidence intervals."""
     figure, panel = _panel(theme, 1.4 + 0.5 * len(comparison.arms))
     for place, row in enumerate(comparison.rows):
         found = row.difference
@@ -113,7 +113,7 @@ PICTURES: dict[str, Callable[[Comparison, Theme], Figure]] = {
 
 
 def _look(place: int) -> tuple[str, str]:
-    """Colour and line style of an arm; the baseline, which comes first, is grey."""
+    """Return colour and line style of an arm; the baseline, which comes first, is grey."""
     if place == 0:
         return BASELINE, "-"
     place -= 1
@@ -136,7 +136,7 @@ def _finish_bars(figure: Figure, panel: Any, comparison: Comparison, theme: Them
 
 
 def _wrapped(text: str, width: int = 36, lines: int = 3) -> str:
-    """As `literal`, in several lines: names of arms often differ in their ends."""
+    """Wrap a label to several lines instead of cutting it: names of arms often differ in their ends."""
     parts = textwrap.wrap(text, width, max_lines=lines, placeholder="\u2026", break_on_hyphens=False)
     return "\n".join(literal(part, width) for part in parts)
 

@@ -1,4 +1,4 @@
-"""Trials as training processes, one after the other; a failure does not stop the others."""
+"""Run trials as training processes, one after the other."""
 
 import os
 import signal
@@ -60,10 +60,10 @@ class Forward:
 
 
 def train(trial: Trial, forward: Forward) -> str | None:
-    """Run a trial to its end; gives the line that says why it failed, or None.
+    """Train a trial in a process of its own; returns why it failed, in one line, or None.
 
-    Its output is added to its log. A run that an earlier comparison left behind, still training, holds the
-    lock of its directory, so that the process ends at once.
+    The process appends to the trial's log. If a process of an earlier comparison still trains this run, it
+    holds the lock of the run directory, and the new process ends at once.
     """
     trial.log.parent.mkdir(parents=True, exist_ok=True)
     with trial.log.open("ab") as stream:
@@ -83,7 +83,7 @@ def train(trial: Trial, forward: Forward) -> str | None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment in which the process imports this very package."""
+    """Return an environment in which `timm_multimix` is imported from where this process has it."""
     root = str(Path(__file__).resolve().parents[2])
     known = os.environ.get("PYTHONPATH")
     return os.environ | {"PYTHONPATH": os.pathsep.join([root, known] if known else [root])}

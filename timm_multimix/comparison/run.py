@@ -1,4 +1,4 @@
-"""A whole comparison: collect or train, then write the pages."""
+"""Run `compare`: collect or train the runs, then write the pages."""
 
 import logging
 import shlex
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(options: CompareOptions, argv: Sequence[str]) -> int:
-    """Compare as the options say; gives the exit status, 2 if a run failed.
+    """Run a comparison and return the exit status: 2 if a run failed.
 
     Raises:
         UsageError: for mistakes, before anything is trained or written.
@@ -62,10 +62,10 @@ def make_comparison(options: CompareOptions, command: str | None) -> Compared:
 
 
 def finished(directories: Sequence[Path]) -> Sequence[Path]:
-    """Of several directories the finished runs, as `runs/*` names others too; a warning names those."""
+    """Return the directories of finished runs; a warning names the others, which `runs/*` may include."""
     found = [directory for directory in directories if (directory / "summary.json").is_file()]
     if not found:
-        return directories  # which reading them complains of
+        return directories  # reading them raises the error
     for directory in directories:
         if directory not in found:
             kind = "an unfinished run" if (directory / "config.yaml").is_file() else "no run"
@@ -100,7 +100,7 @@ def train_all(options: CompareOptions, trials: Sequence[Trial], command: str | N
 
 
 def result_of(trial: Trial) -> str:
-    """The result of a finished trial, in words."""
+    """Return the last metric of a finished trial, as text."""
     run = read_run(trial.directory)
     *_, last = run.curve().values()
     return f"{run.metric.label} {run.metric.format(last)}"
@@ -109,7 +109,7 @@ def result_of(trial: Trial) -> str:
 def collect(
     options: CompareOptions, trials: Sequence[Trial], failures: dict[str, str], command: str | None
 ) -> Comparison | None:
-    """Compare the trials that are finished, and write it down; None if there are none."""
+    """Compare the finished trials and write the pages; returns None if no trial is finished."""
     arms = group_finished(trials)
     if not arms:
         return None
@@ -122,7 +122,7 @@ def collect(
 
 
 def group_finished(trials: Sequence[Trial]) -> list[Arm]:
-    """The arms of the finished trials, in the order of the trials' arms.
+    """Group the finished trials into arms, in the order of the trials' arms.
 
     Raises: UsageError if an arm's directory holds runs that differ in more than their seed.
     """
@@ -143,14 +143,14 @@ def _short(line: str) -> str:
 
 
 def choose_baseline(options: CompareOptions, arms: Sequence[Arm]) -> Arm:
-    """Arm of --baseline, else the first; until it has a finished run, the first arm that has one."""
+    """Return the arm of --baseline, else the first; if it has no finished run yet, the first that has one."""
     home: Path = options.output / directory_name(options.baseline or options.arms[0][0])
     found = [arm for arm in arms if any(run.directory.parent == home for run in arm.runs.values())]
     return found[0] if found else arms[0]
 
 
 def tell(comparison: Comparison, directory: Path) -> None:
-    """Log a line for each arm and where the pages are."""
+    """Log a line for each arm, and the path of the page."""
     metric = comparison.metric
     width = max(len(row.label) for row in comparison.rows)
     for row in comparison.rows:

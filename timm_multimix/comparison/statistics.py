@@ -64,7 +64,7 @@ def compare_paired(
     mean = summarize([ours[seed] - theirs[seed] for seed in seeds]).mean
     if len(seeds) == 1:
         return Difference(mean, None, None, 1)
-    with warnings.catch_warnings():  # of differences that are all alike; their interval has no width
+    with warnings.catch_warnings():  # scipy warns if all differences are equal: the interval has no width
         warnings.simplefilter("ignore", RuntimeWarning)
         test = ttest_rel([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds])
         interval = test.confidence_interval(confidence)

@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The content of a comparison."""
+    """The numbers, options and caveats of a comparison, from which its pages are made."""
 
     title: str
     metric: Metric
@@ -48,7 +48,7 @@ class Comparison:
 def compare(
     arms: Sequence[Arm], baseline: Arm, missing: Sequence[str] = (), command: str | None = None
 ) -> Comparison:
-    """Arms against a baseline, which comes first; `missing` says which runs should be there and are not."""
+    """Compare arms with a baseline, which comes first; `missing` names the runs that are not finished."""
     arms = [baseline, *(arm for arm in arms if arm is not baseline)]
     rows = [make_row(arm, baseline) for arm in arms]
     runs = [run for arm in arms for run in arm.runs.values()]
@@ -75,7 +75,7 @@ FACTS = (
     "epochs",
     "hardware",
 )
-"""Facts that all runs of a comparison share; a note tells where their hardware differs."""
+"""Facts that all runs of a comparison share; a caveat reports different hardware."""
 
 
 RUN_FACTS = (
@@ -88,7 +88,7 @@ RUN_FACTS = (
 
 
 def make_row(arm: Arm, baseline: Arm) -> Row:
-    """The numbers of an arm."""
+    """Summarize an arm over its seeds, with its paired difference to the baseline."""
     speed, usual = _spread(arm, "images_per_second"), _spread(baseline, "images_per_second")
     return Row(
         label=arm.label,
@@ -110,7 +110,7 @@ def _spread(arm: Arm, name: str) -> Spread | None:
 
 
 def as_record(comparison: Comparison) -> dict[str, Any]:
-    """The comparison for comparison.json."""
+    """Return the content of comparison.json."""
     runs = [
         {"arm": arm.label, "seed": seed, **run_record(run)}
         for arm in comparison.arms
@@ -132,7 +132,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
 
 
 def run_record(run: Run) -> dict[str, Any]:
-    """A run in comparison.json and in the table of runs."""
+    """Return the numbers of one run for comparison.json."""
     names = (run.record.metric, f"{run.record.metric}_best", *RUN_FACTS)
     facts = {name: run.summary.get(name) for name in names}
     more = {"memorised": memorized(run), "evaluated": evaluated(run)}

@@ -37,7 +37,7 @@ class Trial:
 
 
 def plan(options: CompareOptions) -> list[Trial]:
-    """All trials, in the order in which they are to run, so that a part of a comparison is paired.
+    """Return all trials, seed by seed, so that an interrupted comparison has paired runs.
 
     Raises: UsageError for options that cannot work, equal arms, and directories that hold other runs.
     """
@@ -56,14 +56,14 @@ def plan(options: CompareOptions) -> list[Trial]:
 
 
 def make_trial(options: CompareOptions, name: str, words: Sequence[str], seed: int) -> Trial:
-    """The trial of an arm and a seed."""
+    """Return the trial of an arm and a seed."""
     directory = options.output / directory_name(name) / f"seed{seed}"
     own = ["--seed", str(seed), "--output", str(directory), "--resume", "auto"]
     return Trial(name, seed, directory, [*options.training, *words, *own])
 
 
 def check_arm(trial: Trial, parsed: TrainOptions, seen: dict[str, str]) -> None:
-    """Look up an arm's names; `seen` maps the options of arms to their names.
+    """Check an arm's model, mixers and optimizer; `seen` maps the options of earlier arms to their names.
 
     Raises: UsageError for unknown names, for an arm like another, and for one that would be published.
     """

@@ -26,12 +26,12 @@ def check_output(directory: Path) -> None:
     strange = [name for name in WRITTEN if (directory / name).exists()]
     if strange and not (directory / "comparison.json").is_file():
         raise UsageError(
-            f"--output {directory} holds {strange[0]}, which is no comparison's; choose another directory"
+            f"--output {directory} holds {strange[0]}, which no comparison wrote; choose another directory"
         )
 
 
 def write_comparison(directory: Path, comparison: Comparison) -> None:
-    """Write or replace all files; the record first, as it identifies the others."""
+    """Write or replace all files; comparison.json first, as it marks the directory as a comparison's."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         write_text(directory / "comparison.json", json.dumps(as_record(comparison), indent=2) + "\n")

@@ -1,1 +1,1 @@
-"""Requests to the Hub: bounded waits, retries, and the meaning of refusals."""
+"""Requests to the Hub: time-outs, retries, and messages for refusals."""

@@ -20,24 +20,24 @@ def bound_requests() -> None:
 
 
 def check_token() -> None:
-    """Raises: UsageError where neither the environment nor `hf auth login` have a token."""
+    """Check that the environment or `hf auth login` has a token. Raises: UsageError."""
     if not get_token():
         raise UsageError("no token for the Hub: set HF_TOKEN or run `hf auth login`")
 
 
 def unreachable(ask: Callable[[], object] | None = None) -> str | None:
-    """Why the Hub cannot be reached; asked first, as the client would retry for minutes.
+    """Return why the Hub cannot be reached. The client itself would retry for minutes before saying so.
 
     Args:
-        ask: the request that tells; one for the headers of the Hub's first page where it does not matter.
+        ask: a request to try; default: the headers of the Hub's first page.
 
     Returns:
         None if it can be reached.
 
     Raises:
-        RepositoryNotFoundError: or another error by which the Hub says that it does not have that.
+        RepositoryNotFoundError: or another error that says that the Hub has no such repository or revision.
     """
-    from .retry import describe, retried  # which bounds its requests by this module
+    from .retry import describe, retried  # imported here, as it imports this module
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
@@ -45,13 +45,13 @@ def unreachable(ask: Callable[[], object] | None = None) -> str | None:
         retried(ask or (lambda: get_session().head(constants.ENDPOINT, timeout=silence() / 3)), 2)
     except (UsageError, RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         raise
-    except Exception as error:  # which library's, depends on the version of huggingface_hub
+    except Exception as error:  # httpx's or requests', depending on the version of huggingface_hub
         return describe(error)
     return None
 
 
 class _Bounded:
-    """A client factory whose clients wait for bounded times; `make` is the factory there was before."""
+    """A client factory that gives its clients time-outs; `make` is the original factory."""
 
     def __init__(self, make: Any) -> None:
         self.make = make

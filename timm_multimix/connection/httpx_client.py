@@ -1,4 +1,4 @@
-"""Bounded waits of an httpx client, by which huggingface_hub talks from version 1.0 on."""
+"""Time-outs of an httpx client, which huggingface_hub uses since version 1.0."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ from .._compat.hub import http, rate_limit_reset
 from .patience import Progress, silence
 
 LONGEST_RETRY_AFTER = 300
-"""Seconds: the Hub counts requests in windows of five minutes; huggingface_hub would wait for any number."""
+"""Longest wait, in seconds: the Hub counts requests per five minutes; huggingface_hub has no limit."""
 
 
 def bound_client(client: Any) -> None:
@@ -16,21 +16,21 @@ def bound_client(client: Any) -> None:
     hooks["request"] = [_limit_waits, *hooks["request"]]
     hooks["response"] = [_limit_retry_after, *hooks["response"]]
     client.event_hooks = hooks
-    for transport in (client._transport, *client._mounts.values()):  # there is no public way to the sockets
+    for transport in (client._transport, *client._mounts.values()):  # httpx has no public access to sockets
         pool: Any = getattr(transport, "_pool", None)
         if hasattr(pool, "_network_backend"):
             pool._network_backend = _Backend(pool._network_backend)
 
 
 def _limit_waits(request: Any) -> None:
-    """Time-outs where the caller gave none."""
+    """Set the time-outs of a request that has none."""
     limits = {"connect": silence() / 3, "read": silence(), "write": silence(), "pool": silence()}
     given = request.extensions.get("timeout") or {}
     request.extensions["timeout"] = limits | {k: v for k, v in given.items() if v is not None}
 
 
 def _limit_retry_after(response: Any) -> None:
-    """Forget for how long a server wants to be left alone where that is unreasonable."""
+    """Cap the pause that a server asks for at `LONGEST_RETRY_AFTER`."""
     asked = response.headers.get("Retry-After", "")
     if rate_limit_reset(response.headers) > LONGEST_RETRY_AFTER:
         del response.headers["RateLimit"]
@@ -39,7 +39,7 @@ def _limit_retry_after(response: Any) -> None:
 
 
 class _Backend:
-    """Makes connections that notice an answer of a byte now and then."""
+    """A network backend whose connections abort responses that arrive too slowly."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -52,7 +52,7 @@ class _Backend:
 
 
 class _Connection:
-    """A connection whose answers must get somewhere."""
+    """A connection that aborts a response which arrives too slowly, see `Progress`."""
 
     def __init__(self, stream: Any) -> None:
         self._stream, self._progress = stream, Progress()

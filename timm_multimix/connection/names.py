@@ -9,12 +9,12 @@ _ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re
 
 
 def parse_repo_id(text: str) -> str:
-    """The USER/NAME that a text names: itself, or the address of a model's page.
+    """Return USER/NAME from a text that is that, or the address of a model's page.
 
     Raises:
         UsageError: for anything else.
     """
-    from huggingface_hub.errors import HFValidationError  # takes a moment, which --help need not
+    from huggingface_hub.errors import HFValidationError  # slow to import, and not needed for --help
     from huggingface_hub.utils import validate_repo_id
 
     name = _without_address(text.strip())
@@ -31,7 +31,7 @@ def parse_repo_id(text: str) -> str:
 
 
 def _without_address(text: str) -> str:
-    """USER/NAME of a pasted address, whichever of the model's pages it is of."""
+    """Return USER/NAME from the address of any page of a model; other texts as they are."""
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") + "/"
     found = _ADDRESS.match(text)
     if len(endpoint) > 1 and text.startswith(endpoint):

@@ -1,6 +1,6 @@
-"""The time that a request waits for the Hub.
+"""Time limits of requests to the Hub.
 
-One number bounds all waits, the longest silence of a Hub: 30 seconds, or the environment variable
+All of them follow from one number, the longest silence of the Hub: 30 seconds, or the environment variable
 TIMM_MULTIMIX_HUB_SILENCE.
 """
 
@@ -12,11 +12,11 @@ from ..errors import UsageError
 VARIABLE = "TIMM_MULTIMIX_HUB_SILENCE"
 SILENCE = 30.0
 FEWEST_BYTES = 1000
-"""An answer of which fewer bytes arrive in `patience()` seconds is given up: it would take for ever."""
+"""A response of which fewer bytes arrive in `patience()` seconds is aborted."""
 
 
 def silence() -> float:
-    """Seconds for which a request waits for the Hub to say anything.
+    """Return the seconds after which a silent Hub is given up.
 
     Raises:
         UsageError: if the environment variable is not a number above 0.
@@ -32,25 +32,25 @@ def silence() -> float:
 
 
 def patience() -> float:
-    """Seconds after which a failed request is not tried again, and a slow answer must have got somewhere."""
+    """Return the seconds after which a failed request is not retried, and a slow response is aborted."""
     return 2 * silence()
 
 
 class Progress:
-    """What has arrived of an answer: a read time-out alone never ends one of a byte now and then."""
+    """Counts received bytes: a read time-out alone never ends a response of a byte now and then."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Another request is sent."""
+        """Start to count for a new request."""
         self._seconds, self._bytes = 0.0, 0
 
     def add(self, seconds: float, count: int) -> None:
-        """Count the bytes that arrived in some seconds.
+        """Add the bytes that arrived in some seconds.
 
         Raises:
-            TimeoutError: if they were too few for too long.
+            TimeoutError: fewer than `FEWEST_BYTES` arrived in `patience()` seconds.
         """
         self._seconds, self._bytes = self._seconds + seconds, self._bytes + count
         if self._seconds <= patience():

@@ -9,7 +9,7 @@ _LOGIN = "set HF_TOKEN or run `hf auth login`"
 
 
 def refusal(error: BaseException) -> str | None:
-    """Why the Hub refused a request; None where it did not, or says so itself."""
+    """Return why the Hub refused a request; None for other errors, and where their own message says it."""
     for cause in causes(error):
         status, said = status_of(cause), _said(cause)
         if isinstance(cause, GatedRepoError):
@@ -28,7 +28,7 @@ def refusal(error: BaseException) -> str | None:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and those it came from: the client wraps what its upload threads raise."""
+    """Yield an error and its causes: the client wraps the errors of its upload threads."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -36,10 +36,10 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def status_of(error: BaseException) -> int | None:
-    """The HTTP status that an error stands for."""
+    """Return the HTTP status of an error's response; None without a response."""
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _said(error: BaseException) -> str:
-    """The server's own words, on one line."""
+    """Return the server's message, on one line."""
     return " ".join(str(getattr(error, "server_message", None) or "").split())

@@ -1,4 +1,4 @@
-"""Bounded waits of a session of requests, by which huggingface_hub talks before version 1.0."""
+"""Time-outs of a session of requests, which huggingface_hub uses before version 1.0."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def bound_session(session: Any) -> None:
 
 
 def _send(send: Callable[..., Any], request: Any, timeout: Any = None, **options: Any) -> Any:
-    """Time-outs where the caller gave none."""
+    """Send a request, with time-outs if the caller gave none."""
     return send(request, timeout=timeout or (silence() / 3, silence()), **options)
 
 
@@ -49,7 +49,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Socket:
-    """A socket whose answers must get somewhere."""
+    """A socket that aborts a response which arrives too slowly, see `Progress`."""
 
     def __init__(self, sock: Any) -> None:
         self._sock, self._progress = sock, Progress()
@@ -60,7 +60,7 @@ class _Socket:
 
     def makefile(self, *args: Any, **kwargs: Any) -> Any:
         file = self._sock.makefile(*args, **kwargs)
-        file.raw._sock = self  # so that what the file reads is read here
+        file.raw._sock = self  # the file reads through this object's recv_into
         return file
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:

@@ -1,4 +1,4 @@
-"""Retries of network requests: a bounded number of times and seconds, with growing pauses."""
+"""Retries of network requests, with growing pauses and bounded in number and time."""
 
 import time
 from collections.abc import Callable
@@ -24,12 +24,14 @@ _PASSING = frozenset({408, STALE_PARENT, 425, 429, 500, 502, 503, 504})
 
 
 def retried(action: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
-    """The action's result; it must be safe to repeat after a failure that may have been a success.
+    """Return the result of an action, retried after passing errors.
 
-    Raises: the last error, or the first that will not pass by itself.
+    The action must be safe to repeat, as a request that seems to have failed may have succeeded.
+
+    Raises: the last error, or the first that a retry cannot help.
     """
     bound_requests()
-    end = time.monotonic() + patience()  # the client itself retries some requests, for long
+    end = time.monotonic() + patience()  # bounds the time too, as the client retries some requests itself
     for attempt in range(attempts - 1):
         try:
             return action()
@@ -41,7 +43,7 @@ def retried(action: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help: lost connections, timeouts, an overloaded or changed repository."""
+    """Whether a retry may help: a lost connection, a time-out, an overloaded or changed repository."""
     for cause in causes(error):
         if isinstance(cause, OfflineModeIsEnabled):
             return False
@@ -54,7 +56,7 @@ def is_passing(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """An error of the client in one line, without tokens."""
+    """Return an error of the client in one line, without tokens."""
     text = next((line for line in str(error).splitlines() if line.strip()), "").strip()
     if said := refusal(error) or (isinstance(error, (UsageError, TimeoutError)) and text):
         return redact(said)
@@ -62,7 +64,7 @@ def describe(error: BaseException) -> str:
 
 
 def _pause(error: BaseException, attempt: int) -> float:
-    """Seconds to wait: what the server asks for, within bounds, or twice as long as the last time."""
+    """Return the seconds to wait: exponential backoff, or longer if the server asks for it, within bounds."""
     response = next((cause.response for cause in causes(error) if status_of(cause) is not None), None)  # type: ignore[attr-defined]
     asked = response.headers.get("Retry-After", "") if response is not None else ""
     return min(max(FIRST_PAUSE * 2**attempt, float(asked) if asked.isdigit() else 0.0), LONGEST_PAUSE)

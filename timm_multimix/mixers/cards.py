@@ -47,7 +47,7 @@ class Card:
     Args:
         name: its name in specs.
         title: the first line of its docstring.
-        place: where it mixes; not the place of the mixers that it alternates with.
+        place: where it mixes; for one that alternates with others, its own place.
         data: what can be mixed, `any` tensors or `images`.
         needs: what is needed to use it: a task, and a kind of model.
         paper: a link, or the venue.
@@ -129,8 +129,8 @@ def _card_of_per_sample() -> Card:
     return Card(
         PER_SAMPLE,
         title=_title(text),
-        place="theirs",
-        data="theirs",
+        place="the place of its mixers",
+        data="what its mixers take",
         needs="what its mixers need",
         paper="",
         reference="",

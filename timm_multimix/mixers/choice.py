@@ -25,7 +25,7 @@ AGREEMENT = Agreement(
 
 
 def per_sample(branches: Branches) -> Mixer:
-    """One mixer that is, for each example, one of several, drawn on the device in proportion to the weights.
+    """Mix each example with one of several mixers, drawn on the device in proportion to their weights.
 
     With `none` a share of the examples is left unmixed: `per_sample(0.5*none | 0.5*mixup)`. An example that
     is mixed may meet any example of the batch. Every mixer draws for the whole batch, which costs as much as

@@ -4,7 +4,7 @@ from torch import nn
 
 
 def has_self_attention(model: nn.Module) -> bool:
-    """Whether attention with heads stands in the backbone, not only in the pooling before the classifier.
+    """Whether the backbone has multi-head attention, not only the pooling before the classifier.
 
     timm's self-attention modules have `num_heads`, as torch's own has; gates over channels, such as
     squeeze-and-excitation, have none.

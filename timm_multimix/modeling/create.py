@@ -19,10 +19,10 @@ Result = TypeVar("Result")
 
 
 def attempt(what: str, action: Callable[[], Result]) -> Result:
-    """The result of an action of another library.
+    """Return the result of an action of another library, with its errors as one line.
 
     Raises:
-        UsageError: in one line that begins with `what`, where the action fails.
+        UsageError: the action failed; the message begins with `what`.
     """
     try:
         return action()
@@ -33,7 +33,7 @@ def attempt(what: str, action: Callable[[], Result]) -> Result:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint at the known names most like this one."""
+    """Return a hint: the known names closest to this one, or a few examples."""
     close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
     return (
         f"close to it: {', '.join(close)}"
@@ -43,10 +43,10 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def check_model_name(name: str) -> None:
-    """Look a model's name up before anything slow happens.
+    """Check a model's name, before anything slow happens.
 
     Raises:
-        UsageError: if timm cannot know it, or is too old to make it.
+        UsageError: an unknown name, or timm is too old.
     """
     check_commands()
     source, identifier = attempt(f"model {name}", lambda: timm.models.parse_model_name(name))
@@ -55,10 +55,10 @@ def check_model_name(name: str) -> None:
 
 
 def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
-    """The model of the options with a classifier for so many classes, in the memory layout asked for.
+    """Create the model of the options, with a classifier for `classes` classes.
 
     Raises:
-        UsageError: if it does not exist, has no such weights or does not take an argument.
+        UsageError: no such model or weights, or an argument that the model does not take.
     """
     check_commands()
     wanted = {"img_size": network.input.img_size, "in_chans": network.input.in_chans}
@@ -87,7 +87,7 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
 
 
 def adopt_model(network: ModelOptions, model: torch.nn.Module | None) -> torch.nn.Module | None:
-    """A network that was given, in the memory layout asked for; None where there is none."""
+    """Return a given network in the requested memory layout; None for None."""
     if model is None:
         return None
     if network.grad_checkpointing:
@@ -99,9 +99,10 @@ def adopt_model(network: ModelOptions, model: torch.nn.Module | None) -> torch.n
 
 
 def weights_of(file: Path | None) -> dict[str, Any] | None:
-    """Return the settings with which timm loads a file as a model's published weights and adapts them to it.
+    """Return the settings by which timm loads a file like a model's published weights.
 
-    timm reads safetensors, and other files as weights only, so no code in a pickle is run.
+    timm adapts the weights to the number of classes and the input size. It reads safetensors, and other files
+    with `weights_only=True`, so no code in a pickle is run.
     """
     if file is None:
         return None
@@ -109,16 +110,16 @@ def weights_of(file: Path | None) -> dict[str, Any] | None:
 
 
 def resolve_data_config(name: str, asked: InputOptions, model: torch.nn.Module) -> dict[str, Any]:
-    """Input size, normalisation, crop and interpolation: those asked for, else the model's.
+    """Return input size, normalisation, crop and interpolation: the requested ones, else the model's.
 
     Raises:
-        UsageError: if the model cannot take what is asked for.
+        UsageError: the model does not take the requested input.
     """
     return attempt(f"input of {name}", lambda: resolve_input_data_config(model, flat(asked)))
 
 
 def describe_input(model: torch.nn.Module, data_config: dict[str, Any]) -> None:
-    """Write the preprocessing into the model's own description, where teachers and the export read it."""
+    """Write the preprocessing to the model's `pretrained_cfg`, where teachers and the export read it."""
     config: dict[str, Any] = dict(getattr(model, "pretrained_cfg", {}))
     same_size = tuple(config.get("input_size", ())) == tuple(data_config["input_size"])
     model.pretrained_cfg = config | data_config | ({} if same_size else {"pool_size": None})  # type: ignore[assignment]
@@ -126,13 +127,13 @@ def describe_input(model: torch.nn.Module, data_config: dict[str, Any]) -> None:
 
 @torch.no_grad()
 def try_out(name: str, model: torch.nn.Module, data_config: dict[str, Any]) -> int:
-    """Run one empty image through the model, so that an unsuitable one is found before training.
+    """Run an image of zeros through the model, so that an unsuitable model fails before training.
 
     Returns:
-        The number of its outputs.
+        The number of outputs.
 
     Raises:
-        UsageError: if it cannot take images of this size or does not classify.
+        UsageError: the model does not take images of this size, or does not classify.
     """
     model.eval()
     image = torch.zeros(1, *data_config["input_size"])

@@ -8,17 +8,17 @@ from ..errors import UsageError
 
 
 def head_modules(model: nn.Module) -> list[nn.Module]:
-    """The classifier, or several of a distilled model."""
+    """Return the classifiers of a model; distilled models have two."""
     get_classifier: Any = getattr(model, "get_classifier", tuple)
     found = get_classifier()
     return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
 def head_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """The classifier's parameters.
+    """Return the classifier's parameters.
 
     Raises:
-        UsageError: if there are none.
+        UsageError: there are none.
     """
     found = [parameter for module in head_modules(model) for parameter in module.parameters()]
     if not found:
@@ -27,7 +27,7 @@ def head_parameters(model: nn.Module) -> list[nn.Parameter]:
 
 
 def reset_head(model: nn.Module) -> None:
-    """Random weights for the classifier."""
+    """Give the classifier new random weights."""
     for module in (part for head in head_modules(model) for part in head.modules()):
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()  # type: ignore[operator]

@@ -20,11 +20,11 @@ WEIGHTS = "model.safetensors"
 
 
 def check_pretrained(name: str) -> dict[str, Any]:
-    """Look at the weights of a model's name: `hf-hub:USER/NAME`, `local-dir:DIRECTORY`, or one of timm's.
+    """Check the weights of `hf-hub:USER/NAME`, `local-dir:DIRECTORY`, or a model of timm's.
 
-    Returns the config.json next to the weights; an empty one for timm's own.
+    Returns the content of their config.json; empty for a model of timm's.
 
-    Raises: UsageError if they are missing, a pickle or cut off, or of a network that timm does not know.
+    Raises: UsageError for missing, pickled or truncated weights, and for an architecture unknown to timm.
     """
     source, _, place = name.rpartition(":")
     if not source:
@@ -38,7 +38,7 @@ def check_pretrained(name: str) -> dict[str, Any]:
 
 
 def check_named(name: str) -> None:
-    """Look at the weights of a model of timm's own."""
+    """Check the weights of a model of timm's."""
     try:
         config = get_pretrained_cfg(name)
     except RuntimeError as error:
@@ -50,7 +50,7 @@ def check_named(name: str) -> None:
 
 
 def download(name: str, place: str, file: str) -> Path:
-    """A file of the Hub's repository USER/NAME[@REVISION], or the copy in the cache."""
+    """Return the path of a file of the Hub's repository USER/NAME[@REVISION], or of its cached copy."""
     repo_id, _, revision = place.partition("@")
     trouble = unreachable()
     try:
@@ -63,20 +63,20 @@ def download(name: str, place: str, file: str) -> Path:
             )
         )
     except EntryNotFoundError as error:
-        if isinstance(error, FileNotFoundError):  # neither the Hub nor the cache can say
+        if isinstance(error, FileNotFoundError):  # neither reached nor cached
             reason = trouble or describe(error)
             raise UsageError(
                 f"model {name}: {file} could not be downloaded from the Hub: {reason}"
             ) from error
         raise UsageError(_no_weights(name, file)) from error
-    except Exception as error:  # which library's, depends on the version of huggingface_hub
+    except Exception as error:  # httpx's or requests', depending on the version of huggingface_hub
         raise UsageError(
             f"model {name}: {file} could not be downloaded from the Hub: {describe(error)}"
         ) from error
 
 
 def local_file(name: str, directory: Path) -> Path:
-    """The weights in a directory."""
+    """Return the path of the weights in a directory."""
     if not (directory / WEIGHTS).is_file():
         raise UsageError(_no_weights(name, WEIGHTS))
     return directory / WEIGHTS
@@ -88,7 +88,7 @@ def _no_weights(name: str, file: str) -> str:
 
 
 def read_config(name: str, path: Path) -> dict[str, Any]:
-    """A model's config.json."""
+    """Read a model's config.json. Raises: UsageError if it is missing, damaged or not a timm model's."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def read_config(name: str, path: Path) -> dict[str, Any]:
 
 
 def check_config(name: str, config: dict[str, Any]) -> None:
-    """Raises: UsageError if timm does not know the architecture, or is sent to other files."""
+    """Check that timm knows the architecture, and is not directed to other files. Raises: UsageError."""
     architecture = str(config["architecture"])
     if not timm.is_model(architecture.split(".")[0]):
         raise UsageError(f"model {name}: config.json names an unknown architecture, {architecture!r}")
@@ -111,7 +111,7 @@ def check_config(name: str, config: dict[str, Any]) -> None:
 
 
 def check_safetensors(name: str, path: Path) -> None:
-    """Raises: UsageError if a file is no safetensors file or cut off."""
+    """Check that a file is in safetensors format and not truncated. Raises: UsageError."""
     try:
         with safe_open(path, "pt") as stream:
             stream.keys()

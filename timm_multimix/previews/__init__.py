@@ -1,1 +1,1 @@
-"""Previews: a mixer spec as a figure."""
+"""Previews: figures of examples mixed by a spec."""

@@ -12,7 +12,11 @@ _CONCENTRATIONS = 64
 
 @dataclass(frozen=True)
 class Density:
-    """The weight of one of m examples under Dirichlet(alpha); alpha is uniform between low and high."""
+    """The marginal density of the weight of one of m examples under a symmetric Dirichlet(alpha).
+
+    alpha is uniform between low and high. A marginal of Dirichlet(alpha, ..., alpha) over m examples is
+    Beta(alpha, (m - 1) alpha).
+    """
 
     low: float
     high: float
@@ -20,7 +24,7 @@ class Density:
 
     @property
     def label(self) -> str:
-        """The distribution, written out."""
+        """The name of the distribution, for the legend."""
         alpha = f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
         if self.m == 2:
             return f"Beta, alpha = {alpha}"
@@ -49,7 +53,7 @@ class Density:
 
 
 def densities(mixer: Mixer, b: int) -> list[Density]:
-    """Distinct densities of a mixer's lambdas for batches of b; none if alpha is not one of its arguments."""
+    """Return the distinct densities of a mixer's lambdas for batches of b; none for a mixer without alpha."""
     found = []
     for part in mixer.parts or (mixer,):
         arguments = part.arguments

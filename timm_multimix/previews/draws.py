@@ -1,4 +1,4 @@
-"""The data of a preview: draws for examples, and the weights of the examples in them."""
+"""Draws of a preview, and the weights of the examples in them."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ def needs_model(mixer: Mixer) -> bool:
 
 
 def pictured(step: Step) -> Step:
-    """Return the step without mixers at places of which there is no image."""
+    """Return the step without mixers at places that cannot be drawn as images."""
     chains = ((each for each in term.chain if PLACES[each.place].shown != "nothing") for term in step.terms)
     return Step(tuple(Term(tuple(chain)) for chain in chains))
 
@@ -65,7 +65,7 @@ def make_draws(step: Step, examples: Examples, seed: int, number: int) -> tuple[
 
 
 def make_sample(mixer: Mixer, draw: Draw, examples: Examples, step: int, of: int) -> Sample:
-    """One row of the draw of this step: over the first `of` steps they are evenly spaced in the batch."""
+    """Return a row of a step's draw; over the first `of` steps, rows are evenly spaced in the batch."""
     target = draw.targets(torch.eye(len(examples.pixels)))
     row = step * len(target) // of
     shares = pixel_weights(draw, examples.pixels, row)
@@ -85,8 +85,8 @@ def most_in(weights: Tensor, own: int, own_first: bool) -> tuple[int, ...]:
 def pixel_weights(draw: Draw, pixels: Tensor, row: int) -> Tensor:
     """Return the weight [b, h, w] of every example at every pixel of a row of the mix.
 
-    It is the mix of images that are 1 for this example and 0 for all others. That works for any draw that
-    interpolates, cuts or moves, without knowing how the draw is made.
+    A draw is linear in the images, so the weight of an example is the mix of images that are 1 for it and 0
+    for all others. This works for any draw that interpolates, cuts or moves, without knowing how it is made.
     """
     weights = []
     for number in range(len(pixels)):
@@ -102,5 +102,5 @@ def tuple_weights(draw: Draw, b: int) -> Tensor:
 
 
 def effective_number(weights: Tensor) -> Tensor:
-    """Return 1 / sum w^2 of weights [..., b]: k for k examples with equal weights."""
+    """Return the effective number of examples, 1 / sum w^2, of weights [..., b]: k for k equal ones."""
     return 1 / weights.square().sum(-1)

@@ -40,7 +40,7 @@ class Examples:
 
     @property
     def inputs(self) -> Tensor:
-        """The images as the model takes them; the pixels if there is none."""
+        """The normalised images for the model; without a model, the pixels."""
         model = self.model
         return self.pixels if model is None else self.pixels.sub(model.mean).div(model.std)
 
@@ -90,7 +90,7 @@ def choose(length: int, count: int, seed: int) -> list[int]:
 
 
 def read_examples(split: Split, indices: list[int], config: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Return pixels in [0, 1], cut and resized as for evaluation, and labels."""
+    """Return pixels in [0, 1], cropped and resized as in evaluation, and labels."""
     channels = config["input_size"][0]
     transform = create_pixel_transform(config)
     pixels, labels = [], []

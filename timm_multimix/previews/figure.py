@@ -1,4 +1,4 @@
-"""Panels as one figure: mixed examples or tuples on the left, densities on the right."""
+"""Draw panels as one figure: mixed examples or tuples on the left, densities on the right."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from .layout import BARS, GREY, HEAD, NAMES, OTHER, OWN, WIDTH, Area, draw_bars,
 from .panels import Panel
 from .tuple_figure import PLANE, draw_tuples
 
-# inches: of the figure, of a panel's title, of an image and of what a row of images takes
+# heights in inches: of a panel's title, of an image, of a row of images
 _TITLE, _SIDE, _STEP = 0.6, 1.4, 1.72
 _DENSITY, _LEAST = 2.6, 2.7
 
 
 def draw_panels(panels: list[Panel], examples: Examples) -> Any:
-    """A figure with the panels below each other."""
+    """Return a figure with the panels below each other."""
     from matplotlib.figure import Figure
 
     heights = [body_height(panel) for panel in panels]
@@ -41,7 +41,7 @@ def body_height(panel: Panel) -> float:
 
 
 def draw_panel(area: Area, panel: Panel, examples: Examples) -> None:
-    """Examples or tuples on the left, densities on the right."""
+    """Draw examples or tuples on the left, densities on the right."""
     if panel.samples:
         draw_samples(area, panel.samples, examples)
     elif panel.tuples:
@@ -51,7 +51,7 @@ def draw_panel(area: Area, panel: Panel, examples: Examples) -> None:
 
 
 def draw_samples(area: Area, samples: list[Sample], examples: Examples) -> None:
-    """A row for each mixed example: the sources, the mask where there is one, the mix, its label as bars."""
+    """Draw a row for each mixed example: sources, mask if there is one, mix, and label as bars."""
     masked = any(sample.masked for sample in samples)
     columns = ["example", "partner", *(["mask"] if masked else []), "mix"]
     for number, sample in enumerate(samples):
@@ -69,7 +69,7 @@ def draw_samples(area: Area, samples: list[Sample], examples: Examples) -> None:
 
 
 def draw_sources(first: Any, second: Any, sample: Sample, examples: Examples) -> None:
-    """The one or two examples that are most in the mix, framed in the colours of their bars."""
+    """Draw the one or two examples with the largest weights, framed in the colours of their bars."""
     for panel, number, colour in zip((first, second), sample.sources, (OWN, OTHER), strict=False):
         show(panel, examples.pixels[number], colour)
         name = shorten(examples.class_names[int(examples.labels[number])])
@@ -84,7 +84,7 @@ def draw_sources(first: Any, second: Any, sample: Sample, examples: Examples) ->
 
 
 def draw_mask(panel: Any, sample: Sample) -> None:
-    """The weight of the first source at every pixel, from the other's colour to its own."""
+    """Draw the weight of the first source at every pixel, from the partner's colour to its own."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("mask", [OTHER, "white", OWN])
@@ -93,7 +93,7 @@ def draw_mask(panel: Any, sample: Sample) -> None:
 
 
 def draw_label(panel: Any, sample: Sample, examples: Examples) -> None:
-    """The weights of the classes in the label, the largest at the top, in the colours of their sources."""
+    """Draw the class weights of the label, the largest at the top, in the colours of their sources."""
     label = largest_classes(sample.target, examples)
     mine = [int(examples.labels[number]) for number in sample.sources]
     draw_bars(
@@ -102,7 +102,7 @@ def draw_label(panel: Any, sample: Sample, examples: Examples) -> None:
 
 
 def draw_densities(plot: Any, panel: Panel) -> None:
-    """The densities of lambda; on the axis, the weights of the first sources in the labels shown."""
+    """Draw the densities of lambda; markers on the axis are the weights of the first sources."""
     end = max(density.end for density in panel.densities)
     x = np.linspace(0.002, 0.998, 499) * end
     for density, colour in zip(panel.densities, ("0.2", OWN, OTHER, "C2", "C3"), strict=False):
@@ -130,13 +130,13 @@ def draw_densities(plot: Any, panel: Panel) -> None:
 
 
 def show(panel: Any, image: Tensor, colour: str = "0.3") -> None:
-    """An image [ch, h, w] in a frame."""
+    """Draw an image [ch, h, w] in a frame."""
     picture = image.clamp(0, 1).permute(1, 2, 0).numpy()
     panel.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     frame(panel, colour)
 
 
 def frame(panel: Any, colour: str) -> None:
-    """A frame without ticks."""
+    """Draw a frame without ticks."""
     panel.set(xticks=[], yticks=[])
     panel.spines[:].set(color=colour, linewidth=2)

@@ -11,7 +11,7 @@ from .examples import Examples
 
 OWN, OTHER, GREY = "#1f77b4", "#ff7f0e", "0.6"
 WIDTH, HEAD, NAMES, BARS = 12.6, 0.35, 1.3, 1.7
-"""Inches: of the figure, of what is above a row of images, of names beside bars, and of bars."""
+"""In inches: width of the figure, height above a row of images, widths of class names and of bars."""
 
 _MOST_BARS = 4
 _MOST_LETTERS = 18
@@ -24,7 +24,7 @@ class Area:
         self.part, self.height = part, height
 
     def axes(self, left: float, top: float, width: float, height: float) -> Any:
-        """New axes."""
+        """Add axes at a position from the top left, all in inches."""
         bottom = self.height - top - height
         across, up = WIDTH, self.height
         return self.part.add_axes((left / across, bottom / up, width / across, height / up))
@@ -52,7 +52,7 @@ def largest_classes(target: Tensor, examples: Examples) -> Label:
 
 
 def draw_bars(panel: Any, label: Label, colours: list[str]) -> None:
-    """A bar for each class of a label, the first at the top."""
+    """Draw a bar for each class of a label, the first at the top."""
     panel.barh(range(len(label.names)), label.weights, color=colours, height=0.7)
     panel.set(xlim=(0, 1), ylim=(_MOST_BARS - 0.5, -0.5), xticks=[0, 0.5, 1])
     panel.set_yticks(range(len(label.names)), label.names, fontsize=9)
@@ -66,5 +66,5 @@ def draw_bars(panel: Any, label: Label, colours: list[str]) -> None:
 
 
 def shorten(name: str) -> str:
-    """A class's name in few letters."""
+    """Return a class name, cut to a few letters."""
     return literal(name, _MOST_LETTERS)

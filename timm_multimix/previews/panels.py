@@ -1,4 +1,4 @@
-"""One panel for each mixer of a spec: its content, as data."""
+"""The content of a preview: a panel for each mixer of a spec."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Panel:
 
 
 def make_panels(branches: Branches, examples: Examples, count: int, seed: int) -> list[Panel]:
-    """A panel for each mixer of each step, also of sums and chains, of `count` steps each.
+    """Return a panel for each mixer of each step, also of sums and chains, over `count` training steps.
 
     Raises:
         UsageError: a mixer needs a model that is not there, or does not take these images.
@@ -36,7 +36,7 @@ def make_panels(branches: Branches, examples: Examples, count: int, seed: int) -
 
 def _panels_of(share: float, step: Step, examples: Examples, count: int, seed: int) -> list[Panel]:
     drawn = pictured(step)
-    # A step's mixers draw together: once for all of their panels, and no more than those show.
+    # The mixers of a step draw together, so each draw is made once and shared by their panels.
     draws = cache(partial(make_draws, drawn, examples, seed))
     made = {id(mixer): _drawn_by(place, draws) for place, mixer in enumerate(drawn.mixers)}
     return [make_panel(share, mixer, made.get(id(mixer)), examples, count) for mixer in step.mixers]
@@ -49,7 +49,7 @@ def _drawn_by(place: int, draws: Callable[[int], tuple[Draw, ...]]) -> Callable[
 def make_panel(
     share: float, mixer: Mixer, draw: Callable[[int], Draw] | None, examples: Examples, count: int
 ) -> Panel:
-    """The panel of one mixer, whose draw in a step `draw` gives by its number; None has no image."""
+    """Return the panel of a mixer; `draw` returns its draw in a step, and is None if it cannot be drawn."""
     place, part = PLACES[mixer.place], f" ({share:.0%} of the steps)" if share < 1 else ""
     title = f"{mixer.name}, {place.pictured or place.where}{part}"
     samples, tuples = list[Sample](), None

@@ -1,4 +1,4 @@
-"""A preview, from its options to a file."""
+"""Run `preview`: from options to an image file."""
 
 import os
 import warnings
@@ -38,7 +38,7 @@ def read_mix(mix: str, *, has_model: bool) -> Branches:
         UsageError: not a spec, one without a mixer, or one that needs a model if there is none.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # warns of training, where nothing is trained
+        warnings.simplefilter("ignore")  # they are about training
         branches = create_mixer(mix).branches
     if not any(step.mixers for _, step in branches):
         raise UsageError(f"--mix must name a mixer to draw, got {mix}")

@@ -1,4 +1,4 @@
-"""Figures of tuples: a plane with the examples and their mixes, and the labels of a few of them."""
+"""Draw tuples: a plane with the examples and their mixes, and the labels of a few tuples."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .layout import GREY, HEAD, NAMES, Area, draw_bars, largest_classes, shorten
 from .tuples import Tuples
 
 PLANE = 3.6
-"""Inches: the side of the plane."""
+"""Side of the plane, in inches."""
 
 _GAP, _BARS = 0.35, 1.5
 _MOST_IN_KEY = 16

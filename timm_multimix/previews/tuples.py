@@ -35,7 +35,10 @@ class Tuples:
 
 
 def make_tuples(draw: Draw, examples: Examples, count: int) -> Tuples:
-    """Tuples of a draw, at the middle position of a dense one; at most `count`, and three, are selected."""
+    """Return the tuples of a draw, for dense mixing those at the middle position.
+
+    At most `count` of them, and at most three, are selected to show their labels.
+    """
     drawn, title = tuple_weights(draw, len(examples.pixels)), "step 1"
     if drawn.dim() == 3:
         middle = len(drawn) // 2
@@ -47,7 +50,7 @@ def make_tuples(draw: Draw, examples: Examples, count: int) -> Tuples:
 
 
 def spread(n: int, count: int) -> list[int]:
-    """Up to `count` of n numbers, evenly spaced from the first to the last; of one, the middle."""
+    """Return up to `count` of the numbers below n, evenly spaced from first to last; for one, the middle."""
     if count == 1:
         return [n // 2]
     return sorted({round(place * (n - 1) / (count - 1)) for place in range(count)})

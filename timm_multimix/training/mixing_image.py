@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from ..data.random_states import random_states_kept
-from ..errors import UsageError
+from ..errors import UsageError, one_line
 from ..evaluation.classifier import Classifier
 from ..mixers.step import Branches, Step
 from ..records.tasks import CLASSIFICATION
@@ -25,7 +25,7 @@ NAME = "train/mixing"
 """Name of the image in trackers."""
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {"tensorboard": {"dataformats": "NHWC"}, "wandb": {}}
-"""The trackers that are given the image, with what their `log_images` is told besides."""
+"""The trackers that show images, and further arguments of their `log_images`."""
 
 _EXAMPLES, _STEPS = 16, 4
 
@@ -33,7 +33,8 @@ _EXAMPLES, _STEPS = 16, 4
 def log_mixing(setup: Setup, batch: Batch) -> None:
     """Draw the mixing of the first examples of a batch, for the trackers of the main process.
 
-    The run is bitwise the same as without it. A warning is logged if it cannot be drawn.
+    The run is bitwise the same as without it. Any failure to draw or send it is a warning in the log, as an
+    image must never end a training.
     """
     trackers = [tracker for tracker in setup.accelerator.trackers if tracker.name in _ARGUMENTS]
     mixing = [(share, step) for share, step in setup.task.mixture.branches if _mixes(step)]
@@ -42,11 +43,12 @@ def log_mixing(setup: Setup, batch: Batch) -> None:
     try:
         with random_states_kept():
             image = draw_mixing(setup, tuple(mixing), batch)
+        for tracker in trackers:
+            tracker.log_images({NAME: image[None]}, step=0, **_ARGUMENTS[tracker.name])
     except UsageError as error:
         logger.warning(f"trackers get no image of the mixing: {error}")
-        return
-    for tracker in trackers:
-        tracker.log_images({NAME: image[None]}, step=0, **_ARGUMENTS[tracker.name])
+    except Exception as error:
+        logger.warning(f"trackers get no image of the mixing: {type(error).__name__}: {one_line(error)}")
 
 
 def _mixes(step: Step) -> bool:
