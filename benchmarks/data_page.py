@@ -41,8 +41,8 @@ Evaluation on the images trained on needs `--val-split train` and `--eval-on-tra
 
 In a table, the image column is found by the usual names (`image`, `img`, ..., `file_name`, `path`) and
 by its contents; the label column by the usual names (`label`, `labels`, `class`, `target`, `fine_label`,
-`category`), or as the only one that `datasets` types as class labels. A doubt is an error that lists the
-columns: `--image-column` and `--label-column` choose. Paths are relative to the table, or to
+`category`), or as the only one that `datasets` types as class labels. Where several fit, the error lists the
+columns; choose with `--image-column` and `--label-column`. Paths are relative to the table, or to
 `--data-dir`.
 
 ## Labels

@@ -1,10 +1,10 @@
-"""accelerate with one's own loop: the task is prepared as a model is, for any number of processes.
+"""A loop with Accelerate: the task is prepared like a model, for any number of processes.
 
     python examples/accelerate_loop.py
     accelerate launch --num_processes 2 examples/accelerate_loop.py
 
-Two of five training labels are wrong, and training is long enough to learn them by heart, which mixing
-hinders. Prints the test accuracy on digits, in per cent, of two specs.
+Two of five training labels are wrong, and training is long enough to memorise them, which mixing hinders.
+Prints the test accuracy on digits, in per cent, of two specs.
 """
 
 import torch

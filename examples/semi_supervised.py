@@ -1,11 +1,11 @@
-"""Semi-supervised: 50 digits with labels, and 1,247 whose labels a moving average of the model guesses.
+"""Semi-supervised learning: 50 labelled digits, and 1,247 whose labels a moving average of the model guesses.
 
     python examples/semi_supervised.py
 
 A step's batch has the 50 labelled digits and 50 others. The guesses are the teacher's predictions, sharpened,
 and all are mixed together, as in MixMatch (arXiv:1905.02249). Prints the accuracy on 500 more digits, in per
 cent, over five seeds: of labels alone, in as many steps, and of labels and guesses, with and without mixing
-(about 83.6, 84.7, 84.2 and 87.6). An argument says another number of seeds.
+(about 83.6, 84.7, 84.2 and 87.6). Argument: the number of seeds.
 """
 
 import sys

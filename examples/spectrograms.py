@@ -1,4 +1,4 @@
-"""Audio-like data: noisy tones told apart by a timm model on their log spectrograms, mixed as images.
+"""Audio-like data: a timm model classifies noisy tones from their log spectrograms, mixed as images.
 
     python examples/spectrograms.py
 

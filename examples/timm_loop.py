@@ -1,4 +1,4 @@
-"""A plain timm loop: `create_mixer` in the place of `timm.data.Mixup`, and nothing else changed.
+"""A plain timm loop: `create_mixer` instead of `timm.data.Mixup`, and nothing else changed.
 
     python examples/timm_loop.py
 
@@ -7,8 +7,8 @@ Where a loop had
     mixup = timm.data.Mixup(mixup_alpha=0.8, cutmix_alpha=1.0, num_classes=10)
     images, targets = mixup(images, labels)
 
-it now may mix by any spec of mixers at the input. Two of five training labels are wrong, and training is long
-enough to learn some of them by heart, which mixing hinders. Prints the test accuracy on digits, in per cent.
+it can now mix by any spec of mixers at the input. Two of five training labels are wrong, and training is long
+enough to memorise some of them, which mixing hinders. Prints the test accuracy on digits, in per cent.
 """
 
 import timm

@@ -2,9 +2,9 @@
 
     python examples/transformers_trainer.py
 
-Two ways, with the same result. A Trainer whose `compute_loss` asks the task adds nothing to the checkpoints,
-but is for one process, as it bypasses what joins gradients; a model around the task works with any number.
-Mixing hinders learning the 40 % of wrong labels by heart. Prints the test accuracy on digits, in per cent.
+Two ways, with the same result. A Trainer whose `compute_loss` calls the task adds nothing to the checkpoints,
+but is for one process only, as it bypasses DDP; a model around the task works with any number of processes.
+Mixing hinders memorising the wrong labels, 40 % of all. Prints the test accuracy on digits, in per cent.
 """
 
 import tempfile

@@ -92,7 +92,7 @@ def test_a_gan_is_trained_with_and_without_mixing(tmp_path, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
-def test_mixing_hinders_learning_wrong_labels_by_heart(processes, tmp_path):
+def test_mixing_hinders_memorising_wrong_labels(processes, tmp_path):
     """Also on two processes, of which the first prints."""
     scores = run_example("accelerate_loop.py", tmp_path, processes=processes)
     assert list(scores) == ["none", "mixup(alpha=8)"]

@@ -20,7 +20,7 @@ def test_the_page_of_benchmarks_is_up_to_date():
     assert aims.PAGE.read_text(encoding="utf-8") == aims.make_page(), "run `make docs`"
 
 
-def test_an_aim_is_shown_with_what_was_measured():
+def test_an_aim_is_shown_with_its_measurement():
     reached = aims.Aim("", 1.02, lambda device: 1.0249, at_most=True)
     missed = aims.Aim("", 3, lambda device: 2.949)
     assert [aims.shown(aim, "cpu") for aim in (reached, missed)] == ["1.02", "2.95, missed"]
@@ -82,7 +82,7 @@ def test_every_number_of_a_step_with_a_teacher_is_a_measured_one():
     ("text", "absent", "present"),
     [("`mixup(alpha=1)` and cutmix", "cutmix", "mixup"), ("", "none", "nonsense")],
 )
-def test_what_is_missing_in_a_text(text, absent, present):
+def test_mixers_missing_in_a_text(text, absent, present):
     names = guide.missing(text)
     assert f"`{absent}`" in names
     assert f"`{present}`" not in names

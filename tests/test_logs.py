@@ -43,7 +43,7 @@ def test_plain_messages_on_stdout_others_in_a_line_on_stderr(
 
 
 @pytest.mark.usefixtures("undisturbed")
-def test_libraries_are_told_by_their_level(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_levels_of_other_libraries(capsys: pytest.CaptureFixture[str]) -> None:
     start_logging("warning")
     logging.getLogger("timm").info("loading")
     logging.getLogger("timm").warning("weights differ")

@@ -61,7 +61,7 @@ def test_every_mixer_of_the_demo_is_shown_on_all_images(demo):
 
 
 @pytest.mark.slow
-def test_the_demo_tells_what_is_wrong_with_a_spec(demo):
+def test_the_demo_shows_the_error_of_a_spec(demo):
     import gradio
 
     with pytest.raises(gradio.Error, match="unknown mixer 'mixxup'"):

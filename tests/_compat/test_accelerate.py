@@ -10,7 +10,7 @@ from timm_multimix._compat.accelerate import is_fsdp2, splits_model
 @pytest.mark.parametrize(
     ("facts", "expected"), [({}, False), ({"is_fsdp2": False}, False), ({"is_fsdp2": True}, True)]
 )
-def test_fsdp_2_is_what_accelerate_says(facts: dict[str, bool], expected: bool) -> None:
+def test_fsdp_2_is_recognised(facts: dict[str, bool], expected: bool) -> None:
     assert is_fsdp2(SimpleNamespace(**facts)) is expected
 
 

@@ -70,7 +70,7 @@ def test_finished_runs_are_compared(digits, tmp_path):
     assert "mixup" in page
 
 
-def test_mistakes_in_a_comparison_are_told_in_the_words_of_python(tmp_path):
+def test_messages_about_a_comparison_name_python_arguments(tmp_path):
     with pytest.raises(UsageError, match=r"unknown option 'epoch'; did you mean epochs"):
         timm_multimix.compare(mix=["none", "mixup"], output=tmp_path / "pages", epoch=1)
     with pytest.raises(UsageError, match=r"^seeds has no effect on finished runs"):

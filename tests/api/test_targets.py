@@ -98,7 +98,7 @@ def test_they_are_evaluated_as_in_training(kind):
     assert by_network[METRICS[kind]] == pytest.approx(value, rel=1e-4)
 
 
-def test_whole_numbers_are_regression_targets_where_that_is_asked_for():
+def test_whole_numbers_are_regression_targets_on_request():
     """Also of a tensor dataset with a column of them."""
     images = torch.rand(24, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     data = TensorDataset(images, torch.arange(24)[:, None])
@@ -121,7 +121,7 @@ def test_whole_numbers_are_regression_targets_where_that_is_asked_for():
         (3, "regression", "regression"),
     ],
 )
-def test_the_first_label_says_what_labels_are_for(label, asked, task):
+def test_the_first_label_decides_the_task(label, asked, task):
     assert find_task(label, asked, "data") == task
 
 
@@ -151,7 +151,7 @@ def test_another_task_is_refused(label, asked):
         ("regression", None, "a finite number, got None"),
     ],
 )
-def test_a_label_of_another_kind_is_told_with_its_item(task, label, said):
+def test_a_label_of_another_kind_is_reported_with_its_item(task, label, said):
     labelling = Labelling(task, ["a", "b", "c"] if task != "regression" else ["value"])
     with pytest.raises(UsageError) as found:
         labelling.read(label, "item 5 of data")

@@ -220,7 +220,7 @@ def test_callbacks_are_called_and_change_nothing():
     assert curious.epochs == [(k, row["eval_top1"]) for k, row in enumerate(run.metrics, 1)]
 
 
-def test_what_a_callback_raises_ends_a_run_that_can_be_resumed():
+def test_an_exception_of_a_callback_ends_a_run_that_can_be_resumed():
     class Stop(Callback):
         def on_epoch_end(self, state) -> None:
             raise KeyError("enough")
@@ -280,13 +280,13 @@ FIVE = torch.tensor([0, 4])
         ),
     ],
 )
-def test_mistakes_are_told_in_the_words_of_python_and_leave_nothing(options, said):
+def test_messages_name_python_arguments_and_no_files_are_left(options, said):
     with pytest.raises(UsageError, match=said):
         train("run", **options)
     assert not Path("run").exists()
 
 
-def test_the_command_line_does_not_resume_what_had_objects(capsys):
+def test_the_command_line_does_not_resume_a_run_with_python_objects(capsys):
     train("run", train_data=Pictures(44), eval_data=Pictures(13), epochs=1)
     Path("run/summary.json").unlink()
     assert main(["train", "--output", "run", "--resume", "auto"]) == 2

@@ -21,7 +21,7 @@ def python(*arguments, cwd=ROOT):
 
 @pytest.fixture
 def failing(monkeypatch):
-    """Makes the train command raise."""
+    """Make the train command raise."""
 
     def fail_with(error):
         def main(argv):
@@ -58,7 +58,7 @@ def test_a_mistake_is_one_line_and_status_2(argv, words, capsys):
     assert words in err
 
 
-def test_an_error_of_several_lines_is_told_in_one(failing, capsys):
+def test_an_error_of_several_lines_is_printed_in_one(failing, capsys):
     failing(UsageError("first\n  second"))
     assert cli.main(["train"]) == 2
     assert capsys.readouterr().err == "error: first second\n"
@@ -66,7 +66,7 @@ def test_an_error_of_several_lines_is_told_in_one(failing, capsys):
 
 @pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])
 @pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK"])
-def test_under_a_launcher_only_the_main_process_tells(variable, rank, lines, monkeypatch, capsys):
+def test_under_a_launcher_only_the_main_process_prints(variable, rank, lines, monkeypatch, capsys):
     monkeypatch.delenv("RANK", raising=False)
     monkeypatch.setenv(variable, rank)
     assert cli.main(["train", "--lr", "0"]) == 2
@@ -116,8 +116,8 @@ def test_options_are_read_without_loading_torch():
     assert "'torch'" not in done.stdout
 
 
-def test_a_reader_that_goes_away_ends_a_command_quietly():
-    """As in `timm-multimix list | head -1`: more is printed than a pipe holds, and nobody reads it."""
+def test_a_closed_pipe_ends_a_command_quietly():
+    """As in `timm-multimix list | head -1`: the output exceeds the pipe's buffer and is not read."""
     program = "import sys; from timm_multimix import cli; cli._run = lambda argv: print('x\\n' * 10**6) or 0"
     process = subprocess.Popen(
         [sys.executable, "-c", f"{program}; sys.exit(cli.main([]))"],
@@ -132,8 +132,8 @@ def test_a_reader_that_goes_away_ends_a_command_quietly():
     assert process.wait() == 128 + 13
 
 
-def test_names_that_the_output_cannot_say_are_escaped(tmp_path):
-    """A strict encoding, and a name outside of UTF-8."""
+def test_characters_that_the_output_cannot_encode_are_escaped(tmp_path):
+    """With a strict encoding, and a name that is not UTF-8."""
     name = b"caf\xe9 \xc3\xa9"
     found = subprocess.run(
         [sys.executable, "-m", "timm_multimix", "train", "--model", name],

@@ -1,4 +1,4 @@
-"""`list`: a line for every mixer, and the card of one; both from the registry alone."""
+"""`list`: the table of mixers and the card of one, from the registry."""
 
 import inspect
 import json
@@ -68,7 +68,7 @@ def test_lines_fit_the_terminal_and_100_columns(argv, terminal, width, monkeypat
     assert width - 15 < max(map(len, lines)) <= width
 
 
-def test_a_reader_that_goes_away_early_is_no_mistake():
+def test_a_closed_pipe_is_no_error():
     """As `timm-multimix list | head -1` in a shell, whose output is not buffered either."""
     script = [sys.executable, "-u", "-m", "timm_multimix", "list"]
     process = subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -97,7 +97,7 @@ def test_places_and_papers(cards):
     assert all(card.title and "(arXiv" not in card.title for card in cards.values())
 
 
-def test_costs_follow_from_what_a_mixer_asks_for(cards):
+def test_costs_follow_from_the_passes_that_a_mixer_needs(cards):
     assert cards["mixup"].cost == cards["saliencymix"].cost == "no extra pass"
     assert cards["attentivemix"].cost == cards["tokenmix"].cost == "one forward"
     assert cards["puzzlemix"].cost == "one forward and backward, a solver on the CPU"
@@ -128,18 +128,18 @@ def test_combinations_are_specs():
         ("multimix(n=10, p=1)", 1),
     ],
 )
-def test_examples_that_the_network_sees_for_each_it_is_given(spec, rows):
+def test_rows_that_the_network_processes_per_example(spec, rows):
     assert rows_per_example(mixer(spec)) == rows
 
 
-def test_a_guide_that_is_new_must_have_its_cost():
+def test_every_guide_has_a_cost():
     from timm_multimix.sites.guides import GUIDES
 
     assert PASSES.keys() == GUIDES.keys()
 
 
 @pytest.mark.parametrize("name", list_mixers())
-def test_a_card_is_the_docstring_with_all_arguments_and_what_they_mean(name, capsys):
+def test_a_card_has_the_docstring_and_all_arguments_with_their_meaning(name, capsys):
     words = " ".join(run(capsys, name).split())
     function, card = registry._entry_points[name], read_card(name)
     text = re.split(r"\n\n(?:Args|Returns|Raises|Examples):", inspect.getdoc(function))[0]
@@ -162,14 +162,14 @@ def test_the_specs_of_a_card_are_specs(name, capsys):
         assert create_mixer(spec).branches
 
 
-def test_what_a_mixer_needs(cards):
+def test_needs_of_a_mixer(cards):
     assert "timm.data.Mixup" in cards["cutmix"].needs
     assert cards["multimix"].needs == "MixTask; any model that gives logits"
     assert "vision transformer" in cards["transmix"].needs
     assert (cards["mixup"].data, cards["cutmix"].data) == ("any", "images")
 
 
-def test_a_place_says_which_there_are(cards):
+def test_the_place_argument_lists_the_places(cards):
     meanings = {name: {each.name: each.meaning for each in card.arguments} for name, card in cards.items()}
     assert meanings["cutmix"]["place"] == "where it mixes; one of input, hidden"
     assert meanings["dense_multimix"]["shared"].startswith("whether all positions")
@@ -215,7 +215,7 @@ def test_json_holds_all_of_it(cards, capsys):
     }
 
 
-def test_papers_without_an_address_are_told_by_their_venue(cards):
+def test_papers_without_a_link_are_named_by_their_venue(cards):
     assert cards["gridmix"].paper.startswith("https://www.sciencedirect.com/")
     assert cards["smoothmix"].paper.endswith("Pattern Recognition Workshops, 2020")
 

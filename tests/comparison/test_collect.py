@@ -25,7 +25,7 @@ def test_runs_that_differ_in_their_seed_are_an_arm(tmp_path: Path) -> None:
     assert arms[0].values("top1") == {0: 90.0, 1: 91.0, 2: 92.0}
 
 
-def test_the_label_is_what_differs(tmp_path: Path) -> None:
+def test_the_label_has_the_options_that_differ(tmp_path: Path) -> None:
     directories = [
         make_run(tmp_path / "a", "multimix", 0, 90),
         make_run(tmp_path / "b", "multimix", 0, 90, "--distill", "0.5"),
@@ -49,8 +49,8 @@ def test_models_may_differ(tmp_path: Path) -> None:
     assert labels_of(directories) == ["none, resnet18", "none, test_resnet"]
 
 
-def test_processes_tell_arms_apart(tmp_path: Path) -> None:
-    """The batch of an update is that of all processes, so it is another training."""
+def test_the_number_of_processes_separates_arms(tmp_path: Path) -> None:
+    """The batch of an update has the examples of all processes, so the training differs."""
     directories = [
         make_run(tmp_path / "a", "none", 0, 90, num_processes=2),
         make_run(tmp_path / "b", "none", 0, 90),
@@ -67,12 +67,14 @@ def test_processes_tell_arms_apart(tmp_path: Path) -> None:
         ["--distill-teacher=self", "--distill=0"],  # idle
     ],
 )
-def test_what_leaves_the_result_alone_tells_nothing_apart(options: list[str], tmp_path: Path) -> None:
+def test_options_without_effect_on_the_result_do_not_separate_arms(
+    options: list[str], tmp_path: Path
+) -> None:
     directories = [make_run(tmp_path / "a", "none", 0, 90), make_run(tmp_path / "b", "none", 1, 91, *options)]
     assert [sorted(arm.runs) for arm in group(read_runs(directories))] == [[0, 1]]
 
 
-def test_a_run_of_a_version_without_an_option_had_its_default(tmp_path: Path) -> None:
+def test_a_run_recorded_without_an_option_had_its_default(tmp_path: Path) -> None:
     old = make_run(tmp_path / "a", "none", 0, 90)
     lines = (old / "config.yaml").read_text().splitlines()
     (old / "config.yaml").write_text("\n".join(line for line in lines if not line.startswith("cache")))
@@ -81,13 +83,13 @@ def test_a_run_of_a_version_without_an_option_had_its_default(tmp_path: Path) ->
 
 
 def test_different_options_get_different_labels() -> None:
-    """Where what is off is not told, and that leaves two alike, everything is told."""
+    """Options that are off are left out, unless two labels would then be equal."""
     groups = [{"mix": "a", "x": 0}, {"mix": "a", "x": None}, {"mix": "a", "x": False, "y": 1}]
     assert len(set(make_arm_names(groups))) == 3
     assert make_arm_names([{"mix": "a", "x": 0.0}, {"mix": "a", "x": 0.5}]) == ["a", "a, x 0.5"]
 
 
-def test_options_that_only_shape_one_that_is_off_are_not_told() -> None:
+def test_options_of_a_feature_that_is_off_are_not_in_labels() -> None:
     off, own = {"distill": 0.0, "distill_teacher": "ema"}, {"distill": 0.5, "distill_teacher": "self"}
     labels = make_arm_names(
         [{"mix": "a", **off}, {"mix": "b", **own}, {"mix": "b", **own, **off, "distill": 0.5}]
@@ -126,7 +128,7 @@ def test_other_data_or_budgets_are_refused(changes: dict[str, object], words: st
         read_runs(directories)
 
 
-def test_the_same_data_may_be_in_another_place(tmp_path: Path) -> None:
+def test_the_same_data_may_be_in_another_directory(tmp_path: Path) -> None:
     directories = [
         make_run(tmp_path / "a", "none", 0, 90, dataset="/here/pets"),
         make_run(tmp_path / "b", "none", 1, 90, dataset="there/pets/"),
@@ -147,7 +149,7 @@ def test_the_same_data_may_be_in_another_place(tmp_path: Path) -> None:
         ("no config", "it has no config.yaml"),
     ],
 )
-def test_what_is_no_finished_run_is_refused(damage: str, words: str, tmp_path: Path) -> None:
+def test_directories_without_a_finished_run_are_refused(damage: str, words: str, tmp_path: Path) -> None:
     run = make_run(
         tmp_path / "run",
         "none",

@@ -19,7 +19,7 @@ from .runs import make_grid, make_run
 
 @pytest.fixture(autouse=True)
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever would start a process fails the test."""
+    """Starting a process fails the test."""
 
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("a process was started")
@@ -29,12 +29,12 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty files in the place of images, which take the time of such a test."""
+    """Empty files instead of images, which are slow to draw."""
     monkeypatch.setattr(write, "draw_all", lambda comparison, theme: dict.fromkeys(PICTURES, b""))
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
-    """The line of a mistake."""
+    """The error line of a command."""
     assert cli.main(["compare", *map(str, argv)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -128,7 +128,7 @@ def test_several_processes_are_refused(
     assert "without a launcher" in error_of(capsys, "--mix", "none", "--output", "out")
 
 
-def test_seeds_are_outermost_and_every_command_is_whole(tmp_path: Path) -> None:
+def test_trials_are_ordered_by_seed_and_their_commands_are_complete(tmp_path: Path) -> None:
     argv = ["--mix", "none", "--arm=--mix mixup --distill 0.5", "--seeds", "2", "--output", str(tmp_path)]
     trials = plan(parse_comparison_options([*argv, "--", "--epochs", "2", "--lr", "0.1"]))
     assert [str(trial) for trial in trials] == [
@@ -143,7 +143,7 @@ def test_seeds_are_outermost_and_every_command_is_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_three_seeds_unless_told(tmp_path: Path) -> None:
+def test_the_default_is_three_seeds(tmp_path: Path) -> None:
     assert len(plan(parse_comparison_options(["--mix", "none", "--output", str(tmp_path)]))) == 3
 
 
@@ -166,14 +166,14 @@ def test_directories_of_arms_differ() -> None:
 
 
 def finished(root: Path, **accuracies: list[float]) -> None:
-    """Runs where a comparison would have put them."""
+    """Runs in the directories of a comparison."""
     for mix, values in accuracies.items():
         for seed, top1 in enumerate(values):
             make_run(root / directory_name(mix) / f"seed{seed}", mix, seed, top1)
 
 
 @pytest.mark.usefixtures("no_drawing")
-def test_what_is_finished_is_only_collected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_finished_runs_are_not_trained_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished(tmp_path, none=[90.0, 91.0], mixup=[91.0, 93.0])
     argv = ["compare", "--mix", "none", "--mix", "mixup", "--seeds", "2", "--output", str(tmp_path)]
     assert cli.main([*argv, "--", "--epochs", "3"]) == 0
@@ -184,7 +184,7 @@ def test_what_is_finished_is_only_collected(tmp_path: Path, capsys: pytest.Captu
     assert json.loads((tmp_path / "comparison.json").read_text())["baseline"] == "mixup"
 
 
-def test_a_comparison_does_not_go_on_with_other_options(
+def test_a_comparison_is_not_continued_with_other_options(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     finished(tmp_path, none=[90.0])
@@ -194,7 +194,7 @@ def test_a_comparison_does_not_go_on_with_other_options(
 
 
 def test_runs_of_an_arm_that_differ_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where an option was left out on the second call, the first call's runs still have it."""
+    """The second call leaves out an option that runs of the first call have."""
     finished(tmp_path, none=[90.0])
     make_run(tmp_path / "none/seed1", "none", 1, 91, "--lr", "0.01")
     argv = ["--mix", "none", "--seeds", "2", "--output", tmp_path, "--", "--epochs", "3"]
@@ -202,7 +202,7 @@ def test_runs_of_an_arm_that_differ_are_refused(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.usefixtures("no_drawing")
-def test_a_failure_is_told_at_the_end_and_the_rest_goes_on(
+def test_a_failure_is_reported_at_the_end_and_the_other_runs_are_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     finished(tmp_path, none=[90.0, 91.0])
@@ -244,7 +244,7 @@ def test_all_failures_leave_no_page(
     ],
 )
 def test_why_a_run_failed(said: str, status: int, words: str, tmp_path: Path) -> None:
-    """The last line of this attempt that begins with error:, and nothing of an earlier attempt."""
+    """The last line `error: ...` of this attempt, and none of an earlier attempt."""
     log = tmp_path / "seed0.log"
     log.write_text("error: earlier\n" + said)
     assert processes.reason(log, len("error: earlier\n"), status).startswith(words)

@@ -1,4 +1,4 @@
-"""The pages are complete, have the same numbers everywhere, and nothing in a name becomes markup."""
+"""The pages are complete, agree in their numbers, and escape names."""
 
 import base64
 import io
@@ -32,7 +32,7 @@ EVIL = (
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page: elements that are closed in order, their attributes, the text."""
+    """A page as parsed by a browser: elements closed in order, their attributes, the text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def compared(directories: list[Path], baseline: str | None = None, **options: ob
 
 
 def html_of(comparison: Comparison, drawn: bool = False) -> str:
-    """The page, with its real images or with none worth drawing."""
+    """The page, with its real images or with empty ones."""
     empty = dict.fromkeys(PICTURES, b"")
     light, dark = (draw_all(comparison, theme) if drawn else empty for theme in ("light", "dark"))
     return make_html(comparison, light, dark)
@@ -114,8 +114,8 @@ def test_all_pages_have_the_same_table(three: Comparison) -> None:
     assert len(record["runs"]) == 9
 
 
-def test_the_html_is_whole_in_itself(three: Comparison) -> None:
-    """Nothing is loaded from elsewhere; the images are PNGs in both themes, each with words for it."""
+def test_the_html_is_self_contained(three: Comparison) -> None:
+    """Nothing is loaded from elsewhere; images are PNGs in both themes, with alternative texts."""
     page = Page(html_of(three, drawn=True))
     assert page.open == []
     sources = [value or "" for name, value in page.attributes if name in ("src", "srcset", "href")]
@@ -162,7 +162,7 @@ def test_names_are_text_in_markdown_as_well(tmp_path: Path) -> None:
 
 
 def test_replaced_labels_have_a_table_of_their_own(tmp_path: Path, three: Comparison) -> None:
-    """Mean and deviation over seeds, by hand; a dash where an arm has none; nothing where no run has any."""
+    """Mean and std over seeds, by hand; a dash for an arm without numbers; no table without any."""
     learnt = {"noisy_top1": 40.0, "noisy_true_top1": 50, "clean_top1": 99.5, "noisy_loss": 2.25}
     learnt |= {"part": 0.4, "kind": "pair", "noisy_samples": 40, "clean_samples": 60}
     noise = learnt | {"clean_loss": 0.125}
@@ -187,7 +187,7 @@ def test_replaced_labels_have_a_table_of_their_own(tmp_path: Path, three: Compar
 
 
 def evaluate_run(run: Path, nll: float, uniformity: float | None = None, **data: object) -> Path:
-    """Gives a run weights, and an evaluation of them."""
+    """Write weights for a run, and an evaluation of them."""
     (run / "model").mkdir()
     (run / "model/model.safetensors").write_bytes(run.name.encode())
     pictures = {"dataset": "digits", "kind": "digits", "split": "test", "samples": 360} | data
@@ -213,8 +213,8 @@ def evaluate_run(run: Path, nll: float, uniformity: float | None = None, **data:
     return run
 
 
-def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
-    """Mean and deviation by hand; a dash where an arm has no evaluation of its weights on these images.
+def test_evaluations_have_a_table_of_their_own(tmp_path: Path) -> None:
+    """Mean and std by hand; a dash for an arm without an evaluation of its weights on these images.
 
     What was measured on other images stands in another table, in another way in another row.
     """
@@ -265,7 +265,7 @@ def test_what_was_evaluated_has_a_table_of_its_own(tmp_path: Path) -> None:
     assert nlls == [1, 2, 12.5, None, 7, None, None]
 
 
-def test_a_damaged_evaluation_is_none(tmp_path: Path, three: Comparison) -> None:
+def test_damaged_evaluations_are_left_out(tmp_path: Path, three: Comparison) -> None:
     run = evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0)
     record, file = json.loads((run / "evaluation.json").read_text()), run / "evaluation.json"
     assert "## Evaluated" in make_markdown(compared([run]))
@@ -285,7 +285,7 @@ def test_title_and_data_are_escaped(tmp_path: Path) -> None:
     assert "&lt;b&gt;m&lt;/b&gt;" in text
 
 
-def test_no_path_of_the_machine_is_told(tmp_path: Path) -> None:
+def test_pages_have_no_local_paths(tmp_path: Path) -> None:
     comparison = compared(make_grid(tmp_path, {"none": [90], "mixup": [91]}, dataset=str(tmp_path / "pets")))
     for text in (make_markdown(comparison), html_of(comparison), json.dumps(as_record(comparison))):
         assert "pets" in text
@@ -299,7 +299,7 @@ def test_one_seed_says_so(tmp_path: Path) -> None:
     assert verdict(comparison.rows[1], comparison) == "+1.00 points against none with one seed: no interval"
 
 
-def test_what_the_notes_say(tmp_path: Path) -> None:
+def test_the_caveats(tmp_path: Path) -> None:
     directories = [
         make_run(tmp_path / "a", "none", 0, 90),
         make_run(tmp_path / "b", "none", 1, 92),
@@ -321,7 +321,7 @@ def test_what_the_notes_say(tmp_path: Path) -> None:
     assert verdict(comparison.rows[1], comparison) == "+1.00 points against none in each of 2 seeds"
 
 
-def test_no_note_without_a_reason(three: Comparison) -> None:
+def test_no_caveat_without_a_reason(three: Comparison) -> None:
     assert not re.search("versions|hardware|one seed|no width|Missing|Memory", "\n".join(three.caveats))
     assert "Each of the 2 intervals" in "\n".join(three.caveats)
 
@@ -354,7 +354,7 @@ def test_memory_and_speed(tmp_path: Path) -> None:
     assert any(note.startswith("Memory is the peak") for note in comparison.caveats)
 
 
-def test_a_sign_is_never_one_of_zero() -> None:
+def test_zero_has_no_sign() -> None:
     assert [signed(value) for value in (0.0, -0.001, 0.004, -0.01, 1.5)] == [
         "0.00",
         "0.00",
@@ -364,7 +364,7 @@ def test_a_sign_is_never_one_of_zero() -> None:
     ]
 
 
-def test_pictures_are_drawn_on_the_paper_of_their_theme(three: Comparison) -> None:
+def test_images_have_the_background_of_their_theme(three: Comparison) -> None:
     for theme, colours in THEMES.items():
         pictures = draw_all(three, theme)
         assert list(pictures) == list(PICTURES)

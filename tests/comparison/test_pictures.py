@@ -5,7 +5,7 @@ from timm_multimix.comparison.pictures import _wrapped
 LONG = "multimix, distill 0.5, distill-teacher "
 
 
-def test_long_names_are_told_apart_by_their_ends() -> None:
+def test_long_names_differ_in_their_ends() -> None:
     assert _wrapped(LONG + "ema") == "multimix, distill 0.5,\ndistill-teacher ema"
     assert _wrapped(LONG + "self") == "multimix, distill 0.5,\ndistill-teacher self"
 

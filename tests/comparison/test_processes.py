@@ -38,7 +38,7 @@ def words(data: Path, *more: str, mixes: tuple[str, ...] = ("none", "mixup"), se
 
 
 def start(directory: Path, argv: list[str]) -> subprocess.Popen[str]:
-    """A comparison in a process of its own, and in a session of its own, as behind a terminal."""
+    """Start a comparison in a process and a session of its own, as from a terminal."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         [sys.executable, "-m", "timm_multimix", *argv],
@@ -52,7 +52,7 @@ def start(directory: Path, argv: list[str]) -> subprocess.Popen[str]:
 
 
 def finish(directory: Path, argv: list[str]) -> tuple[int, str, str]:
-    """Status, output and errors of a comparison that is left alone."""
+    """Run a comparison to its end; its status, output and errors."""
     process = start(directory, argv)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
@@ -73,8 +73,8 @@ def rows(run: Path) -> list[list[str]]:
 LONG = ("--epochs", "6", "--checkpoint-interval", "1")
 
 
-def test_interrupted_and_gone_on_with(data: Path, tmp_path: Path) -> None:
-    """SIGTERM reaches the run in training, which saves; the same command then ends as an undisturbed one."""
+def test_an_interrupted_comparison_is_continued(data: Path, tmp_path: Path) -> None:
+    """SIGTERM reaches the training run, which saves; the same command then ends as without it."""
     (tmp_path / "whole").mkdir()
     assert finish(tmp_path / "whole", words(data, *LONG, mixes=("mixup",)))[0] == 0
     process = start(tmp_path, words(data, *LONG))
@@ -92,7 +92,7 @@ def test_interrupted_and_gone_on_with(data: Path, tmp_path: Path) -> None:
     assert [row["label"] for row in record["rows"]] == ["none", "mixup"]
 
 
-def test_a_child_that_is_killed_is_reported_and_gone_on_with(data: Path, tmp_path: Path) -> None:
+def test_a_killed_run_is_reported_and_resumed(data: Path, tmp_path: Path) -> None:
     process = start(tmp_path, words(data, *LONG))
     run = tmp_path / "out/none/seed0"
     wait_for_updates(run, process)
@@ -118,8 +118,8 @@ def children(parent: int) -> list[int]:
     return [int(number) for number in found.split()]
 
 
-def test_a_run_left_behind_is_not_started_twice(data: Path, tmp_path: Path) -> None:
-    """A comparison killed outright leaves its run in training; the next one says so and does the rest."""
+def test_a_run_that_still_trains_is_not_started_twice(data: Path, tmp_path: Path) -> None:
+    """A killed comparison leaves its run training; the next one reports this and trains the others."""
     process = start(tmp_path, words(data, *LONG[:1], "200", *LONG[2:]))
     wait_for_updates(tmp_path / "out/none/seed0", process)
     (child,) = children(process.pid)
@@ -139,7 +139,7 @@ def test_a_run_left_behind_is_not_started_twice(data: Path, tmp_path: Path) -> N
 
 
 def test_a_failing_run_does_not_stop_the_rest(data: Path, tmp_path: Path) -> None:
-    """A mixer that the network cannot have fails in its own run only; its line is repeated at the end."""
+    """A mixer that the network does not support fails in its own run only, with its error at the end."""
     argv = words(data, "--epochs", "1", mixes=("none", "mixup(place='hidden', layers=('nowhere',))"))
     status, out, err = finish(tmp_path, argv)
     assert status == 2

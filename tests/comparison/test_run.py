@@ -31,7 +31,7 @@ def test_directories_that_are_no_finished_runs_are_left_out(
     assert finished([half]) == [half]  # for the error that says what is missing
 
 
-def test_the_result_of_a_trial_is_told(tmp_path: Path) -> None:
+def test_the_result_of_a_trial_as_text(tmp_path: Path) -> None:
     directory = make_run(tmp_path / "run", "none", 0, 81.25)
     assert result_of(Trial("none", 0, directory, [])) == "top-1 81.25 %"
 
@@ -52,7 +52,7 @@ def test_options_of_training_without_dashes(name: str) -> None:
         (list(range(1, 31)), 0.0, list(range(1, 31))),
     ],
 )
-def test_the_last_part_is_a_curve(epochs: list[int], start: float, shown: list[int]) -> None:
+def test_epochs_of_the_last_part(epochs: list[int], start: float, shown: list[int]) -> None:
     assert last_part(epochs, start) == shown
 
 

@@ -1,4 +1,4 @@
-"""Means, deviations and intervals: by hand, against SciPy, and by how often they are right."""
+"""Means, standard deviations and intervals: by hand, against SciPy, and their coverage."""
 
 import math
 
@@ -20,12 +20,12 @@ def test_by_hand() -> None:
     assert found.deviation == pytest.approx(math.sqrt(13))
 
 
-def test_one_number_has_no_deviation() -> None:
+def test_one_number_has_no_std() -> None:
     found = summarize([97.5])
     assert (found.mean, found.deviation, found.count) == (97.5, None, 1)
 
 
-def test_equal_numbers_have_none_exactly() -> None:
+def test_equal_numbers_have_a_std_of_exactly_zero() -> None:
     assert summarize([98.61111111111111] * 3) == summarize([98.61111111111111] * 3)
     assert summarize([98.61111111111111] * 3).deviation == 0.0
 
@@ -46,7 +46,7 @@ def test_paired_by_hand() -> None:
 
 
 def test_pairs_are_by_seed_and_the_rest_is_left_out() -> None:
-    """The seeds' own level cancels, in any order; seeds of one side only do not count."""
+    """The level of a seed cancels, in any order; seeds of one arm only are left out."""
     found = compare_paired({5: 51.0, 1: 11.5, 9: 1.0}, {1: 10.5, 7: 99.0, 5: 50.0})
     assert found is not None
     assert (found.mean, found.low, found.high, found.count) == (1.0, 1.0, 1.0, 2)
@@ -82,7 +82,7 @@ def test_is_scipys_interval(pairs: list[tuple[float, float]], confidence: float)
     assert summarize(differences).deviation == pytest.approx(np.std(differences, ddof=1), abs=1e-9)
 
 
-def test_holds_the_truth_as_often_as_it_says() -> None:
+def test_intervals_cover_the_true_difference_in_95_per_cent() -> None:
     """Of 2,000 comparisons of three seeds with a true difference of 0.3, 95 % within four standard errors."""
     draws = np.random.default_rng(0)
     level, effect = 3 * draws.normal(size=(2000, 3)), 0.3 + draws.normal(size=(2000, 3))

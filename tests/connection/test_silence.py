@@ -1,4 +1,4 @@
-"""A Hub that accepts connections and does not answer is waited for no longer than announced."""
+"""Time-outs of a Hub that accepts connections and does not answer."""
 
 import json
 import math
@@ -38,12 +38,12 @@ from timm_multimix.modeling.pretrained import check_pretrained
 
 SHORT = "0.4"
 BOUND = 30.0
-"""Seconds in which everything here must be over; without time-outs it never is."""
+"""Seconds within which everything here must end; without time-outs it never does."""
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Little patience with a Hub."""
+    """Short time-outs."""
     monkeypatch.setenv(VARIABLE, SHORT)
     monkeypatch.setattr(deadlines, "_left", [])
     bound_requests()
@@ -59,7 +59,7 @@ def server(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[UnhelpfulServer]:
-    """A server of each kind, which this process's client takes for the Hub."""
+    """A server of each kind, used by this process's client as the Hub."""
     with UnhelpfulServer(request.param) as server:
         set_endpoint(monkeypatch, server.url)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -117,15 +117,15 @@ def test_the_end_of_a_training(
     assert all(line.startswith("warning: ") for line in lines)
 
 
-def test_whether_it_is_there(server: UnhelpfulServer, in_time: None) -> None:
-    """Headers, which is all that is asked for, are an answer."""
+def test_a_hub_that_sends_headers_is_reachable(server: UnhelpfulServer, in_time: None) -> None:
+    """Response headers alone are enough."""
     assert (unreachable() is None) == (server.manner in (stalling, dripping_body))
 
 
 # what bounds them
 
 
-def test_a_slow_answer_is_not_given_up(connected: HubServer, short: None, as_tester: None) -> None:
+def test_a_slow_response_is_not_aborted(connected: HubServer, short: None, as_tester: None) -> None:
     connected.store.create(NAME).commit({"big.bin": bytes(3_000_000)}, "big")
     path = HfApi(endpoint=connected.url).hf_hub_download(NAME, "big.bin")
     assert Path(path).stat().st_size == 3_000_000
@@ -193,7 +193,7 @@ def test_an_action_within_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def command(
     url: str, directory: Path, *argv: object, timeout: float = 300.0, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `timm-multimix` in a process of its own with little patience."""
+    """Run `timm-multimix` in a process of its own with short time-outs."""
 
     class _Server:
         pass
@@ -230,8 +230,8 @@ def test_commands_end(manner: Callable[..., None], tmp_path: Path) -> None:
             assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_nothing_keeps_a_process_alive(tmp_path: Path) -> None:
-    """Thread pools of the client are waited for at the end of a process, unless it is ended."""
+def test_pending_requests_do_not_keep_a_process_alive(tmp_path: Path) -> None:
+    """A process waits for the client's thread pools at its end, unless it is ended."""
     code = (
         "import threading, time\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
@@ -254,7 +254,7 @@ def test_nothing_keeps_a_process_alive(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("manner", MANNERS.values(), ids=list(MANNERS))
 def test_a_training_ends_though_the_hub_falls_silent(manner: Callable[..., None], tmp_path: Path) -> None:
-    """A run resumed before a Hub that does not answer: warnings, exit 0; `push` finishes its uploads."""
+    """A run resumed with a Hub that does not answer: warnings, exit 0; `push` completes its uploads."""
     quick = ("train", "--workers", 0, "--batch-size", 512, "--output", "run", "--mix", "mixup")
     target = ("--push-to-hub", "--hub-model-id", NAME, "--hub-timeout", 3)
     with UnhelpfulServer(manner) as server:
@@ -274,7 +274,7 @@ def test_a_training_ends_though_the_hub_falls_silent(manner: Callable[..., None]
 
 @pytest.mark.slow
 def test_an_upload_that_stalls_in_the_middle(tmp_path: Path) -> None:
-    """The weights, which a pool of threads uploads, get no answer; the process ends in time all the same."""
+    """The upload of the weights, by a pool of threads, gets no answer; the process still ends in time."""
     make_run(tmp_path / "run")
     over = threading.Event()
 

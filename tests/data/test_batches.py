@@ -62,7 +62,7 @@ def test_copies_are_dealt_out_as_timms_sampler_does(
 
 
 def test_the_order_of_images_with_copies_is_that_without() -> None:
-    """And a first copy has the random numbers of an image that has no copies."""
+    """And the first copy has the random numbers of an image without copies."""
     plain, repeated = (EpochBatches(40, 8, seed=3, shuffle=True, repeats=repeats) for repeats in (0, 2))
     for batches in (plain, repeated):
         batches.set_epoch(5)
@@ -83,7 +83,7 @@ def test_every_sample_comes_exactly_once(length: int, size: int, world: int, shu
 
 
 @pytest.mark.parametrize(("length", "size", "world"), SHAPES)
-def test_drop_last_keeps_whole_global_batches_or_the_only_one(length: int, size: int, world: int) -> None:
+def test_drop_last_keeps_full_global_batches_or_the_only_one(length: int, size: int, world: int) -> None:
     ranks = of_all_ranks(length, size, world, shuffle=True, drop_last=True)
     keys = [key for rank in ranks for batch in rank for key in batch]
     whole = length // (size * world)
@@ -150,7 +150,7 @@ def assert_same(left: list[Batch], right: list[Batch]) -> None:
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_same_pictures_for_any_workers_in_any_epoch_and_after_a_skip(dataset: ImageDataset) -> None:
+def test_same_images_for_any_workers_in_any_epoch_and_after_a_skip(dataset: ImageDataset) -> None:
     batches, loader = loader_of(dataset, 0)
     expected = []
     for epoch in range(2):
@@ -192,7 +192,7 @@ def test_filled_up_samples_arrive_marked(dataset: ImageDataset) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_broken_picture_is_the_same_line_from_a_worker(class_directories: Path, workers: int) -> None:
+def test_broken_image_is_the_same_line_from_a_worker(class_directories: Path, workers: int) -> None:
     broken = class_directories / "train/cat/2.png"
     broken.write_bytes(broken.read_bytes()[:100])
     source = load_splits(str(class_directories)).train

@@ -49,7 +49,7 @@ def cached(source, transform, cache="ram", channels=3, batch=4, **order):
 @pytest.mark.parametrize("cache", ["ram", "device"])
 @pytest.mark.parametrize("kind", ["train", "evaluation"])
 @pytest.mark.parametrize("sizes", [((16, 16),), ((40, 28), (20, 20))])
-def test_without_chance_the_pictures_are_those_of_the_plain_path(cache, kind, sizes):
+def test_without_randomness_cached_images_equal_uncached_ones(cache, kind, sizes):
     source = Pictures(sizes=sizes)
     train, evaluation = create_transforms(train_options(no_aug=True), CONFIG)
     transform = train if kind == "train" else evaluation
@@ -60,7 +60,7 @@ def test_without_chance_the_pictures_are_those_of_the_plain_path(cache, kind, si
         assert all(map(torch.equal, ours, theirs))
 
 
-def test_a_crop_and_flip_is_the_one_of_the_picture():
+def test_crop_and_flip_depend_on_the_image_alone():
     """Every cached image is one that Pillow crops and flips, and all the possible ones come up."""
     source = Pictures(1)
     train, _ = create_transforms(train_options(**OPTIONS), CONFIG)
@@ -84,7 +84,7 @@ def test_a_crop_and_flip_is_the_one_of_the_picture():
     assert abs(((observed - 4000 / 196) ** 2 / (4000 / 196)).sum() - 195) < 5 * np.sqrt(2 * 195)
 
 
-def test_pictures_larger_than_the_crop_and_not_square():
+def test_images_larger_than_the_crop_and_not_square():
     source = Pictures(sizes=((24, 16),))
     train, _ = create_transforms(train_options(**OPTIONS, hflip=0.0, vflip=0.0), CONFIG)
     loader = cached(source, train)
@@ -125,7 +125,7 @@ def test_colour_changes_through_the_transform_vary_and_stay_in_range():
     assert not torch.equal(first, second)
 
 
-def test_the_pictures_do_not_depend_on_batches_and_processes():
+def test_the_images_do_not_depend_on_batches_and_processes():
     source = Pictures(12)
     train, _ = create_transforms(train_options(**OPTIONS | {"color_jitter": 0.4}), CONFIG)
     whole = cached(source, train, batch=12, shuffle=True, seed=3)
@@ -159,7 +159,7 @@ def test_one_channel():
         ({}, ((16, 16), (24, 16)), "one size.*24x16 and 16x16"),
     ],
 )
-def test_what_cannot_be_cached_says_so(options, sizes, message):
+def test_data_that_cannot_be_cached_is_an_error(options, sizes, message):
     train, _ = create_transforms(train_options(**OPTIONS | options), CONFIG)
     with pytest.raises(UsageError, match=message):
         cached(Pictures(sizes=sizes), train)
@@ -187,7 +187,7 @@ def test_random_numbers_of_samples_are_splitmix_and_uniform():
     assert not torch.equal(numbers, sample_uniforms(1, 3, torch.arange(20_000), 4))
 
 
-def test_an_augmentation_that_does_nothing_normalises_only():
+def test_without_augmentation_images_are_only_normalised():
     pictures = torch.randint(256, (3, 4, 5, 3), dtype=torch.uint8)
     images = BatchAugmentation(Augmentation(), (0.5,) * 3, (0.25,) * 3, seed=0)(
         pictures, torch.tensor([2, 0]), torch.tensor([2, 0]), 0, CPU

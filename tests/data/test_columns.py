@@ -135,7 +135,7 @@ def test_a_column_called_label_wins_over_any_others(decoys: dict[str, Any], valu
 
 @settings(max_examples=60, deadline=None)
 @given(DECOYS)
-def test_without_a_word_for_labels_nothing_untyped_wins(decoys: dict[str, Any]) -> None:
+def test_an_untyped_column_without_a_usual_name_is_not_the_label(decoys: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="`label_column`"):
         find_label_column(table({"image": [PNG, PNG]} | decoys), None, "t")
 

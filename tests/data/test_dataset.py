@@ -47,7 +47,7 @@ def test_the_callers_random_states_stay(digits: Splits) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_samples_have_the_channels_asked_for(digits: Splits, channels: int) -> None:
+def test_samples_have_the_requested_channels(digits: Splits, channels: int) -> None:
     config = CONFIG | {"input_size": (channels, 16, 16), "mean": [0.5] * channels, "std": [0.5] * channels}
     dataset = ImageDataset(digits.train, create_transforms(train_options(), config)[1], channels=channels)
     image, label, valid = dataset[SampleKey(7, valid=False)]
@@ -61,7 +61,7 @@ def test_other_channels_are_an_error(digits: Splits) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 3])
-def test_broken_pictures_are_skipped_and_counted(class_directories: Path, workers: int) -> None:
+def test_broken_images_are_skipped_and_counted(class_directories: Path, workers: int) -> None:
     for name in ("cat/2.png", "ant/5.png"):
         (class_directories / "train" / name).write_bytes(b"nonsense")
     source = load_splits(str(class_directories)).train
@@ -75,7 +75,7 @@ def test_broken_pictures_are_skipped_and_counted(class_directories: Path, worker
     assert [dataset[SampleKey(index)][1] for index in range(len(dataset))] == [0, 0, 1, 1]
 
 
-def test_nothing_but_broken_pictures_is_an_error(class_directories: Path) -> None:
+def test_nothing_but_broken_images_is_an_error(class_directories: Path) -> None:
     for file in class_directories.glob("train/*/*.png"):
         file.write_bytes(b"nonsense")
     with pytest.raises(UsageError, match=r"all 6 images are broken; the first: broken image, .*1.png"):

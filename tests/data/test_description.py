@@ -48,7 +48,7 @@ def test_two_lines_of_a_table(write_parquet: Write) -> None:
     }
 
 
-def test_digits_are_said_and_nothing_is_doubted() -> None:
+def test_digits_are_described_without_a_warning() -> None:
     found = describe("digits")
     assert found.text.startswith("data: digits, 10 classes\ntraining on split 'train' (1437 images)")
     assert found.warnings == []
@@ -132,5 +132,5 @@ def test_names_of_the_hub_come_apart_again(
 
 
 @pytest.mark.parametrize("text", ["", ":x", "a:", "a@", "a/b/c", "a b", "a:x:y", "/a", "a:x@", "../a"])
-def test_what_is_no_name_of_the_hub(text: str) -> None:
+def test_names_that_cannot_be_hub_ids(text: str) -> None:
     assert HubName.parse(text) is None

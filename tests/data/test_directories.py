@@ -22,7 +22,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("name", FOREIGN)
 @pytest.mark.parametrize("place", ["train", "test", "train/cat", "train/cat/deeper", "."])
-def test_what_systems_leave_is_not_seen(class_directories: Path, name: str, place: str) -> None:
+def test_hidden_files_of_file_systems_are_ignored(class_directories: Path, name: str, place: str) -> None:
     expected = load_splits(str(class_directories))
     foreign = class_directories / place / name / "inner"
     foreign.mkdir(parents=True)

@@ -87,7 +87,7 @@ def test_without_a_fraction_the_error_says_so(tmp_path: Path) -> None:
         ({"val_split": "all", "val_split_seed": 1}, "`val_split_seed` has no effect"),
     ],
 )
-def test_what_cannot_be_held_out(tmp_path: Path, options: dict[str, object], message: str) -> None:
+def test_splits_that_cannot_be_held_out(tmp_path: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_splits(str(flat(tmp_path, cat=2, ant=2)), **options)  # type: ignore[arg-type]
 

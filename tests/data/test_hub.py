@@ -74,7 +74,7 @@ def load(server: HubServer, home: Path, *names: str, streaming: bool = False) ->
     return json.loads(run_python(code, server, home).stdout)
 
 
-def test_configurations_and_revisions_are_told_apart(data: HubServer, tmp_path: Path) -> None:
+def test_configurations_and_revisions_are_distinguished(data: HubServer, tmp_path: Path) -> None:
     endings = (":small", ":large", ":small@v1", "", ":medium", ":small@v9")
     found = load(data, tmp_path, *(f"tester/data{ending}" for ending in endings))
     assert found["tester/data:small"] == [4, ["a", "b"], ["tester/data", "small", None]]

@@ -74,7 +74,7 @@ def test_transparency_is_dropped_as_by_convert(image: Image.Image, channels: int
     np.testing.assert_array_equal(decoded(encoded(image), channels), expected)
 
 
-def test_what_transparency_hides_is_seen() -> None:
+def test_colours_of_transparent_pixels_are_kept() -> None:
     assert decoded(encoded(transparent("RGBA")), 1).tolist() == [[100, 100, 100]]
     assert decoded(encoded(palette_with_a_hidden_entry())).tolist() == [[[10, 20, 30], [40, 50, 60]]]
 
@@ -194,6 +194,6 @@ def test_channels_are_one_or_three() -> None:
         check_channels(4)
 
 
-def test_endings_of_pictures() -> None:
+def test_endings_of_images() -> None:
     assert {".png", ".jpg", ".jpeg", ".webp", ".tif"} <= picture_endings()
     assert not {".eps", ".txt", ".pdf"} & picture_endings()

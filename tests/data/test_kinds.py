@@ -346,7 +346,7 @@ def test_the_hub_by_timms_name(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"dataset": "half"}, "cannot be read"),
     ],
 )
-def test_what_is_wrong_is_one_line(
+def test_wrong_data_is_an_error_of_one_line(
     request_of: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -62,14 +62,14 @@ def test_without_a_models_names_they_are_the_training_splits(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("labels", [None, [5, 5, 5]])
 @pytest.mark.parametrize("split", ["test", "train", "odd"])
-def test_pictures_of_a_table_need_no_labels(labels: list[object] | None, split: str, tmp_path: Path) -> None:
+def test_images_of_a_table_need_no_labels(labels: list[object] | None, split: str, tmp_path: Path) -> None:
     write_parquet(tmp_path / "data", split, labels)
     found = load_pictures(str(tmp_path / "data"))
     assert (found.name, found.class_names, labels_of(found)) == (split, [], [0, 0, 0])
     assert found.source[2][0].getpixel((0, 0)) == (20, 0, 0)
 
 
-def test_pictures_of_directories_with_and_without_splits(tmp_path: Path) -> None:
+def test_images_of_directories_with_and_without_splits(tmp_path: Path) -> None:
     for place in ("flat", "deep/a/b", "split/train/x", "split/val/x"):
         (tmp_path / place).mkdir(parents=True)
         Image.new("L", (4, 4), len(place)).save(tmp_path / place / "one.png")
@@ -84,12 +84,12 @@ def test_pictures_of_directories_with_and_without_splits(tmp_path: Path) -> None
     assert labels_of(found["deep"]) == [0, 0]
 
 
-def test_known_datasets_are_pictures_too() -> None:
+def test_known_datasets_can_be_measured() -> None:
     found = load_pictures("digits")
     assert (len(found.source), labels_of(found)) == (360, [0] * 360)
 
 
-def test_no_pictures_are_an_error(tmp_path: Path) -> None:
+def test_no_images_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"no image files in .*empty"):
         load_pictures(str(tmp_path / "empty"))

@@ -56,7 +56,7 @@ def test_noise_is_a_function_of_the_seed(kind: str) -> None:
     assert torch.equal(labels(first).flip(0), torch.tensor([again[n][1] for n in reversed(range(200))]))
 
 
-def test_which_are_replaced_says_nothing_of_the_class() -> None:
+def test_replacement_is_independent_of_the_class() -> None:
     noisy = NoisyLabels(source(20_000, 10), 10, 0.3, "symmetric", 5)
     counts = torch.bincount(torch.arange(20_000)[noisy.replaced] % 10, minlength=10)
     assert (counts - 600).abs().max() < 100
@@ -75,7 +75,7 @@ def test_encoded_labels_are_read_back(kind: str) -> None:
         assert (replaced & (given_labels == true)).any()
 
 
-def test_pictures_and_names_stay(tmp_path: object) -> None:
+def test_images_and_names_stay(tmp_path: object) -> None:
     splits = load_splits("digits")
     noisy = add_label_noise(splits, "digits", 0.4, "pair", seed=1)
     assert noisy.evaluation is splits.evaluation

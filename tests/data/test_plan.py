@@ -9,7 +9,7 @@ from timm_multimix.errors import UsageError
 from .conftest import CONFIG, train_options
 
 
-def test_the_form_for_batches_says_what_the_options_say() -> None:
+def test_the_batch_form_of_an_augmentation_has_the_same_parameters() -> None:
     options = train_options(crop_padding=3, hflip=0.25, vflip=0.5, color_jitter=0.4, reprob=0.0)
     train, evaluation = create_transforms(options, CONFIG)
     assert train.batched() == Augmentation((16, 16), 3, hflip=0.25, vflip=0.5, jitter=(0.4, 0.4, 0.4))

@@ -94,7 +94,7 @@ def test_two_formats_are_an_error_that_lists_both(write_parquet: Write) -> None:
     assert "1 tar file: train-0.tar" in message
 
 
-def test_what_is_no_split_beside_one_format_is_noted(write_parquet: Write) -> None:
+def test_files_of_another_format_are_noted(write_parquet: Write) -> None:
     directory = write_parquet(train=rows(2), test=rows(2))
     write_tar(directory / "attic/old.tar")
     splits = load_splits(str(directory))
@@ -102,7 +102,7 @@ def test_what_is_no_split_beside_one_format_is_noted(write_parquet: Write) -> No
     assert "attic/old.tar" in splits.notes[0]
 
 
-def test_one_split_for_both_is_asked_for_twice(write_parquet: Write) -> None:
+def test_evaluating_on_the_training_split_needs_both_options(write_parquet: Write) -> None:
     directory = write_parquet(train=rows(4), test=rows(2))
     assert "`eval_on_train` as well" in error_of(directory, val_split="train")
     assert "`eval_on_train` as well" in error_of(directory, train_split="test")

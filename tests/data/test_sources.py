@@ -98,7 +98,7 @@ def test_class_directories_of_different_classes_are_an_error(class_directories: 
     assert_usage_error("2 and 3 classes; only in one of them: yak", class_directories)
 
 
-def test_class_directories_without_pictures_are_an_error(tmp_path: Path) -> None:
+def test_class_directories_without_images_are_an_error(tmp_path: Path) -> None:
     for name in ("train/a", "val/a"):
         (tmp_path / name).mkdir(parents=True)
     assert_usage_error("no image files in the class directories of .*train", tmp_path)
@@ -220,7 +220,7 @@ def test_columns_can_be_chosen(write_parquet: Write) -> None:
         ({"image": images(0), "boxes": [[0, 1]]}, "no label column"),
     ],
 )
-def test_columns_that_cannot_be_told(write_parquet: Write, columns: Any, message: str) -> None:
+def test_ambiguous_columns(write_parquet: Write, columns: Any, message: str) -> None:
     assert_usage_error(message, write_parquet(train=columns, test=columns))
 
 
@@ -281,7 +281,7 @@ def test_unreadable_parquet_is_one_line(write_parquet: Write) -> None:
 
 
 @pytest.mark.parametrize("name", ["./gone", "/gone/away", "~/gone", "a/b/c", "gone/", "two words", ""])
-def test_paths_are_not_asked_for_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_never_looked_up_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("timm_multimix.data.kinds.hub.load_from_hub", lambda name: pytest.fail("asked"))
     assert_usage_error("no such directory", name)
 

@@ -110,7 +110,7 @@ def test_epochs_differ_and_drop_the_incomplete_batch(table: Path) -> None:
     assert not torch.equal(epoch(loader_of(table, seed=4), 0)[0][0], first[0][0])
 
 
-def test_a_worker_gives_the_same_and_goes_on_to_other_epochs(table: Path) -> None:
+def test_a_worker_yields_the_same_samples_in_every_epoch(table: Path) -> None:
     plain, worker = loader_of(table), loader_of(table, workers=1)
     for number, start in ((0, 0), (1, 0), (1, 2), (0, 1)):
         assert_equal(epoch(worker, number, start), epoch(plain, number, start))
@@ -164,7 +164,7 @@ def test_a_bad_label_is_named(write_parquet: Write, value: Any, message: str, wo
     loader.close()
 
 
-def test_a_broken_picture_is_named(write_parquet: Write) -> None:
+def test_a_broken_image_is_named(write_parquet: Write) -> None:
     cells = [{"bytes": encoded(picture(0)) if n else b"no", "path": f"{n}.png"} for n in range(3)]
     one = {"image": cells, "label": [0, 1, 2]}
     source = open_stream(write_parquet(NAMED, train=one, test=columns(0, 3)))
@@ -183,7 +183,7 @@ def test_a_stream_shorter_than_announced(table: Path) -> None:
         read_all(source)
 
 
-def test_what_cannot_be_streamed(class_directories: Path, write_parquet: Write) -> None:
+def test_data_that_cannot_be_streamed(class_directories: Path, write_parquet: Write) -> None:
     for name in ("digits", str(class_directories)):
         with pytest.raises(
             UsageError, match=r"`streaming`: .* not on the Hub nor a directory of parquet or tar"

@@ -81,7 +81,7 @@ def test_no_aug_only_resizes_as_timm_does() -> None:
 
 
 @pytest.mark.parametrize("aa", [None, "rand-m9-mstd0.5", "augmix-m3-w3", "original"])
-def test_greyscale_pictures_can_be_augmented(aa: str | None) -> None:
+def test_greyscale_images_can_be_augmented(aa: str | None) -> None:
     training, evaluation = create_transforms(train_options(aa=aa), GREY)
     for seed in range(20):
         result = seeded(training, picture(seed, "L"), seed)
@@ -90,7 +90,7 @@ def test_greyscale_pictures_can_be_augmented(aa: str | None) -> None:
     assert evaluation(picture(0, "L")).shape == (1, 16, 16)
 
 
-def test_padded_crop_gives_every_window_of_the_padded_picture() -> None:
+def test_padded_crop_gives_every_window_of_the_padded_image() -> None:
     image = picture(0)
     padded = np.pad(np.asarray(image), ((2, 2), (2, 2), (0, 0)))
     windows = {padded[y : y + 16, x : x + 16].tobytes() for y in range(5) for x in range(5)}
@@ -122,7 +122,7 @@ def test_cover_size_keeps_the_shape(size: tuple[int, int], expected: tuple[int, 
         assert covered.tobytes() == image.tobytes()
 
 
-def test_crop_padding_fits_pictures_of_any_size() -> None:
+def test_crop_padding_fits_images_of_any_size() -> None:
     training = create_transforms(train_options(crop_padding=4), CONFIG | {"input_size": (3, 16, 24)})[0]
     for size in ((5, 90), (90, 5), (24, 16), (100, 99)):
         assert training(picture(0, size=32).resize(size)).shape == (3, 16, 24)

@@ -31,7 +31,7 @@ def batch(seed: int, count: int = 3) -> tuple[Tensor, Tensor]:
 @given(
     st.sampled_from(METHODS), st.floats(1e-4, 1.0), st.integers(1, 5), st.integers(0, 10**6), st.booleans()
 )
-def test_attacked_pictures_stay_in_the_budget_and_in_the_range(
+def test_attacked_images_stay_in_the_budget_and_in_the_range(
     method: str, epsilon: float, steps: int, seed: int, double: bool
 ) -> None:
     model = Classifier(small_network(seed), CONFIG, None)

@@ -60,7 +60,7 @@ def top1_by_hand(run: Path, colours: Path) -> float:
     return 100 * sum(right) / 15
 
 
-def test_what_is_cheap_is_measured_and_kept_with_the_run(
+def test_cheap_metrics_are_measured_and_kept_with_the_run(
     run: Path, colours: Path, evaluate: Evaluate
 ) -> None:
     found = evaluate(run)
@@ -162,7 +162,7 @@ def test_a_file_of_an_earlier_version_is_kept(run: Path, evaluate: Evaluate) -> 
     assert parts(old) == {"consistency"}
 
 
-def test_other_classes_are_refused_unless_told(
+def test_other_classes_are_refused_by_default(
     run: Path, colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = shutil.copytree(colours, tmp_path / "other")

@@ -44,7 +44,7 @@ def test_a_constant_model_is_consistent(spec: str) -> None:
     assert found == {"kl": pytest.approx(0, abs=1e-6), "total_variation": pytest.approx(0, abs=1e-6)}
 
 
-def test_nothing_mixed_is_consistent_for_any_model() -> None:
+def test_unmixed_images_are_consistent_for_any_model() -> None:
     found = measure_consistency(steep, batches(), create_input_mixer("none"))
     assert found == {"kl": pytest.approx(0, abs=1e-12), "total_variation": pytest.approx(0, abs=1e-12)}
 
@@ -61,7 +61,7 @@ def test_the_gap_by_hand() -> None:
     assert mixing_gap(mixed, expected).tolist() == pytest.approx([kl, 0.25 + 0.5])
 
 
-def test_a_mean_over_pictures_and_not_over_batches() -> None:
+def test_a_mean_over_images_and_not_over_batches() -> None:
     mixture = create_input_mixer("mixup")
     parts = [measure_consistency(steep, [batch], create_input_mixer("mixup")) for batch in batches()[:1]]
     assert measure_consistency(steep, batches()[:1], mixture) == parts[0]
@@ -77,11 +77,11 @@ def test_the_seed_decides_the_draws() -> None:
 
 
 @pytest.mark.parametrize("spec", ["multimix", "manifold_mixup", "mixup | manifold_mixup"])
-def test_only_mixers_of_the_input_can_be_asked_for(spec: str) -> None:
+def test_only_mixers_of_the_input_are_accepted(spec: str) -> None:
     with pytest.raises(UsageError, match=r"--consistency .* must mix at 'input', got place .*"):
         create_input_mixer(spec)
 
 
-def test_mixers_that_the_model_guides_cannot_be_asked_for() -> None:
+def test_guided_mixers_are_refused() -> None:
     with pytest.raises(UsageError, match="puzzlemix is guided by the model"):
         create_input_mixer("mixup | puzzlemix")

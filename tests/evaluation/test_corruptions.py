@@ -42,7 +42,7 @@ def apply(pixels: torch.Tensor, kind: str, strength: int) -> torch.Tensor:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("side", [32, 96])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_get_worse_with_strength_and_stay_pictures(kind: str, side: int, channels: int) -> None:
+def test_images_get_worse_with_strength_and_stay_images(kind: str, side: int, channels: int) -> None:
     pixels = picture(0, channels, side)
     before = pixels.clone()
     found = [apply(pixels, kind, strength) for strength in STRENGTHS]
@@ -55,7 +55,7 @@ def test_pictures_get_worse_with_strength_and_stay_pictures(kind: str, side: int
         assert torch.equal(changed, changed.mul(255).round().div(255).clamp(0, 1))
 
 
-def test_the_parameters_get_worse_and_large_pictures_have_the_stronger_ones() -> None:
+def test_the_parameters_get_worse_and_large_images_have_the_stronger_ones() -> None:
     assert SMALL.keys() == LARGE.keys() == set(KINDS)
     for kind in KINDS:
         worse = 1 if kind in ("noise", "blur") else -1
@@ -99,7 +99,7 @@ def test_noise_has_its_deviation() -> None:
 
 
 @pytest.mark.parametrize(("kind", "strength"), [("fog", 1), ("noise", 0), ("jpeg", 6)])
-def test_what_is_not_there_is_an_error(kind: str, strength: int) -> None:
+def test_an_unknown_corruption_is_an_error(kind: str, strength: int) -> None:
     with pytest.raises(UsageError, match="noise, blur, contrast, jpeg with strengths 1 to 5"):
         corrupt(picture(), kind, strength)
 
@@ -114,7 +114,7 @@ def read(colours: Path, seed: int = 3, **changes: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("changes", [{"workers": 2}, {"batch_size": 7}])
-def test_noise_belongs_to_the_picture(colours: Path, changes: dict[str, int]) -> None:
+def test_noise_belongs_to_the_image(colours: Path, changes: dict[str, int]) -> None:
     expected = read(colours)
     torch.manual_seed(123)
     assert torch.equal(read(colours, **changes), expected)

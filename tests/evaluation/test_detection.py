@@ -56,7 +56,7 @@ def test_perfect_and_reversed_scores() -> None:
     assert (reversed_["auroc"], reversed_["fpr95"], reversed_["detection_accuracy"]) == (0, 100, 50)
 
 
-def test_identical_sets_cannot_be_told_apart() -> None:
+def test_identical_sets_have_chance_level() -> None:
     logits = torch.randn(200, 10, generator=torch.Generator().manual_seed(0))
     for found in compare_logits(logits, logits).values():
         assert found["auroc"] == pytest.approx(50)
@@ -64,7 +64,7 @@ def test_identical_sets_cannot_be_told_apart() -> None:
         assert found["fpr95"] >= 95
 
 
-def test_sets_of_one_distribution_cannot_be_told_apart() -> None:
+def test_sets_of_one_distribution_have_about_chance_level() -> None:
     generator = torch.Generator().manual_seed(1)
     known, unknown = torch.randn(4000, 10, generator=generator), torch.randn(4000, 10, generator=generator)
     for found in compare_logits(known, unknown).values():
@@ -72,7 +72,7 @@ def test_sets_of_one_distribution_cannot_be_told_apart() -> None:
         assert found["auroc"] == pytest.approx(50, abs=2.5)
 
 
-def test_constant_scores_say_nothing() -> None:
+def test_constant_scores_have_chance_level() -> None:
     found = compare_scores(torch.ones(5), torch.ones(15))
     expected = {"auroc": 50, "aupr_in": 25, "aupr_out": 75, "fpr95": 100, "detection_accuracy": 50}
     assert found == pytest.approx(expected)

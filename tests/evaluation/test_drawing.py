@@ -27,9 +27,7 @@ def test_neighbours_stay_neighbours() -> None:
 
 
 @pytest.mark.parametrize(("count", "classes"), [(4, 2), (60, 3), (75, 25)])
-def test_a_picture_is_drawn(
-    count: int, classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_image_is_drawn(count: int, classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "project", lambda embedding, seed: embedding[:, :2].numpy())
     names = [
         "_hidden",
@@ -45,7 +43,7 @@ def test_a_picture_is_drawn(
     assert len(colours) > 10
 
 
-def test_of_many_pictures_some_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_images_some_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "project", lambda embedding, seed: embedding[:, :2].numpy())
     assert draw_embedding(*clusters(5000, 3), "abc", "title", tmp_path / "out.png") == 2000
 

@@ -61,7 +61,7 @@ def test_known_arrangements() -> None:
     assert class_spread(opposite, halves) == {"within": 0.0, "between": 1.0, "ratio": 0.0}
 
 
-def test_pictures_on_the_whole_sphere_are_uniform() -> None:
+def test_images_on_the_whole_sphere_are_uniform() -> None:
     embedding = torch.randn(1500, 3, generator=torch.Generator().manual_seed(0))
     # E exp(-2 |x - y|^2) on the sphere in three dimensions is (1 - exp(-8)) / 8
     assert uniformity(embedding) == pytest.approx(math.log((1 - math.exp(-8)) / 8), abs=0.01)
@@ -91,7 +91,7 @@ def test_lengths_do_not_matter_and_directions_do() -> None:
         assert class_spread(changed, labels) == pytest.approx(class_spread(embedding, labels))
 
 
-def test_what_is_not_defined_is_nan() -> None:
+def test_undefined_metrics_are_nan() -> None:
     alone = torch.tensor([[1.0, 2.0]])
     assert math.isnan(uniformity(alone))
     assert math.isnan(alignment(torch.eye(3), torch.tensor([0, 1, 2])))

@@ -30,7 +30,7 @@ def open_pictures(colours: Path, skip_broken: bool = False, **changes: int) -> P
 
 
 @pytest.mark.parametrize("changes", [{}, {"batch_size": 15}, {"batch_size": 100}, {"workers": 2}])
-def test_every_picture_comes_once_and_in_order(colours: Path, changes: dict[str, int]) -> None:
+def test_every_image_comes_once_and_in_order(colours: Path, changes: dict[str, int]) -> None:
     pictures = open_pictures(colours, **changes)
     pixels, labels = (torch.cat(parts) for parts in zip(*pictures.batches(), strict=True))
     assert len(pictures) == len(pixels) == 15
@@ -42,7 +42,7 @@ def test_every_picture_comes_once_and_in_order(colours: Path, changes: dict[str,
 @pytest.mark.parametrize(
     ("count", "expected"), [(None, range(15)), (99, range(15)), (1, [0]), (3, [0, 5, 10]), (4, [0, 3, 7, 11])]
 )
-def test_some_pictures_evenly_spaced(colours: Path, count: int | None, expected: list[int]) -> None:
+def test_some_images_evenly_spaced(colours: Path, count: int | None, expected: list[int]) -> None:
     pictures = open_pictures(colours)
     indices = pictures.spaced(count)
     assert indices.tolist() == list(expected)

@@ -125,7 +125,7 @@ def test_a_mistake_is_one_line_and_status_2(argv, words, model, colours, tmp_pat
     assert words in err
 
 
-def test_create_evaluation_transform_is_what_the_model_was_evaluated_with(model, colours) -> None:
+def test_the_evaluation_transform_equals_timms(model, colours) -> None:
     """The classifier's own normalisation equals that of the transform with mean and std."""
     network = timm.create_model(model, pretrained=True)
     config = timm.data.resolve_model_data_config(network)

@@ -82,7 +82,7 @@ def test_mistakes_on_the_real_command_line(argv: list[str], said: str, trained: 
     assert done.stdout == ""
 
 
-def test_a_launcher_is_told_once_that_it_is_not_needed(trained: Path) -> None:
+def test_a_launcher_is_refused_in_one_line(trained: Path) -> None:
     done = launch("run1", cwd=trained, program=EVALUATE, processes=2)
     assert done.returncode != 0
     told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

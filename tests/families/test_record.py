@@ -31,7 +31,7 @@ def test_all_families_but_five_are_mixed_everywhere():
     assert sum(bool(row["refused"]) or not row["stages"] for row in rows) <= 5
 
 
-def test_what_is_not_exact_is_known():
+def test_inexact_families_are_recorded():
     """The norms and the maximum that the docs name; other departures are of dropout, which averages out."""
     departures = {
         kind: {row["family"] for row in MODELS.values() if kind in row["departures"]}

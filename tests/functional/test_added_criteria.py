@@ -116,7 +116,7 @@ def test_added_sums_over_tuples_are_the_loss_as_it_reads(monkeypatch):
         torch.testing.assert_close(*gradients)
 
 
-def test_a_word_that_is_no_criterion_is_refused_wherever_it_is_given(monkeypatch):
+def test_an_unknown_criterion_is_refused_everywhere(monkeypatch):
     monkeypatch.setitem(CRITERIA, "squared_hinge", SquaredHinge())
     logits, targets, weights = torch.zeros(3, 2), torch.zeros(3, 2), torch.ones(4, 3) / 3
     allowed = "must be softmax, sigmoid, mse, squared_hinge or a callable, got 'hinge'"
@@ -133,7 +133,7 @@ def test_a_word_that_is_no_criterion_is_refused_wherever_it_is_given(monkeypatch
             F.multimix_loss(logits, targets, weights, kind=kind)
 
 
-def test_what_is_given_is_found_as_it_is():
+def test_a_criterion_object_is_used_as_it_is():
     hard = F.HardPairs(nn.CrossEntropyLoss(reduction="none"))
     assert find_criterion(hard) is hard
     assert find_criterion("mse") is find_criterion(find_criterion("mse"))

@@ -71,7 +71,7 @@ def test_a_column_of_indices_is_no_target_of_one_class() -> None:
         ({"seed": 0.5}, "seed must be a whole number, got 0.5"),
     ],
 )
-def test_arguments_are_told_in_the_same_words(arguments: dict[str, Any], words: str) -> None:
+def test_messages_about_arguments_are_uniform(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         create_mixer("mixup", **arguments)
     if "num_classes" not in arguments:

@@ -83,7 +83,7 @@ def test_many_pairs_and_tuples_interpolate_maps():
             torch.testing.assert_close(draw.targets(maps)[k], expected)
 
 
-def test_what_keeps_its_targets_keeps_its_maps():
+def test_examples_that_keep_their_targets_keep_their_maps():
     maps = label_maps()
     for draw in (Identity(), F.sample_pairing.draw(images(), generator=generator())):
         assert draw.targets(maps) is maps
@@ -185,6 +185,6 @@ def test_labels_go_where_their_pixels_go(name):
         ),
     ],
 )
-def test_maps_that_cannot_be_mixed_are_told(draw, said):
+def test_maps_that_cannot_be_mixed_are_an_error(draw, said):
     with pytest.raises(ValueError, match=said):
         draw.targets(label_maps())

@@ -94,7 +94,7 @@ def test_both_halves_of_a_mixer_have_the_same_partners(name):
     assert [step.mixer.arguments["partner"] for _, step in branches] == ["reversed"] * 2
 
 
-def test_what_partners_must_be():
+def test_wrong_partners_are_refused():
     x = torch.zeros(3, 2)
     assert F.mixup.draw(x, partner=torch.tensor([2, 2, 0])).partner.tolist() == [2, 2, 0]
     assert F.mixup.draw(x, partner="reversed").partner.tolist() == [2, 1, 0]

@@ -101,7 +101,7 @@ def test_spectral_residual_is_the_formula():
     torch.testing.assert_close(F.spectral_residual(images).double(), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_what_differs_from_its_surroundings_is_salient():
+def test_contrast_to_the_surroundings_is_salient():
     """Noise with one brighter blot: the peak is at the blot, at sizes with and without shrinking."""
     for seed in range(5):
         for side in (32, 64, 160):

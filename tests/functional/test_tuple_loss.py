@@ -221,7 +221,7 @@ def test_compiles_in_one_graph():
 
 
 @pytest.mark.parametrize("kind", CRITERIA)
-def test_what_is_promised_to_a_compiler_is_kept(kind):
+def test_the_operators_pass_torchs_opcheck(kind):
     """Shapes, strides and purity of the operator, with inputs in every order of memory."""
     torch.manual_seed(11)
     logits = [torch.randn(3, 4, 6), torch.randn(6, 4).T[None], torch.randn(4, 3, 6).transpose(0, 1)]
@@ -275,7 +275,7 @@ def test_memory_does_not_grow_with_n():
         (torch.zeros(4, 3), iter(()), "softmax"),
     ],
 )
-def test_what_does_not_fit_raises(target, weights, kind):
+def test_shapes_that_do_not_fit_raise(target, weights, kind):
     with pytest.raises(
         ValueError,
         match=r"given|fit|at least one tuple|kind must be one of softmax, sigmoid, mse, got 'hinge'",

@@ -120,13 +120,13 @@ def test_headers_that_lie(data: bytes, channels: int) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_whole_pictures_of_every_mode_are_read(channels: int) -> None:
+def test_whole_images_of_every_mode_are_read(channels: int) -> None:
     for data in GOOD:
         image = to_channels(decode_image(data, lambda: "here"), channels, lambda: "here")
         assert image.size in ((1, 1), (9, 5))
 
 
-def test_a_bomb_in_the_text_of_a_picture() -> None:
+def test_a_bomb_in_the_text_of_a_image() -> None:
     text = chunk(b"zTXt", b"a\x00\x00" + zlib.compress(bytes(200 << 20), 9))
     read(png(1, 1, 8, 0, b"\x00\x00", text), 3)
 
@@ -140,7 +140,7 @@ def test_a_bomb_of_pixels_takes_no_memory() -> None:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device", "loop", "null"])
-def test_what_is_no_file(kind: str) -> None:
+def test_paths_that_are_not_files(kind: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "a.png"
         if kind == "fifo":

@@ -109,7 +109,7 @@ def test_metadata_of_an_ordinary_run(record: Record) -> None:
     }
 
 
-def test_the_body_of_an_ordinary_run(record: Record) -> None:
+def test_the_text_of_an_ordinary_run(record: Record) -> None:
     text = body(make_card(record, NAME))
     for said in (
         "trained on pictures, 3 classes at 32 x 32 pixels",
@@ -174,7 +174,7 @@ def test_numbers_that_are_not_finite(record: Record) -> None:
         assert "| raw | 60.00 % | - |" in card
 
 
-def test_a_licence_is_said_only_where_chosen(tmp_path: Path) -> None:
+def test_a_licence_is_stated_only_if_chosen(tmp_path: Path) -> None:
     record = run_record(tmp_path / "run")
     record["model"]["license"] = "cc-by-4.0"
     card = make_card(record, NAME)
@@ -214,7 +214,7 @@ def test_own_networks_need_an_import(record: Record, architecture: str) -> None:
     assert text.count("\nimport timm_multimix.models\n") == 3
 
 
-def test_a_run_that_goes_on_says_so(record: Record) -> None:
+def test_the_card_of_a_continued_run_names_its_parent(record: Record) -> None:
     made = record | {"metrics": record["metrics"][:2], "published": record["published"] | {"epoch": 2}}
     assert "**Training goes on**: this is epoch 2, the best of the first 2 of 3." in make_card(made, NAME)
 
@@ -226,7 +226,7 @@ def test_many_classes_are_cut_short(tmp_path: Path) -> None:
     assert len(COLOURS) <= 5
 
 
-def test_images_left_out_are_told(tmp_path: Path) -> None:
+def test_skipped_images_are_reported(tmp_path: Path) -> None:
     assert "left out" not in make_card(run_record(tmp_path / "none", skipped_samples=0), NAME)
     card = make_card(run_record(tmp_path / "some", skipped_samples=3), NAME)
     assert "44 images; 3 broken images of training and evaluation were left out" in card

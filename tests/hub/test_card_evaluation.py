@@ -105,7 +105,7 @@ def test_texts_stay_texts(run: Path, text: str) -> None:
     assert metadata(nasty).keys() == metadata(plain).keys()
 
 
-def test_the_metadata_say_what_was_measured_elsewhere(run: Path) -> None:
+def test_metadata_have_evaluations_on_other_data(run: Path) -> None:
     results = metadata(make_card(record_with(run, "other"), NAME))["model-index"][0]["results"]
     found = {
         (result["dataset"]["name"], metric["type"]): metric["value"]

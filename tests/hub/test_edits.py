@@ -59,7 +59,7 @@ VALUES = st.recursive(
 @example(
     above="| a | b |", below="\n---\nlicense: gpl\n---\n", extra={"widget": [{"text": "a # b"}]}, comment="x"
 )
-def test_whatever_is_written_around_it_outlives_two_pushes(
+def test_text_around_the_generated_part_survives_two_pushes(
     above: str, below: str, extra: dict[str, Any], comment: str
 ) -> None:
     first = split(push_card("", None, OLD, "# Old"))
@@ -79,7 +79,7 @@ def test_whatever_is_written_around_it_outlives_two_pushes(
 
 @settings(max_examples=60, deadline=None)
 @given(text=WORDS)
-def test_a_readme_without_marks_is_kept_whole(text: str) -> None:
+def test_a_readme_without_marks_is_kept(text: str) -> None:
     second = push_card(push_card(text, None, OLD, "# Old"), pushed(OLD, "# Old"), NEW, "# New")
     assert split(second).above.strip() == text.strip()
     assert second.count(BEGIN) == second.count(END) == 1
@@ -100,7 +100,7 @@ def test_nothing_written_inside_is_lost(words: str) -> None:
 @pytest.mark.parametrize(
     "spoil", [(END, ""), (BEGIN, ""), (END, f"{END}\n{END}"), (BEGIN, f"{BEGIN}\n{BEGIN}")]
 )
-def test_marks_that_are_not_whole(spoil: tuple[str, str]) -> None:
+def test_damaged_marks(spoil: tuple[str, str]) -> None:
     with pytest.raises(Conflict, match="two marks"):
         split(push_card("", None, OLD, "# Old").replace(*spoil))
 
@@ -335,7 +335,9 @@ def test_in_a_training_a_refused_upload_is_a_warning(
     assert repo.read("README.md") == theirs
 
 
-def test_a_tag_of_somebody_elses(connected: HubServer, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tag_that_the_package_did_not_make(
+    connected: HubServer, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     repo = connected.store.create(NAME)
     first = repo.head()
     repo.update(tags={"epoch-3": first})

@@ -265,7 +265,7 @@ def test_names_outside_utf8(hub: HubServer, tmp_path: Path) -> None:
         ("wrn16_2_cifar", 3, False),
     ],
 )
-def test_the_tag_of_transformers_is_for_what_its_pipeline_can_do(
+def test_the_transformers_tag_is_only_for_models_that_its_pipeline_loads(
     hub: HubServer, tmp_path: Path, architecture: str, channels: int, works: bool
 ) -> None:
     make_run(tmp_path / "run")

@@ -80,7 +80,7 @@ def test_a_push_is_one_commit(
     assert {name: repo.read(name) for name in FILES} == FILES
 
 
-def test_nothing_new_is_no_commit(connected: HubServer, tmp_path: Path) -> None:
+def test_unchanged_files_make_no_commit(connected: HubServer, tmp_path: Path) -> None:
     repo = connected.store.create(NAME)
     first = push_files(HfApi(), NAME, lambda there: FILES, "first")
     (tmp_path / "config.json").write_bytes(b"{}")
@@ -351,7 +351,7 @@ def test_a_hub_that_stays_away_is_a_warning(
     assert not (run / "hub").exists()
 
 
-def test_a_new_uploader_goes_on_where_a_killed_one_was(connected: HubServer, run: Path) -> None:
+def test_a_new_uploader_continues_a_killed_one(connected: HubServer, run: Path) -> None:
     connected.faults.add("*", "*", unavailable, times=math.inf)
     uploader = Uploader(run, NAME, tag_epochs=True)
     offer(uploader, run, 1)
@@ -363,7 +363,7 @@ def test_a_new_uploader_goes_on_where_a_killed_one_was(connected: HubServer, run
     assert not (run / "hub/.tmp-half").exists()
 
 
-def test_what_cannot_be_staged_is_a_warning(
+def test_files_that_cannot_be_staged_are_a_warning(
     connected: HubServer, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     connected.store.create(NAME)

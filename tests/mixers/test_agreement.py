@@ -38,7 +38,7 @@ def test_every_mixer_names_its_reference_and_tests_that_exist(name):
         assert function in functions_of(file), test
 
 
-def test_a_mixer_without_agreement_is_told(monkeypatch):
+def test_a_mixer_without_agreement_is_an_error(monkeypatch):
     card = CARDS["mixup"]
     monkeypatch.setattr(agreement, "read_cards", lambda: [type(card)(**{**vars(card), "agreement": None})])
     with pytest.raises(ValueError, match=r"mixer mixup must be registered with agreement=Agreement"):

@@ -93,7 +93,7 @@ def test_a_function_that_makes_a_mixer_may_be_unchecked_or_checked_and_have_a_pa
         create_mixer("twice(k=0)")
 
 
-def test_what_cannot_be_declared():
+def test_declarations_that_are_refused():
     def no_default(x, alpha, generator=None):
         return F.Identity()
 

@@ -167,7 +167,7 @@ def test_later_steps_do_not_compile_again(name):
 
 
 @pytest.mark.parametrize("name", [*NAMES, "per_sample(mixup | cutmix | resizemix | fmix | none)"])
-def test_nothing_waits_for_what_was_drawn(name):
+def test_drawing_does_not_synchronize(name):
     """A tensor without data has no `.item()`, and no shape can depend on its values."""
     mixer = create_mixer(name).branches[0][1].mixer
     with FakeTensorMode():

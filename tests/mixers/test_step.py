@@ -81,7 +81,7 @@ def test_an_input_mixer_beside_a_clean_term_costs_a_pass() -> None:
     assert rows == [6, 6, 6]
 
 
-def test_a_chain_mixes_what_is_mixed_already() -> None:
+def test_a_chain_mixes_mixed_examples() -> None:
     model = small_model()
     task = MixTask(model, "cutmix >> multimix(n=9, m=4, p=1)").train()
     (cutmix, multimix), made = mixers(task), context(task)
@@ -190,7 +190,7 @@ def test_signs_bind_as_in_python() -> None:
         (" + ".join(["multimix"] * 40), "at most 1000 combinations of alternatives"),
     ],
 )
-def test_what_cannot_be_combined_is_told_in_a_line(spec: str, told: str) -> None:
+def test_combinations_that_are_refused_in_one_line(spec: str, told: str) -> None:
     with pytest.raises(UsageError) as error:
         create_mixer(spec)
     assert told in str(error.value)

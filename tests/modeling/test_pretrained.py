@@ -1,4 +1,4 @@
-"""Weights from the Hub: refused where broken or a pickle, fitted to new classes where sound."""
+"""Weights from the Hub: refused if damaged or a pickle, adapted to new classes if intact."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ Files = dict[str, bytes]
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """The directory of a sound model of three classes."""
+    """The directory of an intact model of three classes."""
     make_model(tmp_path / "made", COLOURS)
     return tmp_path / "made"
 
@@ -144,10 +144,10 @@ def test_no_hub(connected: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
         check_pretrained(f"hf-hub:{NAME}")
 
 
-def test_a_hub_out_of_reach_is_not_asked_for_files(
+def test_an_unreachable_hub_is_not_asked_for_files(
     connected: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client would retry for minutes; the cache is looked into all the same."""
+    """The client would retry for minutes; the cache is used all the same."""
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     asked = len(connected.log)
     with pytest.raises(UsageError, match="could not be downloaded from the Hub: Connect"):
@@ -156,19 +156,19 @@ def test_a_hub_out_of_reach_is_not_asked_for_files(
 
 
 @pytest.mark.parametrize("name", ["checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"])
-def test_weights_by_a_back_door(name: str) -> None:
+def test_model_arguments_that_load_other_weights_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match=name):
         check_weights(ModelOptions(model_kwargs={name: "x.bin"}), MixingOptions())
 
 
-def test_the_teacher_is_looked_at_too(model: Path) -> None:
+def test_weights_of_the_teacher_are_checked_too(model: Path) -> None:
     pickle_only(model)
     options = parse_train_options(["--distill", "0.5", "--distill-teacher", f"local-dir:{model}"])
     with pytest.raises(UsageError, match="pickle"):
         check_weights(options.network, options.mixing)
 
 
-def test_the_command_says_it_in_one_line(hub: HubServer, model: Path, tmp_path: Path) -> None:
+def test_the_command_prints_one_line(hub: HubServer, model: Path, tmp_path: Path) -> None:
     pickle_only(model)
     hub.store.create(NAME).commit(read(model), "model")
     home = tmp_path / "home"
@@ -216,7 +216,7 @@ def test_a_head_for_as_many_other_classes_is_new(model: Path) -> None:
     assert torch.equal(other.conv1[0].weight, stored["conv1.0.weight"])
 
 
-def test_a_slow_body(model: Path) -> None:
+def test_a_slow_backbone(model: Path) -> None:
     options = OptimizationOptions(body_lr_scale=0.1)
     net = load(model)
     optimizer = create_optimizer_v2(net, opt="sgd", lr=1.0, weight_decay=1e-4, **group_arguments(options))
@@ -230,10 +230,10 @@ def test_a_slow_body(model: Path) -> None:
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "none"])
-def test_the_body_moves_by_its_rate(
+def test_the_backbone_has_its_own_learning_rate(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str
 ) -> None:
-    """One step of plain SGD, from the same weights and batch: the body's way is the rate's."""
+    """After one step of plain SGD on the same batch, the backbone's change is scaled by its rate."""
     monkeypatch.chdir(tmp_path)
     before, ways = load_file(model / "model.safetensors"), []
     data = make_pictures(tmp_path / "pictures", 3)
@@ -246,7 +246,7 @@ def test_the_body_moves_by_its_rate(
     assert ways[0] == pytest.approx(0.01 * ways[1], rel=0.01)
 
 
-def test_a_frozen_body(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_backbone(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     data = make_pictures(tmp_path / "pictures", 3)
     quick = f"--dataset {data} --epochs 2 --batch-size 4 --img-size 32 --workers 0"
@@ -257,7 +257,7 @@ def test_a_frozen_body(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert moved == {"fc.weight", "fc.bias"}
 
 
-def test_what_is_frozen_is_in_eval_mode(model: Path) -> None:
+def test_frozen_modules_are_in_eval_mode(model: Path) -> None:
     net = load(model)
     fit_head_and_body(net, COLOURS, pretrained=True, freeze=True)
     net.train()

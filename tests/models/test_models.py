@@ -298,7 +298,7 @@ def test_dropping_acts_in_training_only(name):
     assert torch.equal(model(images), model(images))
 
 
-def test_learns_a_batch_by_heart():
+def test_memorises_a_batch():
     torch.manual_seed(0)
     model = timm.create_model("preact_resnet10_cifar", num_classes=4)
     images, labels = torch.randn(16, 3, 16, 16), torch.arange(16) % 4

@@ -42,7 +42,7 @@ def test_no_command_declares_a_name_twice(kind: type[Options]) -> None:
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_what_must_be_given_is_enough(kind: type[Options], tmp_path, monkeypatch) -> None:
+def test_required_options_are_enough(kind: type[Options], tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     options = parse(kind, required(kind))
     for name, option in declared(kind).items():

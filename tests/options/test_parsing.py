@@ -146,7 +146,7 @@ def test_short_forms_become_a_spec(text, mix):
         ("--config missing.yaml", ["missing.yaml"]),
     ],
 )
-def test_a_mistake_is_one_line_with_what_was_given_and_what_is_allowed(text, words):
+def test_a_mistake_is_one_line_with_rule_and_value(text, words):
     with pytest.raises(UsageError) as caught:
         parse(text)
     message = str(caught.value)

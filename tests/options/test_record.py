@@ -81,7 +81,7 @@ def test_a_record_is_in_the_order_of_the_declarations() -> None:
     assert (record["mean"], record["mix"], record["batch_size"]) == ([0.5], "mixup(alpha=1.0)", 3)
 
 
-def test_what_bears_on_the_result() -> None:
+def test_options_that_affect_the_result() -> None:
     options = parse_train_options(["--workers", "0"])
     assert "workers" in options_to_dict(options)
     assert "workers" not in options_to_dict(options, result_only=True)

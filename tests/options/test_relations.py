@@ -35,14 +35,14 @@ def mistake(kind: type[Options], *names: str) -> str:
 
 
 @pytest.mark.parametrize(("kind", "name", "other"), pairs("needs"))
-def test_without_what_it_needs_an_option_has_no_effect(kind: type[Options], name: str, other: str) -> None:
+def test_an_option_without_its_requirement_is_refused(kind: type[Options], name: str, other: str) -> None:
     told = mistake(kind, name)
     assert told.startswith(f"{flag(name)} has no effect without ")
     assert flag(other) in told
 
 
 @pytest.mark.parametrize(("kind", "name", "other"), pairs("needs"))
-def test_with_what_it_needs_an_option_is_taken(kind: type[Options], name: str, other: str) -> None:
+def test_an_option_with_its_requirement_is_accepted(kind: type[Options], name: str, other: str) -> None:
     names = [name, other, *declared(kind)[other].facts.requires]
     argv = [word for one in dict.fromkeys(names) for word in words(kind, one)]
     assert {name, other} <= parse(kind, [*required(kind), *argv]).given
@@ -77,7 +77,7 @@ def test_an_option_that_is_off_makes_no_other_one_idle() -> None:
     assert options.augmentation.scale == (0.5, 1.0)
 
 
-def test_a_lower_layer_gives_way_to_what_it_would_make_idle() -> None:
+def test_an_option_of_a_config_yields_to_one_that_it_would_disable() -> None:
     below = {"no_aug": True, "epochs": 3, "scale": (0.5, 1.0)}
     assert overruled(declared(TrainOptions), below, {"hflip", "epochs"}) == {"scale": (0.5, 1.0)}
 
@@ -89,7 +89,7 @@ def test_an_option_is_idle_while_all_that_it_needs_is_off() -> None:
     assert not is_idle(declared(TrainOptions)["lr"], {})
 
 
-def test_what_a_resumed_run_may_change() -> None:
+def test_options_that_a_resumed_run_may_change() -> None:
     assert names_of(TrainOptions, bears_on_result=False, recorded=True) == {
         "workers",
         "pin_mem",

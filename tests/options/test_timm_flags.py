@@ -35,7 +35,7 @@ def test_every_flag_is_here_or_refused() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSED if name != "data"])
-def test_a_flag_that_is_not_here_says_what_to_do(name: str) -> None:
+def test_a_flag_of_timm_without_counterpart_has_advice(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_train_options([flag(name), "1"])
     assert timm_flags()[name].text in str(caught.value)
@@ -166,9 +166,7 @@ def test_arguments_of_a_run_of_timm(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "not used are amp=True: docs/flags.md" in caplog.text
 
 
-def test_nothing_is_said_of_arguments_that_are_all_here(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_supported_arguments_give_no_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     options = parse_train_options(["-c", dump(tmp_path, mixup_off_epoch=3, lr=0.5)])
     assert not caplog.records
     assert (options.mixing.mix, options.mixing.mixup_off_epoch) == ("none", 0)

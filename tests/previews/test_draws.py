@@ -1,4 +1,4 @@
-"""The data of previews: weights found in any draw, effective numbers, densities."""
+"""The data of previews: weights recovered from draws, effective numbers, densities."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def only(spec: str) -> Mixer:
 
 
 def sample_of(spec: str, examples: Examples, step: int = 0) -> tuple[Sample, F.Draw]:
-    """The row of a step that is shown among four, and the draw that it is of."""
+    """The row that is shown of a step, out of four, and its draw."""
     (draw,) = make_draws(only_step(spec), examples, 0, step)
     return make_sample(only(spec), draw, examples, step, 4), draw
 
@@ -69,7 +69,7 @@ def examples() -> Examples:
 
 @pytest.fixture(scope="module")
 def seen() -> Examples:
-    """With a transformer, which suits every guide."""
+    """With a transformer, which has every guide."""
     return make_examples("test_vit", 160)
 
 
@@ -88,8 +88,8 @@ AT_THE_INPUT = [
 
 @pytest.mark.parametrize("spec", [*AT_THE_INPUT, "per_sample(mixup | cutmix)"])
 @pytest.mark.parametrize("step", [0, 3])
-def test_weights_found_in_a_draw_are_those_it_mixes_by(spec, step, examples) -> None:
-    """Where nothing is moved, the images weighted by what is found at every pixel are the mix itself."""
+def test_weights_recovered_from_a_draw_reproduce_the_mix(spec, step, examples) -> None:
+    """Unless pixels are moved, the images weighted by the recovered weights are the mix."""
     sample, draw = sample_of(spec, examples, step)
     assert sample.weights.sum().item() == pytest.approx(1, abs=1e-4)
     assert sample.share.shape == (32, 32)
@@ -146,7 +146,7 @@ def test_the_effective_number_of_examples() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in list_mixers() if name not in UNGUIDED])
-def test_what_needs_a_model_says_so_and_is_shown_with_one(name, examples, seen) -> None:
+def test_guided_mixers_need_a_model(name, examples, seen) -> None:
     branches = create_mixer(name).branches
     with pytest.raises(UsageError, match=f"{name} is guided by a model; give one with --model"):
         make_panels(branches, examples, 1, 0)
@@ -158,7 +158,7 @@ def test_what_needs_a_model_says_so_and_is_shown_with_one(name, examples, seen) 
     "density", [Density(1, 1, 2), Density(0.5, 2, 8), Density(2, 2, 3), Density(0, 1, 4)]
 )
 def test_densities_integrate_to_one(density) -> None:
-    """Near 0 and 1, where it may have no bound, the mass is what the distribution function has there."""
+    """Near 0 and 1, where it may be unbounded, the mass is taken from the distribution function."""
     edges = np.linspace(0.01, 0.99, 5_001)
     x = (edges[1:] + edges[:-1]) / 2
     middles = (np.arange(64) + 0.5) / 64
@@ -167,7 +167,7 @@ def test_densities_integrate_to_one(density) -> None:
     assert density(x).sum() * (x[1] - x[0]) + outside == pytest.approx(1, abs=1e-3)
 
 
-def test_density_agrees_with_what_is_drawn() -> None:
+def test_density_agrees_with_drawn_weights() -> None:
     """The share of drawn weights in each tenth, against the density's, within five standard errors."""
     (density,) = densities(only("multimix(m=3, alpha=0.7, p=1)"), 8)
     assert density == Density(0.7, 0.7, 3)
@@ -218,7 +218,7 @@ def test_no_density_where_lambda_is_zero_or_one() -> None:
     ],
 )
 def test_draws_are_those_that_training_makes(spec, number, seen) -> None:
-    """What the student mixes by in that step, term by term, guides and completion with it."""
+    """The student's draws in that step, term by term, with guides and completion."""
     step = only_step(spec).choose(choice_generator(0, number))
     student = Student(seen.model.model, step.mixers)
     with torch.no_grad():

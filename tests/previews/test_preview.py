@@ -1,4 +1,4 @@
-"""The command: images that open, what is in them, and mistakes."""
+"""The command: files that open, their content, and mistakes."""
 
 from pathlib import Path
 
@@ -40,14 +40,14 @@ def test_a_panel_for_each_mixer_of_a_spec(tmp_path) -> None:
 
 
 def panels_of(*argv: str, directory: Path) -> list[Panel]:
-    """What `preview` would draw."""
+    """The panels that `preview` draws."""
     options = parse_preview_options([*argv, "--out", str(directory / "x.png"), "--img-size", "16"])
     examples = load_examples(options.data, options.network, options.file.seed)
     branches = create_mixer(options.file.mix).branches
     return make_panels(branches, examples, options.file.examples, options.file.seed)
 
 
-def test_what_is_in_the_picture(tmp_path) -> None:
+def test_the_content_of_the_figure(tmp_path) -> None:
     spec = "0.25*cutmix | multimix(n=20)"
     panels = panels_of("--mix", spec, "--examples", "3", "--batch-size", "8", directory=tmp_path)
     titles = [panel.title for panel in panels]
@@ -66,7 +66,7 @@ def test_what_is_in_the_picture(tmp_path) -> None:
     assert panels[1].tuples.shown == [0, 10, 19]
 
 
-def test_the_seed_makes_the_picture(tmp_path) -> None:
+def test_the_figure_depends_on_the_seed(tmp_path) -> None:
     words = ["--mix", "mixup", "--examples", "2", "-b", "4", "--seed"]
     a, b, c = (panels_of(*words, seed, directory=tmp_path)[0].samples for seed in "112")
     assert all(torch.equal(x.image, y.image) for x, y in zip(a, b, strict=True))
@@ -74,7 +74,7 @@ def test_the_seed_makes_the_picture(tmp_path) -> None:
 
 
 def test_examples_of_class_directories_with_a_model_of_other_order(tmp_path) -> None:
-    """Labels are the data's for the image, and the model's own for the guide."""
+    """The figure has the data's labels, the guide the model's."""
     from tests.finished_runs import make_model
 
     make_pictures(tmp_path / "data", 3)

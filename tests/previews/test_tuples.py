@@ -1,4 +1,4 @@
-"""Tuples in the plane: their weights, places, labels, and what is drawn of them."""
+"""Tuples in the plane: their weights, positions, labels, and the figure."""
 
 import numpy as np
 import pytest

@@ -152,8 +152,8 @@ def test_a_damaged_file_is_named(name: str, damage: Callable[[str], str], words:
         assert "\n" not in str(caught.value)
 
 
-def test_config_yaml_ends_with_what_it_must_name(good: Path) -> None:
-    """So that every file cut short is known for one."""
+def test_config_yaml_ends_with_a_required_option(good: Path) -> None:
+    """So that every truncated file is detected."""
     assert (good / "config.yaml").read_text().splitlines()[-1].startswith("log_level:")
 
 

@@ -75,13 +75,13 @@ def test_a_model_that_brings_its_own_autocast_is_judged_by_its_precision():
         warn_if_not_affine(made, images())
 
 
-def test_volos_maximum_over_tokens_is_told():
+def test_volos_maximum_over_tokens_is_a_warning():
     made = small_volo()
     with pytest.warns(UserWarning, match=r"VOLO: its classifier is not an affine map of its input"):
         MixTask(made, "multimix(p=1)").train()(images(6, 64), LABELS)
 
 
-def test_a_norm_in_the_classifier_is_told_where_it_is_of_the_batch():
+def test_a_batch_norm_in_the_classifier_is_a_warning():
     made = timm.create_model("levit_128s", num_classes=5, **LEVIT)
     with pytest.warns(UserWarning, match="normalises by the statistics of the clean batch") as told:
         MixTask(made, "multimix(p=1)").train()(images(6, 96), LABELS)
@@ -108,7 +108,7 @@ def test_dropout_before_the_classifier_averages_out_in_both_readings(literal):
     assert len(told) == 1
 
 
-def test_dropout_in_the_classifier_is_told_with_what_mends_it():
+def test_dropout_in_the_classifier_is_a_warning_with_advice():
     made = timm.create_model("levit_128s", num_classes=5, drop_rate=0.2, **LEVIT).train()
     with pytest.warns(UserWarning, match="dropout in its classifier comes before .* literal") as told:
         warn_if_not_affine(made, images(6, 96))
@@ -132,7 +132,7 @@ def test_other_readings_are_not_looked_at(spec):
         MixTask(Named(HEADS["cosine"]()), spec).train()(images(6, 16), LABELS % 4)
 
 
-def test_it_is_told_once():
+def test_the_warning_is_given_once():
     task = MixTask(Named(HEADS["cosine"]()), "multimix(p=1)").train()
     with pytest.warns(UserWarning, match="is not an affine map"):
         task(images(6, 16), LABELS % 4)
@@ -157,7 +157,7 @@ def test_the_probe_leaves_no_trace():
     assert all(parameter.grad is None for parameter in made.parameters())
 
 
-def test_what_cannot_be_told_is_not():
+def test_models_that_cannot_be_probed_get_no_warning():
     assert affine_error(SmallNet(), images(6, 16)) is None
     assert affine_error(Named(nn.Linear(6, 4)), images(1, 16)) is None
     constant = nn.Linear(6, 4)

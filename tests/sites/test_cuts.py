@@ -103,7 +103,7 @@ def test_outputs_that_are_not_of_the_examples_are_refused(hold):
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_the_channels_of_a_stage_are_told_by_their_number(last):
+def test_the_channels_of_a_stage_are_found_by_their_number(last):
     """The network does not say where its channels are; a mask cuts in space all the same."""
     x, model = torch.randn(3, 5, 2, 4), Holding(lambda x: x.movedim(1, 3) if last else x)
     keep = torch.tensor([1.0, 1, 0, 0]).expand(1, 1, 2, 4)

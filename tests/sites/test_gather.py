@@ -68,7 +68,7 @@ def test_equals_one_process_with_the_joined_batch(tmp_path):
     assert first["rows"] == second["rows"] == 4
 
 
-def test_alone_it_is_multimix():
+def test_with_one_process_it_is_multimix():
     images, labels = batch()
     losses = [
         MixTask(network(), spec).train()(images, labels)["loss"] for spec in (SPEC, "multimix(n=40, p=1)")

@@ -165,7 +165,7 @@ def test_wrong_arguments_say_what_is_allowed(spec, message):
         create_mixer(spec)
 
 
-def test_a_classifier_that_cannot_be_found_or_is_not_called_is_told():
+def test_a_classifier_that_is_not_found_or_not_called_is_an_error():
     with pytest.raises(
         UsageError, match=r"literal must be a module's name, literal='module\.name', for a model"
     ):

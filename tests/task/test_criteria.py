@@ -160,7 +160,7 @@ def test_hard_labels_of_images_at_masks_and_layers():
         torch.testing.assert_close(pairs(x, labels)["loss"], soft(x, labels)["loss"])
 
 
-def test_what_hard_labels_cannot_go_with():
+def test_options_that_exclude_hard_labels():
     for option in ({"smoothing": 0.1}, {"distill": 0.5}):
         with pytest.raises(UsageError, match="must be 0 with HardPairs"):
             MixTask(network(), "mixup", criterion=hard(), **option)

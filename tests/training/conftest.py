@@ -15,7 +15,7 @@ from .helpers import Train
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Networks as small as these gain nothing from threads, and lose where processors are busy."""
+    """One thread: networks as small as these gain nothing from more, and lose on busy processors."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

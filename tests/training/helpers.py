@@ -1,4 +1,4 @@
-"""Training in processes of its own, and what of a run is compared."""
+"""Training in separate processes, and the part of a run that is compared."""
 
 import hashlib
 import os
@@ -36,7 +36,7 @@ def command(
 def launch(
     *argv: object, cwd: Path, processes: int = 1, program: tuple[str, ...] = TRAIN
 ) -> subprocess.CompletedProcess[str]:
-    """Run training in processes of its own, to the end."""
+    """Run training in separate processes to the end."""
     words, environment = command(*argv, processes=processes, program=program)
     return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, cwd=cwd)
 
@@ -47,7 +47,7 @@ def updates_kept(run: Path) -> int:
 
 
 def outcome(directory: Path) -> dict[str, object]:
-    """All of a run that must not depend on how often it was interrupted."""
+    """Everything in a run that must not depend on interruptions."""
     rows = [line.split(",")[:-TIMING] for line in (directory / "metrics.csv").read_text().splitlines()]
     last = max((directory / "checkpoints").glob("step-*"))
     files = [

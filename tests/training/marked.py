@@ -1,4 +1,4 @@
-"""Training that notes in the file $MARKS what its main process is doing, for tests that end it then."""
+"""Training that records its phase in the file $MARKS, for tests that kill it in a phase."""
 
 import importlib
 import mmap
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PHASES = ("start", "step", "checkpoint", "evaluation", "upload")
-"""What a mark can be. An upload goes on beside the others, so it has a mark of its own."""
+"""The marks. An upload runs at the same time as other phases, so it has a mark of its own."""
 
 SIZE = 64
 
@@ -59,7 +59,7 @@ class Marks:
 
 
 def mark(marks: Marks) -> None:
-    """Let the functions that phases are made of tell."""
+    """Wrap the functions of each phase, so that they write marks."""
     for module, name, phase in (
         ("training.loop", "accumulate", "step"),
         ("training.loop", "update", "step"),

@@ -1,4 +1,4 @@
-"""Training with weights sharded as FSDP 2 does, which accelerate itself offers on accelerators only."""
+"""Training with weights sharded as by FSDP 2, which accelerate offers on accelerators only."""
 
 import sys
 from typing import Any
@@ -12,7 +12,7 @@ from timm_multimix.cli import main
 
 
 def prepare(accelerator: Accelerator, task: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Any:
-    """Shard a task and let the optimizer have the shards."""
+    """Shard a task, and give the shards to the optimizer."""
     before = {parameter: name for name, parameter in task.named_parameters()}
     fully_shard(task)
     after = dict(task.named_parameters())

@@ -36,14 +36,14 @@ RECIPE = """
 --grad-accum-steps 2 --model-ema --epochs 12 --checkpoint-interval 2 --resume auto
 """
 MOST = {"step": 30, "checkpoint": 8, "evaluation": 4, "upload": 2}
-"""A phase is met at random up to this often before a kill."""
+"""A phase occurs at random up to this often before a kill."""
 
 LONGEST = {"step": 0.02, "checkpoint": 0.1, "evaluation": 0.1, "upload": 0.4}  # seconds, about
 PATIENCE = 120.0  # seconds for a phase to come
 
 
 class QuietHub(HubServer):
-    """A Hub whose clients are expected to vanish."""
+    """A Hub that ignores lost clients."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass
@@ -51,7 +51,7 @@ class QuietHub(HubServer):
 
 @dataclass
 class Rounds:
-    """One configuration in a directory of its own: runs that are killed, and an undisturbed one."""
+    """One configuration in a directory of its own: runs that are killed, and one that is not."""
 
     directory: Path
     hub: HubServer
@@ -69,7 +69,7 @@ class Rounds:
         return self.directory / self.name
 
     def start(self, *more: str, **streams: Any) -> subprocess.Popen[Any]:
-        """Start training, or go on with it."""
+        """Start or resume training."""
         options = [*RECIPE.split(), "--dataset", self.directory / "data", "--workers", self.workers, *more]
         words, environment = command(*options, processes=self.processes, program=PROGRAM)
         own = {name: environment[name] for name in ("ACCELERATE_USE_CPU",) if name in environment}
@@ -78,11 +78,11 @@ class Rounds:
         return subprocess.Popen(words, env=environment, cwd=self.directory, **streams)
 
     def killed_run(self) -> list[str]:
-        """The options of the run that is killed: it is published, each in a repository of its own."""
+        """Return the options of the run that is killed, which is published in a repository of its own."""
         return ["--output", self.name, "--push-to-hub", "--hub-model-id", f"tester/{self.name}"]
 
     def finish(self, *more: str) -> None:
-        """Train to the end. Raises: RuntimeError with what it said if that fails."""
+        """Train to the end. Raises: RuntimeError with the output if that fails."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         process = self.start(*more, **pipes)
         said = process.communicate(timeout=600)[0]
@@ -90,7 +90,7 @@ class Rounds:
             raise RuntimeError(said)
 
     def kill_in(self, phase: str, moments: random.Random) -> bool:
-        """Kill the run in a phase, after it has begun a random number of times; whether that was so."""
+        """Kill the run in a phase that has begun a random number of times; returns whether it was killed."""
         marks = Marks(self.directory / "marks")
         marks.clear()
         occurrence = moments.randrange(MOST[phase]) + 1
@@ -115,9 +115,9 @@ class Rounds:
 
 
 def kill_all(process: subprocess.Popen[Any]) -> int:
-    """Kill the launcher, all processes and their loaders at once, as a machine that goes down does.
+    """Kill the launcher, all processes and their loaders at once, as when a machine goes down.
 
-    Gives how many were still alive, all of which died of it; 0 if the run had ended by itself.
+    Returns how many were alive and were killed; 0 if the run had ended by itself.
     """
     main = psutil.Process(process.pid)
     victims = [main]
@@ -135,7 +135,7 @@ def kill_all(process: subprocess.Popen[Any]) -> int:
 
 @contextlib.contextmanager
 def configured(directory: Path, processes: int, workers: int) -> Iterator[Rounds]:
-    """A run in a directory of its own, and its undisturbed twin, both with a Hub of their own."""
+    """A run in a directory of its own, and an undisturbed twin, with a Hub of their own."""
     make_pictures(directory / "data", classes=10)
     (directory / "home").mkdir()
     Marks(directory / "marks")
@@ -157,7 +157,7 @@ def compare(rounds: Rounds) -> None:
 
 
 def soak(processes: int, workers: int, kills: int, seed: int) -> list[dict[str, Any]]:
-    """So many kills of one configuration, each run resumed to its end; gives what is known of each kill."""
+    """Kill runs of one configuration, resume each to its end, and return a record of each kill."""
     moments = random.Random(seed)
     with (
         tempfile.TemporaryDirectory() as name,
@@ -173,7 +173,7 @@ def soak(processes: int, workers: int, kills: int, seed: int) -> list[dict[str, 
 
 
 def main() -> None:
-    """Soak all configurations, or one of them, and add what was found to a JSON file."""
+    """Soak all configurations, or some of them, and write the record to a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=30, help="in all configurations together")
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
@@ -193,7 +193,7 @@ def main() -> None:
 
 
 def write(path: Path, commands: list[str], kills: list[dict[str, Any]]) -> None:
-    """Keep the result; reached only where every resumed run ended with the same bits."""
+    """Write the record; reached only if every resumed run ended with the same bits."""
     result = {
         "commands": commands,
         "torch": str(torch.__version__),

@@ -49,7 +49,7 @@ def test_augmented_images_train(train: Train, quick: list[str], tmp_path: Path) 
         (["--cache", "ram", "--streaming"], "--cache cannot be used with --streaming"),
     ],
 )
-def test_what_does_not_go_together(
+def test_options_that_exclude_a_cache(
     options: list[object], message: str, train: Train, quick: list[str], tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=message):

@@ -48,7 +48,7 @@ def test_the_advice_is_another_optimizer_or_a_lower_rate(opt: str, lr: float, ad
 
 
 def test_a_run_at_its_end(train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Labels that the images do not show, and a rate that moves nothing."""
+    """Labels that are independent of the images, and a learning rate of almost zero."""
     noise = np.random.default_rng(0)
     for split, size in (("train", 16), ("val", 120)):
         for number in range(size):

@@ -1,4 +1,4 @@
-"""Agreement between processes, and its delay on devices where nobody may wait."""
+"""Agreement between processes, and its delay on devices that must not be synchronized."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_on_an_accelerator_they_are_those_of_the_call_before() -> None:
     assert [consensus.largest([number])[0] for number in (1, 2, 3, 4)] == [1, 1, 2, 3]
 
 
-def test_a_readback_knows_what_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_readback_returns_the_newest_value_that_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
     arrived: list[bool] = []
     readback = Readback(torch.device("cuda"))
 
@@ -60,7 +60,7 @@ def test_a_readback_knows_what_has_arrived(monkeypatch: pytest.MonkeyPatch) -> N
     assert readback(torch.tensor(3)) == 4
 
 
-def test_a_watch_tells_of_signals_and_of_bad_steps() -> None:
+def test_a_watch_reports_signals_and_bad_steps() -> None:
     interrupt = Interrupt()
     watch, sums = Watch(accelerator(1, "cpu"), interrupt), Sums.zero(torch.device("cpu"))
     assert not watch.look(sums)

@@ -20,7 +20,7 @@ def command(*argv: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=cwd)
 
 
-def test_left_out_images_are_told_and_recorded(
+def test_skipped_images_are_reported_and_recorded(
     train: Train, pictures: Path, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"

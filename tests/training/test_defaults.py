@@ -54,7 +54,7 @@ def test_attention_of_torch_is_recognised() -> None:
         ("--opt momentum --lr 0.5", "test_vit", ("momentum", 0.5)),
     ],
 )
-def test_what_was_not_chosen_suits_the_model(given: str, model: str, chosen: tuple[str, float]) -> None:
+def test_defaults_suit_the_model(given: str, model: str, chosen: tuple[str, float]) -> None:
     options = parse_train_options(given.split()).optimization
     assert suit_model(options, 128, timm.create_model(model)).chosen == chosen
 
@@ -64,7 +64,7 @@ def test_open_choices_cannot_be_read() -> None:
         _ = parse_train_options([]).optimization.chosen
 
 
-def test_the_choice_is_told_recorded_and_kept(
+def test_the_choice_is_printed_recorded_and_kept(
     train: Train, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = [word for word in quick if word not in ("--lr", "0.05")]
@@ -79,7 +79,7 @@ def test_the_choice_is_told_recorded_and_kept(
     assert (again["optimizer"], again["lr"]) == ("adamw", 0.001)
 
 
-def test_a_run_from_before_goes_on_with_what_it_recorded(
+def test_a_run_of_an_earlier_version_resumes_with_its_recorded_options(
     train: Train, quick: list[str], tmp_path: Path
 ) -> None:
     """Its config.yaml says sgd and 0.2 for a transformer, which were the defaults of all models."""

@@ -61,7 +61,7 @@ def test_copies_of_images_on_two_processes_are_resumed_exactly(quick: list[str],
 
 
 @pytest.mark.slow
-def test_a_mistake_is_told_once(quick: list[str], tmp_path: Path) -> None:
+def test_a_mistake_is_printed_once(quick: list[str], tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run/notes.txt").touch()
     done = launch(*quick, "--output", "run", processes=2, cwd=tmp_path)

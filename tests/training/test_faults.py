@@ -28,7 +28,7 @@ RUN = importlib.import_module("timm_multimix.training.run")  # the package's `ru
 
 
 def at_call(name: str, number: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do something just before a function of the training is called for the n-th time."""
+    """Call an action just before the n-th call of a function of the training."""
     original, calls = getattr(RUN, name), itertools.count(1)
 
     def acting(*arguments: Any, **options: Any) -> Any:
@@ -41,7 +41,7 @@ def at_call(name: str, number: int, action: Callable[[], None], monkeypatch: pyt
 
 @contextmanager
 def limits_kept() -> Iterator[None]:
-    """Put the largest size of a file back."""
+    """Restore the limit of file sizes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         yield
@@ -50,12 +50,12 @@ def limits_kept() -> Iterator[None]:
 
 
 def no_room() -> None:
-    """The system refuses to write more than this to a file."""
+    """Limit the size of files."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
 
 
 def check_good(run: Path) -> None:
-    """All there is of checkpoints is whole, and nothing half-written is left."""
+    """All checkpoints are intact, and no temporary files are left."""
     assert all(is_intact(path) for path in complete_checkpoints(run / "checkpoints"))
     assert not list(run.rglob(".tmp-*"))
 
@@ -106,7 +106,7 @@ def test_a_file_system_without_room(train: Train, quick: list[str], tmp_path: Pa
 
 
 def fill(path: Path) -> None:
-    """Write until there is no room."""
+    """Write until the file system is full."""
     with path.open("wb", buffering=0) as stream, suppress(OSError):
         while True:
             stream.write(bytes(4096))
@@ -144,7 +144,7 @@ def test_a_directory_that_can_be_written_no_more(train: Train, quick: list[str],
 
 @pytest.fixture
 def data(pictures: Path, tmp_path: Path) -> Path:
-    """A copy of the images, to be harmed."""
+    """A copy of the images, to be damaged."""
     return shutil.copytree(pictures, tmp_path / "data")
 
 
@@ -177,7 +177,7 @@ def test_a_file_that_changes_while_training(
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_a_run_of_which_nothing_came_leaves_no_directory(
+def test_a_run_without_results_leaves_no_directory(
     exists: bool, train: Train, quick: list[str], data: Path, tmp_path: Path
 ) -> None:
     for path in (data / "train/colour0").iterdir():
@@ -210,7 +210,7 @@ def test_a_worker_that_dies(train: Train, quick: list[str], tmp_path: Path) -> N
 
 
 def test_a_clock_that_goes_backwards(train: Train, quick: list[str], tmp_path: Path) -> None:
-    """A resumed run takes the newest checkpoint, which is not the one with the latest time."""
+    """A resumed run takes the newest checkpoint, which does not have the latest time."""
     options = [*quick, "--checkpoint-interval", 1, "--output", "run", "--resume", "auto"]
     clock = itertools.count(2_000_000_000, -3600)
     with pytest.MonkeyPatch.context() as patch:
@@ -309,7 +309,7 @@ def test_a_process_that_hangs_ends_the_other(quick: list[str], tmp_path: Path) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_fault_of_one_process_is_told_once(number: int, quick: list[str], tmp_path: Path) -> None:
+def test_a_fault_of_one_process_is_printed_once(number: int, quick: list[str], tmp_path: Path) -> None:
     """One broken image among the first eight that are trained on, read by one of the processes."""
     for split, label, picture in itertools.product(("train", "val"), "ab", range(4)):
         (tmp_path / "data" / split / label).mkdir(parents=True, exist_ok=True)
@@ -328,7 +328,7 @@ def test_a_fault_of_one_process_is_told_once(number: int, quick: list[str], tmp_
 
 @pytest.mark.slow
 def test_under_a_launcher_too(quick: list[str], tmp_path: Path) -> None:
-    """torchrun ends the others and adds a traceback of its own, after the line."""
+    """torchrun ends the other processes and prints a traceback of its own after the line."""
     words, environment = command(*quick, "--epochs", 60, "--output", "run", processes=2)
     process = subprocess.Popen(
         words, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -25,14 +25,14 @@ RECIPE = ["--mix", "mixup|multimix(n=20)", "--model-ema", "--epochs", "8"]
 
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
-    """Tests in the background of a shell start with SIGINT ignored, which a run respects."""
+    """Tests in the background of a shell start with SIGINT ignored, which a run keeps."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def send_at(phase: str, occurrence: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process get a signal as a function of `run` is called for the n-th time."""
+    """Send this process a signal at the n-th call of a function of `run`."""
     place = importlib.import_module("timm_multimix.training.run")  # the package's `run` is the function in it
     original, calls = getattr(place, phase), []
 
@@ -54,7 +54,7 @@ def send_at(phase: str, occurrence: int, number: int, monkeypatch: pytest.Monkey
         ("save_checkpoint", 11, signal.SIGTERM),
     ],
 )
-def test_a_signal_saves_at_the_next_step_and_the_run_goes_on(
+def test_a_signal_saves_at_the_next_step_and_the_run_resumes(
     phase: str,
     kept: int,
     number: int,
@@ -140,7 +140,7 @@ def test_a_second_signal_ends_at_once() -> None:
 
 
 def test_the_grace_waits_for_a_checkpoint_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the process would have ended here."""
+    """Otherwise the process would have ended here."""
     monkeypatch.setattr(module, "GRACE", 0.1)
 
     def write_slowly(interrupt: Interrupt) -> None:
@@ -185,7 +185,7 @@ Send = Callable[[psutil.Process], None]
 
 
 def to_group(number: int) -> Send:
-    """As a terminal does, or a cluster: the run's process and its workers at once."""
+    """Signal the run's process and its workers at once, as a terminal or a cluster does."""
     return lambda process: os.killpg(process.pid, number)
 
 
@@ -194,7 +194,7 @@ def to_launcher(number: int) -> Send:
 
 
 def to_one_rank(number: int) -> Send:
-    """The others are to stop at the same step."""
+    """The other processes must stop at the same step."""
 
     def send(process: psutil.Process) -> None:
         ranks = [child for child in process.children() if "timm_multimix" in " ".join(child.cmdline())]

@@ -47,7 +47,7 @@ def test_killed_at_random(tmp_path: Path, processes: int, workers: int, phase: s
         compare(rounds)
 
 
-def test_a_kill_of_what_has_ended_does_not_count() -> None:
+def test_a_kill_after_the_end_does_not_count() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     while process.poll() is None:
         time.sleep(0.01)

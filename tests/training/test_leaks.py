@@ -1,4 +1,4 @@
-"""A long run uses no more memory at its end than at its start, and leaves nothing open."""
+"""A long run does not leak memory, files, threads or processes."""
 
 import gc
 import importlib
@@ -19,11 +19,11 @@ LOOP = importlib.import_module("timm_multimix.training.loop")
 RUN = importlib.import_module("timm_multimix.training.run")  # the package's `run` is the function in it
 
 GROWTH = 2**20 * 12
-"""Bytes of resident memory that 2,000 steps may add: what is lost at every step, 6 kB of it, would show."""
+"""Bytes of resident memory that 2,000 steps may add: a leak of 6 kB per step would exceed it."""
 
 
 def live_tensors() -> tuple[int, int]:
-    """Tensors that Python holds: how many, and their bytes."""
+    """Number and bytes of the tensors that Python holds."""
     gc.collect()
     found = [item for item in gc.get_objects() if issubclass(type(item), torch.Tensor)]
     return len(found), sum(item.numel() * item.element_size() for item in found)
@@ -31,7 +31,7 @@ def live_tensors() -> tuple[int, int]:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_over_2000_steps(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measured every 100 updates of 2,157 (three epochs of digits), once the first 400 have settled in."""
+    """Measured every 100 updates of 2,157 (three epochs of digits), after the first 400."""
     resident, tensors, calls = list[int](), list[tuple[int, int]](), itertools.count(1)
     original = LOOP.update
 
@@ -61,7 +61,7 @@ def test_memory_does_not_grow_over_2000_steps(train: Train, monkeypatch: pytest.
 
 
 def open_files() -> set[str]:
-    """What this process has open, without its pipes to whoever started it."""
+    """Open files of this process, without its pipes to its parent."""
     paths = set()
     for number in os.listdir("/proc/self/fd"):
         try:
@@ -72,7 +72,7 @@ def open_files() -> set[str]:
 
 
 def children() -> set[psutil.Process]:
-    """All processes below this one; other tests may have left some, as torch.compile does."""
+    """All child processes; other tests may have left some, as torch.compile does."""
     return set(psutil.Process().children(recursive=True))
 
 

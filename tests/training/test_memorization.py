@@ -85,8 +85,8 @@ def test_the_noise_stays_the_same_on_resume(train: Train, quick: list[str], tmp_
 
 
 @pytest.mark.slow
-def test_wrong_labels_are_learnt_and_told_apart_from_true_ones(train: Train, quick: list[str]) -> None:
-    """A network without BatchNorm, whose training and evaluation agree, learns all it is told by heart."""
+def test_memorised_labels_are_measured_apart_from_true_ones(train: Train, quick: list[str]) -> None:
+    """A network without BatchNorm, whose training and evaluation agree, memorises all labels."""
     same = ["--crop-padding", 0, "--scale", 1, 1, "--ratio", 1, 1, "--hflip", 0, "--crop-pct", 1]
     same += ["--interpolation", "bilinear", "--train-interpolation", "bilinear"]
     network = ["--model", "test_convnext", "--opt", "adamw", "--lr", 0.003, "--weight-decay", 0]

@@ -1,4 +1,4 @@
-"""Trackers get an image of the mixing at the first step, and the run stays what it was."""
+"""Trackers get an image of the mixing at the first step, and the run is bitwise the same."""
 
 import csv
 import io
@@ -43,7 +43,7 @@ def results(run: Path) -> list[list[str]]:
 def test_there_is_one_image_and_the_run_is_the_same(
     mix: str, train: Train, quick: list[str], tmp_path: Path
 ) -> None:
-    """Also where its mixer is guided by the network, which has dropout."""
+    """Also with a mixer that is guided by the network, which has dropout."""
     words = [*quick, "--mix", mix, "--drop", 0.3, "--smoothing", 0.1]
     train(*words, "--output", "plain")
     train(*words, *TRACKED, "--output", "tracked")
@@ -88,7 +88,7 @@ def test_a_resumed_run_draws_none(train: Train, quick: list[str], tmp_path: Path
     assert len(images(tmp_path / "run")) == 1
 
 
-def test_what_cannot_be_drawn_is_warned_of(
+def test_labels_that_cannot_be_drawn_are_a_warning(
     train: Train, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = sorted((pictures / "train").glob("*/*.png"))

@@ -1,4 +1,4 @@
-"""A loss that is not finite ends a run with a state to inspect, or is without effect, on all processes."""
+"""A loss that is not finite ends a run with a state to inspect, or is skipped, on all processes."""
 
 import csv
 import importlib
@@ -25,7 +25,7 @@ BAD_STEP = 7  # the third of the second epoch's five
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, steps: set[int], value: float = math.nan) -> None:
-    """Let the loss of some training steps be another value, with that value's gradient."""
+    """Replace the loss of some training steps by another value, with its gradient."""
     original = MixTask.forward
 
     def forward(self: MixTask, *batch: Any) -> Any:
@@ -149,7 +149,7 @@ def test_skipping_where_nothing_is_wrong_changes_nothing(
     assert ends[0] == ends[1]
 
 
-def test_what_was_left_out_survives_a_resume(
+def test_counts_of_skipped_updates_survive_a_resume(
     train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spoil(monkeypatch, {1})
@@ -253,9 +253,7 @@ def test_two_processes_decide_alike(bound: int, quick: list[str], pictures: Path
         assert math.isnan(losses[1])
 
 
-def test_a_bad_picture_is_in_the_report(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bad_image_is_in_the_report(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for split in ("train", "val"):
         for label in ("a", "b"):
             (tmp_path / "data" / split / label).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Data as people have them, from training to evaluation."""
+"""Data in users' own forms, from training to evaluation."""
 
 import csv
 import json
@@ -76,7 +76,7 @@ def rows_of(run: str) -> list[dict[str, str]]:
 
 
 def predictions(run: Path, table: Path) -> tuple[torch.Tensor, list[dict[str, Any]]]:
-    """What an exported model gives for the test images, loaded and fed as timm alone would."""
+    """Outputs of an exported model for the test images, loaded and preprocessed by plain timm."""
     model = timm.create_model(f"local-dir:{run}/model", pretrained=True).eval()
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
     rows = [json.loads(line) for line in (table / "test.jsonl").read_text().splitlines()]
@@ -174,7 +174,7 @@ def test_options_for_classes(train: Train, table: Path, options: str, message: s
 
 
 def describe_predictions(model: str, image: Path) -> dict[str, Any]:
-    """What `predict --json` prints of an image."""
+    """The output of `predict --json` for an image."""
     done = subprocess.run(
         [sys.executable, "-m", "timm_multimix", "predict", model, image, "--json"],
         capture_output=True,

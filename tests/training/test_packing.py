@@ -25,6 +25,6 @@ def test_trees_come_back_as_they_were() -> None:
     assert math.copysign(1, back["odd"][1]) == -1
 
 
-def test_what_json_cannot_hold_is_refused() -> None:
+def test_values_that_json_cannot_hold_are_refused() -> None:
     with pytest.raises(TypeError, match="complex"):
         pack({"a": [1j]})

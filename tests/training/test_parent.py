@@ -51,10 +51,10 @@ def test_a_new_run_starts_where_its_parent_ended(
     assert (third["parent"]["epochs"], third["seed"], third["mix"]) == (3, 7, "mixup")
 
 
-def test_one_that_is_stopped_goes_on_from_its_parents_end(
+def test_a_stopped_continuation_resumes_from_its_parents_end(
     train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also in its first epoch, before it has a checkpoint of its own."""
+    """Also in its first epoch, before its first checkpoint."""
     train(*quick, "--output", "old")
     record = train("--resume", "old", "--epochs", 2, "--output", "new")
 
@@ -69,7 +69,7 @@ def test_one_that_is_stopped_goes_on_from_its_parents_end(
     assert outcome(tmp_path / "stopped") == outcome(tmp_path / "new")
 
 
-def test_what_cannot_change_is_named(train: Train, quick: list[str], tmp_path: Path) -> None:
+def test_options_that_cannot_change_are_named(train: Train, quick: list[str], tmp_path: Path) -> None:
     train(*quick, "--output", "old")
     for words, said in (
         (

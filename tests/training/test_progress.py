@@ -22,7 +22,7 @@ from .helpers import Train
 
 
 def scalars(run: Path) -> dict[str, dict[int, float]]:
-    """What the tracker of a run was told, by name and update."""
+    """The values that the tracker of a run was given, by name and update."""
     found: dict[str, dict[int, float]] = {}
     for file in (run / "logs").glob("**/events.*"):
         events = EventAccumulator(str(file)).Reload()
@@ -87,7 +87,7 @@ def test_the_norm_is_that_of_all_gradients_before_clipping() -> None:
     assert norm.item() == pytest.approx((8 * 4) ** 0.5)
 
 
-def test_a_resumed_run_goes_on_in_its_log(train: Train, quick: list[str], tmp_path: Path) -> None:
+def test_a_resumed_run_appends_to_its_log(train: Train, quick: list[str], tmp_path: Path) -> None:
     train(*quick, "--output", "run")
     before = (tmp_path / "run/train.log").read_text()
     (tmp_path / "run/summary.json").unlink()
@@ -97,7 +97,7 @@ def test_a_resumed_run_goes_on_in_its_log(train: Train, quick: list[str], tmp_pa
     assert len(after) > len(before)
 
 
-def test_what_ended_a_run_is_in_its_log(
+def test_the_error_that_ended_a_run_is_in_its_log(
     train: Train, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UsageError, match="not finite"):
@@ -112,7 +112,7 @@ def test_a_bar_leaves_out_what_does_not_fit(room: int, text: str) -> None:
     assert fitting(["loss 1", "top1 2 %", "3 left"], room) == text
 
 
-def test_mixing_is_told_with_all_that_changes_targets() -> None:
+def test_the_printed_mixing_has_all_that_changes_targets() -> None:
     options = MixingOptions(
         mix="mixup", mix_schedule="0-0.9", smoothing=0.1, distill=0.5, bce_loss=True, distill_teacher="self"
     )

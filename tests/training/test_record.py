@@ -61,7 +61,7 @@ def test_the_summary_says_what_was_done(train: Train, quick: list[str], tmp_path
     assert summary["exported_weights"] == "raw"
 
 
-def test_a_best_on_a_test_split_is_said_to_be_one(
+def test_a_best_epoch_chosen_on_a_test_split_is_marked(
     train: Train, quick: list[str], pictures: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
@@ -82,7 +82,7 @@ def test_runs_of_the_same_second_have_their_own_directories(
     assert names == [first, f"{first}-2"]
 
 
-def test_a_run_is_replaced_only_when_told(train: Train, quick: list[str], tmp_path: Path) -> None:
+def test_a_run_is_replaced_only_with_overwrite(train: Train, quick: list[str], tmp_path: Path) -> None:
     train(*quick, "--output", "run")
     (tmp_path / "run/notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="--overwrite"):

@@ -72,8 +72,8 @@ def test_a_damaged_checkpoint_is_passed_over(
 DAMAGED_CHECKS = ["{}", "[]", "", "{", '"a"', '{"a\\u0000b": 1}', '{"..": "a"}']
 
 
-def test_a_check_of_nothing_is_damage(train: Train, quick: list[str], tmp_path: Path) -> None:
-    """Empty, of another kind, cut anywhere, with an entry less or another: no checkpoint passes by it."""
+def test_damaged_checksums_are_detected(train: Train, quick: list[str], tmp_path: Path) -> None:
+    """Empty, of another kind, truncated, or with missing or other entries."""
     train(*quick, "--epochs", 1, "--output", "run")
     (newest,) = (tmp_path / "run/checkpoints").glob("step-*")
     text = (newest / "check.json").read_text()
@@ -129,7 +129,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts(
 
 
 @pytest.mark.parametrize("name", ["summary.json", "config.yaml"])
-def test_a_damaged_record_is_not_gone_on_with(
+def test_a_run_with_a_damaged_record_is_not_resumed(
     name: str, train: Train, quick: list[str], tmp_path: Path
 ) -> None:
     train(*quick, "--epochs", 1, "--output", "run")

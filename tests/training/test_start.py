@@ -67,7 +67,9 @@ def test_accumulation_said_twice_must_be_the_same(
         (STEPS, "many", "accelerate: "),
     ],
 )
-def test_settings_that_would_not_be_carried_out(name: str, value: str, words: str, tmp_path: Path) -> None:
+def test_settings_that_would_be_ignored_are_refused(
+    name: str, value: str, words: str, tmp_path: Path
+) -> None:
     words_of, environment = command("--epochs", 1, "--output", "run")
     found = subprocess.run(
         words_of, env=environment | {name: value}, cwd=tmp_path, capture_output=True, text=True, timeout=300
@@ -79,7 +81,7 @@ def test_settings_that_would_not_be_carried_out(name: str, value: str, words: st
     assert not list(tmp_path.iterdir())
 
 
-def test_what_was_chosen_is_printed_and_recorded(
+def test_choices_are_printed_and_recorded(
     train: Train, quick: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     summary = train(*quick, "--epochs", 1, "--grad-accum-steps", 2, "--opt", "adamw", "--output", "run")
@@ -93,7 +95,7 @@ def test_what_was_chosen_is_printed_and_recorded(
     assert summary["schedule"] == "cosine"
 
 
-def test_batches_larger_than_the_data_are_told(
+def test_batches_larger_than_the_data_are_a_warning(
     train: Train, quick: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--batch-size", 1000, "--grad-accum-steps", 3, "--output", "run"]
@@ -124,7 +126,7 @@ def test_batches_of_one_image_are_refused(train: Train, quick: list[str], tmp_pa
 
 
 def test_a_last_batch_of_one_is_left_out(train: Train, quick: list[str], tmp_path: Path) -> None:
-    """44 images in batches of 43, on which a run goes on to the bit."""
+    """44 images in batches of 43; a resumed run is bitwise the same."""
     options = [*quick, "--batch-size", 43, "--mix", "mixup"]
     train(*options, "--output", "whole")
     train("--resume", min((tmp_path / "whole/checkpoints").glob("step-*")), "--output", "again")
@@ -133,7 +135,7 @@ def test_a_last_batch_of_one_is_left_out(train: Train, quick: list[str], tmp_pat
 
 
 def test_the_only_batch_of_one() -> None:
-    """3 images for 2 processes: one for each, as what does not divide is left out."""
+    """3 images for 2 processes: one for each, as the remainder is left out."""
     train: Any = SimpleNamespace(batch_size=1, dataset=range(3))
     model = timm.create_model("test_resnet")
     about: Any = {"batch_size": 8, "frozen_body": False, "processes": 2}
@@ -211,7 +213,7 @@ def test_class_names_outside_utf_8_are_refused() -> None:
 def test_a_second_run_into_the_same_directory_is_refused(
     processes: int, more: list[str], quick: list[str], tmp_path: Path
 ) -> None:
-    """At once, in one line, while the first goes on; when that is killed, the next one goes on with it."""
+    """In one line, at once, while the first trains; when that is killed, the next one resumes it."""
     options = [*quick, "--epochs", 300, "--checkpoint-interval", 1, "--output", "run"]
     words, environment = command(*options, processes=processes)
     first = subprocess.Popen(words, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL)

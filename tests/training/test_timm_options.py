@@ -1,4 +1,4 @@
-"""Options of timm's train.py do in a run what they do there."""
+"""Options of timm's train.py have the same effect in a run."""
 
 import math
 from pathlib import Path

@@ -134,7 +134,7 @@ def test_wide_grids_are_swapped():
     torch.testing.assert_close(*energies, rtol=0, atol=1e-2)
 
 
-def test_nothing_given_is_changed():
+def test_inputs_are_not_changed():
     unary, distance, start = problem(3, 3, 4)
     copies = unary.clone(), distance.clone(), start.clone()
     F.grid_labeling(unary, distance, 0.5, start)
