@@ -15,7 +15,7 @@ pytest_plugins = ["tests.fakehub.fixtures"]
 
 @pytest.fixture(autouse=True, scope="session")
 def messages() -> None:
-    """What the package logs is shown as on the command line, for tests that read it."""
+    """Show log messages as on the command line, for tests that read them."""
     show_messages()
 
 

@@ -1,4 +1,4 @@
-"""Finished runs made in a moment, without training, and records that lie."""
+"""Finished runs made without training, and records with any values."""
 
 import csv
 import json

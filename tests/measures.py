@@ -135,7 +135,7 @@ def _lines_of_docstring(function: Function) -> int:
 
 
 def complex_functions(modules: list[Module]) -> float:
-    """Per cent of functions of a cyclomatic complexity above 10."""
+    """Percentage of functions with a cyclomatic complexity above 10."""
     found = [_complexity(function) for module in modules for function in module.functions]
     return 100 * sum(each > 10 for each in found) / len(found)
 
@@ -147,7 +147,7 @@ def _complexity(function: Function) -> int:
 
 
 def code_lines(text: str) -> set[int]:
-    """The numbers of the lines of a module that are no docstrings, comments or blanks."""
+    """Line numbers of a module without docstrings, comments and blanks."""
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
     strings = [node.body[0] for node in nodes if ast.get_docstring(node) is not None]

@@ -1,4 +1,4 @@
-"""Benchmarks that the GPU kit does not rehearse run, here with tiny sizes, and keep what they measured."""
+"""Benchmarks that are not in the GPU kit run at tiny sizes and keep their results."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The worked examples of CONTRIBUTING.md, carried out in a copy of the package, and its table of measures."""
+"""The worked examples of CONTRIBUTING.md, applied to a copy of the package, and its table of measures."""
 
 import filecmp
 import os
@@ -28,7 +28,7 @@ def block(title: str, language: str) -> str:
 
 
 def change(copy: Path, diff: str) -> None:
-    """Carry out a diff without line numbers: what a hunk takes away and keeps is in its file once."""
+    """Apply a diff without line numbers: the context of each hunk must occur once."""
     for change in diff.split("--- ")[1:]:
         name, *hunks = change.split("@@\n")
         file = copy.parent / name.strip()
@@ -47,7 +47,7 @@ def append(copy: Path, name: str, text: str) -> None:
 
 
 def changed(copy: Path) -> int:
-    """How many files of the copy are not those of the package."""
+    """Number of files of the copy that differ from the package."""
     names = [str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()]
     names = [name for name in names if "__pycache__" not in name]
     _, different, new = filecmp.cmpfiles(measures.PACKAGE, copy, names, shallow=False)
@@ -55,7 +55,7 @@ def changed(copy: Path) -> int:
 
 
 def run(code: str, directory: Path) -> str:
-    """What Python prints that finds packages in this directory first."""
+    """Output of Python with this directory first in its path."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=directory,
@@ -79,7 +79,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def table() -> dict[str, str]:
-    """What the table of measures says of now."""
+    """The column `now` of the table of measures."""
     rows = re.findall(r"^\| (.+?) \| .+? \| (.+?) \|$", section("Measures"), re.M)
     return {name: now for name, now in rows if name != "measure"}
 
@@ -324,7 +324,7 @@ def holds(told: str, found: float) -> bool:
 
 
 def test_the_measures_see_what_they_count(tmp_path: Path) -> None:
-    """A package as it is not to be."""
+    """A package with every fault that is counted."""
     (tmp_path / "functional").mkdir()
     (tmp_path / "mixers").mkdir()
     for part in ("functional", "mixers"):

@@ -21,7 +21,7 @@ ON_CPUS = {
 
 
 def run_example(name: str, directory: Path, *arguments: Path | str, processes: int = 1) -> dict[str, float]:
-    """What an example prints, a line for each spec; run from another directory, where it leaves nothing."""
+    """Run an example from another directory, where it must leave no files; its output by spec."""
     launcher = [] if processes == 1 else [*LAUNCH, "--num_processes", str(processes)]
     run = subprocess.run(
         [sys.executable, *launcher, EXAMPLES / name, *arguments],
@@ -82,7 +82,7 @@ def test_mixed_guesses_of_a_teacher_help(tmp_path):
 
 @pytest.mark.slow
 def test_a_gan_is_trained_with_and_without_mixing(tmp_path, tmp_path_factory):
-    """In few steps; which is better is told after the default number of them."""
+    """In few steps, which do not show which is better."""
     image = tmp_path_factory.mktemp("image") / "gan.png"
     scores = run_example("gan.py", tmp_path, image, "20")
     assert [name.split(", ")[0] for name in scores] == ["ring"] * 3 + ["swiss roll"] * 3

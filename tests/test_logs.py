@@ -1,4 +1,4 @@
-"""Messages of the package as a person sees them, and that its library code prints none by itself."""
+"""Messages of the package as shown to users, and that library code never prints."""
 
 import ast
 import logging
@@ -15,7 +15,7 @@ PACKAGE = Path(timm_multimix.__file__).parent
 
 @pytest.fixture
 def undisturbed() -> Iterator[None]:
-    """What other tests find of logging is as it was."""
+    """Restore logging for other tests."""
     loggers = [logging.getLogger(name) for name in (None, "timm_multimix", "timm")]
     before = [(logger.level, list(logger.handlers), logger.propagate) for logger in loggers]
     yield

@@ -1,4 +1,4 @@
-"""Every card in model_cards/ was made from a whole record, and its command still runs."""
+"""Every card in model_cards/ was made from a complete record, and its command still runs."""
 
 import json
 import re
@@ -25,7 +25,7 @@ HERE = re.compile(r"/(?:home|root|tmp|work|Users|mnt|opt|var)/|[A-Z]:\\\\")
 
 
 def complaints(directory: Path) -> list[str]:
-    """What is wrong with a directory of README.md and record.json, as `push --dry-run` writes them."""
+    """Faults of a directory of README.md and record.json, as `push --dry-run` writes them."""
     missing = [name for name in ("README.md", "record.json") if not (directory / name).is_file()]
     if missing:
         return [f"no {name}" for name in missing]
@@ -54,7 +54,7 @@ def check_record(record: dict[str, Any]) -> list[str]:
 
 
 def check_command(record: dict[str, Any]) -> list[str]:
-    """The command is a training command, and it says what the record says."""
+    """The command is a training command that agrees with the record."""
     words = shlex.split(record["summary"]["command"])
     start = next((n + 1 for n, word in enumerate(words) if word in ("train", "train.py")), None)
     if start is None:

@@ -1,4 +1,4 @@
-"""The recipes: each parses whole, opens with a command that runs it, and trains on data of its format."""
+"""The recipes: each parses completely, begins with its command, and trains on data of its format."""
 
 import json
 import re
@@ -109,7 +109,7 @@ def test_a_short_form_is_the_full_one_with_its_schedule_scaled(name: str) -> Non
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_the_options_are_those_of_what_was_measured(name: str) -> None:
-    """They are those of the checkpoint whose figures it quotes, and whose card is in model_cards/."""
+    """They are those of the checkpoint with the quoted results, whose card is in model_cards/."""
     record = json.loads((ROOT / "model_cards" / MEASURED[name] / "record.json").read_text())
     defaults = load_splits("digits").defaults if name == "digits" else {}
     options = options_to_dict(fill_defaults(read(name), defaults))
@@ -147,7 +147,7 @@ def fake_data(directory: Path, options: TrainOptions) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_trains(name: str, tmp_path: Path) -> None:
-    """As its command would, on a little data with its columns: an epoch of two steps, of digits one of 22."""
+    """By its command, on little data with its columns: an epoch of two steps, for digits of 22."""
     options = read(name)
     words = ["--config", ROOT / "recipes" / f"{name}.yaml", "--output", tmp_path / "run", "--epochs", 1]
     words += ["--workers", 0, "--warmup-epochs", 0]
@@ -185,7 +185,7 @@ def test_compare_takes_a_recipe(tmp_path: Path) -> None:
 
 
 def test_the_command_line_takes_a_recipe(tmp_path: Path) -> None:
-    """A mistake beside it is told, so the file itself was taken."""
+    """Another mistake is reported, so the file itself was accepted."""
     words = ["-m", "timm_multimix", "train", "--config", ROOT / "recipes/digits.yaml", "--mix", "nonsense"]
     done = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2

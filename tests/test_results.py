@@ -49,7 +49,7 @@ def shown(row: dict[str, Any] | None) -> str:
 
 
 def memorised(names: tuple[str, ...], label: str) -> list[str]:
-    """An arm in the first record that has it: test accuracy with its deviation, and wrong labels learnt."""
+    """An arm in the first record that has it: test accuracy with std, and memorised wrong labels."""
     for name in names:
         if row := read_rows(name).get(label):
             runs = [run for run in read_record(name)["runs"] if run["arm"] == label]

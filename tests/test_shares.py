@@ -1,4 +1,4 @@
-"""Shares of the slow tests: together they are all of them, and no test is in two."""
+"""Shares of the slow tests: they are disjoint, and together all of them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""benchmarks/subset.py takes the images that the results' pages say it takes."""
+"""benchmarks/subset.py takes the images that the results' pages name, and reports mistakes in one line."""
 
 import subprocess
 import sys

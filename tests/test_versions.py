@@ -1,4 +1,4 @@
-"""The libraries under test are the ones that are meant: any supported, or, of those asked for, the oldest."""
+"""The tested libraries have supported versions, or, where requested, the oldest supported ones."""
 
 import os
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""What older versions of timm do not have is ours, or refused in one line."""
+"""Functions that older versions of timm lack are provided here, or refused in one line."""
 
 import pytest
 import timm

@@ -35,7 +35,7 @@ def test_a_run_is_measured_as_the_command_line_does(digits, capsys):
 
 
 def test_objects_are_measured_as_training_did():
-    """A network of one's own on tensors and on images; what is measured is a copy."""
+    """A network that is not timm's, on tensors and on images; a copy of it is measured."""
     net = Net()
     for tensors in (False, True):
         evaluation = Pictures(13, tensors=tensors)

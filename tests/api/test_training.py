@@ -30,7 +30,7 @@ def one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 class Pictures(Dataset):
-    """Noise with a bright channel for each of three classes; an augmentation of its own if asked for."""
+    """Noise with a bright channel for each of three classes, and on request an augmentation."""
 
     classes = ("red", "green", "blue")
 
@@ -56,7 +56,7 @@ def train(output: str, **options):
 
 
 def leave_at_the_first_checkpoint(output: str) -> None:
-    """Make a finished run one that was interrupted within its first epoch."""
+    """Turn a finished run into one that was interrupted within its first epoch."""
     run = Path(output)
     (run / "summary.json").unlink()
     for checkpoint in sorted(run.glob("checkpoints/step-*"))[1:]:
@@ -79,7 +79,7 @@ def test_names_give_the_run_of_the_command_line():
 
 @pytest.mark.parametrize("tensors", [False, True])
 def test_a_dataset_that_draws_is_resumed_exactly(tensors):
-    """Its random numbers belong to the sample: also of another number of workers, and within an epoch."""
+    """Its random numbers depend on the sample alone: also with other workers, and within an epoch."""
     data = {
         "checkpoint_hist": 100,
         "train_data": Pictures(44, augment=True, tensors=tensors),
@@ -140,7 +140,7 @@ def test_tables_of_the_datasets_library():
 
 
 def test_a_table_whose_labels_are_numbers():
-    """`task` says what whole numbers are, of both tables."""
+    """`task` decides about integers, in both tables."""
     both = {"train_data": table(24), "eval_data": table(9)}
     for name, data in both.items():
         both[name] = data.cast_column("label", datasets.Value("int64"))
@@ -191,7 +191,7 @@ def test_a_network_of_timm_is_exported_as_one():
 
 
 class Curious(Callback):
-    """Notes what it is told, and spoils whatever it can get hold of."""
+    """A callback that records its arguments and then changes them."""
 
     def __init__(self) -> None:
         self.steps: list[int] = []

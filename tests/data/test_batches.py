@@ -47,7 +47,7 @@ def of_all_ranks(length: int, size: int, world: int, **options: Any) -> list[lis
 def test_copies_are_dealt_out_as_timms_sampler_does(
     length: int, size: int, world: int, repeats: float
 ) -> None:
-    """Index by index and process by process, in whole batches; every copy has a number of its own."""
+    """Index by index and process by process, in full batches; every copy has its own number."""
     ranks = of_all_ranks(length, size, world, drop_last=True, repeats=repeats)
     for rank, batches in enumerate(ranks):
         timms = RepeatAugSampler(

@@ -1,4 +1,4 @@
-"""--cache: the same images as one by one, or the same distribution of them."""
+"""--cache: the same images as without it, or the same distribution of them."""
 
 import itertools
 
@@ -61,7 +61,7 @@ def test_without_randomness_cached_images_equal_uncached_ones(cache, kind, sizes
 
 
 def test_crop_and_flip_depend_on_the_image_alone():
-    """Every cached image is one that Pillow crops and flips, and all the possible ones come up."""
+    """Every cached image is a crop and flip by Pillow, and all possible ones occur."""
     source = Pictures(1)
     train, _ = create_transforms(train_options(**OPTIONS), CONFIG)
     normalise = train.normalize
@@ -198,7 +198,7 @@ def test_without_augmentation_images_are_only_normalised():
 
 @pytest.mark.parametrize("cache", ["off", "ram"])
 def test_copies_of_an_image_are_augmented_each_by_itself(cache):
-    """The first as the image alone; all of an image's copies differ, as windows and flips are many."""
+    """The first copy is augmented as the image alone; copies of an image differ."""
     source = Pictures(12)
     train, _ = create_transforms(train_options(**OPTIONS), CONFIG)
 

@@ -1,4 +1,4 @@
-"""Class directories, and what systems and tools leave among them."""
+"""Class directories, and files of operating systems and tools in them."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Validation images held out of the training split: stratified, by a seed, the same wherever it is asked."""
+"""Validation images held out of the training split: stratified, seeded, the same everywhere."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every kind of data that `--dataset` names, from real files: the same images and labels come out of each."""
+"""Every kind of data of `--dataset`, from real files: the images and labels are the same."""
 
 import json
 import struct

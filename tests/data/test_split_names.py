@@ -1,4 +1,4 @@
-"""Names of shards to splits: the usual ones are understood, and where there is a doubt none is guessed."""
+"""Names of shards to splits: usual names are understood, ambiguous ones are refused."""
 
 import string
 

@@ -1,4 +1,4 @@
-"""Training splits that are streamed: order, processes, workers, interruptions, and what users get wrong."""
+"""Training splits that are streamed: order, processes, workers, interruptions, mistakes of users."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -29,7 +29,7 @@ def load() -> tuple[Tensor, Tensor]:
 
 
 def train_network(seed: int, hidden: int) -> Classifier:
-    """A perceptron on the digits that are no test, in about a second."""
+    """Train a perceptron on the training digits, in about a second."""
     torch.manual_seed(seed)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
     classifier = Classifier(network, CONFIG, [str(n) for n in range(10)])

@@ -1,4 +1,4 @@
-"""Accuracies against what is counted by hand and by scikit-learn."""
+"""Accuracies against counts by hand and scikit-learn's."""
 
 import pytest
 import torch

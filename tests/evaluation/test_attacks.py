@@ -1,4 +1,4 @@
-"""Attacks: inside their budget, where they can be computed by hand, and worse the larger they may be."""
+"""Attacks: within their budget, equal to those by hand, and stronger with a larger budget."""
 
 import math
 

@@ -19,7 +19,7 @@ from timm_multimix.evaluation.calibration import (
 
 
 def sample(count: int, classes: int, seed: int, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits, and labels drawn by the probabilities that they are `scale` times too sharp for."""
+    """Logits that are `scale` times too large for the probabilities by which labels are drawn."""
     generator = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(count, classes, generator=generator)
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]

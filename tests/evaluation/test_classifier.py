@@ -22,7 +22,7 @@ LOADING = LoadingOptions(batch_size=4, workers=0)
 
 
 def load(name: object, classes: int = 3, **changes: Any) -> Classifier:
-    """A classifier; what is no argument of `load_classifier` is the model's or of the input."""
+    """Load a classifier; other arguments are the model's or the input's."""
     inputs = {name: changes.pop(name) for name in declared(InputOptions).keys() & changes.keys()}
     return load_classifier(str(name), lambda: classes, input=InputOptions(**inputs), **changes)
 

@@ -26,7 +26,7 @@ Evaluate = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run whose model is untrained and whose classes come in another order than the directories'."""
+    """A run of an untrained model with its classes in another order than the directories."""
     make_run(tmp_path / "run")
     return tmp_path / "run"
 
@@ -107,7 +107,7 @@ def parts(evaluation: dict[str, Any]) -> set[str]:
 
 
 def test_parts_measured_before_stay(run: Path, evaluate: Evaluate) -> None:
-    """In the file; a call gives and shows what it has measured itself."""
+    """They stay in the file; a call returns and shows its own measurements only."""
     first = evaluate(run, "--consistency", "mixup")
     second = evaluate(run, "--ood", "digits")
     assert parts(second) == {"accuracy", "calibration", "embedding", "ood"}

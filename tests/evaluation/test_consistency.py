@@ -1,4 +1,4 @@
-"""Mixing consistency where it can be known: linear, constant and hand-made models."""
+"""Mixing consistency of linear, constant and hand-made models, for which it is known."""
 
 import math
 

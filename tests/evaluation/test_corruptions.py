@@ -1,4 +1,4 @@
-"""Corruptions against other libraries, and their randomness, which belongs to the image."""
+"""Corruptions against other libraries, and their randomness, which depends on the image alone."""
 
 import io
 from pathlib import Path

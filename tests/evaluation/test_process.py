@@ -1,4 +1,4 @@
-"""The command in processes of its own, on runs that were really trained."""
+"""The command in separate processes, on trained runs."""
 
 import json
 import os

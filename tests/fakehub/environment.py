@@ -1,4 +1,4 @@
-"""Separate Python processes that know no Hub but the one on loopback."""
+"""Separate Python processes whose Hub is the one on loopback."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.fakehub.server import TOKEN, HubServer
 def hub_environment(server: HubServer, home: Path, token: str | None = TOKEN) -> dict[str, str]:
     """The environment of a process whose Hub is `server`, with its cache and settings under `home`.
 
-    The client reads these at import, so a process that has imported it cannot change its mind.
+    The client reads these at import, so they must be set before the process starts.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
     own = {

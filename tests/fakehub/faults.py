@@ -35,7 +35,7 @@ def drop(request: Request, proceed: Proceed) -> Response:
 
 
 def drop_after(request: Request, proceed: Proceed) -> Response:
-    """Do what was asked, then close the connection: the client cannot know that it happened."""
+    """Carry out the request, then close the connection: the client cannot know that it succeeded."""
     proceed()
     raise Dropped
 
@@ -104,7 +104,7 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """From now on nothing goes wrong."""
+        """Remove all faults."""
         with self.lock:
             self.rules.clear()
 

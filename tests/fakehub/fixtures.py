@@ -1,4 +1,4 @@
-"""A Hub with nothing in it, and the real client in this process talking to it."""
+"""An empty Hub, and the real client in this process connected to it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def pytest_report_header() -> str:
 
 
 def set_endpoint(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Let this process's client take a server for the Hub."""
+    """Set the Hub of this process's client."""
     template = url + "/{repo_id}" + constants.HUGGINGFACE_CO_URL_TEMPLATE.split("/{repo_id}")[1]
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -42,14 +42,14 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 @pytest.fixture
 def connected(hub: HubServer, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> HubServer:
-    """The Hub, and nobody waits between attempts."""
+    """The Hub, without waits between attempts."""
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
     return hub
 
 
 @pytest.fixture
 def as_tester(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process's own client is the user `tester`."""
+    """Log this process's client in as the user `tester`."""
     monkeypatch.setenv("HF_TOKEN", TOKEN)
 
 
@@ -71,7 +71,7 @@ def anonymous(hub: HubServer) -> HfApi:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let the client's retries follow at once; the seconds that it would have waited."""
+    """Retry without waiting; the seconds that the client would have waited."""
     seconds: list[float] = []
     stub = SimpleNamespace(sleep=seconds.append)
     monkeypatch.setattr("huggingface_hub.utils._http.time", stub)

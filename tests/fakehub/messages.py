@@ -28,7 +28,7 @@ class Request:
     user: str | None = None
 
     def address(self, kind: str, name: str) -> str:
-        """Where a browser would find a repository."""
+        """Return the address of a repository's page."""
         return f"{self.url}/{'' if kind == 'models' else f'{kind}/'}{name}"
 
     def json(self) -> dict[str, Any]:
@@ -38,14 +38,14 @@ class Request:
         return parse_qs(self.body.decode())
 
     def asks(self, name: str) -> bool:
-        """Whether a query parameter is switched on."""
+        """Whether a query parameter is true."""
         return parse_qs(self.query).get(name, [""])[0].lower() in ("1", "true")
 
     def repo(self, kind: str, name: str, *, write: bool = False) -> Repo:
         """The repository, if the sender may see it, or write to it.
 
         Raises:
-            HubError: 401, 403 or 404, as the Hub does: what one may not see is not there.
+            HubError: 401, 403 or 404, as the Hub does: a repository that one may not see does not exist.
         """
         repo = self.store.repo(unquote(name), kind)
         visible = repo.exists() and (not repo.state()["private"] or self.user == repo.owner)
@@ -102,6 +102,6 @@ def answer(content: Any, status: int = 200, **headers: str) -> Response:
 
 
 def refuse(error: HubError) -> Response:
-    """The answer that tells the client what it may not, or cannot, do."""
+    """Return a refusal with its status and error code."""
     headers = {"X_Error_Code": error.code} if error.code else {}
     return answer({"error": error.message}, error.status, **headers, X_Error_Message=error.message)

@@ -1,4 +1,4 @@
-"""The Hub's routes about repositories: making and describing them, what is in them, branches and tags.
+"""The Hub's routes of repositories: creation, description, content, branches and tags.
 
 Not here: spaces, discussions, squashing, Xet, lists in pages.
 """
@@ -62,7 +62,7 @@ def validate_yaml(request: Request) -> Response:
 
 
 def large_part(entry: Entry) -> dict[str, Any]:
-    """What the Hub says of a file's LFS object, if it has one."""
+    """The Hub's description of a file's LFS object, if it has one."""
     if entry.sha256 is None:
         return {}
     large = {

@@ -42,10 +42,10 @@ class HubServer(ThreadingHTTPServer):
         return [one for one in self.log if fnmatchcase(one.method, method) and fnmatchcase(one.path, path)]
 
     def answer(self, request: Request) -> Response:
-        """What the Hub says, faults included.
+        """The Hub's answer, faults included.
 
         Raises:
-            Dropped: it says nothing.
+            Dropped: there is none.
         """
         effect = self.faults.take(request)
         return effect(request, lambda: self.follow(request)) if effect else self.follow(request)
@@ -58,7 +58,7 @@ class HubServer(ThreadingHTTPServer):
             return refuse(error)
 
     def recognise(self, request: Request) -> None:
-        """Set whose token the request carries."""
+        """Set the user of the request's token."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token and token not in self.users:
             raise HubError(401, "Invalid credentials in Authorization header")

@@ -1,4 +1,4 @@
-"""Servers that accept and then do not serve: from a thread each, at an address on loopback."""
+"""Servers on loopback that accept connections and do not answer, each in a thread."""
 
 import socket
 import threading
@@ -23,7 +23,7 @@ def stalling(connection: socket.socket, over: threading.Event) -> None:
 
 
 def dripping(connection: socket.socket, over: threading.Event) -> None:
-    """Send a byte now and then, of the headers already."""
+    """Send single bytes at intervals, from the headers on."""
     connection.recv(65536)
     for byte in HEADERS + b" " * 100000:
         connection.sendall(bytes([byte]))
@@ -32,7 +32,7 @@ def dripping(connection: socket.socket, over: threading.Event) -> None:
 
 
 def dripping_body(connection: socket.socket, over: threading.Event) -> None:
-    """Send the headers at once, then a byte now and then."""
+    """Send the headers at once, then single bytes at intervals."""
     connection.recv(65536)
     connection.sendall(HEADERS)
     while not over.wait(0.05):

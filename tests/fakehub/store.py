@@ -27,7 +27,7 @@ class HubError(Exception):
 
 
 def timestamp() -> str:
-    """Now, as the Hub writes it."""
+    """The current time in the Hub's format."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

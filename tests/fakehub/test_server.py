@@ -1,4 +1,4 @@
-"""The real client and repositories on the loopback Hub: making, describing, naming, and who may what."""
+"""The real client and repositories on the loopback Hub: creation, description, names, permissions."""
 
 from pathlib import Path
 

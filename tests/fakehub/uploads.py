@@ -13,7 +13,7 @@ from tests.fakehub.store import HubError, Repo
 
 @route("POST", "{repo}/preupload/{revision}")
 def preupload(request: Request, kind: str, name: str, revision: str) -> Response:
-    """How each file is to be sent; and what of it is there already, so that nothing need be sent."""
+    """Say how to upload each file, and which are uploaded already."""
     there, told = request.repo(kind, name, write=True).files(revision), []
     for file in request.json()["files"]:
         path = file["path"]
@@ -25,7 +25,7 @@ def preupload(request: Request, kind: str, name: str, revision: str) -> Response
 
 @route("POST", r"/{any_repo}\.git/info/lfs/objects/batch")
 def batch(request: Request, name: str, kind: str = "models") -> Response:
-    """Where to send which objects; those that are here already get no address."""
+    """Return the upload address of each object; none for objects that are stored already."""
     repo, told = request.repo(kind, name, write=True), []
     for item in request.json()["objects"]:
         href = f"{request.url}/lfs/{kind}/{name}/{item['oid']}"
@@ -70,7 +70,7 @@ def commit(request: Request, kind: str, name: str, revision: str) -> Response:
 def read_changes(
     repo: Repo, revision: str, operations: list[tuple[str, dict[str, Any]]]
 ) -> dict[str, bytes | Entry | None]:
-    """What the lines of a commit put under which path.
+    """Return the content of each path in the lines of a commit.
 
     Raises:
         HubError: 400 for an LFS object that was never uploaded, 404 for removing what is not there.

@@ -1,4 +1,4 @@
-"""The checks of one model: a backward pass at each place of mixing, and what must come out the same."""
+"""The checks of one model: a backward pass at each place of mixing, and invariants."""
 
 import warnings
 from typing import Any
@@ -60,14 +60,14 @@ class Examined:
         return out
 
     def assert_reached(self, reached: dict[str, float]) -> None:
-        """Where the plain loss has a gradient, there is one; below the threshold that is rounding."""
+        """Check that parameters with a gradient of the plain loss have one; less is rounding."""
         threshold = 1e-6 * max(self.plain.values())
         wanted = {name for name, norm in self.plain.items() if norm > threshold}
         assert wanted - {name for name, norm in reached.items() if norm > 0} == set()
 
 
 def examine(name: str, side: int) -> record.Row:
-    """All checks of one model; what is true of it, for the record."""
+    """Run all checks of one model, and return its row of the record."""
     examined = Examined(name, side)
     check_embedding(examined)
     parameters = sum(parameter.numel() for parameter in examined.model.parameters())
@@ -90,7 +90,7 @@ def check_embedding(examined: Examined) -> None:
 
 
 def check_exactness(examined: Examined) -> list[str]:
-    """What the task warns of before it mixes logits: of a difference where there is one, and nowhere else."""
+    """The task warns before it mixes logits if and only if that differs from mixing embeddings."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         warn_if_not_affine(examined.model, examined.images)
@@ -103,9 +103,9 @@ def check_exactness(examined: Examined) -> list[str]:
 
 @torch.no_grad()
 def literal_error(examined: Examined) -> float:
-    """How far, in training, logits of means of two embeddings are from means of two logits.
+    """Return the distance, in training, of the logits of mean embeddings from mean logits.
 
-    In parts of how far the examples' logits are from their mean.
+    Relative to the distance of the examples' logits from their mean.
     """
 
     def means(x: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ def check_mean(examined: Examined) -> str:
 
 
 def averages_and_is_linear(model: nn.Module, x: Tensor) -> bool:
-    """Whether the head is affine in its features, and to each position the same; asked of random features."""
+    """Whether the head is affine and equal for all positions, tested with random features."""
     model.eval()
     with torch.no_grad():
         features = model.forward_features(x)
@@ -165,7 +165,7 @@ def averages_and_is_linear(model: nn.Module, x: Tensor) -> bool:
 
 
 def bends_or_tells_apart(model: nn.Module, layout: Layout, features: Tensor) -> bool:
-    """Whether the head is no affine map, or the order of the positions means something to it."""
+    """Whether the head is not affine, or depends on the order of the positions."""
     first, second = torch.randn_like(features), torch.randn_like(features)
     tokens = first.movedim(layout.channels, -1)
     sequence = tokens.flatten(1, -2)
@@ -192,7 +192,7 @@ def check_stages(examined: Examined) -> record.Row:
 
 
 def check_stage(examined: Examined, stage: int, clean: Tensor, apart: float) -> None:
-    """A training pass; and nothing goes round the stage: to swap examples there is to swap their logits."""
+    """Check a training pass, and that no path bypasses the stage: swapping examples swaps logits."""
     out = examined.train(f"manifold_mixup(layers={stage})")
     assert (out["target"].amax(1) < 1).any()
     points, shapes = MixingPoints(examined.model, [stage]), []

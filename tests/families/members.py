@@ -86,7 +86,7 @@ def default_share(today: date) -> str:
 def cases(chosen: list[str]) -> list[tuple[str, str]]:
     """(family, model) for each of the families, its smallest, and for the extras among them.
 
-    A family that the record does not have is still to be looked through: its model's name is empty.
+    The model's name is empty for a family that the record does not have.
     """
     known = {row["family"]: name for name, row in record.load()["models"].items() if not row["extra"]}
     smallest = [(family, known.get(family, "")) for family in chosen]

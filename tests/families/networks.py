@@ -18,7 +18,7 @@ SIDES = (64, 70, 96, 128, 160, 192, 224, 240, 256, 288, 320, 384)
 def build(name: str, side: int) -> nn.Module:
     """The model in training mode, for images of that side where its size has to be told.
 
-    What begins constant (classifiers of zeros, gains near zero) is drawn anew: it would hide what lies
+    Constant initial values (classifiers of zeros, gains near zero) are drawn anew: they would hide errors
     behind it.
     """
     torch.manual_seed(0)
@@ -42,7 +42,7 @@ def _enlivened(parameter: Tensor) -> Tensor:
 
 
 def images(side: int, count: int = 3) -> Tensor:
-    """Noise, of another colour in each image: of noise alone some networks see little."""
+    """Noise with a different colour in each image, as some networks hardly react to noise alone."""
     generator = torch.Generator().manual_seed(1)
     colours = 2 * torch.randn(count, 3, 1, 1, generator=generator)
     return colours + torch.randn(count, 3, side, side, generator=generator)

@@ -76,7 +76,7 @@ def stages(row: record.Row) -> str:
 
 
 def refusals(rows: dict[str, record.Row]) -> str:
-    """What the models say at the stages that cannot be mixed at."""
+    """The messages of models at stages where mixing is refused."""
     errors = [(name, error) for name, row in rows.items() for error in row["refused"].values()]
     return "Stages that are refused:\n\n" + "".join(f"- {n}: {e}\n" for n, e in errors) if errors else ""
 

@@ -1,4 +1,4 @@
-"""What the sweep found, model by model: a file that it writes, or else compares itself with."""
+"""The record of the sweep, by model: written, or compared with."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def _order(item: tuple[str, Row]) -> tuple[str, bool, str]:
 
 
 def no_worse(new: Row, old: Row) -> bool:
-    """Whether all that worked in the old row works in the new one."""
+    """Whether everything that works in the old row works in the new one."""
     return (
         min(new["positions"], 2) >= min(old["positions"], 2)
         and (new["mean_of_positions"] == "logits" or old["mean_of_positions"] != "logits")

@@ -19,7 +19,7 @@ CHOSEN = members.chosen_families()
 @pytest.mark.filterwarnings("ignore:.*dense_multimix falls back to multimix")
 @pytest.mark.parametrize(("family", "name"), members.cases(CHOSEN))
 def test_family(family, name):
-    """All checks pass, and what works is what the record says: the docs' table."""
+    """All checks pass, and the result is that of the record, the docs' table."""
     name = name or next(iter(members.members(family)), "")
     if not name:
         pytest.skip(f"{family} has no model with a classifier")

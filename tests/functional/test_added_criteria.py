@@ -76,7 +76,7 @@ def step_of(mix, criterion, **options):
 
 
 def literal(task, x, targets):
-    """The mixed logits and targets of the first step, made as the definition reads."""
+    """The mixed logits and targets of the first step, by the definition."""
     mixer = task.mixture.branches[0][1].mixer
     context, network = Context(draw_generator(0, 0, x.device)), task.trainable_module
     made = x if mixer.place == "input" else network(x)

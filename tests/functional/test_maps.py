@@ -142,7 +142,7 @@ def test_choices_and_chains_mix_maps_as_their_draws_do():
 
 
 def filled_context():
-    """Everything that a mixer may ask for."""
+    """A context with every guide."""
     given = {
         "generator": generator(4),
         "gradient": torch.rand(B, 3, SIDE, SIDE),

@@ -60,7 +60,7 @@ def tries(kind: str) -> Callable[[Any], Any]:
 
 
 class TooLong(BaseException):
-    """Not an Exception, so that nothing under test can take it for an error of its own."""
+    """Not an Exception, so that tested code cannot catch it as an error of its own."""
 
 
 class Forbidden(BaseException):
@@ -119,7 +119,7 @@ def harmless() -> Iterator[None]:
 
 
 def value_or_refusal(call: Callable[[], T]) -> T | None:
-    """What `call` gives, None where it is refused as a mistake of the user; all else raises."""
+    """Return the result of `call`, or None for a UsageError; other exceptions are raised."""
     refusal: str | None = None
     with within(SECONDS), harmless():
         try:

@@ -1,4 +1,4 @@
-"""The watchdog of the fuzzing detects what it is for."""
+"""The watchdog of the fuzzing detects slow and harmful calls."""
 
 import os
 import subprocess

@@ -62,7 +62,7 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, depth: int, colour: int, data: bytes, *extra: bytes) -> bytes:
-    """A PNG whose header says what it likes."""
+    """A PNG with any values in its header."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     body = (
         chunk(b"IHDR", header) + b"".join(extra) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")

@@ -1,4 +1,4 @@
-"""A card says what the record says, and users' texts stay texts in it."""
+"""A card agrees with its record, and escapes users' texts."""
 
 import json
 import math
@@ -64,7 +64,7 @@ def shown(card: str) -> str:
 
 
 def change(record: Record, text: str) -> Record:
-    """The record with a text in every place that a user may fill."""
+    """The record with a text in every field that a user may fill."""
     made = json.loads(json.dumps(record))
     made["summary"] |= {
         "dataset": text,

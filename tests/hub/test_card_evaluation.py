@@ -22,7 +22,7 @@ METHODS = {"fgsm": [70.0, 40.0], "pgd": [60.0, 30.0]}
 
 
 def make_evaluation(text: str, sha256: str) -> dict[str, Any]:
-    """An evaluation with all parts, and a text wherever a user's may be."""
+    """An evaluation with all parts, and a text in every field that a user may fill."""
     scores = {"nll": 0.5, "ece": 0.125, "brier": 0.25}
     return {
         "model": {"name": text, "outputs": 3, "sha256": sha256},

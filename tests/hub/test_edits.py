@@ -1,4 +1,4 @@
-"""A person's edits on the Hub outlive pushes, or the push is refused and says why."""
+"""Edits on the Hub survive pushes, or the push is refused with a reason."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def push_card(text: str, record: Any, front: dict[str, Any], body: str, overwrit
 
 
 def pushed(front: dict[str, Any], body: str) -> dict[str, Any]:
-    """What a record says of the push that left such a card."""
+    """The record of the push of such a card."""
     return {"generated": {"metadata": front, "body": fingerprint(body)}}
 
 
@@ -200,7 +200,7 @@ def metadata(repo: Repo) -> dict[str, Any]:
 
 
 def refused(capsys: pytest.CaptureFixture[str], run: Path, *said: str) -> None:
-    """A push of the run is refused in one line, and goes through when it is asked for."""
+    """A push of the run is refused in one line, and succeeds with --overwrite."""
     capsys.readouterr()
     assert cli.main(["push", str(run), NAME]) == 2
     error = capsys.readouterr().err

@@ -379,7 +379,7 @@ def test_files_that_cannot_be_staged_are_a_warning(
 def test_a_repository_that_is_made_when_the_hub_is_back(
     connected: HubServer, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As of a resumed run, which no outage keeps from training."""
+    """As by a resumed run, which trains during an outage."""
     connected.faults.add("*", "*", unavailable, times=math.inf)
     uploader = Uploader(run, NAME, open_first=lambda: open_repo(NAME, private=True))
     offer(uploader, run, 1)

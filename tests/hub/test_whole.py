@@ -52,7 +52,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def check_uploaded(hub: HubServer, name: str, home: Path) -> dict[str, object]:
-    """What every published repository must be; gives the card's metadata."""
+    """Check a published repository, and return the card's metadata."""
     repo = hub.store.repo(name)
     texts = {path: repo.read(path) for path, entry in repo.files().items()}
     assert not [path for path in texts if path.endswith((".bin", ".pth", ".pt", ".pkl"))]

@@ -211,7 +211,7 @@ def test_hard_pairs_are_not_mixed_twice() -> None:
 
 
 def test_mixers_that_are_written_twice_draw_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the entry point gives one object each time."""
+    """Also if the entry point returns the same object each time."""
     monkeypatch.setattr(registry_module, "_entry_points", dict(registry_module._entry_points))
     mixup = create_mixer("mixup").branches[0][1].mixer
     once = Mixer("always_the_same", mixup.sample)

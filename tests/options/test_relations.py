@@ -1,4 +1,4 @@
-"""Every relation that a declaration states is kept by the command line."""
+"""The command line enforces every relation between options."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def elsewhere(tmp_path, monkeypatch) -> None:
 
 
 def mistake(kind: type[Options], *names: str) -> str:
-    """The line of the mistake in giving these options."""
+    """The error line for these options."""
     with pytest.raises(UsageError) as caught:
         parse(kind, [*required(kind), *(word for name in names for word in words(kind, name))])
     assert "\n" not in str(caught.value)

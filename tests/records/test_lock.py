@@ -1,4 +1,4 @@
-"""Of two processes, one has a run's directory."""
+"""A run's directory can be locked by one process only."""
 
 import os
 import subprocess
@@ -90,7 +90,7 @@ def test_in_one_process_as_well(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_replaced_is_no_lock(tmp_path: Path) -> None:
-    """Whoever deletes the file, ends the lock; what others lock afterwards stays."""
+    """Deleting the file ends the lock; a later lock by another process stays."""
     with RunLock() as first:
         first.take(tmp_path)
         (tmp_path / NAME).unlink()

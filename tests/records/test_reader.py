@@ -32,7 +32,7 @@ def run(good: Path, tmp_path: Path) -> Path:
 
 
 def facts(directory: Path) -> tuple[Any, ...]:
-    """All that is read of a run; options that leave its result alone excepted."""
+    """All that is read of a run, except options without effect on the result."""
     found = read_compared(directory)
     return found.record, found.options, found.rows
 
@@ -67,7 +67,7 @@ def test_text_outside_utf_8_is_escaped_in_a_record(run: Path) -> None:
 
 
 def read_or_refused(read: Callable[[], Any], name: str) -> Any:
-    """What was read; None where the file was refused by name, in one line."""
+    """The content; None if the file was refused by name, in one line."""
     line = None
     try:
         return read()
@@ -160,7 +160,7 @@ def test_config_yaml_ends_with_a_required_option(good: Path) -> None:
 @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(FILES), share=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_short_is_never_another_run(good: Path, name: str, share: float) -> None:
-    """Cut anywhere, it is refused, or all that counts is still there."""
+    """A truncated file is refused, or has everything that matters."""
     text = (good / name).read_text()
     with TemporaryDirectory() as place:
         run = Path(shutil.copytree(good, Path(place) / "run"))

@@ -34,7 +34,7 @@ def by_hand(block, tokens):
 
 
 def last_tokens(network, x):
-    """The tokens that the last block is given."""
+    """The input tokens of the last block."""
     seen = []
     handle = network.blocks[-1].register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
     network(x)

@@ -1,4 +1,4 @@
-"""Passes besides the training one do not disturb it."""
+"""Extra passes do not disturb the training pass."""
 
 import pytest
 import torch

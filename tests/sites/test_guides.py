@@ -151,7 +151,7 @@ def test_modes_return_after_an_error():
 
 @every_guide
 def test_a_guide_costs_one_forward_and_at_most_one_backward(guide):
-    """Beside the training pass: one more run of the stem, and one more through its gradient if asked."""
+    """In addition to the training pass: one more run of the stem, and one backward if needed."""
     model = normed()
     forwards, backwards = [], []
     model.stem.register_forward_hook(lambda *_: forwards.append(1))
@@ -195,7 +195,7 @@ def test_the_step_is_that_of_the_same_draw_without_a_guide(guide):
 
 @every_guide
 def test_accumulated_gradients_are_sums(guide):
-    """Two micro-batches accumulate what each gives by itself: the second one's guide adds nothing."""
+    """Two micro-batches accumulate the sum of their gradients: the second one's guide adds nothing."""
     parts = [(images()[:3], LABELS[:3]), (images()[2:], LABELS[2:])]
 
     def gradients(accumulate):
@@ -230,7 +230,7 @@ def test_autocast_still_trains_every_parameter(guide, frozen):
 
 @every_guide
 def test_under_no_grad_too(guide):
-    """A loop may compute the training loss without gradients; the input gradient is there all the same."""
+    """A loop may compute the training loss without gradients; the input gradient is still computed."""
     with torch.no_grad():
         out = MixTask(normed(), BY_GUIDE[guide]).train()(images(), LABELS)
     assert out["loss"].isfinite()

@@ -1,4 +1,4 @@
-"""A training script of the shape of timm's train.py, as small as it can be: task, prefetcher, EMA, resume.
+"""A minimal training script of the form of timm's train.py: task, prefetcher, EMA, resume.
 
 It is written for the tests, which apply examples/timm_train.patch to it and run the result.
 """
