@@ -1,4 +1,4 @@
 """Private parts of other libraries, and features that some supported versions lack, by library.
 
-Each entry says what there is no public way to ask for, or since which version there is one.
+Each entry says which public function is missing, or since which version there is one.
 """

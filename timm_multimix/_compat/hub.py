@@ -30,11 +30,11 @@ close_session = _hub.close_session if TALKS_HTTPX else _private.reset_sessions
 
 
 def client_factory() -> Any:
-    """The function that makes the client of all requests; there is a public way to set it only."""
+    """Return the function that makes the client of all requests; the library can only set it publicly."""
     return _private._GLOBAL_CLIENT_FACTORY if TALKS_HTTPX else _private._GLOBAL_BACKEND_FACTORY
 
 
 def rate_limit_reset(headers: Any) -> float:
-    """Seconds after which the client would ask again; 0 where it does not look for that."""
+    """Return the seconds after which the client would retry; 0 for versions that do not read them."""
     limits = _private.parse_ratelimit_headers(headers) if HEEDS_RATE_LIMITS else None
     return limits.reset_in_seconds if limits else 0.0

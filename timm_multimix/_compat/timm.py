@@ -26,7 +26,7 @@ def save_config_for_hf(*arguments: Any, **options: Any) -> None:
 
 
 def check_commands() -> None:
-    """Look whether timm can make models for an input, and save how they were made, as the commands need.
+    """Check that timm can create models for an input size and save their arguments, as the commands need.
 
     Raises:
         UsageError: before version 1.0.31.
@@ -39,7 +39,7 @@ def check_commands() -> None:
 
 
 def resolve_input_data_config(model: nn.Module, asked: dict[str, Any]) -> dict[str, Any]:
-    """The preprocessing that is asked for, else the model's."""
+    """Return the requested preprocessing, else the model's."""
     check_commands()
     return timm.data.resolve_input_data_config(model, asked)
 

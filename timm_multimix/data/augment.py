@@ -27,7 +27,7 @@ class Augmentation:
 
 
 class BatchAugmentation:
-    """Makes of 8-bit images [n, H, W, c] the normalised batch [b, c, h, w] of some of them.
+    """Augments and normalises a batch [b, c, h, w] of 8-bit images [n, H, W, c].
 
     The same distribution as the image-by-image transforms; without colour changes also the same values.
     """
@@ -39,7 +39,7 @@ class BatchAugmentation:
     def __call__(
         self, pictures: Tensor, indices: Tensor, streams: Tensor, epoch: int, device: torch.device
     ) -> Tensor:
-        """The images of these indices [b] as they look in this epoch: float32 [b, c, h, w] on `device`.
+        """Return the augmented images of these indices [b] in this epoch: float32 [b, c, h, w] on `device`.
 
         streams: the numbers [b] that their randomness is a function of; the indices, but for copies.
         """

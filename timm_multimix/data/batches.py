@@ -14,8 +14,8 @@ from ..randomness import derive_seed
 class SampleKey(NamedTuple):
     """The key of a sample, as a sampler gives it to a data loader.
 
-    `valid` is false for a sample that only fills up a batch; `repeat` counts the copies of an image in an
-    epoch, from 0.
+    `valid` is false for padding of a batch; `repeat` numbers the copies of an image in an epoch,
+    from 0.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
@@ -25,7 +25,7 @@ class SampleKey(NamedTuple):
 
     @property
     def stream(self) -> tuple[int, ...]:
-        """The integers that the randomness of the sample is a function of, besides the seed."""
+        """The integers that determine the randomness of the sample, with the seed."""
         return (self.epoch, self.index, self.repeat) if self.repeat else (self.epoch, self.index)
 
 
@@ -65,7 +65,7 @@ class EpochBatches(Sampler[list[SampleKey]]):
         self.epoch, self.start_batch = 0, 0
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """The next pass gives `epoch`, from batch `start_batch` on."""
+        """Let the next pass yield `epoch`, from batch `start_batch` on."""
         self.epoch, self.start_batch = epoch, start_batch
 
     def __len__(self) -> int:
@@ -85,7 +85,7 @@ class EpochBatches(Sampler[list[SampleKey]]):
         return torch.randperm(self.length, generator=generator)
 
     def _repeated(self, order: torch.Tensor) -> torch.Tensor:
-        """The images [length, 2] of an epoch in order, and which copy each is."""
+        """Return the images of an epoch in order, and the number of the copy: [length, 2]."""
         places = torch.arange(self.length)
         numbers = (places.double() / self.repeats).floor().long()
         return torch.stack([order[numbers], places - torch.searchsorted(numbers, numbers)], dim=1)

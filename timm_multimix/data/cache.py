@@ -59,7 +59,7 @@ class CachedLoader:
 
 
 class ToBytes:
-    """An image as the 8-bit tensor [h, w, c], of the shape of the first one."""
+    """Converts an image to an 8-bit tensor [h, w, c], of the shape of the first one."""
 
     def __init__(self) -> None:
         self.shape: tuple[int, ...] | None = None
@@ -76,7 +76,7 @@ class ToBytes:
 def decode_all(
     dataset: ImageDataset, steps: Sequence[Callable[..., Any]], workers: int, cache: str, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """All images [n, h, w, c] after these steps, 8 bits, and their labels [n]."""
+    """Return all images [n, h, w, c] after these steps, in 8 bits, and their labels [n]."""
     to_bytes, plain = ToBytes(), copy.copy(dataset)
     plain.transform = transforms.Compose([*steps, to_bytes])
     first, label, _ = plain[next(iter(EpochBatches(len(plain), 1)))[0]]

@@ -45,7 +45,7 @@ class Collection(ABC):
 
     @abstractmethod
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
-        """A split and its class names; `class_names` are used where the split declares none."""
+        """Open a split, and return it with its class names: its own, else `class_names`."""
 
 
 class ClassDirectories(Collection):
@@ -64,7 +64,7 @@ class ClassDirectories(Collection):
         return os.path.realpath(self.directories[split])
 
     def open(self, split: str, class_names: list[str] | None) -> tuple[Source, list[str]]:
-        """A split; `class_names` are its classes if it has images of no other, and may lack some."""
+        """Open a split; its classes are `class_names` if it has images of no other classes."""
         directory = self.directories[split]
         files = {name: pictures_below(directory, name) for name in directories(directory)}
         if not any(files.values()):

@@ -28,9 +28,9 @@ _CELLS_TO_LOOK_AT = 64
 
 
 def find_image_column(dataset: "Dataset", wanted: str | None, title: str) -> str:
-    """The column of images: the most usual name of those that may hold some, else the only one that does.
+    """Return the column of images: by the most usual name, else the only column of images.
 
-    Columns of texts are looked at, for paths, where no other may hold images.
+    Columns of texts are searched for paths if no other column may hold images.
 
     Raises: UsageError, which lists the columns, if there is none, several, or not the wanted one.
     """
@@ -56,7 +56,7 @@ def _check_image_column(dataset: "Dataset", column: str, title: str) -> None:
 
 
 def find_label_column(dataset: "Dataset", wanted: str | None, title: str) -> str:
-    """The column of labels: the most usual name, else the only one that is about labels by name or by type.
+    """Return the column of labels: by the most usual name, else the only one by type or end of name.
 
     Of columns without a usual name, only one that `datasets` types as class labels, or whose name ends in a
     word for it, may be chosen; numbers and texts may be anything. Booleans, floats and lists need a usual
@@ -87,14 +87,14 @@ def _check_label_column(dataset: "Dataset", column: str, title: str) -> None:
 
 
 def label_columns(dataset: "Dataset", wanted: str) -> list[str]:
-    """The columns of a name: itself, or several with commas between them, as timm's --target-key has them."""
+    """Return the columns of a name: itself, or several separated by commas, as in timm's --target-key."""
     if wanted in dataset.column_names:
         return [wanted]
     return [name.strip() for name in wanted.split(",")]
 
 
 def _usual(names: list[str], usual: tuple[str, ...]) -> list[str]:
-    """The column with the most usual of these names; none if two are spelled alike but for capitals."""
+    """Return the column with the most usual of these names; none if two differ only in capitals."""
     ranks = {name: usual.index(name.lower()) for name in names if name.lower() in usual}
     best = [name for name in ranks if ranks[name] == min(ranks.values())]
     exact = [name for name in best if name in usual]
@@ -110,7 +110,7 @@ def _is_about_labels(dataset: "Dataset", column: str) -> bool:
 
 
 def class_names(dataset: "Dataset", column: str) -> list[str] | None:
-    """The names that `datasets` declares for a column of class labels; None for other columns."""
+    """Return the names that `datasets` declares for a column of class labels; None for other columns."""
     import datasets
 
     kind = dataset.features[column]
@@ -173,7 +173,7 @@ def _may_hold_images(dataset: "Dataset", column: str) -> bool:
 
 
 def _holds_images(dataset: "Dataset", column: str) -> bool:
-    """Whether a column is typed as images, or one of some cells all over it begins as an image does."""
+    """Whether a column has the type of images, or a sample of its cells has the first bytes of an image."""
     import datasets
 
     if isinstance(dataset.features[column], datasets.Image):
@@ -182,7 +182,7 @@ def _holds_images(dataset: "Dataset", column: str) -> bool:
 
 
 def _holds_paths(dataset: "Dataset", column: str) -> bool:
-    """Whether a column of texts has one among some cells that ends as names of image files do."""
+    """Whether a sample of a column of texts has the name of an image file."""
     if not is_text(_type(dataset, column)):
         return False
     endings = tuple(picture_endings())
@@ -190,7 +190,7 @@ def _holds_paths(dataset: "Dataset", column: str) -> bool:
 
 
 def _some_cells(dataset: "Dataset", column: str) -> Iterator[Any]:
-    """Cells from all over a column."""
+    """Return a sample of cells from the whole column."""
     cells, count = dataset.data.column(column), len(dataset)
     places = {count * part // _CELLS_TO_LOOK_AT for part in range(_CELLS_TO_LOOK_AT)}
     return (cells[place].as_py() for place in sorted(places) if place < count)

@@ -42,7 +42,7 @@ class Description:
 
     @property
     def text(self) -> str:
-        """Two lines: what was chosen, and how much of it there is."""
+        """Two lines: the chosen data, and the numbers of images."""
         train, evaluation = self.train, self.evaluation
         columns = "" if self.columns is None else ", images in column '{}', labels in column '{}'"
         classes = counted(len(self.class_names), "class", "classes")
@@ -67,7 +67,7 @@ class Description:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Plain values, beside those that summary.json has of splits and their sizes."""
+        """Plain values for summary.json, in addition to its splits and their sizes."""
         parts = {"train": self.train, "evaluation": self.evaluation}
         return {
             **(self.hub._asdict() if self.hub else {}),
@@ -95,7 +95,7 @@ class Description:
             )
 
     def _doubts(self) -> Iterator[str]:
-        """Whether these are classes at all."""
+        """Return reasons to doubt that the labels are classes."""
         names, train = self.class_names, self.train
         if self.task != CLASSIFICATION:
             return
@@ -109,7 +109,7 @@ class Description:
 
 
 def describe_data(dataset: str, splits: Splits, train: ImageDataset, evaluation: ImageDataset) -> Description:
-    """The description of splits, of which broken images may have been left out by now."""
+    """Describe the splits, after broken images have been left out."""
     names, source = splits.class_names, splits.train
     columns = getattr(source, "columns", None)
     return Description(
@@ -131,7 +131,7 @@ def describe_data(dataset: str, splits: Splits, train: ImageDataset, evaluation:
 
 
 def _empty(source: Any, dataset: ImageDataset, names: list[str]) -> list[str] | None:
-    """The classes of which no image is left; None for a stream, which does not know its labels yet."""
+    """Return the classes without an image; None for a stream, whose labels are not known yet."""
     labels = getattr(source, "labels", None)
     if labels is None:
         return None
@@ -147,7 +147,7 @@ def _broken(count: int) -> str:
 
 
 def _alike(names: list[str]) -> list[str]:
-    """Names that are others' but for capitals and spaces, in quotes."""
+    """Return, in quotes, names that differ from others only in capitals and spaces."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(" ".join(name.split()).casefold(), []).append(name)

@@ -60,7 +60,7 @@ def _holds_only_runs(directory: Path) -> bool:
 def pictures_below(directory: Path, name: str) -> list[str]:
     """Image files at any depth below a directory `name` of another, relative to that other, sorted.
 
-    A directory that links lead to again is not entered again, so that they cannot lead in circles.
+    A directory is entered once only, so that links cannot lead in circles.
     Raises: UsageError for a directory that cannot be read.
     """
     found, seen = [], {os.path.realpath(directory / name)}
@@ -89,7 +89,7 @@ def holds_images_itself(directory: Path) -> bool:
 
 
 def _holds_image(directory: Path) -> bool:
-    """Whether there is an image file, as cheaply as that can be told: mostly by the first file."""
+    """Whether there is an image file; mostly decided by the first file."""
     return holds_images_itself(directory) or bool(pictures_below(directory, "."))
 
 

@@ -75,7 +75,7 @@ class LoaderBatches:
     world_size: int = 1
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """The next pass gives `epoch`, from batch `start_batch` on."""
+        """Let the next pass yield `epoch`, from batch `start_batch` on."""
         self.epoch, self.start_batch = epoch, start_batch
 
     def __len__(self) -> int:

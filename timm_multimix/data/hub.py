@@ -62,7 +62,7 @@ def builder_from_hub(name: HubName) -> "DatasetBuilder":
 
 
 def _check_configuration(name: HubName, error: Exception) -> None:
-    """Raises: UsageError if what `datasets` says is that one of several configurations is to be named."""
+    """Raises: UsageError if `datasets` asks for the name of one of several configurations."""
     if found := _CONFIGURATIONS.search(" ".join(str(error).split())):
         names = found.group(1).replace("'", "")
         wrong = "" if name.configuration is None else f", not {name.configuration}"
@@ -101,7 +101,7 @@ def _probe(name: HubName) -> str | None:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """`datasets` looks into its cache only."""
+    """Let `datasets` use its cache only."""
     import datasets
 
     before = datasets.config.HF_HUB_OFFLINE
@@ -114,7 +114,7 @@ def _offline() -> Iterator[None]:
 
 @contextmanager
 def reading(title: str) -> Iterator[None]:
-    """Read with `datasets`, which raises errors of many kinds for damaged files.
+    """Guard reading with `datasets`, which raises errors of many kinds for damaged files.
 
     Raises:
         UsageError: that `title` cannot be read, and why.

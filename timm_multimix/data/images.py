@@ -68,7 +68,7 @@ def decode_image(data: ImageData, describe: Describe) -> Image.Image:
 
 
 def is_image(data: bytes | str | Path) -> bool:
-    """Whether encoded bytes or a file begin as an image does; the rest may be damaged."""
+    """Whether encoded bytes or a file have the first bytes of an image; the rest may be damaged."""
     try:
         if not isinstance(data, bytes):
             _check_file(data)
@@ -83,7 +83,7 @@ def _opened(data: Any) -> Image.Image:
 
 
 def _check_file(path: str | Path) -> None:
-    """Raises: OSError for what is no file; a pipe would be waited for, a device never ends."""
+    """Raises: OSError for anything but a file; reading a pipe may block, a device never ends."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError("not a file")
 

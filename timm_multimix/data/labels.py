@@ -70,7 +70,7 @@ def _read(
 
 
 def _plain(values: Any) -> Any:
-    """The column without dictionaries and views, which few functions of Arrow take."""
+    """Return the column without dictionaries and views, which few functions of Arrow accept."""
     import pyarrow as pa
 
     kind = value_type(values.type)

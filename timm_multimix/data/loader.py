@@ -35,7 +35,7 @@ def create_loader(
 
 
 class _ErrorsAsValues(Dataset[Any]):
-    """Hands a UsageError out as the batch, since torch would wrap it into a worker's traceback."""
+    """Returns a UsageError as the batch, since torch would wrap it into a worker's traceback."""
 
     def __init__(self, dataset: ImageDataset) -> None:
         self.dataset = dataset

@@ -17,7 +17,7 @@ _CHOICE, _CLASS = 0x6E6F697365, 0x636C617373
 
 
 class GivenLabel(NamedTuple):
-    """A sample's label as training is told it, its true one, and whether noise took the true one's place."""
+    """A sample's label in training, its true label, and whether noise replaced it."""
 
     given: int
     true: int

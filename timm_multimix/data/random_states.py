@@ -10,7 +10,7 @@ from torch.utils.data import get_worker_info
 
 
 def seed_all(seed: int) -> None:
-    """Seeds every generator a transform may use; torch.manual_seed, which reaches all devices, is slow."""
+    """Seed every generator a transform may use; torch.manual_seed, which seeds all devices, is slow."""
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
     torch.default_generator.manual_seed(seed)
@@ -18,7 +18,7 @@ def seed_all(seed: int) -> None:
 
 @contextmanager
 def random_states_kept() -> Iterator[None]:
-    """Puts the global random states back, except in a worker, where nobody else uses them."""
+    """Restore the global random states, except in a worker, where nothing else uses them."""
     if get_worker_info() is not None:
         yield
         return

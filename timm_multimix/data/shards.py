@@ -44,7 +44,7 @@ class Shards:
 
     @property
     def roles(self) -> set[int]:
-        """Of training (0) and evaluation (1), those that there are splits for."""
+        """The roles, training (0) and evaluation (1), that have a split."""
         return _roles(self.splits)
 
     @property
@@ -92,7 +92,7 @@ def look_into(root: Path) -> Contents:
 
 
 def _with_splits(groups: list[Shards], root: Path) -> Shards:
-    """The only shards there are, or the only ones of usual splits. Raises: UsageError if there are others."""
+    """Return the only shards, or the only ones with usual split names. Raises: UsageError for several."""
     complete = [group for group in groups if _roles(group.splits)] if len(groups) > 1 else groups
     if len(complete) != 1:
         found = "; ".join(str(group) for group in groups)
@@ -215,5 +215,5 @@ def builder_of(files: list[Path]) -> str:
 
 
 def patterns(files: list[Path]) -> list[str]:
-    """Files as `datasets` takes their names literally."""
+    """Escape file names, which `datasets` takes for patterns."""
     return [glob.escape(str(file)) for file in files]

@@ -32,7 +32,7 @@ class Source(Protocol):
 
 
 def label_at(labels: np.ndarray, index: int) -> Any:
-    """A label as samples have it, of class numbers [n], numbers [n] or rows [n, c]."""
+    """Return one label of class numbers [n], numbers [n] or rows [n, c], in the form of samples."""
     if labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer):
         return int(labels[index])
     return torch.tensor(labels[index], dtype=torch.float32)

@@ -46,7 +46,7 @@ def _without_number(stem: str) -> str:
 
 
 def split_word(text: str) -> str | None:
-    """The word for a split in a name, None where there is none or there are several."""
+    """Return the word for a split in a name; None for none or several."""
     found = {word for word in re.split(r"[^a-z]+", text.lower()) if word in _SPLIT_WORDS}
     return found.pop() if len(found) == 1 else None
 
@@ -78,7 +78,7 @@ def choose_split(data: "Collection", wanted: str | None, usual: tuple[str, ...],
 
 
 def _named(data: "Collection", wanted: str, option: str) -> str:
-    """The split of this name, or the only one that differs in capitals alone."""
+    """Return the split of this name, or the only one that differs only in capitals."""
     alike = [name for name in data.split_names if name.casefold() == wanted.casefold()]
     if wanted in alike or len(alike) == 1:
         return wanted if wanted in alike else alike[0]

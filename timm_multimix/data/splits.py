@@ -97,7 +97,7 @@ def _open_train(collection: Collection, split: str) -> tuple[Source, list[str]]:
 
 
 def _check_apart(collection: Collection, train: str, evaluation: str, eval_on_train: bool) -> None:
-    """Raises: UsageError if training images would be evaluated on unasked, or not though it was asked for."""
+    """Raises: UsageError unless evaluation on training images and --eval-on-train go together."""
     same = train == evaluation or collection.origin(train) == collection.origin(evaluation)
     if same and not eval_on_train:
         which = (

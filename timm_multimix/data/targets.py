@@ -140,7 +140,7 @@ def read_lists(
 
 
 def _length_of_all(lists: list[list[Any]]) -> int:
-    """The length that all have; 0 if they differ."""
+    """Return the common length; 0 if they differ."""
     lengths = {len(row) for row in lists}
     return lengths.pop() if len(lengths) == 1 else 0
 
@@ -158,7 +158,7 @@ def _one_hot(lists: list[list[Any]], names: list[str], title: str) -> np.ndarray
 
 
 def _names_of(found: set[Any], title: str) -> list[str]:
-    """The classes of lists that nobody has named: texts sorted, numbers from 0 to the largest."""
+    """Return the classes of lists without declared names: sorted texts, or numbers from 0 to the largest."""
     if not found:
         raise UsageError(f"{title} has no label in any row")
     if all(isinstance(value, str) for value in found):

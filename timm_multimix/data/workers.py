@@ -6,7 +6,7 @@ import threading
 
 
 def leave_signals_to_the_run(worker: int) -> None:
-    """Set up a worker so that Ctrl-C, and a SIGTERM to all processes at once, are the run's alone to handle.
+    """Set up a worker so that only the run handles Ctrl-C, and a SIGTERM to all processes at once.
 
     The run needs its workers until it has saved its state; a SIGTERM from the run itself ends them.
     """

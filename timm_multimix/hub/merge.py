@@ -36,7 +36,7 @@ class Parts(NamedTuple):
 
 
 def wrap(text: str) -> str:
-    """A generated text between its marks."""
+    """Return a generated text between its marks."""
     return f"{BEGIN}\n{text.rstrip()}\n{END}\n"
 
 
@@ -94,9 +94,9 @@ def read_front(front: str | None) -> dict[str, Any]:
 
 
 def merge(name: str, base: Any, theirs: Any, mine: Any, mine_wins: bool = False) -> Any:
-    """The value of an entry that was `base` at the last push, is `theirs` on the Hub and `mine` in the run.
+    """Merge an entry that was `base` at the last push, is `theirs` on the Hub and `mine` in the run.
 
-    What only one side changed is that side's; mappings and lists are merged by their items.
+    A change of only one side is taken; mappings and lists are merged by their items.
 
     Args:
         name: the entry, for the message.

@@ -42,7 +42,7 @@ def hub_name(dataset: str, kind: str) -> HubName | None:
 
 
 def _transformers(record: Record) -> list[str]:
-    """The tag of transformers for what its pipeline can do, which makes three channels of every image."""
+    """Return the tag of transformers if its pipeline, which converts images to three channels, works."""
     model = record["model"]
     works = (
         task_of(record["summary"]).pipeline
@@ -81,7 +81,7 @@ def make_results(record: Record) -> list[EvalResult]:
 
 
 def describe_dataset(dataset: str, kind: str) -> dict[str, str]:
-    """A dataset as the Hub reads it, with the configuration and the revision of one that is there."""
+    """Describe a dataset in the Hub's format, with configuration and revision for one on the Hub."""
     text, hub = one_line(dataset), hub_name(dataset, kind)
     if hub is None:
         return {"dataset_type": text, "dataset_name": text}
@@ -93,7 +93,7 @@ def describe_dataset(dataset: str, kind: str) -> dict[str, str]:
 def make_result(
     metric: Metric, dataset: dict[str, str], split: str, value: float, task: Task = TASKS[CLASSIFICATION]
 ) -> EvalResult:
-    """One number as the Hub reads it."""
+    """Return one number in the Hub's format."""
     about: dict[str, Any] = {"task_type": task.hub, "task_name": task.hub.replace("-", " ").title()}
     about |= dataset | {"dataset_split": split}
     about |= {"metric_type": metric.hub, "metric_name": metric.full_name.capitalize()}

@@ -11,7 +11,7 @@ from .remote import RECORD, Content, Remote, WouldOverwrite, digests, published_
 def push_files(
     api: HfApi, repo_id: str, make_files: Callable[[Remote], Mapping[str, Content]], message: str
 ) -> str:
-    """Make main hold some files, by one commit, or none where it does already.
+    """Commit some files to main, in one commit, or none if main has them already.
 
     Every attempt looks at main's head first and commits onto that head or not at all, so an attempt that
     succeeded unnoticed is noticed by the next, and one that succeeds late cannot follow it.

@@ -77,7 +77,7 @@ def read_model_config(model: Path) -> dict[str, Any]:
 
 
 def with_license(record: Record, license: Any) -> Record:
-    """A record with the licence that is said in the end: the run's, or the one chosen on the Hub."""
+    """Return a record with the final licence: the run's, or the one chosen on the Hub."""
     told = ", ".join(map(str, license)) if isinstance(license, list) else license
     return record | {"model": record["model"] | {"license": told}}
 

@@ -38,7 +38,7 @@ class Remote:
         self.names = [sibling.rfilename for sibling in info.siblings or ()]
 
     def stored(self, names: Iterable[str]) -> dict[str, str]:
-        """The digests under which the Hub keeps these files, of those that are there."""
+        """Return the digests of these files on the Hub, for those that exist."""
         return {
             entry.path: entry.lfs.sha256 if entry.lfs else entry.blob_id
             for entry in self.api.get_paths_info(self.repo_id, list(names), revision=self.head)
@@ -55,7 +55,7 @@ class Remote:
         return published_record(self.read(RECORD)) if RECORD in self.names else None
 
     def check_ours(self, architecture: str) -> None:
-        """Look whether a run of this architecture may be pushed to the repository.
+        """Check that a run of this architecture may be pushed to the repository.
 
         Raises:
             WouldOverwrite: if it holds another model.
@@ -69,7 +69,7 @@ class Remote:
             raise WouldOverwrite(f"{self.repo_id} holds a {there}, this run has trained a {architecture}")
 
     def check_untouched(self, files: Mapping[str, Content]) -> None:
-        """Look whether the files are as the last push left them.
+        """Check that the files are unchanged since the last push.
 
         Raises:
             WouldOverwrite: if one was edited.

@@ -39,7 +39,7 @@ def push_run(options: PushOptions) -> str | Path:
 
 
 def push(options: PushOptions) -> str:
-    """Publish the run; gives the commit that holds it."""
+    """Publish the run, and return the commit that holds it."""
     from .publish import publish_run, set_license
     from .record import read_run
     from .target import open_repo

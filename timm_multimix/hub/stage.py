@@ -87,9 +87,9 @@ def wants_tag(directory: Path) -> bool:
 
 
 def staged_epochs(run: Path) -> list[Path]:
-    """The epochs that are staged and not published, oldest first; of those without a tag only the newest.
+    """Return the staged epochs that are not published, oldest first; of those without a tag, the newest.
 
-    What a killed run left half-staged is deleted.
+    Incomplete directories of a killed run are deleted.
     """
     for leftover in (run / "hub").glob(".tmp-*"):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -87,7 +87,7 @@ def load_config(path: str) -> dict[str, Any]:
 
 
 def config_tokens(content: dict[str, Any], known: dict[str, Option]) -> list[str]:
-    """The command line that says the same as a config's mapping; an entry of null says nothing.
+    """Return the command line of a config's mapping; entries of null are left out.
 
     Raises:
         UsageError: for unknown or repeated names and for values of another type than the option's.
@@ -129,7 +129,7 @@ def _switch(option: Option, value: Any) -> str:
 
 
 def _tokens(option: Option, value: Any) -> list[str]:
-    """The command line that says `value`."""
+    """Return the command line of a value."""
     flag, found = option.flag, reading(option)
     if found.action is Switch:
         return [_switch(option, value)]
@@ -147,7 +147,7 @@ def _tokens(option: Option, value: Any) -> list[str]:
 
 
 def options_to_dict(options: Part, result_only: bool = False) -> dict[str, Any]:
-    """The options that make a run what it is, as plain values; what is None is left out.
+    """Return the recorded options of a run as plain values; None is left out.
 
     With `result_only` also what leaves its result as it is, such as the number of loading processes.
     """
@@ -160,7 +160,7 @@ def options_to_dict(options: Part, result_only: bool = False) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as YAML and JSON have it; mappings as pairs, since YAML has no tuples."""
+    """Convert a value for YAML and JSON; mappings become pairs, since YAML has no tuples."""
     if isinstance(value, dict):
         return [f"{key}={item!r}" for key, item in value.items()]
     if isinstance(value, Path):

@@ -136,12 +136,12 @@ class Options(Part):
         return None
 
     def instead(self, *others: str, **values: Any) -> Self:
-        """A copy with these values as if they were given, in the place of what was said by other options."""
+        """Return a copy with these values as if they were given, instead of those set by other options."""
         changed = self.but(**dict.fromkeys(others), **values)
         return replace(changed, given=self.given - {*others} | values.keys())
 
     def settled(self) -> Self:
-        """The same, in which what can be said in two ways stands once. Raises: UsageError."""
+        """Return a copy in which a value that can be set in two ways is set once. Raises: UsageError."""
         return self
 
 
@@ -157,12 +157,12 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """The option as the command line spells it."""
+        """The option's flag."""
         return flag(self.name)
 
 
 def flag(name: str) -> str:
-    """An option's name as the command line spells it; a name that Python reserves ends in an underscore."""
+    """Return an option's flag; a name that Python reserves ends in an underscore."""
     return "--" + name.rstrip("_").replace("_", "-")
 
 

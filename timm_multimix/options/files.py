@@ -23,7 +23,7 @@ def check_writable(flag: str, file: Path, overwrite: bool) -> None:
 
 
 def check_readable(flag: str, file: Path | None) -> None:
-    """Raises: UsageError unless a file, if one is given, is there and can be read."""
+    """Raises: UsageError unless a file, if one is given, exists and can be read."""
     if file is not None and not file.is_file():
         raise UsageError(f"{flag} {file}: there is no such file")
     if file is not None and not os.access(file, os.R_OK):

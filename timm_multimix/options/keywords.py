@@ -32,7 +32,7 @@ def from_keywords(kind: type[Command], values: Mapping[str, Any], *positional: s
 
 
 def keyword_tokens(kind: type[Options], values: Mapping[str, Any]) -> list[str]:
-    """The command line that says the same as values by name.
+    """Return the command line of values by name.
 
     Raises:
         UsageError: an unknown name, or a value of another type than the option's.
@@ -42,7 +42,7 @@ def keyword_tokens(kind: type[Options], values: Mapping[str, Any]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as YAML would have it."""
+    """Convert a value as if read from YAML."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, list | tuple):
@@ -52,7 +52,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def spelled_as_keywords(kind: type[Options]) -> Iterator[None]:
-    """Let messages name options as Python does, `batch_size` in the place of `--batch-size`.
+    """Let messages name options as in Python, `batch_size` instead of `--batch-size`.
 
     Raises:
         UsageError: the one that was raised, in these words.

@@ -15,10 +15,10 @@ def known_licenses() -> frozenset[str]:
 
 
 def parse_license(text: str) -> str:
-    """The identifier of a licence, however its letters and gaps are written.
+    """Return the identifier of a licence, in any spelling of capitals and separators.
 
     Raises:
-        UsageError: for what the Hub does not know, with the nearest it does.
+        UsageError: the Hub does not know it; the message names the nearest.
     """
     wanted = re.sub(r"[\s_]+", "-", text.strip().lower())
     if wanted in known_licenses():

@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Options)
 
 
 def resolve_short_forms(options: Mapping[str, Option], chosen: dict[str, Any]) -> dict[str, Any]:
-    """`chosen` with short forms, such as --mixup, turned into the value they stand for.
+    """Return `chosen` with short forms, such as --mixup, replaced by the value that they stand for.
 
     Raises:
         UsageError: if they come together with the option itself.
@@ -58,7 +58,7 @@ def read_config(kind: type[Options], path: str) -> dict[str, Any]:
 
 
 def tell_left_out(path: str, left: Sequence[str]) -> None:
-    """Tell a person in one line what of timm's arguments is not used."""
+    """Log in one line which of timm's arguments are not used."""
     if left:
         logger.warning(
             f"config file {path} has arguments of timm's train.py; not used are {', '.join(left)}: "

@@ -47,7 +47,7 @@ def check_together(options: Options) -> None:
     """Check the values of all options of a command as a whole.
 
     Raises:
-        UsageError: for values that cannot stand together.
+        UsageError: for values that exclude each other.
     """
     values = flat(options)
     used = [found for found in declared(type(options)).values() if in_use(values[found.name])]
@@ -68,7 +68,7 @@ def check_together(options: Options) -> None:
 
 
 def overruled(options: Declared, below: Mapping[str, Any], given: Iterable[str]) -> dict[str, Any]:
-    """The lower layer `below` without what `given` replaces and what would leave that without effect."""
+    """Return the lower layer `below` without what `given` replaces, and without options that disable that."""
     given = set(given)
     return {
         name: value
@@ -78,7 +78,7 @@ def overruled(options: Declared, below: Mapping[str, Any], given: Iterable[str])
 
 
 def flags(names: Iterable[str]) -> str:
-    """Several options as the command line spells them."""
+    """Return the flags of several options."""
     return " or ".join(flag(name) for name in sorted(names))
 
 

@@ -115,7 +115,7 @@ Command = TypeVar("Command", bound=Options)
 
 
 def settle_img_size(options: Command) -> Command:
-    """Let `img_size` among the arguments of the model be --img-size, so that images are fed as it is built.
+    """Move `img_size` from the model's arguments to --img-size, so that images have the model's size.
 
     Raises:
         UsageError: both are given and differ, or it is no size.

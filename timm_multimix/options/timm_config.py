@@ -18,9 +18,9 @@ def is_of_timm(content: Mapping[Any, Any]) -> bool:
 
 
 def from_timm(content: Mapping[Any, Any], options: Mapping[str, Option]) -> tuple[dict[str, Any], list[str]]:
-    """The options that timm's arguments are here, and those that are not here, as `name=value`.
+    """Return the options for timm's arguments, and arguments without one, as `name=value`.
 
-    What is off, or has timm's default and is not here, is in neither.
+    Arguments that are off, or have no option and timm's default, are in neither.
     """
     used: dict[str, Any] = {}
     left: list[str] = []
@@ -37,13 +37,13 @@ def from_timm(content: Mapping[Any, Any], options: Mapping[str, Option]) -> tupl
 
 
 def _stands_by_itself(found: TimmFlag, option: Option | None) -> bool:
-    """Whether timm's default says nothing: of a second name, or one of a split that the data may not have."""
+    """Whether timm's default has no meaning here: of a second name, or of a split that data may lack."""
     is_found = option is not None and option.facts.subject and option.default is None
     return found.kind == "alias" or is_found
 
 
 def _agreed(used: dict[str, Any], content: Mapping[Any, Any]) -> dict[str, Any]:
-    """Options as timm would use them: without those that others overrule, and with the positional data."""
+    """Return options as timm uses them: without overruled ones, and with the positional data."""
     if content.get("data") not in _OFF:
         used.setdefault("data_dir", content["data"])
     mixes = [name for name in ("mixup", "cutmix") if used.get(name)] + ["cutmix"] * ("cutmix_minmax" in used)

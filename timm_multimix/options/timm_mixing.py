@@ -9,7 +9,7 @@ _RATES = ("mixup_prob", "mixup_switch_prob", "mixup_mode")
 
 
 def mix_of_timm(given: Mapping[str, Any]) -> str | None:
-    """The spec that mixes as timm's flags say, but for partners in `batch` and `elem`, which are random here.
+    """Return the spec of timm's flags; partners in `batch` and `elem` mode are random here.
 
     Args:
         given: values of `mixup`, `cutmix` (concentrations, 0 for off), `cutmix_minmax`, `mixup_prob`,

@@ -33,11 +33,11 @@ class Kind:
 
     @property
     def options(self) -> list[str]:
-        """The names of the options that tell more of data of this kind."""
+        """The names of the options for data of this kind."""
         return [name for name, option in declared(DataOptions).items() if option.facts.trait in self.traits]
 
     def check(self, request: Request) -> None:
-        """Check that no option is given that says nothing about data of this kind.
+        """Check that no option is given that has no effect on data of this kind.
 
         Raises:
             UsageError: one is.
