@@ -40,7 +40,8 @@ class Pictures(torch.utils.data.Dataset[Any]):
     """A split of the dataset in the form that timm's loader takes."""
 
     def __init__(self, source: Any, count: int) -> None:
-        self.source, self.count, self.transform = source, count, None
+        self.source, self.count = source, count
+        self.transform: Any = None  # set by timm's loader
 
     def __len__(self) -> int:
         return self.count
@@ -64,8 +65,9 @@ def timms_batches(
     source: Any, options: argparse.Namespace, device: torch.device, classes: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield batches of timm's loader, prefetched on a GPU, mixed by timm's Mixup."""
+    dataset: Any = Pictures(source, options.images)
     loader = create_loader(
-        Pictures(source, options.images),
+        dataset,
         (3, SIZE, SIZE),
         options.batch_size,
         is_training=True,
@@ -73,7 +75,7 @@ def timms_batches(
         train_crop_mode="rkrc",
         scale=(1.0, 1.0),
         hflip=0.5,
-        color_jitter=None,
+        color_jitter=None,  # type: ignore[arg-type]
         num_workers=options.workers,
         persistent_workers=options.workers > 0,
         use_prefetcher=device.type == "cuda",
@@ -92,7 +94,7 @@ def our_batches(
     arguments = (
         f"--crop-padding 4 --batch-size {options.batch_size} --workers {options.workers} --cache {cache}"
     )
-    config = {"input_size": (3, SIZE, SIZE), "mean": (0.5,) * 3, "std": (0.25,) * 3}
+    config: dict[str, Any] = {"input_size": (3, SIZE, SIZE), "mean": (0.5,) * 3, "std": (0.25,) * 3}
     config |= {"crop_pct": 1.0, "crop_mode": "center", "interpolation": "bilinear"}
     parsed = parse_train_options(arguments.split())
     train, _ = create_streams(parsed.data, parsed.augmentation, 0, accelerator, splits, config)
@@ -144,8 +146,8 @@ def passes(
         for _ in range(options.images // options.batch_size):
             steps[name.partition(",")[0]](*next(batches[name]))
 
-    loading = {f"{name}, loading alone": partial(drain, it, options) for name, it in batches.items()}
-    return {name: partial(train, name) for name in batches} | loading
+    training: dict[str, Callable[[], None]] = {name: partial(train, name) for name in batches}
+    return training | {f"{name}, loading alone": partial(drain, it, options) for name, it in batches.items()}
 
 
 def drain(batches: Iterator[Any], options: argparse.Namespace) -> None:

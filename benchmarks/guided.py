@@ -70,7 +70,7 @@ def batch(options: argparse.Namespace, device: torch.device) -> tuple[torch.Tens
     return images, torch.randint(options.classes, (options.batch_size,), device=device)
 
 
-def size_of(options: argparse.Namespace) -> dict[str, int]:
+def size_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments for the image size, for models that need them."""
     return {"img_size": options.size} if "vit" in options.model else {}
 

@@ -7,6 +7,7 @@ All mix a batch of float images and its labels into soft targets. kornia is meas
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import common
@@ -58,7 +59,7 @@ def candidates(images: torch.Tensor, labels: torch.Tensor) -> dict[str, dict[str
         tasks[f"{name} per batch"] = {
             "ours": ours(name),
             "timm batch": timms("batch", **alphas),
-            "torchvision": lambda name=name: torchvision[name](images, labels),
+            "torchvision": partial(torchvision[name], images, labels),
         }
         tasks[f"{name} per sample"] = {
             "ours": ours(f"{name}(per_sample=True)"),

@@ -58,10 +58,11 @@ def steppers(
         optimizer.zero_grad()
         task.update_ema(1)
 
-    steps = {}
+    steps: dict[str, Callable[[], None]] = {}
     for kind in kinds:
         teacher = create_model(options, device) if kind == "model" else kind
-        task = MixTask(model, spec, **({"distill": 0.5, "teacher": teacher} if kind else {})).train()
+        distillation: dict[str, Any] = {"distill": 0.5, "teacher": teacher} if kind else {}
+        task = MixTask(model, spec, **distillation).train()
         task.update_ema(0)
         steps[kind] = partial(step, task)
     return steps
