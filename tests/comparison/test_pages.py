@@ -323,7 +323,7 @@ def test_the_caveats(tmp_path: Path) -> None:
 
 def test_no_caveat_without_a_reason(three: Comparison) -> None:
     assert not re.search("versions|hardware|one seed|no width|Missing|Memory", "\n".join(three.caveats))
-    assert "Each of the 2 intervals" in "\n".join(three.caveats)
+    assert "The 2 intervals are not corrected" in "\n".join(three.caveats)
 
 
 @pytest.mark.parametrize(
