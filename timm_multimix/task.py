@@ -1,6 +1,7 @@
 """MixTask: a model, its mixers, loss and teacher as one timm training task."""
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -175,7 +176,8 @@ class MixTask(TrainingTask):
         if not self._labels_checked:
             check_range(labels, mixed[0].output.shape[-1])
             self._labels_checked = True
-        taught, weight = self._taught(mixed, images), self._distill_weight()
+        weight = self._distill_weight()
+        taught = self._taught(mixed, images) if weight else [None] * len(mixed)
         parts = [
             objective(each, labels, criterion, self.smoothing, by_teacher, weight)
             for each, by_teacher in zip(mixed, taught, strict=True)
@@ -223,10 +225,8 @@ class MixTask(TrainingTask):
     def _distill_weight(self) -> float:
         return self.distill * min(1.0, (self.step + 1) / self.distill_warmup if self.distill_warmup else 1.0)
 
-    def _taught(self, mixed: tuple[Mixed, ...], images: Tensor) -> list[Tensor | None]:
+    def _taught(self, mixed: tuple[Mixed, ...], images: Tensor) -> Sequence[Tensor | None]:
         """Return the teacher's targets of the clean images for each term: [b, c], or dense [r, b, c]."""
-        if not self._distill_weight():
-            return [None] * len(mixed)
         if self.teacher_kind == "self":
             return [self._predicted(logits) for logits in self._own_logits_of(mixed, images)]
         positions = [len(each.logits) if each.logits.dim() == 3 else None for each in mixed]

@@ -1,6 +1,5 @@
 """Beta and Dirichlet variates that are accurate for any concentration, drawn on the device."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +12,8 @@ from .docstrings import documented
 _SMALLEST_ALPHA = 1e-20
 # Below this number of variates torch's sampler is faster than `_by_rejection`.
 _FEW_VARIATES = 512
+# Tensors that `_by_rejection` computes in.
+_BUFFERS = 4
 # Rows drawn at a time on a CPU: enough that the overhead of calls is small, few enough for the cache.
 _ROWS = 1024
 # Up to this many examples are chosen one after the other (Floyd), more by the largest of random keys.
@@ -38,9 +39,16 @@ def log_gamma_variates(
     """
     alpha = alpha.clamp_min(_SMALLEST_ALPHA)
     shape = alpha.shape if shape is None else shape
-    if alpha.device.type != "cpu" or math.prod(shape) < _FEW_VARIATES:
+    if alpha.device.type != "cpu":
         return _by_torchs_sampler(alpha.expand(shape), generator)
-    return _by_rejection(alpha, shape, generator)
+    return _log_gamma(alpha, [alpha.new_empty(shape) for _ in range(_BUFFERS)], generator)
+
+
+def _log_gamma(alpha: Tensor, buffers: Sequence[Tensor], generator: torch.Generator | None) -> Tensor:
+    """Draw as many as a buffer has elements, on a CPU."""
+    if buffers[0].numel() < _FEW_VARIATES:
+        return _by_torchs_sampler(alpha.expand(buffers[0].shape), generator)
+    return _by_rejection(alpha, buffers, generator)
 
 
 def _by_torchs_sampler(alpha: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -49,24 +57,26 @@ def _by_torchs_sampler(alpha: Tensor, generator: torch.Generator | None) -> Tens
     return log_gamma.add_(uniform.neg_().log1p_().div_(alpha))
 
 
-def _by_rejection(alpha: Tensor, shape: Sequence[int], generator: torch.Generator | None) -> Tensor:
+def _by_rejection(alpha: Tensor, buffers: Sequence[Tensor], generator: torch.Generator | None) -> Tensor:
     """Draw the same with operations on all elements at once; torch's sampler handles them one by one.
 
     G(a + 1) is proposed by Marsaglia and Tsang's squeeze-free test, d v with d = a + 2/3 and
     v = (1 + x / sqrt(9 d))^3, and accepted if log U < bound. Then log U - bound is the logarithm of a uniform
     variate that is independent of x, so it serves as that of U^(1/a): random numbers take half of the time.
-    Rejected elements, a few per cent, are drawn by torch.
+    Rejected elements, a few per cent, are drawn by torch. All is computed in the memory of `buffers`, one of
+    which is the result: fresh pages for every intermediate would cost more than the arithmetic.
     """
+    x, root, log_v, v = buffers
     d = alpha + 2 / 3
-    x = alpha.new_empty(shape).normal_(generator=generator)
-    root = (x * (9 * d).rsqrt()).add_(1).clamp_min_(1e-30)
-    log_v = root.log().mul_(3)
-    v = root.square().mul_(root)
-    bound = x.square_().mul_(0.5).add_(log_v.sub(v).add_(1).mul_(d))
+    torch.mul(x.normal_(generator=generator), (9 * d).rsqrt(), out=root).add_(1).clamp_min_(1e-30)
+    torch.log(root, out=log_v).mul_(3)
+    torch.mul(root, root, out=v).mul_(root)
+    bound = torch.sub(log_v, v, out=root).add_(1).mul_(d).add_(x.mul_(x), alpha=0.5)
     log_uniform = v.uniform_(generator=generator).neg_().log1p_().sub_(bound)
-    rejected = (log_uniform >= 0).flatten().nonzero().squeeze(1)
-    log_gamma = log_v.add_(d.log()).add_(log_uniform.div_(alpha))
-    log_gamma.view(-1)[rejected] = _by_torchs_sampler(alpha.expand(shape).reshape(-1)[rejected], generator)
+    rejected = (log_uniform >= 0).view(-1).nonzero().squeeze(1)
+    log_gamma = log_v.add_(d.log()).addcdiv_(log_uniform, alpha)
+    theirs = alpha.expand(len(rejected)) if alpha.numel() == 1 else alpha.expand_as(x).reshape(-1)[rejected]
+    log_gamma.view(-1).index_copy_(0, rejected, _by_torchs_sampler(theirs, generator))
     return log_gamma
 
 
@@ -211,11 +221,13 @@ def _dirichlet(alpha: Tensor, rows: int, columns: int, generator: torch.Generato
     """Draw Dirichlet weights [rows, columns] for alpha [1], [columns] or [rows, columns]."""
     if alpha.device.type != "cpu":
         return log_gamma_variates(alpha, (rows, columns), generator).softmax(dim=-1)
+    alpha = alpha.clamp_min(_SMALLEST_ALPHA)
     weights = alpha.new_empty(rows, columns)
+    buffers = alpha.new_empty(_BUFFERS, min(rows, _ROWS), columns)
     for start in range(0, rows, _ROWS):
         chunk = weights[start : start + _ROWS]
         mine = alpha[start : start + _ROWS] if alpha.dim() == 2 else alpha
-        torch.softmax(log_gamma_variates(mine, chunk.shape, generator), dim=-1, out=chunk)
+        torch.softmax(_log_gamma(mine, buffers[:, : len(chunk)].unbind(), generator), dim=-1, out=chunk)
     return weights
 
 

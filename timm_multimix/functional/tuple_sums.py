@@ -157,9 +157,10 @@ class EntropySums(TupleSums):
 
     def _block(self, name: str, *shape: int) -> Tensor:
         """Memory that all chunks share: fresh pages for each would cost as much as the arithmetic on them."""
-        if name not in self.blocks:
-            self.blocks[name] = self.residual.new_empty(shape)
-        return self.blocks[name].resize_(shape)
+        block = self.blocks.get(name)
+        if block is None:
+            block = self.blocks[name] = self.residual.new_empty(shape)
+        return block if block.shape == shape else block.resize_(shape)
 
     def _add_value(self, value: Tensor) -> None:
         self.value = value if self.value is None else self.value.add_(value)

@@ -149,4 +149,4 @@ def _concentration(
         return alpha
     low, high = (check_alpha(bound) for bound in alpha)
     uniform = torch.rand(count, generator=generator, device=device)
-    return low + (high - low) * uniform
+    return uniform.mul_(high - low).add_(low)
