@@ -1,9 +1,10 @@
-"""MULTIMIX_SLOW=1/2 runs that share of the slow tests; each test, by its name, is always in the same one."""
+"""MULTIMIX_SLOW=1/2 runs that share of the slow tests of each file, one at least."""
 
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from zlib import crc32
 
 import pytest
@@ -29,19 +30,28 @@ def _root_handlers() -> Iterator[None]:
     root.setLevel(level)
 
 
-def in_share(name: str, share: str) -> bool:
-    """Whether a test belongs to a share such as 1/2."""
+def in_share(names: Iterable[str], share: str) -> set[str]:
+    """Those of some tests that a share such as 1/2 has: as large a part of each file's, one test at least.
+
+    Where a file has fewer tests than there are shares, they take turns.
+    """
     part, parts = map(int, found.groups()) if (found := re.fullmatch(r"(\d+)/(\d+)", share)) else (0, 0)
     if not 1 <= part <= parts:
         raise ValueError(f"MULTIMIX_SLOW must be a share such as 1/2, got {share}")
-    return crc32(name.encode()) % parts == part - 1
+    chosen: set[str] = set()
+    for _, tests in groupby(sorted(names), lambda name: name.partition("::")[0]):
+        mixed = sorted(tests, key=lambda name: crc32(name.encode()))
+        chosen.update(mixed[part - 1 :: parts] or [mixed[(part - 1) % len(mixed)]])
+    return chosen
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the slow tests of other shares; model families have a share of their own."""
     if not (share := os.environ.get("MULTIMIX_SLOW")):
         return
-    always = [item.get_closest_marker("slow") is None or "/families/" in item.nodeid for item in items]
-    chosen = [here or in_share(item.nodeid, share) for here, item in zip(always, items, strict=True)]
-    config.hook.pytest_deselected(items=[item for item, here in zip(items, chosen, strict=True) if not here])
-    items[:] = [item for item, here in zip(items, chosen, strict=True) if here]
+    slow = {
+        item.nodeid for item in items if item.get_closest_marker("slow") and "/families/" not in item.nodeid
+    }
+    left_out = slow - in_share(slow, share)
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+    items[:] = [item for item in items if item.nodeid not in left_out]

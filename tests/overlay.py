@@ -39,7 +39,8 @@ def make_overlay(directory: Path, names: list[str]) -> None:
     Raises:
         CalledProcessError: pip failed.
     """
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(directory)]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--upgrade", "--target"]
+    pip.append(str(directory))
     for name in names:
         oldest = [f"{name}=={whole(oldest_versions()[name])}", *COMPANIONS.get(name, ())]
         subprocess.run([*pip, *(() if name == "torch" else ("--no-deps",)), *oldest], check=True)

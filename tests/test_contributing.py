@@ -1,11 +1,12 @@
 """The worked examples of CONTRIBUTING.md, applied to a copy of the package, and its table of measures."""
 
-import filecmp
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,18 +47,15 @@ def append(copy: Path, name: str, text: str) -> None:
         stream.write("\n\n" + text)
 
 
-def changed(copy: Path) -> int:
-    """Number of files of the copy that differ from the package."""
-    names = [str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()]
-    names = [name for name in names if "__pycache__" not in name]
-    _, different, new = filecmp.cmpfiles(measures.PACKAGE, copy, names, shallow=False)
-    return len(different) + len(new)
+def contents(copy: Path) -> set[tuple[str, bytes]]:
+    """The files of a copy of the package."""
+    return {(str(path.relative_to(copy)), path.read_bytes()) for path in copy.rglob("*") if path.is_file()}
 
 
-def run(code: str, directory: Path) -> str:
+def run(code: str, directory: Path, *argv: str) -> str:
     """Output of Python with this directory first in its path."""
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *argv],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(directory), str(CONTRIBUTING.parent)])},
         capture_output=True,
@@ -68,20 +66,57 @@ def run(code: str, directory: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the package to change."""
-    made = tmp_path / "timm_multimix"
-    shutil.copytree(measures.PACKAGE, made, ignore=shutil.ignore_patterns("__pycache__"))
-    assert changed(made) == 0
-    return made
-
-
 @pytest.fixture(scope="module")
 def table() -> dict[str, str]:
     """The column `now` of the table of measures."""
     rows = re.findall(r"^\| (.+?) \| .+? \| (.+?) \|$", section("Measures"), re.M)
     return {name: now for name, now in rows if name != "measure"}
+
+
+ADDITIONS: dict[str, tuple[Callable[[Path], None], str]] = {}
+"""Name: (the change of a copy of the package, a script that uses it); filled by `addition` below."""
+
+
+def addition(name: str, script: str) -> Callable[[Callable[[Path], None]], None]:
+    return lambda add: ADDITIONS.update({name: (add, script)})
+
+
+RUN_ALL = """
+import contextlib, io, json, sys, traceback
+
+found = {}
+for name, script in json.load(open(sys.argv[1])).items():
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            exec(compile(script, name, "exec"), {"__name__": "script"})
+        except BaseException:
+            traceback.print_exc()
+            said.write(FAILED)
+    found[name] = said.getvalue()
+print(json.dumps(found))
+"""
+FAILED = "this script has failed"
+
+
+@pytest.fixture(scope="module")
+def added(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]]:
+    """Output of the script of each addition, and the number of files that it changed.
+
+    All are made in one copy and used in one process: a copy and a process each take seconds.
+    """
+    directory = tmp_path_factory.mktemp("added")
+    copy = directory / "timm_multimix"
+    shutil.copytree(measures.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    before, counts = contents(copy), {}
+    for name, (add, _) in ADDITIONS.items():
+        add(copy)
+        after = contents(copy)
+        before, counts[name] = after, len(after - before)
+    scripts = directory / "scripts.json"
+    scripts.write_text(json.dumps({name: script for name, (_, script) in ADDITIONS.items()}))
+    said = json.loads(run(f"FAILED = {FAILED!r}\n{RUN_ALL}", directory, str(scripts)).splitlines()[-1])
+    return {name: (said[name], counts[name]) for name in ADDITIONS}
 
 
 MIXER = """
@@ -113,16 +148,19 @@ cli.main(["list", "halves"])
 """
 
 
+@addition("mixer", MIXER)
+def add_a_mixer(copy: Path) -> None:
+    append(copy, "mixers/masks.py", block("Add a mixer", "python"))
+
+
 @pytest.mark.parametrize("place", ["a module of one's own", "the package"])
 def test_a_mixer(place: str, tmp_path: Path, request: pytest.FixtureRequest, table: dict[str, str]) -> None:
-    example = block("Add a mixer", "python")
     if place == "the package":
-        copy = request.getfixturevalue("copy")
-        append(copy, "mixers/masks.py", example)
-        said = run(MIXER, tmp_path)
-        assert changed(copy) == int(table["files that a mixer changes"])
+        said, files = request.getfixturevalue("added")["mixer"]
+        assert FAILED not in said, said
+        assert files == int(table["files that a mixer changes"])
     else:
-        (tmp_path / "halves.py").write_text(example, encoding="utf-8")
+        (tmp_path / "halves.py").write_text(block("Add a mixer", "python"), encoding="utf-8")
         said = run("import halves\n" + MIXER, tmp_path)
     for words in (
         "mixer halves: share must be a number from 0 to 1, got 2",
@@ -149,10 +187,15 @@ MixTask(torch.nn.Linear(5, 3), "multimix(p=1)", criterion="huber").train()(x, ta
 """
 
 
-def test_a_criterion(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+@addition("criterion", CRITERION)
+def add_a_criterion(copy: Path) -> None:
     append(copy, "functional/criteria.py", block("Add a criterion", "python"))
-    run(CRITERION, tmp_path)
-    assert changed(copy) == int(table["files that a criterion changes"])
+
+
+def test_a_criterion(added: dict[str, tuple[str, int]], table: dict[str, str]) -> None:
+    said, files = added["criterion"]
+    assert FAILED not in said, said
+    assert files == int(table["files that a criterion changes"])
 
 
 OPTION = """
@@ -191,9 +234,14 @@ except SystemExit:
 """
 
 
-def test_an_option(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+@addition("option", OPTION)
+def add_an_option(copy: Path) -> None:
     change(copy, block("Add an option", "diff"))
-    said = run("import sys\nsys.stderr = sys.stdout\n" + OPTION, tmp_path)
+
+
+def test_an_option(added: dict[str, tuple[str, int]], table: dict[str, str]) -> None:
+    said, files = added["option"]
+    assert FAILED not in said, said
     for words in (
         "solarize 0.25\nsolarize 1.0\n",
         "error: --solarize: expected a number from 0 to 1, got '2'",
@@ -206,7 +254,7 @@ def test_an_option(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
     assert "--solarize P probability of inverting all values from 128 (default: 0.0)" in " ".join(
         said.split()
     )
-    assert changed(copy) == int(table["files that an option changes, with its use"])
+    assert files == int(table["files that an option changes, with its use"])
 
 
 METRIC = """
@@ -224,12 +272,18 @@ assert math.isclose(number.value, math.log(2))
 """
 
 
-def test_a_metric(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+@addition("metric", METRIC)
+def add_a_metric(copy: Path) -> None:
     change(copy, block("Add a metric", "diff"))
-    header, first, *_ = run(METRIC, tmp_path).splitlines()
+
+
+def test_a_metric(added: dict[str, tuple[str, int]], table: dict[str, str]) -> None:
+    said, files = added["metric"]
+    assert FAILED not in said, said
+    header, first, *_ = said.splitlines()
     assert "'entropy'" in header
     assert "'0.6931'" in first
-    assert changed(copy) == int(table["files that a metric changes"])
+    assert files == int(table["files that a metric changes"])
 
 
 PART = """
@@ -246,14 +300,19 @@ assert cli.main("evaluate test_resnet --dataset digits --img-size 32 --workers 0
 """
 
 
-def test_a_part_of_the_evaluation(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+@addition("part", PART)
+def add_a_part_of_the_evaluation(copy: Path) -> None:
     title = "Add a part of the evaluation"
     append(copy, "evaluation/surest.py", block(title, "python"))
     change(copy, block(title, "diff"))
-    said = run(PART, tmp_path)
+
+
+def test_a_part_of_the_evaluation(added: dict[str, tuple[str, int]], table: dict[str, str]) -> None:
+    said, files = added["part"]
+    assert FAILED not in said, said
     assert said.startswith("top-1 accuracy of the surest half, % 100.0\n")
     assert "The surest half" in said
-    assert changed(copy) == int(table["files that a part of the evaluation changes"])
+    assert files == int(table["files that a part of the evaluation changes"])
 
 
 KIND = """
@@ -275,11 +334,17 @@ except UsageError as error:
 """
 
 
-def test_a_kind_of_data(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+@addition("kind", KIND)
+def add_a_kind_of_data(copy: Path) -> None:
     append(copy, "data/kinds/tensors.py", block("Add a kind of data", "python"))
     change(copy, block("Add a kind of data", "diff"))
-    assert "`label_column` label: 'data.pt' has no columns" in run(KIND, tmp_path)
-    assert changed(copy) == int(table["files that a kind of data changes"])
+
+
+def test_a_kind_of_data(added: dict[str, tuple[str, int]], table: dict[str, str]) -> None:
+    said, files = added["kind"]
+    assert FAILED not in said, said
+    assert "`label_column` label: 'data.pt' has no columns" in said
+    assert files == int(table["files that a kind of data changes"])
 
 
 PLACE = """
@@ -303,11 +368,16 @@ except ValueError as error:
 """
 
 
-def test_a_place_of_mixing(copy: Path, tmp_path: Path, table: dict[str, str]) -> None:
+@addition("place", PLACE)
+def add_a_place_of_mixing(copy: Path) -> None:
     change(copy, block("Add a place of mixing", "diff"))
-    said = run(PLACE, tmp_path)
+
+
+def test_a_place_of_mixing(added: dict[str, tuple[str, int]], table: dict[str, str]) -> None:
+    said, files = added["place"]
+    assert FAILED not in said, said
     assert "got mixup at pool >> manifold_mixup at hidden" in said
-    assert changed(copy) == int(table["files that a place of mixing changes"])
+    assert files == int(table["files that a place of mixing changes"])
 
 
 def test_the_table_of_measures(table: dict[str, str]) -> None:

@@ -3,8 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from datasets import ClassLabel, Dataset, Features, Image, Value
 
 import timm_multimix.models  # noqa: F401
 from tests.training.helpers import launch
+from timm_multimix import cli
 from timm_multimix.data import load_splits
 from timm_multimix.mixers import create_mixer
 from timm_multimix.options import TrainOptions, fill_defaults, options_to_dict, parse_train_options
@@ -184,9 +183,7 @@ def test_compare_takes_a_recipe(tmp_path: Path) -> None:
     assert {options.optimization.epochs for options in found} == {200}
 
 
-def test_the_command_line_takes_a_recipe(tmp_path: Path) -> None:
+def test_the_command_line_takes_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     """Another mistake is reported, so the file itself was accepted."""
-    words = ["-m", "timm_multimix", "train", "--config", ROOT / "recipes/digits.yaml", "--mix", "nonsense"]
-    done = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: unknown mixer 'nonsense'")
+    assert cli.main(["train", "--config", str(ROOT / "recipes/digits.yaml"), "--mix", "nonsense"]) == 2
+    assert capsys.readouterr().err.startswith("error: unknown mixer 'nonsense'")

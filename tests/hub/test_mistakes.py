@@ -1,5 +1,6 @@
 """Mistakes around the Hub end in one line, before torch is loaded where words and paths show them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -106,43 +107,66 @@ def test_addresses_of_something_else(text: str) -> None:
 # before torch is loaded
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("push nowhere me/x", "nowhere is not a run's directory"),
-        ("push unfinished me/x", "not finished"),
-        ("push run me", "must be USER/NAME"),
-        ("push run https://huggingface.co/datasets/me/x", "must be USER/NAME"),
-        ("push run me/x --license mitt", "did you mean mit?"),
-        ("push run me/x --timeout 0", "--timeout"),
-        ("push run me/x --dry-run run", "exists"),
-        ("push run me/x", "no token"),
-        ("train --push-to-hub", "--hub-model-id USER/NAME"),
-        ("train --push-to-hub --hub-model-id me", "must be USER/NAME"),
-        ("train --push-to-hub --hub-model-id me/x --hub-license Apache3", "did you mean apache-2.0?"),
-        ("train --push-to-hub --hub-model-id me/x --hub-timeout -1", "--hub-timeout"),
-        ("train --hub-overwrite", "--push-to-hub"),
-    ],
-)
-def test_before_torch_is_loaded(words: str, said: str, tmp_path: Path) -> None:
+EARLY = {
+    "push nowhere me/x": "nowhere is not a run's directory",
+    "push unfinished me/x": "not finished",
+    "push run me": "must be USER/NAME",
+    "push run https://huggingface.co/datasets/me/x": "must be USER/NAME",
+    "push run me/x --license mitt": "did you mean mit?",
+    "push run me/x --timeout 0": "--timeout",
+    "push run me/x --dry-run run": "exists",
+    "push run me/x": "no token",
+    "train --push-to-hub": "--hub-model-id USER/NAME",
+    "train --push-to-hub --hub-model-id me": "must be USER/NAME",
+    "train --push-to-hub --hub-model-id me/x --hub-license Apache3": "did you mean apache-2.0?",
+    "train --push-to-hub --hub-model-id me/x --hub-timeout -1": "--hub-timeout",
+    "train --hub-overwrite": "--push-to-hub",
+}
+"""Command lines, and what is said of each."""
+
+TELL_ALL = """
+import contextlib, io, json, sys
+from timm_multimix import cli
+
+found = {}
+for words in json.loads(sys.argv[1]):
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        status = cli.main(words.split())
+    found[words] = [status, said.getvalue()]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def told_early(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
+    """Status and stderr of each command line, from a process that ends if torch is imported."""
+    directory = tmp_path_factory.mktemp("early")
     for name, files in {"run": ("config.yaml", "summary.json"), "unfinished": ("config.yaml",)}.items():
-        (tmp_path / name).mkdir()
+        (directory / name).mkdir()
         for file in files:
-            (tmp_path / name / file).touch()
-    (tmp_path / "first/torch").mkdir(parents=True)
-    (tmp_path / "first/torch/__init__.py").write_text("raise SystemExit('torch is loaded')")
+            (directory / name / file).touch()
+    (directory / "first/torch").mkdir(parents=True)
+    (directory / "first/torch/__init__.py").write_text("raise SystemExit('torch is loaded')")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    path = os.pathsep.join([str(tmp_path / "first"), *sys.path])
+    path = os.pathsep.join([str(directory / "first"), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-m", "timm_multimix", *words.split()],
-        env=kept | {"PYTHONPATH": path, "HF_HOME": str(tmp_path / "home")},
-        cwd=tmp_path,
+        [sys.executable, "-c", TELL_ALL, json.dumps(list(EARLY))],
+        env=kept | {"PYTHONPATH": path, "HF_HOME": str(directory / "home")},
+        cwd=directory,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert said in done.stderr
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("words", EARLY)
+def test_before_torch_is_loaded(words: str, told_early: dict[str, tuple[int, str]]) -> None:
+    status, said = told_early[words]
+    assert (status, said.count("\n")) == (2, 1), said
+    assert EARLY[words] in said
 
 
 # refusals

@@ -1,5 +1,6 @@
 """Small data and quick runs for the trainer's tests."""
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from timm_multimix.training import run
 
 from .helpers import Train
 
+RUN = importlib.import_module("timm_multimix.training.run")  # the package's `run` is the function in it
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -20,6 +23,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def drawn_curves() -> None:
+    """Asks for a real curves.png."""
+
+
+@pytest.fixture(autouse=True)
+def blank_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture of a small run takes about as long as the run; where nobody looks at it, it is empty."""
+    if "drawn_curves" not in request.fixturenames:
+        monkeypatch.setattr(RUN, "draw_curves", lambda run, *_: (run / "curves.png").touch())
 
 
 @pytest.fixture(scope="session")

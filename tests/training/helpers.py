@@ -1,16 +1,19 @@
-"""Training in separate processes, and the part of a run that is compared."""
+"""Commands in this process and in separate ones, and the part of a run that is compared."""
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 
+from timm_multimix import cli
 from timm_multimix.data import create_transforms, load_splits
 from timm_multimix.options.data import AugmentationOptions
 
@@ -39,6 +42,14 @@ def launch(
     """Run training in separate processes to the end."""
     words, environment = command(*argv, processes=processes, program=program)
     return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, cwd=cwd)
+
+
+def call(*argv: object) -> str:
+    """Output of a command that succeeds, in this process."""
+    output = io.StringIO()
+    with redirect_stdout(output):
+        assert cli.main([str(word) for word in argv]) == 0
+    return output.getvalue()
 
 
 def updates_kept(run: Path) -> int:

@@ -1,8 +1,6 @@
 """A run's report and record of its data, and the size of its images from training to prediction."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +10,7 @@ from PIL import Image
 
 from timm_multimix.errors import UsageError
 
-from .helpers import Train, launch
-
-
-def command(*argv: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "timm_multimix", *map(str, argv)]
-    return subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=cwd)
+from .helpers import Train, call, launch
 
 
 def test_skipped_images_are_reported_and_recorded(
@@ -56,8 +49,7 @@ def test_evaluation_on_the_training_images(
     summary = train(*quick, "--val-split", "train", "--eval-on-train", "--epochs", 1, "--output", "run")
     assert (summary["evaluation_split"], summary["samples_evaluated"]) == ("train", 44)
     assert "evaluation on split 'train' (44 images)" in capsys.readouterr().out
-    done = command("push", "run", "me/name", "--dry-run", "dry", cwd=Path.cwd())
-    assert done.returncode == 0, done.stderr
+    call("push", "run", "me/name", "--dry-run", "dry")
     assert "**the images it was trained on**" in (Path("dry") / "README.md").read_text()
 
 
@@ -80,24 +72,21 @@ def test_height_and_width_from_training_to_prediction(
     assert model(torch.zeros(1, 3, 32, 48)).shape == (1, 3)
     assert timm.data.resolve_model_data_config(model)["input_size"] == (3, 32, 48)
 
-    done = command("evaluate", "run", cwd=Path.cwd())
-    assert done.returncode == 0, done.stderr
+    call("evaluate", "run")
     evaluation = json.loads(Path("run/evaluation.json").read_text())["evaluations"][0]
     assert evaluation["input_size"] == [3, 32, 48]
     summary = json.loads(Path("run/summary.json").read_text())
     assert evaluation["accuracy"]["top1"] == pytest.approx(summary["top1"])
 
     image = next(pictures.glob("val/*/*.png"))
-    done = command("predict", "run", image, "--json", cwd=Path.cwd())
-    assert done.returncode == 0, done.stderr
+    said = call("predict", "run", image, "--json")
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
     logits = model(transform(Image.open(image).convert("RGB")).unsqueeze(0))
-    [found] = json.loads(done.stdout)
+    [found] = json.loads(said)
     shares = {row["index"]: row["probability"] for row in found["classes"]}
     assert shares == pytest.approx(dict(enumerate(logits.softmax(1)[0].tolist())), abs=1e-5)
 
-    done = command("push", "run", "me/name", "--dry-run", "dry", cwd=Path.cwd())
-    assert done.returncode == 0, done.stderr
+    call("push", "run", "me/name", "--dry-run", "dry")
     assert "at 32 x 48 pixels" in Path("dry/README.md").read_text()
 
 

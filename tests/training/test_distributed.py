@@ -29,14 +29,21 @@ def test_two_processes_share_weights_and_the_evaluation(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["no", "bf16"])
 @pytest.mark.parametrize(
-    "mix", ["dense_multimix(n=20,p=1)", "none|manifold_mixup|multimix(n=20)", "0.5*skip|none+mixup"]
+    ("model", "mix", "precision"),
+    [
+        ("test_vit", "dense_multimix(n=20,p=1)", "no"),
+        ("test_vit", "none|manifold_mixup|multimix(n=20)", "bf16"),
+        ("test_vit", "0.5*skip|none+mixup", "no"),
+        ("wrn16_2_cifar", "dense_multimix(n=20,p=1)", "bf16"),
+        ("wrn16_2_cifar", "none|manifold_mixup|multimix(n=20)", "no"),
+        ("wrn16_2_cifar", "0.5*skip|none+mixup", "bf16"),
+    ],
 )
-@pytest.mark.parametrize("model", ["test_vit", "wrn16_2_cifar"])
 def test_processes_stay_together(
     model: str, mix: str, precision: str, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Every two of model, mix and precision meet."""
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", precision)
     more = ["--model", model, "--mix", mix, "--distill", 0.5, "--grad-accum-steps", 2, "--output", "run"]
     done = launch(*quick, *more, processes=2, cwd=tmp_path)

@@ -39,6 +39,7 @@ def by_hand(directory: Path, dataset: Path, part: float, kind: str, seed: int) -
     }
 
 
+@pytest.mark.usefixtures("drawn_curves")
 @pytest.mark.parametrize("kind", ["symmetric", "pair"])
 def test_both_parts_are_reported_every_epoch(
     kind: str, train: Train, quick: list[str], pictures: Path, tmp_path: Path

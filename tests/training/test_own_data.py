@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,9 @@ from timm_multimix.options.evaluation import parse_evaluation_options
 from timm_multimix.options.preview import parse_preview_options
 from timm_multimix.previews.examples import load_examples
 
-from .helpers import Train, launch, outcome
+from .helpers import Train, call, launch, outcome
+
+pytestmark = pytest.mark.usefixtures("drawn_curves")
 
 
 def test_held_out_images_are_the_same_in_every_process_resumed_and_evaluated(
@@ -175,13 +175,7 @@ def test_options_for_classes(train: Train, table: Path, options: str, message: s
 
 def describe_predictions(model: str, image: Path) -> dict[str, Any]:
     """The output of `predict --json` for an image."""
-    done = subprocess.run(
-        [sys.executable, "-m", "timm_multimix", "predict", model, image, "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)[0]
+    return json.loads(call("predict", model, image, "--json"))[0]
 
 
 def test_preview_is_of_classes(table: Path) -> None:

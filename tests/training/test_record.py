@@ -12,6 +12,8 @@ from timm_multimix.training import run_directory
 
 from .helpers import Train
 
+pytestmark = pytest.mark.usefixtures("drawn_curves")
+
 
 def test_a_run_leaves_its_record(train: Train, quick: list[str], tmp_path: Path) -> None:
     summary = train(*quick, "--mix", "cutmix", "--model-ema", "--output", "run")

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import timm
 import torch
+from accelerate.state import AcceleratorState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from timm_multimix import cli
 from timm_multimix.errors import UsageError
 from timm_multimix.options import fill_defaults, parse_train_options
 from timm_multimix.training.checks import check_classes
@@ -68,16 +70,24 @@ def test_accumulation_said_twice_must_be_the_same(
     ],
 )
 def test_settings_that_would_be_ignored_are_refused(
-    name: str, value: str, words: str, tmp_path: Path
+    name: str,
+    value: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words_of, environment = command("--epochs", 1, "--output", "run")
-    found = subprocess.run(
-        words_of, env=environment | {name: value}, cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )
-    assert found.returncode == 2
-    assert found.stderr.startswith("error: ")
-    assert words in found.stderr
-    assert found.stderr.count("\n") == 1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, value)
+    AcceleratorState._reset_state(reset_partial_state=True)  # it reads them once in a process
+    try:
+        assert cli.main(["train", "--epochs", "1", "--output", "run"]) == 2
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert words in said
+    assert said.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 

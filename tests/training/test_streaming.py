@@ -8,6 +8,7 @@ import datasets
 import pytest
 from PIL import Image
 
+from tests.fakehub.environment import run_python
 from tests.fakehub.server import HubServer
 from tests.finished_runs import run_command
 from tests.training.helpers import outcome
@@ -67,18 +68,22 @@ def test_train_on_a_stream_and_resume(hub: HubServer, files: dict[str, bytes], t
     assert outcome(tmp_path / "again") == outcome(tmp_path / "whole")
 
 
-def test_unknown_length(hub: HubServer, files: dict[str, bytes], tmp_path: Path) -> None:
-    hub.store.create("tester/data", "datasets").commit(files, "new")
-    done = run_command(hub, tmp_path, "train", *OPTIONS.split(), "--streaming", "--output", "run")
-    assert done.returncode == 2
-    assert "does not say how many samples split 'train' has" in done.stderr
-    assert not (tmp_path / "run").exists()
+REFUSED = """
+from timm_multimix import cli
+for name in ("unknown", "others"):
+    assert cli.main(["train", "--dataset", f"tester/{name}", *WORDS]) == 2
+"""
 
 
-def test_other_files_than_parquet(hub: HubServer, tmp_path: Path) -> None:
-    hub.store.create("tester/data", "datasets").commit({"train.csv": b"image,label\na,1\n"}, "new")
-    done = run_command(hub, tmp_path, "train", *OPTIONS.split(), "--streaming", "--output", "run")
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
+def test_an_unknown_length_and_other_files_than_parquet(
+    hub: HubServer, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    hub.store.create("tester/unknown", "datasets").commit(files, "new")
+    hub.store.create("tester/others", "datasets").commit({"train.csv": b"image,label\na,1\n"}, "new")
+    words = [*OPTIONS.split()[2:], "--streaming", "--output", "run"]
+    code = f"import sys; sys.stderr = sys.stdout; WORDS = {words!r}\n{REFUSED}"
+    unknown, others = run_python(code, hub, tmp_path).stdout.splitlines()
+    assert "does not say how many samples split 'train' has" in unknown
     allowed = "must be of parquet or WebDataset's tar files"
-    assert f"--streaming: 'tester/data' {allowed}, got csv files" in done.stderr
+    assert f"--streaming: 'tester/others' {allowed}, got csv files" in others
+    assert not (tmp_path / "run").exists()
