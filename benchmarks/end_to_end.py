@@ -29,7 +29,7 @@ from torch import Tensor
 
 import timm_multimix.models  # noqa: F401
 from timm_multimix import MixTask
-from timm_multimix.data import load_splits
+from timm_multimix.data.splits import load_splits
 from timm_multimix.options import parse_train_options
 from timm_multimix.training.loaders import create_streams
 

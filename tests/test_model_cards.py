@@ -17,7 +17,7 @@ from timm_multimix.errors import UsageError
 from timm_multimix.hub.metadata import make_metadata
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.declaration import flat
-from timm_multimix.records import RunRecord
+from timm_multimix.records.schema import RunRecord
 
 ROOT = Path(__file__).parents[1]
 DIRECTORIES = sorted(path for path in (ROOT / "model_cards").glob("*") if path.is_dir())

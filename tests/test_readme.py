@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,19 @@ import timm
 from timm_multimix.mixers import create_mixer
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.comparison import parse_comparison_options
-from timm_multimix.options.evaluation import parse_evaluation_options
-from timm_multimix.options.prediction import parse_prediction_options
-from timm_multimix.options.preview import parse_preview_options
+from timm_multimix.options.evaluation import EvaluateOptions
+from timm_multimix.options.parser import parse
+from timm_multimix.options.prediction import PredictOptions
+from timm_multimix.options.preview import PreviewOptions
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 PARSERS = {
     "train": parse_train_options,
-    "evaluate": parse_evaluation_options,
+    "evaluate": partial(parse, EvaluateOptions),
     "compare": parse_comparison_options,
-    "predict": parse_prediction_options,
-    "preview": parse_preview_options,
+    "predict": partial(parse, PredictOptions),
+    "preview": partial(parse, PreviewOptions),
 }
 
 

@@ -14,7 +14,7 @@ from datasets import ClassLabel, Dataset, Features, Image, Value
 import timm_multimix.models  # noqa: F401
 from tests.training.helpers import launch
 from timm_multimix import cli
-from timm_multimix.data import load_splits
+from timm_multimix.data.splits import load_splits
 from timm_multimix.mixers import create_mixer
 from timm_multimix.options import TrainOptions, fill_defaults, options_to_dict, parse_train_options
 from timm_multimix.training.checks import check_names

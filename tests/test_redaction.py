@@ -11,7 +11,7 @@ from timm_multimix.hub.record import dump, make_record
 from timm_multimix.logs import Redacting
 from timm_multimix.options import parse_train_options
 from timm_multimix.records.provenance import base_model, checkout_commit, dataset_kind
-from timm_multimix.redaction import last_part, public, redact
+from timm_multimix.redaction import last_part, public_text, redact
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,10 @@ from timm_multimix.redaction import last_part, public, redact
         ("https://huggingface.co/user/name", "https://huggingface.co/user/name"),
         ("0.1-0.8:0.008/0.002", "0.1-0.8:0.008/0.002"),
         ("mixup(alpha=.5) | cutmix", "mixup(alpha=.5) | cutmix"),
-        (3, 3),
-        (["/a/b", {"c": "/d/e"}], ["b", {"c": "e"}]),
     ],
 )
-def test_paths_become_names(text: object, told: object) -> None:
-    assert public(text) == told
+def test_paths_become_names(text: str, told: str) -> None:
+    assert public_text(text) == told
 
 
 def test_tokens_and_passwords_are_redacted(monkeypatch: pytest.MonkeyPatch) -> None:

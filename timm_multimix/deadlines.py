@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -22,22 +23,19 @@ def within(seconds: float, action: Callable[[], Result]) -> Result:
     Raises:
         TimeoutError: at the deadline. Exceptions of the action before that are raised here.
     """
-    results: list[Result] = []
-    errors: list[BaseException] = []
+    answer: Future[Result] = Future()
 
     def work() -> None:
         try:
-            results.append(action())
+            answer.set_result(action())
         except BaseException as error:
-            errors.append(error)
+            answer.set_exception(error)
 
     thread = threading.Thread(target=work, name="bounded", daemon=True)
     thread.start()
     if not joined(thread, seconds):
         raise TimeoutError(f"no answer within {seconds:g} seconds")
-    if errors:
-        raise errors[0]
-    return results[0]
+    return answer.result()
 
 
 def joined(thread: threading.Thread, seconds: float) -> bool:

@@ -1,7 +1,6 @@
 """Redaction for messages, records and publications: tokens are removed, paths reduced to their last part."""
 
 import re
-from typing import Any
 
 from .errors import printable
 
@@ -29,17 +28,6 @@ def public_text(text: str) -> str:
     if not _DIRECTORIES.search(text):
         return redact(text)
     return redact(_DIRECTORIES.sub("", text).rstrip("/\\") or "folder")
-
-
-def public(value: Any) -> Any:
-    """Apply `public_text` to every text in nested lists and dicts."""
-    if isinstance(value, str):
-        return public_text(value)
-    if isinstance(value, dict):
-        return {name: public(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [public(item) for item in value]
-    return value
 
 
 def last_part(path: str) -> str:

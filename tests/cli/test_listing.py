@@ -13,7 +13,7 @@ from timm_multimix import cli, list_mixers
 from timm_multimix.cli import listing
 from timm_multimix.mixers import create_mixer, registry
 from timm_multimix.mixers.cards import COMBINATIONS, read_card, read_cards
-from timm_multimix.mixers.demands import PASSES, extra_cost, rows_per_example
+from timm_multimix.mixers.demands import GUIDED, extra_cost, rows_per_example
 from timm_multimix.mixers.places import PLACES
 
 
@@ -135,7 +135,7 @@ def test_rows_that_the_network_processes_per_example(spec, rows):
 def test_every_guide_has_a_cost():
     from timm_multimix.sites.guides import GUIDES
 
-    assert PASSES.keys() == GUIDES.keys()
+    assert GUIDED.keys() == GUIDES.keys()
 
 
 @pytest.mark.parametrize("name", list_mixers())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from timm_multimix.data import load_splits
+from timm_multimix.data.splits import load_splits
 from timm_multimix.options.data import AugmentationOptions
 
 NEWER_DATASETS = tuple(map(int, version("datasets").split(".")[:2])) >= (4, 4)

@@ -12,16 +12,11 @@ import pytest
 import torch
 from timm.data.distributed_sampler import RepeatAugSampler
 
-from timm_multimix.data import (
-    EpochBatches,
-    ImageDataset,
-    ImageLoader,
-    SampleKey,
-    Splits,
-    create_loader,
-    create_transforms,
-    load_splits,
-)
+from timm_multimix.data.batches import EpochBatches, SampleKey
+from timm_multimix.data.dataset import ImageDataset
+from timm_multimix.data.loader import ImageLoader, create_loader
+from timm_multimix.data.splits import Splits, load_splits
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 
 from .conftest import CONFIG, train_options

@@ -8,11 +8,14 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
-from timm_multimix.data import EpochBatches, ImageDataset, create_loader, create_transforms
 from timm_multimix.data import augment as module
 from timm_multimix.data.augment import Augmentation, BatchAugmentation
+from timm_multimix.data.batches import EpochBatches
 from timm_multimix.data.cache import CachedLoader
+from timm_multimix.data.dataset import ImageDataset
+from timm_multimix.data.loader import create_loader
 from timm_multimix.data.sample_random import sample_uniforms
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 from timm_multimix.randomness import _splitmix, derive_seed
 

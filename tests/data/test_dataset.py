@@ -9,7 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from timm_multimix.data import ImageDataset, SampleKey, Splits, create_transforms, load_splits
+from timm_multimix.data.batches import SampleKey
+from timm_multimix.data.dataset import ImageDataset
+from timm_multimix.data.splits import Splits, load_splits
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 
 from .conftest import CONFIG, train_options

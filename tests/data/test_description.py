@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timm_multimix.data import ImageDataset, load_splits
+from timm_multimix.data.dataset import ImageDataset
 from timm_multimix.data.description import Description, Part, describe_data
+from timm_multimix.data.splits import load_splits
 from timm_multimix.dataset_names import HubName
 
 from .conftest import encoded, picture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from timm_multimix.data import load_splits
+from timm_multimix.data.splits import load_splits
 from timm_multimix.errors import UsageError
 
 from .conftest import picture

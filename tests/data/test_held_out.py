@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from timm_multimix.data import load_splits
 from timm_multimix.data.held_out import choose_rows
 from timm_multimix.data.measured import load_split
+from timm_multimix.data.splits import load_splits
 from timm_multimix.errors import UsageError
 
 from .conftest import picture

@@ -29,7 +29,7 @@ configs:
 """
 CODE = """
 import json, sys
-from timm_multimix.data import load_splits
+from timm_multimix.data.splits import load_splits
 from timm_multimix.errors import UsageError
 found = {}
 for name in NAMES:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from benchmarks import data_page
-from timm_multimix.data import load_splits
 from timm_multimix.data.kinds import KINDS
 from timm_multimix.data.measured import load_pictures, load_split
 from timm_multimix.data.request import Request
+from timm_multimix.data.splits import load_splits
 from timm_multimix.errors import UsageError
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.data import DataOptions

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from timm_multimix.data import load_splits
 from timm_multimix.data.measured import Relabelled, load_pictures, load_split
+from timm_multimix.data.splits import load_splits
 from timm_multimix.errors import UsageError
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from timm_multimix.data import create_transforms
 from timm_multimix.data.augment import Augmentation
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 
 from .conftest import CONFIG, train_options

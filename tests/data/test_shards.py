@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from timm_multimix.data import load_splits
+from timm_multimix.data.splits import load_splits
 from timm_multimix.errors import UsageError
 
 from .conftest import encoded, picture

@@ -13,8 +13,8 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from PIL import Image
 
-from timm_multimix.data import Splits, load_splits
 from timm_multimix.data.sources import Source
+from timm_multimix.data.splits import Splits, load_splits
 from timm_multimix.errors import UsageError
 
 from .conftest import encoded, picture

@@ -8,8 +8,11 @@ import datasets
 import pytest
 import torch
 
-from timm_multimix.data import EpochBatches, create_loader, create_transforms, load_splits
+from timm_multimix.data.batches import EpochBatches
+from timm_multimix.data.loader import create_loader
+from timm_multimix.data.splits import load_splits
 from timm_multimix.data.streaming import StreamedImages, StreamSource
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 from timm_multimix.options import parse_train_options
 

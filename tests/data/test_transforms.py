@@ -10,8 +10,8 @@ from PIL import Image
 from timm.data import create_transform
 from torchvision import transforms
 
-from timm_multimix.data import create_transforms
 from timm_multimix.data.steps import CoverSize, PaddedCrop, ToNormalised
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 
 from .conftest import CONFIG, picture, train_options

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from timm_multimix.data import EpochBatches, create_loader, create_transforms, load_splits
+from timm_multimix.data.batches import EpochBatches
+from timm_multimix.data.loader import create_loader
 from timm_multimix.data.shards import count_samples
+from timm_multimix.data.splits import load_splits
 from timm_multimix.data.streaming import StreamedImages, StreamSource
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 
 from .conftest import CONFIG, NEWER_DATASETS, encoded, picture, train_options

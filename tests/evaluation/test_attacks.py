@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from timm_multimix.evaluation.attacks import METHODS, attack, fgsm, iterated_fgsm, log_odds, pgd
+from timm_multimix.evaluation.attacks import attack, log_odds
 from timm_multimix.evaluation.classifier import Classifier
 from timm_multimix.evaluation.outputs import accuracy, accuracy_under_attack
+from timm_multimix.options.evaluation import ATTACKS
 
 CONFIG = {"mean": (0.2, 0.5, 0.7), "std": (0.3, 0.1, 0.9), "input_size": (3, 4, 4)}
 
@@ -29,7 +30,7 @@ def batch(seed: int, count: int = 3) -> tuple[Tensor, Tensor]:
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.sampled_from(METHODS), st.floats(1e-4, 1.0), st.integers(1, 5), st.integers(0, 10**6), st.booleans()
+    st.sampled_from(ATTACKS), st.floats(1e-4, 1.0), st.integers(1, 5), st.integers(0, 10**6), st.booleans()
 )
 def test_attacked_images_stay_in_the_budget_and_in_the_range(
     method: str, epsilon: float, steps: int, seed: int, double: bool
@@ -56,18 +57,17 @@ def test_a_linear_model_by_hand() -> None:
     pixels = torch.tensor([[0.5, 0.5, 0.5, 0.5], [0.05, 0.95, 0.5, 0.5]])
     labels = torch.tensor([0, 1])
     expected = torch.tensor([[0.4, 0.6, 0.4, 0.5], [0.15, 0.85, 0.6, 0.5]])
-    for method in (fgsm, iterated_fgsm):
-        assert torch.allclose(method(linear, pixels, labels, 0.1), expected, atol=1e-6)
-    assert torch.allclose(
-        fgsm(linear, pixels, labels, 0.3), torch.tensor([[0.2, 0.8, 0.2, 0.5], [0.35, 0.65, 0.8, 0.5]])
-    )
+    for method in ("fgsm", "ifgsm"):
+        assert torch.allclose(attack(method, linear, pixels, labels, 0.1), expected, atol=1e-6)
+    expected = torch.tensor([[0.2, 0.8, 0.2, 0.5], [0.35, 0.65, 0.8, 0.5]])
+    assert torch.allclose(attack("fgsm", linear, pixels, labels, 0.3), expected)
 
 
 def test_a_random_start_reaches_the_same_corner_of_a_linear_model() -> None:
     linear = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
     pixels, labels = torch.full((2, 3, 4, 4), 0.5), torch.tensor([0, 1])
     generator = torch.Generator().manual_seed(0)
-    found = pgd(linear, pixels, labels, 0.1, generator=generator)
+    found = attack("pgd", linear, pixels, labels, 0.1, generator=generator)
     assert torch.allclose((found - pixels).abs(), torch.tensor(0.1), atol=1e-6)
 
 
@@ -80,7 +80,7 @@ def test_the_normalisation_is_inside() -> None:
     loss = nn.functional.cross_entropy(model.model(normalised), labels, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, normalised)
     expected = (pixels + 0.05 * gradient.sign()).clamp(0, 1)
-    assert torch.allclose(fgsm(model, pixels, labels, 0.05), expected, atol=1e-6)
+    assert torch.allclose(attack("fgsm", model, pixels, labels, 0.05), expected, atol=1e-6)
 
 
 def test_one_step_is_fgsm_and_more_are_not_worse() -> None:
@@ -90,16 +90,15 @@ def test_one_step_is_fgsm_and_more_are_not_worse() -> None:
     def loss(x: Tensor) -> float:
         return nn.functional.cross_entropy(model(x), labels).item()
 
-    one = fgsm(model, pixels, labels, 0.1)
-    assert torch.equal(iterated_fgsm(model, pixels, labels, 0.1, steps=1), one)
-    assert loss(pixels) < loss(one) <= loss(iterated_fgsm(model, pixels, labels, 0.1, steps=20)) + 1e-3
+    one = attack("fgsm", model, pixels, labels, 0.1)
+    assert torch.equal(attack("ifgsm", model, pixels, labels, 0.1, steps=1), one)
+    assert loss(pixels) < loss(one) <= loss(attack("ifgsm", model, pixels, labels, 0.1, steps=20)) + 1e-3
 
 
 def test_a_generator_decides_where_pgd_starts() -> None:
     model, (pixels, labels) = Classifier(small_network(0), CONFIG, None), batch(0)
-    first, again, other = (
-        pgd(model, pixels, labels, 0.1, 1, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
-    )
+    generators = (torch.Generator().manual_seed(seed) for seed in (0, 0, 1))
+    first, again, other = (attack("pgd", model, pixels, labels, 0.1, 1, each) for each in generators)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -120,7 +119,7 @@ def test_a_very_sure_model_still_has_a_gradient() -> None:
     linear = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
     linear[1].weight.data = torch.tensor([[40.0] * 4, [-40.0] * 4])
     pixels, labels = torch.full((1, 1, 2, 2), 0.5), torch.tensor([0])
-    assert torch.allclose(fgsm(linear, pixels, labels, 0.1), torch.full((1, 1, 2, 2), 0.4))
+    assert torch.allclose(attack("fgsm", linear, pixels, labels, 0.1), torch.full((1, 1, 2, 2), 0.4))
 
 
 def test_a_model_of_no_use_has_no_gradient_to_follow() -> None:
@@ -129,10 +128,10 @@ def test_a_model_of_no_use_has_no_gradient_to_follow() -> None:
             return 0 * x.flatten(1)[:, :2]
 
     pixels, labels = batch(0)
-    assert torch.equal(fgsm(Constant(), pixels, labels % 2, 0.1), pixels)
+    assert torch.equal(attack("fgsm", Constant(), pixels, labels % 2, 0.1), pixels)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ATTACKS)
 def test_accuracy_falls_with_the_budget(method: str, digits_network: Classifier, digits: tuple) -> None:
     found = [accuracy(digits_network, [digits])] + [
         accuracy_under_attack(digits_network, digits_network, [digits], method, n / 255, 10, 0)

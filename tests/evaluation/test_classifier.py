@@ -8,7 +8,8 @@ import timm
 import torch
 
 from tests.finished_runs import make_model, make_run
-from timm_multimix.data import ImageDataset, SampleKey
+from timm_multimix.data.batches import SampleKey
+from timm_multimix.data.dataset import ImageDataset
 from timm_multimix.data.measured import load_split
 from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.errors import UsageError

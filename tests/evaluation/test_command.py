@@ -14,12 +14,13 @@ from PIL import Image
 
 from tests.finished_runs import make_model, make_run, run_record
 from timm_multimix import cli
-from timm_multimix.data import load_splits
+from timm_multimix.data.splits import load_splits
 from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.evaluation.sections import SECTIONS, make_tables
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.record import read_run
-from timm_multimix.options.evaluation import parse_evaluation_options
+from timm_multimix.options.evaluation import EvaluateOptions
+from timm_multimix.options.parser import parse
 
 Evaluate = Callable[..., dict[str, Any]]
 
@@ -325,12 +326,12 @@ def test_several_processes_are_refused(
 
 
 def test_options_have_their_defaults() -> None:
-    options = parse_evaluation_options(["net", "--attacks", "pgd", "pgd", "fgsm"])
+    options = parse(EvaluateOptions, ["net", "--attacks", "pgd", "pgd", "fgsm"])
     measures = options.measures
     assert measures.epsilons == (1 / 255, 2 / 255, 4 / 255, 8 / 255)
     assert (measures.attacks, measures.attack_steps, options.report.device) == (("pgd", "fgsm"), 10, "auto")
-    assert parse_evaluation_options(["net", "--attacks"]).measures.attacks == ("fgsm", "ifgsm", "pgd")
-    assert parse_evaluation_options(["net"]).measures.attacks is None
+    assert parse(EvaluateOptions, ["net", "--attacks"]).measures.attacks == ("fgsm", "ifgsm", "pgd")
+    assert parse(EvaluateOptions, ["net"]).measures.attacks is None
 
 
 def test_an_evaluation_goes_into_the_card(

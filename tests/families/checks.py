@@ -128,7 +128,7 @@ def check_positions(examined: Examined) -> record.Row:
     assert all(part.training for part in model.modules())
     assert all(torch.equal(value, examined.after[key]) for key, value in model.state_dict().items())
     spatial = len(dense.positions) - dense.class_tokens
-    torch.testing.assert_close(dense.attention[:spatial].sum(0), torch.ones(len(LABELS)))
+    torch.testing.assert_close(dense.attended()[:spatial].sum(0), torch.ones(len(LABELS)))
     classes = torch.arange(dense.positions.shape[:2].numel()) % record.CLASSES
     examined.assert_reached(gradients(model, F.cross_entropy(dense.positions.flatten(0, 1), classes)))
     examined.train("dense_multimix(n=20, p=1)", distill=0.5, teacher="self")

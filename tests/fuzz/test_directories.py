@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timm_multimix.data import load_splits
 from timm_multimix.data.images import to_channels
+from timm_multimix.data.splits import load_splits
 
 from .effort import names, tries, value_or_refusal
 from .test_images import encode

@@ -4,6 +4,7 @@ import argparse
 import io
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from timm_multimix.options import TrainOptions, options_to_yaml, parse_train_options
 from timm_multimix.options.arguments import Parser
 from timm_multimix.options.comparison import CompareOptions, parse_comparison_options
-from timm_multimix.options.evaluation import EvaluateOptions, parse_evaluation_options
-from timm_multimix.options.prediction import PredictOptions, parse_prediction_options
-from timm_multimix.options.preview import PreviewOptions, parse_preview_options
+from timm_multimix.options.evaluation import EvaluateOptions
+from timm_multimix.options.parser import parse as parse_command
+from timm_multimix.options.prediction import PredictOptions
+from timm_multimix.options.preview import PreviewOptions
 
 from .effort import tries, value_or_refusal
 from .texts import hostile, spoiled
@@ -23,9 +25,9 @@ ORDINARY = ["0.5", "3", "0", "-1", "mixup", "ema", "norm", "x=1", "a=(1, 2)", "a
 
 OTHERS: list[tuple[Callable[[list[str]], Any], argparse.ArgumentParser]] = [
     (parse_comparison_options, Parser(CompareOptions)),
-    (parse_evaluation_options, Parser(EvaluateOptions)),
-    (parse_prediction_options, Parser(PredictOptions)),
-    (parse_preview_options, Parser(PreviewOptions)),
+    (partial(parse_command, EvaluateOptions), Parser(EvaluateOptions)),
+    (partial(parse_command, PredictOptions), Parser(PredictOptions)),
+    (partial(parse_command, PreviewOptions), Parser(PreviewOptions)),
 ]
 
 

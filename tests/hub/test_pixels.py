@@ -10,7 +10,9 @@ import torch
 from PIL import ExifTags, Image
 
 from tests.finished_runs import COLOURS, run_record
-from timm_multimix.data import ImageDataset, SampleKey, load_splits
+from timm_multimix.data.batches import SampleKey
+from timm_multimix.data.dataset import ImageDataset
+from timm_multimix.data.splits import load_splits
 from timm_multimix.data.transforms import create_evaluation_transform
 from timm_multimix.evaluation.classifier import load_classifier
 from timm_multimix.evaluation.prediction import predict

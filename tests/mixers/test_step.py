@@ -137,7 +137,7 @@ def test_a_chain_to_the_positions() -> None:
     (mixup, dense), made = mixers(task), context(task)
     first = mixup.sample(x, made)
     seen = dense_forward(model, first(x), attention_grad=True)
-    made.attention = seen.attention
+    made.attention = seen.attended()
     weights = dense.sample(seen.positions.transpose(0, 1), made).weights  # type: ignore[attr-defined]
     expected = cross_entropy(weights @ seen.positions, weights @ first.targets(one_hot()))
     torch.testing.assert_close(task(x, Y)["loss"], expected)

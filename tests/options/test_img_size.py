@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from timm_multimix.errors import UsageError
 from timm_multimix.options import options_to_yaml, parse_train_options
 from timm_multimix.options.declaration import flat
-from timm_multimix.options.evaluation import parse_evaluation_options
-from timm_multimix.options.prediction import parse_prediction_options
-from timm_multimix.options.preview import parse_preview_options
+from timm_multimix.options.evaluation import EvaluateOptions
+from timm_multimix.options.parser import parse
+from timm_multimix.options.prediction import PredictOptions
+from timm_multimix.options.preview import PreviewOptions
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ from timm_multimix.options.preview import parse_preview_options
     ],
 )
 def test_one_size_for_the_model_and_its_images(words: str, size: int | tuple[int, int] | None) -> None:
-    for options in (parse_train_options(words.split()), parse_evaluation_options(["run", *words.split()])):
+    for options in (parse_train_options(words.split()), parse(EvaluateOptions, ["run", *words.split()])):
         assert flat(options)["img_size"] == size
         assert flat(options)["model_kwargs"] == {}
 
@@ -68,7 +69,7 @@ def test_sizes_that_are_none_or_two(words: str, message: str) -> None:
 
 
 def test_predict_takes_one_word_so_that_images_may_follow() -> None:
-    options = parse_prediction_options(["run", "--img-size", "64x96", "a.png", "b.png"])
+    options = parse(PredictOptions, ["run", "--img-size", "64x96", "a.png", "b.png"])
     assert (flat(options)["img_size"], [str(image) for image in options.images]) == (
         (64, 96),
         ["a.png", "b.png"],
@@ -76,7 +77,7 @@ def test_predict_takes_one_word_so_that_images_may_follow() -> None:
 
 
 def test_preview_takes_the_same(tmp_path: object) -> None:
-    options = parse_preview_options(
-        ["--mix", "mixup", "--out", f"{tmp_path}/a.png", *["--img-size", "32", "48"]]
+    options = parse(
+        PreviewOptions, ["--mix", "mixup", "--out", f"{tmp_path}/a.png", *["--img-size", "32", "48"]]
     )
     assert flat(options)["img_size"] == (32, 48)

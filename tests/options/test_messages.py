@@ -3,7 +3,7 @@
 import pytest
 
 from timm_multimix import cli
-from timm_multimix.data import load_splits
+from timm_multimix.data.splits import load_splits
 from timm_multimix.errors import UsageError
 from timm_multimix.options.messages import error_line
 

@@ -11,7 +11,8 @@ from PIL import Image
 from tests.finished_runs import make_pictures
 from timm_multimix import cli
 from timm_multimix.mixers import create_mixer
-from timm_multimix.options.preview import parse_preview_options
+from timm_multimix.options.parser import parse
+from timm_multimix.options.preview import PreviewOptions
 from timm_multimix.previews.draws import Sample
 from timm_multimix.previews.examples import Examples, choose, load_examples
 from timm_multimix.previews.figure import draw_label
@@ -41,7 +42,7 @@ def test_a_panel_for_each_mixer_of_a_spec(tmp_path) -> None:
 
 def panels_of(*argv: str, directory: Path) -> list[Panel]:
     """The panels that `preview` draws."""
-    options = parse_preview_options([*argv, "--out", str(directory / "x.png"), "--img-size", "16"])
+    options = parse(PreviewOptions, [*argv, "--out", str(directory / "x.png"), "--img-size", "16"])
     examples = load_examples(options.data, options.network, options.file.seed)
     branches = create_mixer(options.file.mix).branches
     return make_panels(branches, examples, options.file.examples, options.file.seed)
@@ -81,7 +82,7 @@ def test_examples_of_class_directories_with_a_model_of_other_order(tmp_path) -> 
     make_model(tmp_path / "model", ["shade2", "shade0", "shade1"])
     words = ["--mix", "puzzlemix", "--out", str(tmp_path / "x.png"), "-b", "5", "--examples", "1"]
     words += ["--dataset", str(tmp_path / "data"), "--model", f"local-dir:{tmp_path}/model"]
-    options = parse_preview_options(words)
+    options = parse(PreviewOptions, words)
     examples = load_examples(options.data, options.network, options.file.seed)
     assert examples.class_names == ["shade0", "shade1", "shade2"]
     assert examples.model_labels is not None

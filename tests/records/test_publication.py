@@ -25,6 +25,8 @@ from timm_multimix.records.publication import public_evaluation, public_options,
         (str, "user/pets", "folder", "user/pets"),
         (str, "local-dir:secret/net", "hub", "local-dir:net"),
         (str, "/home/secret/net", "hub", "net"),
+        (int, 3, "hub", 3),
+        (list, ["/secret/b", {"c": "/secret/e"}], "hub", ["b", {"c": "e"}]),
     ],
 )
 def test_by_the_type_of_an_option(

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.comparison.runs import make_run
 from timm_multimix.comparison.collect import read_run as read_compared
 from timm_multimix.errors import UsageError
-from timm_multimix.records import NoiseRecord, RunRecord, Scores, read_metrics, read_run
+from timm_multimix.records.reader import read_metrics, read_run
+from timm_multimix.records.schema import NoiseRecord, RunRecord, Scores
 
 FILES = ("summary.json", "config.yaml", "metrics.csv")
 

@@ -90,7 +90,7 @@ def test_agrees_with_a_loop_over_positions(name):
             attention = torch.cat([attention, torch.ones(1, 3)])
     assert dense.class_tokens is class_tokens
     torch.testing.assert_close(dense.positions, expected, rtol=0, atol=1e-12)
-    torch.testing.assert_close(dense.attention, attention, rtol=0, atol=1e-12)
+    torch.testing.assert_close(dense.attended(), attention, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", POOL_AND_LINEAR)
@@ -137,12 +137,12 @@ def test_gradients_are_finite_and_reach_what_the_plain_loss_reaches(name):
 def test_attention_is_a_distribution_and_has_no_gradient(name):
     model, images = build(name)
     dense = dense_forward(model, images)
-    spatial = dense.attention[:-1] if dense.class_tokens else dense.attention
-    assert not dense.attention.requires_grad
+    spatial = dense.attended()[:-1] if dense.class_tokens else dense.attended()
+    assert not dense.attended().requires_grad
     assert (spatial > 0).all()
     torch.testing.assert_close(spatial.sum(dim=0), torch.ones(3))
-    assert dense.attention.shape == dense.positions.shape[:2]
-    assert not dense.class_tokens or torch.equal(dense.attention[-1], torch.ones(3))
+    assert dense.attended().shape == dense.positions.shape[:2]
+    assert not dense.class_tokens or torch.equal(dense.attended()[-1], torch.ones(3))
 
 
 def test_attention_of_known_embeddings():
@@ -157,6 +157,6 @@ def test_attention_of_known_embeddings():
 def test_attention_with_gradient_reaches_the_backbone():
     model, images = build("test_resnet")
     dense = dense_forward(model, images, attention_grad=True)
-    dense.attention[0].sum().backward()
+    dense.attended()[0].sum().backward()
     assert model.fc.weight.grad is None
     assert model.conv1[0].weight.grad.norm() > 0

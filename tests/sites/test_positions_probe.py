@@ -47,7 +47,7 @@ def test_features_of_one_position_give_the_logits_and_warn_once():
     ]
     assert torch.equal(dense.positions, dense.logits[None])
     assert torch.equal(dense.logits, model(images))
-    assert torch.equal(dense.attention, torch.ones(1, 3))
+    assert torch.equal(dense.attended(), torch.ones(1, 3))
     assert not dense.class_tokens
 
 

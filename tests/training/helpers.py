@@ -14,7 +14,8 @@ import timm
 import torch
 
 from timm_multimix import cli
-from timm_multimix.data import create_transforms, load_splits
+from timm_multimix.data.splits import load_splits
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.options.data import AugmentationOptions
 
 Train = Callable[..., dict[str, Any]]

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from timm_multimix.errors import UsageError
-from timm_multimix.training.checkpoint import complete_checkpoints, is_intact
+from timm_multimix.training.checkpoint import complete_checkpoints, find_damage
 
 from .helpers import TRAIN, Train, command, outcome, updates_kept
 
@@ -56,7 +56,7 @@ def no_room() -> None:
 
 def check_good(run: Path) -> None:
     """All checkpoints are intact, and no temporary files are left."""
-    assert all(is_intact(path) for path in complete_checkpoints(run / "checkpoints"))
+    assert all(find_damage(path) is None for path in complete_checkpoints(run / "checkpoints"))
     assert not list(run.rglob(".tmp-*"))
 
 
@@ -281,7 +281,7 @@ def test_a_process_that_dies_ends_the_other(victim: int, quick: list[str], tmp_p
     assert said.count("\n") == 1, said
     assert said.startswith("error: another process of the run died")
     assert ranks[victim].returncode == -signal.SIGKILL
-    assert all(is_intact(path) for path in complete_checkpoints(tmp_path / "run/checkpoints"))
+    assert all(find_damage(path) is None for path in complete_checkpoints(tmp_path / "run/checkpoints"))
     assert updates_kept(tmp_path / "run") >= 2
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from timm_multimix.training.checkpoint import newest_checkpoint
+from timm_multimix.training.checkpoint import find_checkpoint
 
 from .helpers import Train, command, outcome, updates_kept
 from .marked import Marks
@@ -87,7 +87,7 @@ def test_a_half_written_checkpoint_is_never_taken(
     else:
         (newest / "check.json").unlink()
         shutil.copytree(newest, checkpoints / "step-00000011")
-    assert newest_checkpoint(tmp_path / "run") == checkpoints / "step-00000005"
+    assert find_checkpoint(tmp_path / "run").checkpoint == checkpoints / "step-00000005"
     if half == "name":
         shutil.rmtree(checkpoints / "step-00000011")
     train(*options)

@@ -8,8 +8,9 @@ import pytest
 import timm
 import torch
 
-from timm_multimix.data import create_transforms, load_splits
 from timm_multimix.data.noise import NoisyLabels
+from timm_multimix.data.splits import load_splits
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 from timm_multimix.options.data import AugmentationOptions
 

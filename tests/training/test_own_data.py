@@ -16,8 +16,9 @@ from timm_multimix.errors import UsageError
 from timm_multimix.evaluation import run as evaluate
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.record import read_run
-from timm_multimix.options.evaluation import parse_evaluation_options
-from timm_multimix.options.preview import parse_preview_options
+from timm_multimix.options.evaluation import EvaluateOptions
+from timm_multimix.options.parser import parse
+from timm_multimix.options.preview import PreviewOptions
 from timm_multimix.previews.examples import load_examples
 
 from .helpers import Train, call, launch, outcome
@@ -43,7 +44,7 @@ def test_held_out_images_are_the_same_in_every_process_resumed_and_evaluated(
     assert (two["train_samples"], two["samples_evaluated"]) == (33, 11)
 
     for dataset in ([], ["--dataset", str(pictures / "train")]):
-        found = evaluate(parse_evaluation_options(["run", *dataset]))
+        found = evaluate(parse(EvaluateOptions, ["run", *dataset]))
         assert (found["data"]["split"], found["data"]["samples"]) == ("0.25 of all", 11)
         assert found["accuracy"]["top1"] == summary["top1"]
 
@@ -111,11 +112,11 @@ def test_several_labels_an_image(columns: str, train: Train, table: Path, tmp_pa
     assert summary["best_epoch"] == 1 + curve.index(max(curve))
     assert summary["map"] > 60  # learnt something: by chance it is about half
 
-    found = evaluate(parse_evaluation_options(["run"]))
+    found = evaluate(parse(EvaluateOptions, ["run"]))
     assert found["accuracy"] == {"map": pytest.approx(summary["map"])}
     assert "calibration" not in found
     with pytest.raises(UsageError, match="--corruptions is for one class an image"):
-        evaluate(parse_evaluation_options(["run", "--corruptions"]))
+        evaluate(parse(EvaluateOptions, ["run", "--corruptions"]))
     card = make_card(read_run(Path("run"))[0], "me/colours")
     assert "A multi-label image classifier" in card
     assert f"**Result of these weights:** {summary['map']:.2f} % mAP" in card
@@ -146,7 +147,7 @@ def test_numbers(train: Train, table: Path, tmp_path: Path) -> None:
     outputs = predictions(Path("two"), table)[0]
     assert two["mae"] == pytest.approx((outputs - targets).abs().mean().item())
 
-    found = evaluate(parse_evaluation_options(["run"]))
+    found = evaluate(parse(EvaluateOptions, ["run"]))
     assert found["accuracy"] == {"mae": pytest.approx(summary["mae"])}
     card = make_card(read_run(Path("run"))[0], "me/bright")
     assert "An image regression model" in card
@@ -180,6 +181,6 @@ def describe_predictions(model: str, image: Path) -> dict[str, Any]:
 
 def test_preview_is_of_classes(table: Path) -> None:
     argv = ["--mix", "mixup", "--out", str(table / "x.png"), "--dataset", str(table)]
-    options = parse_preview_options([*argv, "--label-column", "bright"])
+    options = parse(PreviewOptions, [*argv, "--label-column", "bright"])
     with pytest.raises(UsageError, match=r"preview needs one class an image; .* is regression"):
         load_examples(options.data, options.network, 0)

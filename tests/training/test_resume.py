@@ -57,7 +57,9 @@ def test_a_damaged_checkpoint_is_passed_over(
     newest = tmp_path / "run/checkpoints/step-00000010"
     content = (newest / "weights.safetensors").read_bytes()
     (newest / "weights.safetensors").write_bytes(content[:-1])
-    assert checkpoint.newest_checkpoint(tmp_path / "run") == tmp_path / "run/checkpoints/step-00000005"
+    assert (
+        checkpoint.find_checkpoint(tmp_path / "run").checkpoint == tmp_path / "run/checkpoints/step-00000005"
+    )
     with pytest.raises(UsageError, match="no complete checkpoint"):
         train("--resume", newest)
     train(*options)

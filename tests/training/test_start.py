@@ -19,7 +19,7 @@ from timm_multimix import cli
 from timm_multimix.errors import UsageError
 from timm_multimix.options import fill_defaults, parse_train_options
 from timm_multimix.training.checks import check_classes
-from timm_multimix.training.lone_images import check_lone_images, find_lone_norm
+from timm_multimix.training.norms import check_lone_images, find_lone_norm
 from timm_multimix.training.opening import unseen_pixels
 from timm_multimix.training.optimization import create_scheduler
 

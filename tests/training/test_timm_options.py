@@ -15,7 +15,8 @@ from torch import nn
 from torchvision import transforms
 
 from timm_multimix import MixTask
-from timm_multimix.data import ImageDataset, create_transforms
+from timm_multimix.data.dataset import ImageDataset
+from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 from timm_multimix.functional.criteria import BinaryCrossEntropy
 from timm_multimix.modeling.create import create_model

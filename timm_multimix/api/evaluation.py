@@ -14,7 +14,7 @@ from ..evaluation.run import run as run_evaluation
 from ..evaluation.sections import make_tables
 from ..modeling.create import resolve_data_config
 from ..notebook import table_html
-from ..options.evaluation import EvaluateOptions, settle_attacks
+from ..options.evaluation import EvaluateOptions
 from ..options.keywords import from_keywords, spelled_as_keywords
 from ..options.model import InputOptions
 from ..records.evaluation_tables import Table
@@ -84,7 +84,7 @@ def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, *
         classifier = None
         if isinstance(network, nn.Module):
             classifier = as_classifier(model if isinstance(model, Run) else network, chosen.network.input)
-        return Measured(run_evaluation(settle_attacks(chosen), Given(classifier, objects)))
+        return Measured(run_evaluation(chosen, Given(classifier, objects)))
 
 
 def as_classifier(model: Run | nn.Module, asked: InputOptions | None = None) -> Classifier:

@@ -16,8 +16,9 @@ from ..notebook import facts_html, file_html
 from ..options import TrainOptions
 from ..options.keywords import from_keywords, spelled_as_keywords
 from ..options.publishing import PushOptions
-from ..records import FinishedRun, RunRecord, read_run
 from ..records.metrics import METRICS
+from ..records.reader import FinishedRun, read_run
+from ..records.schema import RunRecord
 
 if TYPE_CHECKING:
     from .evaluation import Measured

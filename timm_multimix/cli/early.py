@@ -16,7 +16,7 @@ from ..options.evaluation import EvaluateOptions
 from ..options.parser import read_layer
 from ..options.prediction import PredictOptions
 from ..options.preview import PreviewOptions
-from ..records import run_directory
+from ..records.reader import run_directory
 
 _WITH_DIRECTORY = "local-dir:"
 

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from ..options.evaluation import EvaluateOptions, parse_evaluation_options
+from ..options.evaluation import EvaluateOptions
+from ..options.parser import parse
 from .early import check_alone, check_evaluation
 
 
@@ -12,7 +13,7 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError for mistakes in the options, and if several processes were launched.
     """
-    options = parse_evaluation_options(argv)
+    options = parse(EvaluateOptions, argv)
     check_alone("evaluate")
     check_evaluation(options)
     from ..evaluation.run import run

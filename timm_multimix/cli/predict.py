@@ -4,7 +4,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from ..options.prediction import parse_prediction_options
+from ..options.parser import parse
+from ..options.prediction import PredictOptions
 from .early import check_prediction
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError for mistakes in the options, and for images that do not exist.
     """
-    options = parse_prediction_options(argv)
+    options = parse(PredictOptions, argv)
     check_prediction(options)
     from ..evaluation.prediction import describe, run
 

@@ -1,6 +1,7 @@
 """`timm-multimix preview`: draw examples mixed by a spec."""
 
-from ..options.preview import parse_preview_options
+from ..options.parser import parse
+from ..options.preview import PreviewOptions
 from .early import check_preview
 
 
@@ -9,7 +10,7 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError for mistakes in the options, and for a mixer that cannot be drawn.
     """
-    options = parse_preview_options(argv)
+    options = parse(PreviewOptions, argv)
     check_preview(options)
     from ..previews.run import run
 

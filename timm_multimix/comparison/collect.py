@@ -12,10 +12,10 @@ from ..errors import UsageError
 from ..options import TrainOptions, options_to_dict
 from ..options.declaration import declared
 from ..options.relations import is_idle
-from ..records import RunRecord
-from ..records import read_run as read_finished
 from ..records.evaluations import Evaluation, read_evaluations
 from ..records.metrics import METRICS, Metric
+from ..records.reader import read_run as read_finished
+from ..records.schema import RunRecord
 from ..redaction import last_part
 from .arm_names import make_arm_names
 

@@ -3,6 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,8 @@ class ClassDirectories(Collection):
 class Tables(Collection):
     """Splits that are `datasets.Dataset`s, each loaded when it is opened.
 
-    shards: the files they are read from; root: what paths of images are relative to; hub: their name there.
+    shards: the files they are read from, which paths of images are relative to unless there is a `data_dir`;
+    hub: their name there.
     """
 
     def __init__(
@@ -89,14 +91,14 @@ class Tables(Collection):
         *,
         shards: Shards | None = None,
         notes: Sequence[str] = (),
-        root: Path = Path(),
         hub: HubName | None = None,
     ) -> None:
         self.name, self.loaders = request.dataset, loaders
         self.split_names, self.shards, self.notes = list(loaders), shards, notes
         self.contents = shards.contents if shards else {}
         self.image_column, self.label_column = request.image_column, request.label_column
-        self.task, self.root, self.hub = request.task, root, hub
+        self.task, self.hub = request.task, hub
+        self.root = request.data_dir.expanduser() if request.data_dir else shards.root if shards else Path()
 
     def origin(self, split: str) -> object:
         return [os.path.realpath(file) for file in self.shards.splits[split]] if self.shards else split
@@ -110,3 +112,8 @@ class Tables(Collection):
         label = find_label_column(dataset, self.label_column, title)
         labels, names = read_targets(dataset, label, self.task, class_names, title)
         return TableSource(dataset, (image, label), labels, title, self.root), names
+
+
+def opened(splits: Mapping[Any, "Dataset"]) -> dict[str, Callable[[], "Dataset"]]:
+    """Return the loaders of splits that are loaded already, for `Tables`."""
+    return {str(split): partial(splits.__getitem__, split) for split in splits}

@@ -18,7 +18,7 @@ from .targets import task_of
 
 @dataclass(frozen=True)
 class Part:
-    """One split as it is used. empty: classes without an image; None for a stream, which cannot tell yet."""
+    """A split in use. empty: the classes without images; None for a stream, whose labels are unknown."""
 
     split: str
     samples: int
@@ -110,24 +110,21 @@ class Description:
 
 def describe_data(dataset: str, splits: Splits, train: ImageDataset, evaluation: ImageDataset) -> Description:
     """Describe the splits, after broken images have been left out."""
-    names, source = splits.class_names, splits.train
-    columns = getattr(source, "columns", None)
     return Description(
         dataset,
         splits.hub,
-        columns,
-        names,
-        Part(splits.train_split, len(train), train.broken, _empty(splits.train, train, names)),
-        Part(
-            splits.evaluation_split,
-            len(evaluation),
-            evaluation.broken,
-            _empty(splits.evaluation, evaluation, names),
-        ),
+        getattr(splits.train, "columns", None),
+        splits.class_names,
+        _part(splits.train_split, splits.train, train, splits.class_names),
+        _part(splits.evaluation_split, splits.evaluation, evaluation, splits.class_names),
         splits.notes,
         splits.held_out,
         splits.task,
     )
+
+
+def _part(split: str, source: Any, dataset: ImageDataset, names: list[str]) -> Part:
+    return Part(split, len(dataset), dataset.broken, _empty(source, dataset, names))
 
 
 def _empty(source: Any, dataset: ImageDataset, names: list[str]) -> list[str] | None:

@@ -39,7 +39,7 @@ class LoaderSource:
         self.batch_size = len(images)
 
     def __len__(self) -> int:
-        """The images of an epoch; of a loader whose dataset has no length, as if all batches were full."""
+        """Number of images in an epoch; if the dataset has no length, that of full batches."""
         dataset = getattr(self.loader, "dataset", None)
         full = len(self.loader) * self.batch_size
         return min(len(dataset), full) if isinstance(dataset, Sized) else full
@@ -57,7 +57,7 @@ class LoaderSource:
 
     @property
     def doubt(self) -> str | None:
-        """Why a resumed run may see other batches, as far as can be told."""
+        """The reason why a resumed run may see other batches, if one is known."""
         kept = getattr(self.loader, "persistent_workers", False)
         own = getattr(self.loader, "generator", None) is not None
         reason = "keeps its workers between epochs" if kept else "has a generator of its own" if own else None

@@ -45,7 +45,7 @@ class ObjectSource:
         return image, self.labelling.read(label, self.describe(index))
 
     def item(self, index: int) -> tuple[Any, Any]:
-        """The image and the label of an item, whatever they are."""
+        """Return the image and the label of an item, without a check of the label."""
         try:
             image, label = self.dataset[index]
         except OSError as error:  # as PIL raises

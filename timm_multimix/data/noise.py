@@ -1,7 +1,6 @@
 """Label noise: a fixed part of the training labels is replaced, as a function of (seed, index)."""
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -14,14 +13,6 @@ from .sources import Source, Wrapped
 from .splits import Splits
 
 _CHOICE, _CLASS = 0x6E6F697365, 0x636C617373
-
-
-class GivenLabel(NamedTuple):
-    """A sample's label in training, its true label, and whether noise replaced it."""
-
-    given: int
-    true: int
-    replaced: bool
 
 
 class NoisyLabels(Wrapped):
@@ -45,36 +36,29 @@ class NoisyLabels(Wrapped):
 
     def __getitem__(self, index: int) -> tuple[Image.Image, int]:
         image, true = self.source[index]
-        return image, self.label(index, true).given
+        return image, self.label(index, true)
 
-    def label(self, index: int, true: int) -> GivenLabel:
-        """Return the noisy label of a sample with its true label."""
+    def label(self, index: int, true: int) -> int:
+        """Return the label of a sample whose true label is `true`, as training gets it."""
         if not self.replaced[index]:
-            return GivenLabel(true, true, False)
-        given = (true + 1) % self.classes if self.kind == "pair" else int(self.random[index])
-        return GivenLabel(given, true, True)
+            return true
+        return (true + 1) % self.classes if self.kind == "pair" else int(self.random[index])
 
 
-class EncodedLabels(Wrapped):
-    """The same samples with all three facts of `GivenLabel` in one integer, for a loader of integers."""
+class LabelFacts(Wrapped):
+    """The same samples, each with three labels [3]: as given, the true one, and 1 if it was replaced."""
 
     def __init__(self, noisy: NoisyLabels) -> None:
         super().__init__(noisy)
         self.noisy = noisy
 
-    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+    def __getitem__(self, index: int) -> tuple[Image.Image, torch.Tensor]:
         image, true = self.noisy.source[index]
-        label = self.noisy.label(index, true)
-        return image, (label.given * self.noisy.classes + label.true) * 2 + label.replaced
+        return image, torch.tensor([self.noisy.label(index, true), true, int(self.noisy.replaced[index])])
 
     def count_replaced(self, dataset: ImageDataset) -> int:
         """Count the images of a dataset with a replaced label, without skipped broken images."""
         return int(self.noisy.replaced[torch.from_numpy(dataset.rows)].sum())
-
-    def decode(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Codes [b] -> labels as given [b], true labels [b], whether replaced [b]."""
-        pair, replaced = codes // 2, codes % 2 == 1
-        return pair // self.noisy.classes, pair % self.noisy.classes, replaced
 
 
 def add_label_noise(splits: Splits, dataset: str, fraction: float, kind: str, seed: int) -> Splits:

@@ -63,7 +63,7 @@ def open_objects(
 
 
 def _held_out(train: Any, held_out: HeldOut | None, columns: ColumnOptions) -> Splits:
-    """A `datasets.Dataset`, a part of which is held out to evaluate on."""
+    """Split a `datasets.Dataset` into a training part and a part held out for evaluation."""
     import datasets
 
     if held_out is None or not isinstance(train, datasets.Dataset):
@@ -115,7 +115,7 @@ def open_object(
 
 
 def find_class_names(dataset: Any) -> list[str] | None:
-    """The names of the classes, if a dataset or the one it is a part of says them."""
+    """Return the class names of a dataset, or of the dataset that it is a subset of; None if unknown."""
     if isinstance(dataset, Subset):
         return find_class_names(dataset.dataset)
     classes = getattr(dataset, "classes", None)

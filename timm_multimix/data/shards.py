@@ -2,7 +2,9 @@
 
 import glob
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +58,14 @@ class Shards:
     def contents(self) -> dict[str, str]:
         """The content of each split, in words."""
         return {name: self._counted(files) for name, files in self.splits.items()}
+
+    def loaders(
+        self, dataset: str, load: Callable[[list[Path], str], "Dataset"]
+    ) -> dict[str, Callable[[], "Dataset"]]:
+        """Return the loader of each split of a dataset: `load` with its files and its title."""
+        return {
+            name: partial(load, files, f"split '{name}' of {dataset}") for name, files in self.splits.items()
+        }
 
     def __str__(self) -> str:
         return self._counted(self.files)

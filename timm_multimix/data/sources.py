@@ -141,7 +141,7 @@ class TableSource:
 
 
 def _bytes_and_paths(column: Any) -> tuple[Any, Any]:
-    """A column as one of bytes and one of paths, either of which may be None."""
+    """Split a column of images into one of encoded bytes and one of paths; None for a missing one."""
     import pyarrow
 
     if is_text(column.type):

@@ -141,7 +141,7 @@ class StreamedImages(ImageDataset):
 
 
 class StreamedTables(Tables):
-    """Splits of parquet or tar files, each of which can be had whole or as a stream."""
+    """Splits of parquet or tar files; each can be opened as a table or as a stream."""
 
     def __init__(
         self,
@@ -174,11 +174,9 @@ class StreamedTables(Tables):
 
 
 def stream_shards(request: Request, shards: Shards, notes: list[str]) -> StreamedTables:
-    """A directory of parquet or tar files, of which no copy is made in the cache of `datasets`."""
-    splits = shards.splits
-    titles = {name: f"split '{name}' of {request.dataset}" for name in splits}
-    loaders = {name: partial(load_shards, files, titles[name]) for name, files in splits.items()}
-    streams = {name: partial(_stream_files, files) for name, files in splits.items()}
+    """Open a directory of parquet or tar files without a copy in the cache of `datasets`."""
+    loaders = shards.loaders(request.dataset, load_shards)
+    streams = {name: partial(_stream_files, files) for name, files in shards.splits.items()}
     return StreamedTables(request, loaders, streams, shards=shards, notes=notes)
 
 

@@ -25,7 +25,7 @@ def task_of(labels: Any) -> str:
 
 
 def task_of_source(source: Any) -> str:
-    """The task of a source of images: what it says itself, else by its labels."""
+    """Return the task of a source of images: its attribute `task`, else the task of its labels."""
     return getattr(source, "task", None) or task_of(getattr(source, "labels", None))
 
 

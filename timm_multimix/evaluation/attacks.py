@@ -9,34 +9,6 @@ from torch import Tensor
 Model = Callable[[Tensor], Tensor]
 
 STEPS = 10
-METHODS = ("fgsm", "ifgsm", "pgd")
-
-
-def fgsm(model: Model, pixels: Tensor, labels: Tensor, epsilon: float) -> Tensor:
-    """One step of size epsilon up the sign of the gradient (Goodfellow et al. 2015, arXiv:1412.6572)."""
-    return _step(model, pixels, labels, pixels, epsilon, epsilon)
-
-
-def iterated_fgsm(model: Model, pixels: Tensor, labels: Tensor, epsilon: float, steps: int = STEPS) -> Tensor:
-    """Steps of 2.5 epsilon / steps from the image itself (Kurakin et al. 2017, arXiv:1607.02533).
-
-    With one step, FGSM.
-    """
-    return _ascend(model, pixels, labels, pixels, epsilon, steps)
-
-
-def pgd(
-    model: Model,
-    pixels: Tensor,
-    labels: Tensor,
-    epsilon: float,
-    steps: int = STEPS,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Iterated FGSM from a random point in the budget (Madry et al. 2018, arXiv:1706.06083)."""
-    noise = torch.rand(pixels.shape, generator=generator, dtype=pixels.dtype, device=pixels.device)
-    start = _project(pixels + (2 * noise - 1) * epsilon, pixels, epsilon)
-    return _ascend(model, pixels, labels, start, epsilon, steps)
 
 
 def attack(
@@ -52,12 +24,18 @@ def attack(
 
     Untargeted: the loss of the true labels [b] is increased. With another model than the one that is
     evaluated it is a black-box attack by transfer.
+
+    - fgsm: one step of size epsilon up the sign of the gradient (Goodfellow et al. 2015, arXiv:1412.6572).
+    - ifgsm: steps of 2.5 epsilon / steps from the image itself (Kurakin et al. 2017, arXiv:1607.02533). With
+      one step, FGSM.
+    - pgd: iterated FGSM from a random point in the budget (Madry et al. 2018, arXiv:1706.06083).
     """
-    if method == "fgsm":
-        return fgsm(model, pixels, labels, epsilon)
-    if method == "ifgsm":
-        return iterated_fgsm(model, pixels, labels, epsilon, steps)
-    return pgd(model, pixels, labels, epsilon, steps, generator)
+    steps = 1 if method == "fgsm" else steps
+    size = epsilon if steps == 1 else 2.5 * epsilon / steps
+    point = _random_point(pixels, epsilon, generator) if method == "pgd" else pixels
+    for _ in range(steps):
+        point = _step(model, point, labels, pixels, size, epsilon)
+    return point
 
 
 def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
@@ -70,17 +48,14 @@ def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.masked_fill(truth, -torch.inf).logsumexp(1) - logits[truth]
 
 
-def _ascend(
-    model: Model, pixels: Tensor, labels: Tensor, start: Tensor, epsilon: float, steps: int
-) -> Tensor:
-    size = epsilon if steps == 1 else 2.5 * epsilon / steps
-    point = start
-    for _ in range(steps):
-        point = _step(model, point, labels, pixels, size, epsilon)
-    return point
+def _random_point(pixels: Tensor, epsilon: float, generator: torch.Generator | None) -> Tensor:
+    """Return images within the budget around `pixels`, each value drawn evenly."""
+    noise = torch.rand(pixels.shape, generator=generator, dtype=pixels.dtype, device=pixels.device)
+    return _project(pixels + (2 * noise - 1) * epsilon, pixels, epsilon)
 
 
 def _step(model: Model, point: Tensor, labels: Tensor, pixels: Tensor, size: float, epsilon: float) -> Tensor:
+    """Return the images after a step of `size` up the sign of the gradient, within the budget."""
     point = point.detach().requires_grad_(True)
     with torch.enable_grad():
         loss = log_odds(model(point), labels).sum()
@@ -89,4 +64,5 @@ def _step(model: Model, point: Tensor, labels: Tensor, pixels: Tensor, size: flo
 
 
 def _project(point: Tensor, pixels: Tensor, epsilon: float) -> Tensor:
+    """Return the nearest images within epsilon of `pixels` and within [0, 1]."""
     return point.clamp(pixels - epsilon, pixels + epsilon).clamp(0, 1)

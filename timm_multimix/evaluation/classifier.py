@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from ..modeling.create import attempt, check_model_name, resolve_data_config
-from ..modeling.heads import head_modules
 from ..modeling.pretrained import check_pretrained
 from ..options.model import InputOptions
-from ..records import run_directory
+from ..records.reader import run_directory
 from ..records.tasks import CLASSIFICATION, TASKS, Task, task_of_config
+from ..sites.frozen_norm import recorded_inputs
+from ..sites.probe import classifiers
 from ..sites.student import as_logits
 
 
@@ -50,18 +51,12 @@ class Classifier(nn.Module):
 
         The inputs of several classifiers are concatenated; inputs with positions are averaged over them.
         """
-        found: dict[nn.Module, Tensor] = {}
-        heads = [head for head in head_modules(self.model) if not isinstance(head, nn.Identity)]
-
-        def keep(head: nn.Module, args: tuple[Any, ...]) -> None:
-            found.setdefault(head, as_rows(args[0]))
-
-        handles = [head.register_forward_pre_hook(keep) for head in heads]
-        try:
+        heads = [head for head in classifiers(self.model) if not isinstance(head, nn.Identity)]
+        with recorded_inputs(heads) as calls:
             logits = self(pixels)
-        finally:
-            for handle in handles:
-                handle.remove()
+        found: dict[nn.Module, Tensor] = {}
+        for head, features in calls:
+            found.setdefault(head, as_rows(features))
         return logits, torch.cat([found[head] for head in heads if head in found], 1) if found else None
 
 

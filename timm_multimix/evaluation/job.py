@@ -26,8 +26,8 @@ from ..options.evaluation import (
 )
 from ..options.relations import names_of
 from ..options.shared import ColumnOptions
-from ..records import read_options, run_directory
 from ..records.provenance import dataset_kind, model_kind
+from ..records.reader import read_options, run_directory
 from ..records.tasks import CLASSIFICATION
 from .classifier import Classifier, load_classifier
 from .consistency import create_input_mixer
@@ -121,7 +121,7 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
 
 
 def load(network: EvaluatedModelOptions, seed: int, count_classes: Callable[[], int]) -> Classifier:
-    """A model by name; a person is told if its weights are random."""
+    """Load a model by name; logs a warning if its weights are random."""
     loaded = load_classifier(
         network.model,
         count_classes,

@@ -53,12 +53,9 @@ def accuracy_under_attack(
     seed: int,
 ) -> float:
     """Return top-1 in per cent on images attacked with the gradients of `source`."""
-    generator = None
-
-    def attacked() -> Batches:
-        nonlocal generator
-        for pixels, labels in batches:
-            generator = generator or torch.Generator(pixels.device).manual_seed(seed)
-            yield attack(method, source, pixels, labels, epsilon, steps, generator), labels
-
-    return accuracy(classifier, attacked())
+    generator = torch.Generator(classifier.mean.device).manual_seed(seed)
+    attacked = (
+        (attack(method, source, pixels, labels, epsilon, steps, generator), labels)
+        for pixels, labels in batches
+    )
+    return accuracy(classifier, attacked)

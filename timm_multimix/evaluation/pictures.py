@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 from torchvision.transforms import Compose
 
-from ..data import EpochBatches, ImageDataset, create_loader
+from ..data.batches import EpochBatches
 from ..data.columns import shown
+from ..data.dataset import ImageDataset
 from ..data.items import ObjectTensors
+from ..data.loader import create_loader
 from ..data.measured import Relabelled, Split
 from ..data.sources import Source
 from ..data.targets import task_of_source

@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..functional.criteria import CRITERIA
 from ..options.model import InputOptions
 from ..options.prediction import PredictOptions
-from ..records import run_directory
+from ..records.reader import run_directory
 from ..records.tasks import REGRESSION, TASKS
 from .classifier import Classifier, load_classifier
 from .job import choose_device

@@ -7,10 +7,10 @@ from typing import Any
 from ..errors import UsageError
 from ..files import digest, finite, write_text
 from ..options.evaluation import EvaluateOptions
-from ..records import run_directory
 from ..records.evaluation_tables import Table
 from ..records.evaluations import FILE, Evaluation, read_all
 from ..records.provenance import command, describe_hardware, versions
+from ..records.reader import run_directory
 from .accumulate import add
 from .job import Job, describe_data, describe_model
 from .pictures import OTHER_CLASSES

@@ -35,7 +35,7 @@ def make_body(record: Record, repo_id: str) -> str:
 
 @cache
 def load_template() -> Template:
-    """The template; whatever is put into it is escaped unless it is `Markup`."""
+    """Return the template; all values in it are escaped, except `Markup`."""
     environment = Environment(
         loader=BaseLoader(),
         undefined=StrictUndefined,

@@ -41,7 +41,7 @@ def wrap(text: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """Return a generated text without anything that looks like a mark, whatever users' words are in it."""
+    """Return a generated text in which nothing from users can be mistaken for a mark."""
     return text.replace("<!-- timm_multimix:", "<!-- timm_multimix :")
 
 
@@ -155,7 +155,7 @@ def _kept(text: str) -> str:
 
 
 def _changed(key: str, text: str, merged: dict[str, Any], base: dict[str, Any]) -> str:
-    """The YAML of an entry with its new value; nothing for one that is deleted."""
+    """Return the YAML of an entry with its new value; an empty text for a deleted entry."""
     if "#" in text and text != _dump({key: base.get(key)}):
         raise Conflict(f"{key} in the metadata of README.md has a comment, which a new value would delete")
     return _dump({key: merged[key]}) if key in merged else ""

@@ -1,7 +1,6 @@
 """Publishing a run: its saved epochs during training, its result at the end."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from huggingface_hub import HfApi
 from ..connection.retry import describe
 from ..deadlines import within
 from ..errors import UsageError
+from ..files import write_text
 from ..options.publishing import HUB_TIMEOUT
 from .push import push_files, tag_commit
 from .record import make_record, read_run, task_of
@@ -116,6 +116,4 @@ def set_license(run: Path, license: str) -> None:
     path = run / "model" / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["pretrained_cfg"]["license"] = license
-    temporary = path.with_name(".tmp-config.json")
-    temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(config, indent=2) + "\n")

@@ -7,10 +7,10 @@ from typing import Any
 from ..errors import UsageError, printable
 from ..files import finite, read_json
 from ..options import options_to_dict
-from ..records import read_metrics, read_options
-from ..records import read_run as read_finished
 from ..records.evaluations import read_evaluations
 from ..records.publication import public_evaluation, public_options, public_summary
+from ..records.reader import read_metrics, read_options
+from ..records.reader import read_run as read_finished
 from ..records.tasks import CLASSIFICATION, TASKS, Task
 
 Record = dict[str, Any]

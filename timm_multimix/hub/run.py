@@ -5,8 +5,8 @@ from pathlib import Path
 from ..connection.client import check_token
 from ..errors import UsageError
 from ..options.publishing import PushOptions
-from ..records import check_finished
 from ..records.lock import RunLock
+from ..records.reader import check_finished
 
 
 def check_push(options: PushOptions) -> None:

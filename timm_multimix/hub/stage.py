@@ -5,12 +5,11 @@ names of those whose commit gets a tag.
 """
 
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..files import fresh_directory, publish_directory
 from .card import make_body, make_card
 from .metadata import make_metadata
 from .record import Record, dump, with_license
@@ -22,20 +21,18 @@ _TAG = "-tag"
 
 def stage(directory: Path, record: Record, model: Path, curves: Path) -> Path:
     """Make `directory` of copies, in place of an older one; the card comes when the repository is known."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=directory.parent))
+    temporary = fresh_directory(directory)
     for name in _FILES:
         shutil.copyfile(model / name, temporary / name)
     shutil.copyfile(curves, temporary / "curves.png")
-    (temporary / "record.json").write_text(dump(record), encoding="utf-8")
-    shutil.rmtree(directory, ignore_errors=True)
-    os.replace(temporary, directory)
+    (temporary / RECORD).write_text(dump(record), encoding="utf-8")
+    publish_directory(temporary, directory)
     return directory
 
 
 def read_record(directory: Path) -> Record:
     """The record in a staged directory."""
-    record: Record = json.loads((directory / "record.json").read_text(encoding="utf-8"))
+    record: Record = json.loads((directory / RECORD).read_text(encoding="utf-8"))
     return record
 
 

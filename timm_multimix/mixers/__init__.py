@@ -1,10 +1,9 @@
 """The registry of mixers, and the spec strings that name and combine them."""
 
-from .agreement import Agreement
 from .mixer import Context, Mixer
 from .mixture import Mixture, create_mixer
-from .paper import Paper
 from .registry import describe, list_mixers, register_mixer
+from .sources import Agreement, Paper
 from .step import Step, Term
 
 # registers the mixers, in the order in which they are listed

@@ -5,11 +5,11 @@ import inspect
 from dataclasses import dataclass
 
 from ..mixer_names import PER_SAMPLE
-from .agreement import Agreement
 from .choice import AGREEMENT, per_sample
 from .demands import extra_cost, find_data, find_model
 from .meanings import read_text
 from .registry import build, find_entry_point, list_mixers
+from .sources import Agreement
 
 COMBINATIONS = {
     "a | b": ("one of them for every batch", "that of the one chosen"),

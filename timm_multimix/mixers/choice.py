@@ -7,9 +7,9 @@ from torch import Tensor
 from ..errors import UsageError
 from ..functional import Draw, choose_per_sample
 from ..mixer_names import PER_SAMPLE
-from .agreement import Agreement
 from .mixer import Context, Mixer
 from .places import PLACES
+from .sources import Agreement
 from .step import Branches
 
 AGREEMENT = Agreement(

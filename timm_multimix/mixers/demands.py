@@ -6,28 +6,22 @@ from ..errors import UsageError
 from .mixer import Context, Mixer
 from .places import PLACES
 
-PASSES = {
-    "gradient": "one forward and backward",
-    "features": "one forward",
-    "activation": "one forward",
-    "evidence": "one forward",
-    "received": "one forward",
-}
-"""The cost of each guide."""
-
 _ATTENTIVE = "MixTask; a vision transformer whose last attention is over all tokens"
-_GUIDED = {
-    "gradient": "MixTask; any model",
-    "features": "MixTask; a timm model whose last feature map has more than one position",
-    "activation": "MixTask; a timm model whose last feature map has more than one position",
-    "evidence": "MixTask; a timm model whose last feature map has more than one position",
-    "received": _ATTENTIVE,
+_FEATURE_MAP = "MixTask; a timm model whose last feature map has more than one position"
+
+GUIDED = {
+    "gradient": ("one forward and backward", "MixTask; any model"),
+    "features": ("one forward", _FEATURE_MAP),
+    "activation": ("one forward", _FEATURE_MAP),
+    "evidence": ("one forward", _FEATURE_MAP),
+    "received": ("one forward", _ATTENTIVE),
 }
+"""For each guide, the cost of computing it, and what it takes."""
 
 
 def extra_cost(mixer: Mixer) -> str:
     """Return the extra cost of a training step, in words, from the structure of the mixer."""
-    costs = [*(PASSES[guide] for guide in mixer.guides), PLACES[mixer.place].cost]
+    costs = [*(GUIDED[guide][0] for guide in mixer.guides), PLACES[mixer.place].cost]
     if mixer.complete is not None:
         costs.append("a pass that is not compiled")
     if mixer.solver:
@@ -60,4 +54,4 @@ def find_model(mixer: Mixer) -> str:
     """Return what a mixer needs: a task, and a kind of model."""
     if mixer.complete is not None:
         return _ATTENTIVE
-    return _GUIDED[mixer.guides[0]] if mixer.guides else PLACES[mixer.place].needs
+    return GUIDED[mixer.guides[0]][1] if mixer.guides else PLACES[mixer.place].needs

@@ -16,32 +16,28 @@ from .mixer import Context
 
 
 def draw_with(
-    function: Callable[..., Any], arguments: Mapping[str, Any], x: Tensor, context: Context
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    x: Tensor,
+    context: Context,
+    guide: str | None = None,
 ) -> Draw:
-    """Return the draw for x of a function that is not guided.
+    """Return the draw of a function for x.
+
+    Args:
+        function: one that draws.
+        arguments: its arguments by name.
+        x: the tensor to mix.
+        context: the step's generator, labels and guides.
+        guide: the source of the function's second parameter, one of `GUIDES`; None: it is not guided.
 
     Raises:
         UsageError: the function cannot mix such tensors.
     """
     with as_usage_error():
         arguments = _with_partners(arguments, x, context)
-        drawn: Draw = draw_of(function)(x, **arguments, generator=context.generator)
-    return drawn
-
-
-def draw_by(
-    function: Callable[..., Any], guide: str, arguments: Mapping[str, Any], x: Tensor, context: Context
-) -> Draw:
-    """Return the draw for x of a function whose second parameter is a guide.
-
-    Raises:
-        UsageError: the function cannot mix such tensors.
-    """
-    with as_usage_error():
-        arguments = _with_partners(arguments, x, context)
-        drawn: Draw = draw_of(function)(
-            x, GUIDES[guide](x, context), **arguments, generator=context.generator
-        )
+        guides = () if guide is None else (GUIDES[guide](x, context),)
+        drawn: Draw = draw_of(function)(x, *guides, **arguments, generator=context.generator)
     return drawn
 
 
@@ -72,43 +68,20 @@ def _labels(x: Tensor, context: Context) -> Tensor:
     return context.labels
 
 
-def _spectral(x: Tensor, context: Context) -> Tensor:
-    return F.spectral_residual(x)
+def _computed(guide: Tensor | None) -> Tensor:
+    """Return a guide, which the place of mixing computes for mixers that need it."""
+    assert guide is not None
+    return guide
 
 
-def _gradient(x: Tensor, context: Context) -> Tensor:
-    assert context.gradient is not None
-    return F.gradient_saliency(context.gradient)
-
-
-def _features(x: Tensor, context: Context) -> Tensor:
-    assert context.features is not None
-    return F.feature_attention(context.features)
-
-
-def _activation(x: Tensor, context: Context) -> Tensor:
-    assert context.activation is not None
-    return context.activation
-
-
-def _evidence(x: Tensor, context: Context) -> Tensor:
-    assert context.evidence is not None
-    return context.evidence
-
-
-def _received(x: Tensor, context: Context) -> Tensor:
-    assert context.received is not None
-    return context.received
-
-
-GUIDES = {
-    "spectral": _spectral,
+GUIDES: dict[str, Callable[[Tensor, Context], Tensor]] = {
+    "spectral": lambda x, context: F.spectral_residual(x),
     "labels": _labels,
-    "gradient": _gradient,
-    "features": _features,
-    "activation": _activation,
-    "evidence": _evidence,
-    "received": _received,
+    "gradient": lambda x, context: F.gradient_saliency(_computed(context.gradient)),
+    "features": lambda x, context: F.feature_attention(_computed(context.features)),
+    "activation": lambda x, context: _computed(context.activation),
+    "evidence": lambda x, context: _computed(context.evidence),
+    "received": lambda x, context: _computed(context.received),
 }
 
 WITHOUT_MODEL = ("spectral", "labels")

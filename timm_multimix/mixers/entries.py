@@ -7,11 +7,10 @@ from inspect import Parameter
 from typing import Any
 
 from ..functional.checks import Check, check_all, checks_of, one_of
-from .agreement import Agreement
-from .drawing import WITHOUT_MODEL, draw_by, draw_of, draw_with
+from .drawing import WITHOUT_MODEL, draw_of, draw_with
 from .meanings import COMMON, read_meanings
 from .mixer import FIRST_LAYERS, Mixer, layer_list
-from .paper import Paper
+from .sources import Agreement, Paper
 from .step import Branches
 
 
@@ -111,10 +110,10 @@ def drawing_entry(
     def make(**arguments: Any) -> Mixer:
         chosen = arguments.pop("place", places[0])
         layers = arguments.pop("layers", ())
-        by = arguments.pop(guided, guides[0]) if guides else ""
+        by = arguments.pop(guided, guides[0]) if guides else None
         if check is not None:
             check(**arguments)
-        sample = partial(draw_by, function, by, arguments) if by else partial(draw_with, function, arguments)
+        sample = partial(draw_with, function, arguments, guide=by)
         needs = (by,) if by and by not in WITHOUT_MODEL else ()
         return Mixer(
             function.__name__,

@@ -7,12 +7,11 @@ from .. import functional as F
 from ..errors import UsageError
 from ..functional.checks import Share
 from ..functional.saliencymix import check_cells
-from .agreement import Agreement
 from .drawing import draw_with
 from .entries import extending
 from .mixer import Layers, Mixer
-from .paper import Paper
 from .registry import build, register_mixer
+from .sources import Agreement, Paper
 from .step import Branches, weighted
 
 register_mixer(

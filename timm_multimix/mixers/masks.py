@@ -2,10 +2,9 @@
 
 from .. import functional as F
 from ..functional.mixing import check_boxes
-from .agreement import Agreement
-from .paper import Paper
 from .places import MAP_PLACES
 from .registry import register_mixer
+from .sources import Agreement, Paper
 
 register_mixer(
     place=MAP_PLACES,

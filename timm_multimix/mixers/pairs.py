@@ -6,10 +6,9 @@ from .. import functional as F
 from ..functional import Draw
 from ..functional.checks import Concentration, Flag
 from ..functional.partners import PairPartner, check_pairs
-from .agreement import Agreement
-from .paper import Paper
 from .places import ANY_PLACE
 from .registry import register_mixer
+from .sources import Agreement, Paper
 
 register_mixer(
     agreement=Agreement(

@@ -8,10 +8,9 @@ from typing import Any, TypeVar, overload
 
 from ..errors import UsageError
 from ..mixer_names import unknown_mixer
-from .agreement import Agreement
 from .entries import Entry, drawing_entry, making_entry
-from .paper import Paper
 from .plugins import load_installed
+from .sources import Agreement, Paper
 from .step import Branches, as_branches
 
 Function = TypeVar("Function", bound=Callable[..., Any])

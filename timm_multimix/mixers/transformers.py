@@ -8,13 +8,12 @@ from ..errors import UsageError
 from ..functional import Draw
 from ..functional.checks import Share
 from ..functional.mixing import check_boxes
-from .agreement import Agreement
 from .arguments import as_usage_error
 from .drawing import draw_with
 from .entries import extending
 from .mixer import Mixer, Shown
-from .paper import Paper
 from .registry import register_mixer
+from .sources import Agreement, Paper
 
 
 @register_mixer(

@@ -13,14 +13,13 @@ from ..errors import UsageError
 from ..functional import Draw
 from ..functional.attention import AttentionScore, find_score
 from ..functional.checks import ConcentrationRange, Count, Flag, Share
-from .agreement import Agreement
 from .arguments import as_usage_error
 from .drawing import draw_with
 from .entries import extending
 from .mixer import FIRST_LAYERS, Context, Layers, Mixer, PlaceName
-from .paper import Paper
 from .places import ANY_PLACE, PLACES
 from .registry import register_mixer
+from .sources import Agreement, Paper
 from .spec import parse_spec
 from .step import Branches, weighted
 

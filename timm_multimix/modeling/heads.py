@@ -1,17 +1,9 @@
 """The classifier of a timm model, separate from its backbone."""
 
-from typing import Any
-
 from torch import nn
 
 from ..errors import UsageError
-
-
-def head_modules(model: nn.Module) -> list[nn.Module]:
-    """Return the classifiers of a model; distilled models have two."""
-    get_classifier: Any = getattr(model, "get_classifier", tuple)
-    found = get_classifier()
-    return list(found) if isinstance(found, (list, tuple)) else [found]
+from ..sites.probe import classifiers
 
 
 def head_parameters(model: nn.Module) -> list[nn.Parameter]:
@@ -20,7 +12,7 @@ def head_parameters(model: nn.Module) -> list[nn.Parameter]:
     Raises:
         UsageError: there are none.
     """
-    found = [parameter for module in head_modules(model) for parameter in module.parameters()]
+    found = [parameter for module in classifiers(model) for parameter in module.parameters()]
     if not found:
         raise UsageError(f"{type(model).__name__} has no classifier separate from its backbone")
     return found
@@ -28,6 +20,6 @@ def head_parameters(model: nn.Module) -> list[nn.Parameter]:
 
 def reset_head(model: nn.Module) -> None:
     """Give the classifier new random weights."""
-    for module in (part for head in head_modules(model) for part in head.modules()):
+    for module in (part for head in classifiers(model) for part in head.modules()):
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()  # type: ignore[operator]

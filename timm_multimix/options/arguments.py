@@ -99,7 +99,7 @@ class Parser(argparse.ArgumentParser):
             add_option(groups[title], option)
 
     def flags(self) -> Iterator[Option]:
-        """All options and the short forms of each, as if these were options as well."""
+        """Yield all options, each followed by its short forms as options of their own."""
         for option in self.declared.values():
             yield option
             for name, facts in option.facts.short_forms.items():

@@ -1,6 +1,5 @@
 """The options of `evaluate`: what is measured, of which model, on which data."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -8,7 +7,6 @@ from typing import Literal, Self, get_args
 from .declaration import REQUIRED, Options, Part, option
 from .files import check_parent
 from .model import InputOptions
-from .parser import parse
 from .shared import (
     ColumnOptions,
     Interpolation,
@@ -154,24 +152,11 @@ class EvaluateOptions(
     report: ReportOptions = field(default_factory=ReportOptions)
 
     def settled(self) -> Self:
-        """The same with one size of the images. Raises: UsageError."""
-        return settle_img_size(self)
-
-
-def parse_evaluation_options(argv: Sequence[str]) -> EvaluateOptions:
-    """The options of an evaluation, attacks by name and budgets in order.
-
-    Raises:
-        UsageError: for every mistake, in one line.
-    """
-    return settle_attacks(parse(EvaluateOptions, argv))
-
-
-def settle_attacks(options: EvaluateOptions) -> EvaluateOptions:
-    """The same with attacks by name, each once, and budgets in order."""
-    if options.measures.attacks is None:
-        return options
-    return options.but(
-        attacks=tuple(dict.fromkeys(options.measures.attacks or ATTACKS)),
-        epsilons=tuple(sorted(set(options.measures.epsilons))),
-    )
+        """The same with one size of the images, attacks by name, budgets in order. Raises: UsageError."""
+        sized = settle_img_size(self)
+        if sized.measures.attacks is None:
+            return sized
+        return sized.but(
+            attacks=tuple(dict.fromkeys(sized.measures.attacks or ATTACKS)),
+            epsilons=tuple(sorted(set(sized.measures.epsilons))),
+        )

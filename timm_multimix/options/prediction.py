@@ -1,12 +1,10 @@
 """The options of `predict`: the model, the images, and how the classes are printed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from .declaration import REQUIRED, Options, option
-from .parser import parse
 from .shared import device, img_size, model_kwargs, settle_img_size
 from .values import Count, KeyValues, Size
 
@@ -40,12 +38,3 @@ class PredictOptions(
     def settled(self) -> Self:
         """The same with one size of the images. Raises: UsageError."""
         return settle_img_size(self)
-
-
-def parse_prediction_options(argv: Sequence[str]) -> PredictOptions:
-    """The options of a prediction.
-
-    Raises:
-        UsageError: for every mistake, in one line.
-    """
-    return parse(PredictOptions, argv)

@@ -1,12 +1,10 @@
 """The options of `preview`: the mixer, the images, and the file to draw into."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
 from .declaration import REQUIRED, Options, Part, option
 from .files import check_writable
-from .parser import parse
 from .shared import ColumnOptions, img_size, imports, model_kwargs, pretrained, settle_img_size
 from .values import FIGURES, Figure, KeyValues, Seed, Size, integer
 
@@ -67,12 +65,3 @@ class PreviewOptions(
     def settled(self) -> Self:
         """The same with one size of the images. Raises: UsageError."""
         return settle_img_size(self)
-
-
-def parse_preview_options(argv: Sequence[str]) -> PreviewOptions:
-    """The options of a preview.
-
-    Raises:
-        UsageError: for every mistake, in one line.
-    """
-    return parse(PreviewOptions, argv)

@@ -92,7 +92,7 @@ class HubOptions(
 
     @property
     def target(self) -> str | None:
-        """The repository to publish to, if a run is to be published."""
+        """The repository to publish to; None without `push_to_hub`."""
         return self.hub_model_id if self.push_to_hub else None
 
 

@@ -25,7 +25,7 @@ def integer(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def real(allowed: str, accept: Callable[[float], bool]) -> Callable[[str], float]:
-    """A converter for finite numbers that `accept` takes; `allowed` says in words which these are."""
+    """Return a converter for finite numbers that `accept` accepts; `allowed` describes them in messages."""
 
     def convert(text: str) -> float:
         try:

@@ -20,7 +20,7 @@ from ..options.declaration import flat
 from ..options.model import InputOptions
 from ..options.preview import PreviewDataOptions, PreviewModelOptions
 from ..options.values import Size
-from ..records import run_directory
+from ..records.reader import run_directory
 from ..records.tasks import CLASSIFICATION
 
 logger = logging.getLogger(__name__)

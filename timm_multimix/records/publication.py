@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 from ..options import TrainOptions
 from ..options.declaration import declared
 from ..options.values import DatasetName
-from ..redaction import PUBLIC_KINDS, last_part, public, redact
+from ..redaction import PUBLIC_KINDS, last_part, public_text, redact
 from .evaluations import Evaluation
 from .schema import RunRecord
 
@@ -44,7 +44,7 @@ def public_command(command: str, names: Mapping[str, str]) -> str:
     for word in shlex.split(command):
         flag, equals, value = word.partition("=")
         known = names.get(word) or (f"{flag}={names[value]}" if equals and value in names else None)
-        words.append(redact(known) if known else public(word))
+        words.append(redact(known) if known else public_text(word))
     return shlex.join(words)
 
 
@@ -75,7 +75,7 @@ def _public_references(value: Any) -> Any:
     if isinstance(value, list):
         return [_public_references(item) for item in value]
     if not isinstance(value, dict):
-        return public(value)
+        return public_text(value) if isinstance(value, str) else value
     kind = value.get("kind")
     place = isinstance(kind, str) and kind not in PUBLIC_KINDS
     return {

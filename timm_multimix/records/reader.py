@@ -120,9 +120,7 @@ def read_metrics(directory: Path) -> Rows:
     path = directory / "metrics.csv"
     try:
         return _parse_metrics(read_text(path))
-    except csv.Error as error:
-        raise UsageError(f"{path} is damaged: {error}") from None
-    except _Damage as error:
+    except (csv.Error, _Damage) as error:
         raise UsageError(f"{path} is damaged: {error}") from None
 
 

@@ -161,11 +161,6 @@ def find_damage(checkpoint: Path) -> str | None:
     return f"{checkpoint / name} does not hold what was written" if name is not None else None
 
 
-def is_intact(checkpoint: Path) -> bool:
-    """Return whether every file of a checkpoint has the digest that was written."""
-    return find_damage(checkpoint) is None
-
-
 @dataclass(frozen=True)
 class Found:
     """The newest intact checkpoint of a run, and the damage of newer ones."""
@@ -183,11 +178,6 @@ def find_checkpoint(run: Path) -> Found:
             return Found(path, damage)
         damage.append(wrong)
     return Found(None, damage)
-
-
-def newest_checkpoint(run: Path) -> Path | None:
-    """Return the newest intact checkpoint of a run directory."""
-    return find_checkpoint(run).checkpoint
 
 
 def clean_up(run: Path) -> None:

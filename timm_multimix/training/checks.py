@@ -2,7 +2,7 @@
 
 from timm.optim import list_optimizers
 
-from ..data import Splits
+from ..data.splits import Splits
 from ..errors import UsageError, printable
 from ..mixers import create_mixer
 from ..mixers.plugins import import_modules

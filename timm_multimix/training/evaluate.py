@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
-from ..records import Scores
+from ..records.schema import Scores
 from ..records.tasks import CLASSIFICATION, MULTI_LABEL
 from ..sites.eval_mode import eval_mode
 from ..sites.student import as_logits
@@ -14,6 +14,7 @@ from .distributed import share_buffers
 from .state import exact
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+Predictions = Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Count = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -36,36 +37,23 @@ def evaluate(
         predict: logits [b, c] of images and labels; by default the model's output for the images.
         task: one of `TASKS`.
     """
+    predictions = predict_batches(model, batches, accelerator, layout, predict)
     if task == CLASSIFICATION:
-        return as_scores(add_up(count, model, batches, accelerator, layout, predict))
-    outputs, targets = collect(model, batches, accelerator, layout, predict)
+        return as_scores(add_up(count, predictions, accelerator))
+    outputs, targets = collect(predictions, accelerator)
     return score_labels(outputs, targets) if task == MULTI_LABEL else score_numbers(outputs, targets)
 
 
-def add_up(
-    count: Count,
-    model: torch.nn.Module,
-    batches: Batches,
-    accelerator: Accelerator,
-    layout: torch.memory_format,
-    predict: Predict | None = None,
-) -> torch.Tensor:
+def add_up(count: Count, predictions: Predictions, accelerator: Accelerator) -> torch.Tensor:
     """Return the sum, on the CPU, of `count(logits, labels, valid)` over the batches of all processes."""
     counts = torch.zeros((), dtype=exact(accelerator.device), device=accelerator.device)
-    for logits, labels, valid in _predictions(model, batches, accelerator, layout, predict):
+    for logits, labels, valid in predictions:
         counts = counts + count(logits, labels, valid)
     return accelerator.reduce(counts.clone(), "sum").cpu()
 
 
-def collect(
-    model: torch.nn.Module,
-    batches: Batches,
-    accelerator: Accelerator,
-    layout: torch.memory_format,
-    predict: Predict | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Outputs [n, c] and targets [n, c] of the valid samples of all processes, in float64 on the CPU."""
-    predictions = _predictions(model, batches, accelerator, layout, predict)
+def collect(predictions: Predictions, accelerator: Accelerator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return outputs and targets [n, c] of the valid samples of all processes, in float64 on the CPU."""
     found = [torch.cat([y, t.view(len(y), -1), v[:, None]], 1) for y, t, v in predictions]
     rows = accelerator.gather(torch.cat(found).to(exact(accelerator.device))).cpu().double()
     outputs, targets = rows[rows[:, -1] == 1, :-1].chunk(2, 1)
@@ -89,12 +77,12 @@ def score_numbers(outputs: torch.Tensor, targets: torch.Tensor) -> Scores:
 
 
 @torch.no_grad()
-def _predictions(
+def predict_batches(
     model: torch.nn.Module,
     batches: Batches,
     accelerator: Accelerator,
     layout: torch.memory_format,
-    predict: Predict | None,
+    predict: Predict | None = None,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Yield logits, labels and validity of this process's batches, on its device."""
     predict = predict or (lambda images, labels: as_logits(model(images)))

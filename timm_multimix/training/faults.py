@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch.distributed as dist
@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from ..errors import UsageError
 from ..options.messages import error_line
-from .checkpoint import clean_up, newest_checkpoint
+from .checkpoint import clean_up, find_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -96,15 +96,8 @@ def writing(directory: Path, accelerator: Accelerator) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         if accelerator.is_main_process:
-            make_room(directory)
-        last = newest_checkpoint(directory)
+            with suppress(OSError):
+                clean_up(directory)
+        last = find_checkpoint(directory).checkpoint
         state = f"{last} is intact: resume with --resume auto" if last else "there is no checkpoint yet"
         raise UsageError(f"cannot write to {directory}: {error}; {state}") from error
-
-
-def make_room(directory: Path) -> None:
-    """Delete temporary files, if possible."""
-    try:
-        clean_up(directory)
-    except OSError:
-        return

@@ -7,11 +7,12 @@ from timm.optim import param_groups_weight_decay
 from torch import nn
 
 from ..errors import UsageError
-from ..modeling.heads import head_modules, head_parameters, reset_head
+from ..modeling.heads import head_parameters, reset_head
 from ..modeling.pretrained import check_pretrained
 from ..options.mixing import MixingOptions
 from ..options.model import ModelOptions
 from ..options.optimization import OptimizationOptions
+from ..sites.probe import classifiers
 
 _OTHER_SOURCES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
 
@@ -54,7 +55,7 @@ def init_head(model: nn.Module, scale: float | None, bias: float | None) -> None
     Raises:
         UsageError: biases for a classifier without biases.
     """
-    for head in head_modules(model):
+    for head in classifiers(model):
         if scale is not None:
             for parameter in head.parameters():
                 parameter.mul_(scale)

@@ -8,15 +8,18 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from ..data import EpochBatches, ImageDataset, Source, Splits, create_loader, create_transforms
+from ..data.batches import EpochBatches
 from ..data.cache import CachedLoader
-from ..data.dataset import Transform
+from ..data.dataset import ImageDataset, Transform
 from ..data.given_loader import GivenLoader, LoaderBatches, LoaderImages, LoaderSource
 from ..data.items import ObjectImages, ObjectSource, ObjectTensors, unchanged
-from ..data.loader import ImageLoader
-from ..data.noise import EncodedLabels, NoisyLabels
+from ..data.loader import ImageLoader, create_loader
+from ..data.noise import LabelFacts, NoisyLabels
 from ..data.plan import Plan
+from ..data.sources import Source
+from ..data.splits import Splits
 from ..data.streaming import StreamedImages, StreamSource
+from ..data.transforms import create_transforms
 from ..errors import UsageError
 from ..options.data import AugmentationOptions, DataOptions
 
@@ -138,14 +141,14 @@ def stream_of_loader(source: LoaderSource, seed: int, accelerator: Accelerator) 
 def create_memorization(
     data: DataOptions, accelerator: Accelerator, train: ImageDataset, transform: Transform
 ) -> Stream | None:
-    """Create batches of the training images in order, with the evaluation's transform and `EncodedLabels`.
+    """Create batches of the training images in order, with the evaluation's transform and `LabelFacts`.
 
     None without --label-noise.
     """
     if not isinstance(train.source, NoisyLabels):
         return None
     dataset = copy.copy(train)  # the same images, those left out as broken excepted
-    dataset.source, dataset.transform = EncodedLabels(train.source), transform
+    dataset.source, dataset.transform = LabelFacts(train.source), transform
     batches = EpochBatches(
         len(dataset),
         data.validation_batch_size or data.loading.batch_size,

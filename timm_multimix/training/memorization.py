@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..data.noise import EncodedLabels
-from ..records import NoiseRecord
-from ..sites.student import as_logits
+from ..data.noise import LabelFacts
+from ..records.schema import NoiseRecord
 from .consensus import Watch
-from .evaluate import add_up, as_scores, count
+from .evaluate import add_up, as_scores, count, predict_batches
 from .sharding import is_sharded
 
 if TYPE_CHECKING:
@@ -31,24 +30,15 @@ def measure_memorization(setup: "Setup", watch: Watch) -> dict[str, float]:
     """
     if setup.memorization is None:
         return {}
-    labels = setup.memorization.dataset.source
-    assert isinstance(labels, EncodedLabels)
-
-    def predict(images: Tensor, codes: Tensor) -> Tensor:
-        if is_sharded(setup.model):
-            return setup.predict(images, labels.decode(codes)[0])
-        return as_logits(setup.model(images))
-
-    def count_parts(logits: Tensor, codes: Tensor, valid: Tensor) -> Tensor:
-        given, true, replaced = labels.decode(codes)
-        noisy, clean = valid & replaced, valid & ~replaced
-        return torch.stack(
-            [count(logits, given, noisy), count(logits, true, noisy), count(logits, given, clean)]
-        )
-
-    model = setup.wrapped if is_sharded(setup.model) else setup.model
-    batches = watch.over(setup.memorization.epoch(0))
-    sums = add_up(count_parts, model, batches, setup.accelerator, setup.layout, predict)
+    sharded = is_sharded(setup.model)
+    predictions = predict_batches(
+        setup.wrapped if sharded else setup.model,
+        watch.over(setup.memorization.epoch(0)),
+        setup.accelerator,
+        setup.layout,
+        (lambda images, labels: setup.predict(images, labels[:, 0])) if sharded else None,
+    )
+    sums = add_up(count_parts, predictions, setup.accelerator)
     found = {name: as_scores(row) for name, row in zip(PARTS, sums, strict=True) if row[-1]}
     return {
         f"{name}_{key}": value
@@ -57,12 +47,19 @@ def measure_memorization(setup: "Setup", watch: Watch) -> dict[str, float]:
     }
 
 
+def count_parts(logits: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
+    """Return the sums of `count` for each of `PARTS`; labels [b, 3] are those of `LabelFacts`."""
+    given, true, replaced = labels.unbind(1)
+    noisy, clean = valid & (replaced == 1), valid & (replaced == 0)
+    return torch.stack([count(logits, given, noisy), count(logits, true, noisy), count(logits, given, clean)])
+
+
 def describe_noise(setup: "Setup", rows: list[dict[str, Any]]) -> NoiseRecord | None:
     """Number of replaced labels, and the last epoch's columns of `PARTS`; None without --label-noise."""
     if setup.memorization is None:
         return None
     dataset = setup.memorization.dataset
-    assert isinstance(dataset.source, EncodedLabels)
+    assert isinstance(dataset.source, LabelFacts)
     noisy = dataset.source.count_replaced(dataset)
     names = [f"{part}_{key}" for part in PARTS for key in ("loss", "top1")]
     return NoiseRecord(

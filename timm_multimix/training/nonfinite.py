@@ -15,7 +15,7 @@ from ..data.streaming import StreamedImages
 from ..errors import UsageError
 from ..files import fresh_directory, publish_directory, write_text
 from ..randomness import choice_generator
-from .checkpoint import newest_checkpoint
+from .checkpoint import find_checkpoint
 from .setup import Setup
 from .sharding import whole
 from .state import NonFinite, Position, Sums
@@ -120,7 +120,7 @@ def describe(directory: Path, setup: Setup, position: Position, step: int) -> di
     """Return the content of report.json."""
     options, task = setup.options, setup.task
     epoch, batch = divmod(step, len(setup.train.batches))
-    before = newest_checkpoint(directory)
+    before = find_checkpoint(directory).checkpoint
     again = (
         f"--resume {before} --output NEW" if before else f"--config {directory / 'config.yaml'} --output NEW"
     )

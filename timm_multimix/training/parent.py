@@ -12,7 +12,8 @@ from ..files import digest
 from ..options import TrainOptions
 from ..options.declaration import flag, flat
 from ..options.relations import names_of
-from ..records import ParentRecord, read_options, read_summary
+from ..records.reader import read_options, read_summary
+from ..records.schema import ParentRecord
 
 
 def describe_parent(run: Path) -> ParentRecord:

@@ -5,14 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..connection.client import check_token
 from ..errors import UsageError
 from ..hub.publish import publish_run
 from ..hub.target import open_repo
 from ..hub.upload import Uploader
 from ..options.publishing import HubOptions
-from ..records import RunRecord
 from ..records.lock import RunLock
+from ..records.schema import RunRecord
 from ..records.tasks import CLASSIFICATION
 from .export import architecture_of
 from .record import draw_curves
@@ -20,12 +19,6 @@ from .setup import Setup
 from .state import Position
 
 logger = logging.getLogger(__name__)
-
-
-def check_publishing(options: HubOptions) -> None:
-    """Check that there is a token; raises UsageError if not."""
-    if options.target:
-        check_token()
 
 
 def open_target(options: HubOptions, architecture: str | None) -> None:
@@ -80,7 +73,7 @@ def offer_best(
 
 
 def publish_finished(run: Path | None, options: HubOptions, lock: RunLock) -> None:
-    """Finish the uploads of a run that had nothing left to train; a failure is a warning."""
+    """Finish the uploads of a run that was finished before; a failure is a warning."""
     if not options.target or run is None:
         return
     lock.take(run)

@@ -16,8 +16,8 @@ import torch
 
 from ..figures import COLOURS, THEMES, marker, set_title, styled
 from ..files import write_text
-from ..records import ParentRecord, RunRecord, Scores
 from ..records.provenance import base_model, command, dataset_kind, describe_hardware, versions
+from ..records.schema import ParentRecord, RunRecord, Scores
 from ..records.tasks import CLASSIFICATION, TASKS
 from .in_force import in_force
 from .memorization import describe_noise

@@ -12,13 +12,14 @@ from typing import Any
 from accelerate import Accelerator
 from torch import nn
 
+from ..connection.client import check_token
 from ..errors import Interrupted, UsageError
 from ..logs import TO_FILE, kept_in
 from ..options import TrainOptions, options_to_dict
 from ..options.publishing import HubOptions
-from ..records import RunRecord, Scores
 from ..records.lock import RunLock
 from ..records.metrics import METRICS
+from ..records.schema import RunRecord, Scores
 from ..records.tasks import TASKS
 from .callbacks import Callback, Callbacks
 from .chance import is_at_chance, share_of_largest_class, what_to_try
@@ -37,7 +38,6 @@ from .nonfinite import check_finite_weights, keep_state
 from .opening import tell_opening
 from .progress import Progress
 from .publishing import (
-    check_publishing,
     offer_best,
     open_target,
     publish_finished,
@@ -103,8 +103,8 @@ def prepare_and_train(
         for line in found.warnings:
             logger.warning(line)
     new = found.summary is None and (found.checkpoint is None or found.parent is not None)
-    if new:
-        on_main(accelerator, lambda: check_publishing(options.hub))
+    if new and options.hub.target:
+        on_main(accelerator, check_token)
     if found.summary is not None:
         return tell_finished(found, options.hub, accelerator, lock)
 

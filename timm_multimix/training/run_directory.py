@@ -16,10 +16,10 @@ from ..options import TrainOptions, options_to_yaml
 from ..options.declaration import flag, flat
 from ..options.relations import names_of
 from ..options.run import RunOptions
-from ..records import ParentRecord, read_options, read_summary
 from ..records.lock import NAME as LOCK
 from ..records.lock import RunLock
-from ..records.reader import is_run
+from ..records.reader import is_run, read_options, read_summary
+from ..records.schema import ParentRecord
 from .checkpoint import Found, clean_up, find_checkpoint, find_damage
 from .parent import child_options, describe_parent
 

@@ -8,12 +8,12 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from timm.scheduler.scheduler import Scheduler
 
-from ..data import Splits
 from ..data.cache import CachedLoader
 from ..data.description import Description, describe_data
 from ..data.given_loader import GivenLoader
 from ..data.loader import ImageLoader
 from ..data.noise import add_label_noise
+from ..data.splits import Splits
 from ..modeling.create import adopt_model, create_model, describe_input, resolve_data_config, try_out
 from ..options import TrainOptions, fill_defaults
 from ..records.tasks import CLASSIFICATION
@@ -23,8 +23,7 @@ from .defaults import suit_model
 from .finetune import fit_head_and_body, init_head
 from .given import Given, fit_to_tensors
 from .loaders import Stream, create_memorization, create_streams
-from .lone_images import check_lone_images
-from .norms import share_norms
+from .norms import check_lone_images, share_norms
 from .optimization import create_optimizer, create_scheduler
 from .sharding import is_sharded, shard_like
 from .task import create_task, fit_average_to_shards

@@ -21,7 +21,7 @@ class Kind:
         about: what is expected of it, and what its splits and classes are; Markdown for docs/data.md.
         matches: whether a request is for data of this kind, asked in the order of `KINDS`.
         open: the data.
-        traits: what data of this kind have; options that tell more of others are refused.
+        traits: properties of data of this kind; options for data with other properties are refused.
     """
 
     title: str

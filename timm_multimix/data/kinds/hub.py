@@ -1,12 +1,11 @@
 """Datasets of the Hugging Face Hub."""
 
 import os
-from functools import partial
 
 from ...dataset_names import HubName, missing_path, must_be_path
 from ...errors import UsageError
 from ...options.declaration import Trait
-from ..collection import Tables
+from ..collection import Tables, opened
 from ..hub import load_from_hub
 from ..request import Request
 from ..streaming import stream_hub
@@ -23,8 +22,7 @@ def open_hub(request: Request) -> Tables:
     if request.streaming:
         return stream_hub(request, name)
     splits, notes = load_from_hub(name)
-    loaders = {str(split): partial(splits.__getitem__, split) for split in splits}
-    return Tables(request, loaders, notes=notes, hub=name)
+    return Tables(request, opened(splits), notes=notes, hub=name)
 
 
 def _parse(dataset: str) -> HubName:

@@ -1,9 +1,8 @@
 """Images with a table `metadata.csv` or `metadata.jsonl` next to them, as the imagefolder of `datasets`."""
 
-from functools import partial
 from pathlib import Path
 
-from ..collection import Tables
+from ..collection import Tables, opened
 from ..directories import directories
 from ..hub import reading
 from ..request import Request
@@ -30,7 +29,7 @@ def _open(request: Request) -> Tables:
 
     with reading(f"dataset '{request.dataset}'"):
         splits = datasets.load_dataset("imagefolder", data_dir=str(request.path))
-    return Tables(request, {str(split): partial(splits.__getitem__, split) for split in splits})
+    return Tables(request, opened(splits))
 
 
 KIND = Kind(

@@ -1,17 +1,10 @@
 """Directories that `save_to_disk` of `datasets` has written."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
-
-from ..collection import Tables
+from ..collection import Tables, opened
 from ..hub import reading
 from ..request import Request
 from ..split_names import WHOLE
 from .declaration import TABLE, Kind
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 def _matches(request: Request) -> bool:
@@ -28,10 +21,7 @@ def _open(request: Request) -> Tables:
         found = datasets.load_from_disk(request.path)
     if isinstance(found, datasets.Dataset):
         found = datasets.DatasetDict({str(found.split or WHOLE): found})
-    loaders: dict[str, Callable[[], Dataset]] = {
-        str(split): partial(found.__getitem__, split) for split in found
-    }
-    return Tables(request, loaders)
+    return Tables(request, opened(found))
 
 
 KIND = Kind(

@@ -1,7 +1,5 @@
 """Directories of parquet files or of the tar files of WebDataset."""
 
-from functools import partial
-
 from ...options.declaration import Trait
 from ..collection import Collection, Tables
 from ..request import Request
@@ -26,10 +24,7 @@ def _open(request: Request) -> Collection:
         shards, notes = contents.shards, contents.notes
     if request.streaming:
         return stream_shards(request, shards, notes)
-    titles = {name: f"split '{name}' of {request.dataset}" for name in shards.splits}
-    loaders = {name: partial(load_shards, files, titles[name]) for name, files in shards.splits.items()}
-    root = request.data_dir.expanduser() if request.data_dir else shards.root
-    return Tables(request, loaders, shards=shards, notes=notes, root=root)
+    return Tables(request, shards.loaders(request.dataset, load_shards), shards=shards, notes=notes)
 
 
 KIND = Kind(

@@ -1,6 +1,5 @@
 """Tables of paths and labels: CSV, TSV, JSON lines, JSON and parquet files."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +60,7 @@ def _find(directory: Path) -> Shards | None:
 def _open(request: Request) -> Tables:
     found = Shards.of_file(request.file) if request.file is not None else _find(request.path)
     assert found is not None
-    titles = {name: f"split '{name}' of {request.dataset}" for name in found.splits}
-    loaders = {name: partial(_load, files, titles[name]) for name, files in found.splits.items()}
-    root = request.data_dir.expanduser() if request.data_dir else found.root
-    return Tables(request, loaders, shards=found, root=root)
+    return Tables(request, found.loaders(request.dataset, _load), shards=found)
 
 
 def _load(files: list[Path], title: str) -> "Dataset":
