@@ -1,6 +1,7 @@
 """Counts of the package's structure, for the table in CONTRIBUTING.md.
 
-`python -m tests.measures [PACKAGE]` prints the numbers of this package, or of another version's directory.
+`python -m tests.measures [PACKAGE]` prints the numbers of this package, or of another version's directory,
+and its lines of code by part.
 """
 
 import ast
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -161,6 +163,14 @@ def size(modules: list[Module]) -> int:
     return sum(len(code_lines(module.text)) for module in modules)
 
 
+def imports(modules: list[Module]) -> int:
+    """Lines of code that are imports."""
+    kinds = ast.Import | ast.ImportFrom
+    return sum(
+        _lines(each) for module in modules for each in ast.walk(module.tree) if isinstance(each, kinds)
+    )
+
+
 MEASURES: dict[str, Callable[[list[Module]], float]] = {
     "functions outside of the command line that take a `Namespace`": namespaces,
     "lists of options beside their declarations": option_lists,
@@ -171,6 +181,7 @@ MEASURES: dict[str, Callable[[list[Module]], float]] = {
         lengths(modules), n=10
     )[-1],
     "functions of a complexity above 10, %": complex_functions,
+    "lines of code, without docstrings, comments and blanks": size,
 }
 
 
@@ -183,4 +194,6 @@ def count(package: Path = PACKAGE) -> dict[str, float]:
 if __name__ == "__main__":
     for name, value in count(*map(Path, sys.argv[1:2])).items():
         print(f"{name}: {value:.5g}")
-    print(f"lines of code: {size(read(Path(sys.argv[1]) if sys.argv[1:] else PACKAGE))}")
+    for part, group in groupby(read(Path(sys.argv[1]) if sys.argv[1:] else PACKAGE), lambda each: each.part):
+        found = list(group)
+        print(f"{part}: {size(found)} lines of code in {len(found)} files, {imports(found)} of them imports")
