@@ -149,6 +149,14 @@ def rate_cells(run: dict[str, Any]) -> list[str]:
     return [f"`{run['mix']}`", f"{run['lr']:g}", f"{run['top1']:.1f}", f"{loss:.2f}"]
 
 
+def test_the_runs_that_wait_are_named_with_their_accuracy() -> None:
+    directory = ROOT / "docs/results/small-data"
+    page = " ".join((directory / "README.md").read_text().split())
+    runs = [json.loads(file.read_text()) for file in directory.glob("later/*/*/summary.json")]
+    assert all(f"`{run['mix']}` ({run['top1']:.2f} %)" in page for run in runs)
+    assert {run["seed"] for run in runs} <= {3}
+
+
 def form_cells(row: dict[str, Any]) -> list[str]:
     """Seeds, the mean, its difference to mixup, with an interval from two seeds on, and the mean loss."""
     files = sorted((ROOT / "docs/results/small-data-forms").glob("records/*/*/summary.json"))
