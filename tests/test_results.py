@@ -139,8 +139,38 @@ def test_the_forms_are_those_of_their_runs() -> None:
 def test_the_rates_of_fine_tuning_are_those_of_their_runs() -> None:
     directory = ROOT / "docs/results/fine-tuning"
     runs = [json.loads(file.read_text()) for file in directory.glob("rates/*/*/summary.json")]
-    page = (directory / "README.md").read_text().split("\n## Rates so far\n")[1].split("\n## ")[0]
+    page = (directory / "README.md").read_text().split("\n## Rates\n")[1].split("\n## ")[0]
     assert sorted(cells(page)) == sorted(rate_cells(run) for run in runs)
+
+
+def test_fine_tuning_is_that_of_its_runs() -> None:
+    directory = ROOT / "docs/results/fine-tuning"
+    files = sorted(directory.glob("records/*/*/summary.json"))
+    page = (directory / "README.md").read_text().split("\n## Results\n")[1].split("\n## ")[0]
+    arms: dict[str, list[tuple[float, ...]]] = {}
+    for file in files:
+        run, (found,) = json.loads(file.read_text()), read_evaluation(file.with_name("evaluation.json"))
+        assert found["accuracy"]["top1"] == pytest.approx(run["top1"], abs=0.2)  # one image in bfloat16
+        values = (run["lr"], run["top1"], found["calibration"]["nll"], found["calibration"]["ece"])
+        arms.setdefault(run["mix"], []).append(values)
+    shown_arms = {row[0].strip("`").replace("\\|", "|"): row[1:] for row in cells(page)}
+    assert shown_arms == {mix: fine_tuning_cells(mix, arms) for mix in arms}
+    assert f"{100 * (1 - 0.05 / (len(arms) - 1)):.1f} %" in page
+
+
+def read_evaluation(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_text())["evaluations"]
+
+
+def fine_tuning_cells(mix: str, arms: dict[str, list[tuple[float, ...]]]) -> list[str]:
+    """Rate, means, and paired differences to none with intervals corrected for the number of arms."""
+    (rate,), top1, losses, errors = {run[0] for run in arms[mix]}, *list(zip(*arms[mix], strict=True))[1:]
+    means = [f"{rate:g}", f"{fmean(top1):.1f}", "\u2013", f"{fmean(losses):.2f}", f"{100 * fmean(errors):.1f}"]
+    if mix != "none":
+        baseline = [run[1] for run in arms["none"]]
+        low, high = ttest_rel(top1, baseline).confidence_interval(1 - 0.05 / (len(arms) - 1))
+        means[2] = f"{fmean(top1) - fmean(baseline):+.1f} [{low:+.1f}, {high:+.1f}]"
+    return means
 
 
 def rate_cells(run: dict[str, Any]) -> list[str]:

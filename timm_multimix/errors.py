@@ -8,6 +8,11 @@ def quoted(text: str, limit: int = 80) -> str:
     return repr(text if len(text) <= limit else text[: limit - 3] + "...")
 
 
+def abridged(text: str, limit: int = 1900) -> str:
+    """A long text without its middle: a message may say what is allowed at its beginning or at its end."""
+    return text if len(text) <= limit else f"{text[: limit // 2]} [...] {text[-(limit // 2) :]}"
+
+
 def printable(text: str) -> str:
     """Escape what UTF-8 cannot encode, as in file names of another encoding."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -32,6 +37,9 @@ class UsageError(ValueError):
     """
 
     told = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(abridged(message))
 
 
 class Interrupted(KeyboardInterrupt):

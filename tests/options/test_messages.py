@@ -33,3 +33,10 @@ def test_the_same_mistake_in_python_and_on_the_command_line(
     assert str(caught.value).startswith(f"`{name}` x: ")
     assert cli.main(["train", flag, "x"]) == 2
     assert capsys.readouterr().err == f"error: {str(caught.value).replace(f'`{name}`', flag)}\n"
+
+
+def test_a_message_does_not_repeat_a_huge_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "9" * 30_000]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("error: unexpected argument '999") and len(line) < 2_000
+    assert line.endswith("options begin with --\n")

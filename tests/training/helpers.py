@@ -42,7 +42,15 @@ def launch(
 ) -> subprocess.CompletedProcess[str]:
     """Run training in separate processes to the end."""
     words, environment = command(*argv, processes=processes, program=program)
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, cwd=cwd)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, env=environment, cwd=cwd, **pipes) as process:
+        try:
+            output, messages = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # a launcher then ends its ranks, which outlive it where it is killed
+            process.communicate(timeout=60)
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, output, messages)
 
 
 def call(*argv: object) -> str:
