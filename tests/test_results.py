@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
@@ -98,10 +98,13 @@ def paired(record: str, other: str, value: Callable[[dict[str, Any]], float], ar
     """The difference of an arm to another and its 95 % interval, paired by seed, as on the pages."""
     runs = {(run["arm"], run["seed"]): value(run) for run in read_record(record)["runs"]}
     seeds = [seed for name, seed in runs if name == arm and (other, seed) in runs]
-    found = ttest_rel([runs[arm, k] for k in seeds], [runs[other, k] for k in seeds])
-    low, high = found.confidence_interval()
-    mean = fmean(runs[arm, k] - runs[other, k] for k in seeds)
-    return f"{mean:+.1f}, [{low:+.1f}, {high:+.1f}]"
+    return difference([runs[arm, k] for k in seeds], [runs[other, k] for k in seeds])
+
+
+def difference(values: Sequence[float], others: Sequence[float]) -> str:
+    """The mean paired difference and its 95 % interval, as on the pages."""
+    low, high = ttest_rel(values, others).confidence_interval()
+    return f"{fmean(values) - fmean(others):+.1f}, [{low:+.1f}, {high:+.1f}]"
 
 
 def test_multimix_against_its_control() -> None:
@@ -150,12 +153,17 @@ def test_fine_tuning_is_that_of_its_runs() -> None:
     arms: dict[str, list[tuple[float, ...]]] = {}
     for file in files:
         run, (found,) = json.loads(file.read_text()), read_evaluation(file.with_name("evaluation.json"))
-        assert found["accuracy"]["top1"] == pytest.approx(run["top1"], abs=0.2)  # one image in bfloat16
-        values = (run["lr"], run["top1"], found["calibration"]["nll"], found["calibration"]["ece"])
+        top1 = found["accuracy"]["top1"]
+        assert top1 == pytest.approx(run["top1"], abs=0.9)  # float32, and bfloat16 in training
+        values = (run["lr"], top1, found["calibration"]["nll"], found["calibration"]["ece"])
         arms.setdefault(run["mix"], []).append(values)
     shown_arms = {row[0].strip("`").replace("\\|", "|"): row[1:] for row in cells(page)}
     assert shown_arms == {mix: fine_tuning_cells(mix, arms) for mix in arms}
     assert f"{100 * (1 - 0.05 / (len(arms) - 1)):.1f} %" in page
+    top1 = {mix: [run[1] for run in found] for mix, found in arms.items()}
+    assert difference(top1["multimix"], top1[CONTROL]) in " ".join(page.split())
+    none, mixup, multimix = (f"{fmean(top1[mix]):.1f} %" for mix in ("none", "mixup", "multimix"))
+    assert f"({none}, `mixup` {mixup}, `multimix` {multimix};" in (ROOT / "README.md").read_text()
 
 
 def read_evaluation(path: Path) -> list[dict[str, Any]]:
@@ -164,8 +172,10 @@ def read_evaluation(path: Path) -> list[dict[str, Any]]:
 
 def fine_tuning_cells(mix: str, arms: dict[str, list[tuple[float, ...]]]) -> list[str]:
     """Rate, means, and paired differences to none with intervals corrected for the number of arms."""
-    (rate,), top1, losses, errors = {run[0] for run in arms[mix]}, *list(zip(*arms[mix], strict=True))[1:]
-    means = [f"{rate:g}", f"{fmean(top1):.1f}", "\u2013", f"{fmean(losses):.2f}", f"{100 * fmean(errors):.1f}"]
+    rates, top1, losses, errors = zip(*arms[mix], strict=True)
+    assert len(set(rates)) == 1
+    means = [f"{rates[0]:g}", f"{fmean(top1):.1f}", "\u2013"]
+    means += [f"{fmean(losses):.2f}", f"{100 * fmean(errors):.1f}"]
     if mix != "none":
         baseline = [run[1] for run in arms["none"]]
         low, high = ttest_rel(top1, baseline).confidence_interval(1 - 0.05 / (len(arms) - 1))
@@ -176,7 +186,7 @@ def fine_tuning_cells(mix: str, arms: dict[str, list[tuple[float, ...]]]) -> lis
 def rate_cells(run: dict[str, Any]) -> list[str]:
     """The spec, the rate, the accuracy of the last epoch and its loss."""
     loss = run["results"][run["exported_weights"]]["loss"]
-    return [f"`{run['mix']}`", f"{run['lr']:g}", f"{run['top1']:.1f}", f"{loss:.2f}"]
+    return ["`" + run["mix"].replace("|", "\\|") + "`", f"{run['lr']:g}", f"{run['top1']:.1f}", f"{loss:.2f}"]
 
 
 def test_the_runs_that_wait_are_named_with_their_accuracy() -> None:
