@@ -118,6 +118,21 @@ def test_multimix_against_its_control() -> None:
     assert learnt.replace(",", " points of the wrong labels,", 1) in digits
 
 
+def test_multimix_against_its_control_on_photographs() -> None:
+    name, page = "cifar100-20-noise-control", (ROOT / "docs/results/README.md").read_text()
+    section = " ".join(page.split(f"\n## {name}\n")[1].split())
+
+    def told(metric: str) -> str:
+        return paired(name, CONTROL, lambda run: next(iter(run["evaluated"].values()))[metric])
+
+    learnt = paired(name, CONTROL, lambda run: run["memorised"]["noisy_top1"])
+    assert paired(name, CONTROL, itemgetter("top1")).replace(",", " points,", 1) in section
+    assert learnt.replace(",", " points of the wrong labels,", 1) in section
+    assert f"control: {told('variance within / between classes')}." in section
+    assert f"spread, too: {told('uniformity (all pairs)')}." in section
+    assert f"20 %: {told('top-1 accuracy under fgsm, ε = 1/255, 500 images, %')}." in section
+
+
 def test_the_likelihoods_of_small_data_are_those_of_its_runs() -> None:
     directory = ROOT / "docs/results/small-data"
     losses: dict[str, list[float]] = {}
