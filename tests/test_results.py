@@ -118,19 +118,36 @@ def test_multimix_against_its_control() -> None:
     assert learnt.replace(",", " points of the wrong labels,", 1) in digits
 
 
-def test_multimix_against_its_control_on_photographs() -> None:
-    name, page = "cifar100-20-noise-control", (ROOT / "docs/results/README.md").read_text()
-    section = " ".join(page.split(f"\n## {name}\n")[1].split())
+FGSM = "top-1 accuracy under fgsm, ε = {}/255, 500 images, %"
 
-    def told(metric: str) -> str:
-        return paired(name, CONTROL, lambda run: next(iter(run["evaluated"].values()))[metric])
 
+def evaluated(record: str, metric: str) -> str:
+    return paired(record, CONTROL, lambda run: next(iter(run["evaluated"].values()))[metric])
+
+
+def section_of(name: str) -> str:
+    page = (ROOT / "docs/results/README.md").read_text()
+    return " ".join(page.split(f"\n## {name}\n")[1].split("\n## ")[0].split())
+
+
+def test_multimix_against_its_control_on_photographs_with_wrong_labels() -> None:
+    name = "cifar100-20-noise-control"
+    section = section_of(name)
     learnt = paired(name, CONTROL, lambda run: run["memorised"]["noisy_top1"])
     assert paired(name, CONTROL, itemgetter("top1")).replace(",", " points,", 1) in section
     assert learnt.replace(",", " points of the wrong labels,", 1) in section
-    assert f"control: {told('variance within / between classes')}." in section
-    assert f"spread, too: {told('uniformity (all pairs)')}." in section
-    assert f"20 %: {told('top-1 accuracy under fgsm, ε = 1/255, 500 images, %')}." in section
+    assert f"control: {evaluated(name, 'variance within / between classes')}." in section
+    assert f"spread, too: {evaluated(name, 'uniformity (all pairs)')}." in section
+    assert f"20 %: {evaluated(name, FGSM.format(1))}." in section
+
+
+def test_multimix_against_its_control_in_the_long_training() -> None:
+    name = "cifar100-20-long-control"
+    section, top1 = section_of(name), paired(name, CONTROL, itemgetter("top1"))
+    assert f"control by {top1[1:].replace(',', ' points,', 1)}." in section
+    assert f"control: {evaluated(name, 'variance within / between classes')} to the control" in section
+    assert f"is level: {evaluated(name, 'uniformity (all pairs)')}." in section
+    assert f"none 9: {evaluated(name, FGSM.format(4))} to the control" in section
 
 
 def test_the_likelihoods_of_small_data_are_those_of_its_runs() -> None:
