@@ -112,8 +112,8 @@ def dense_weights(
     Args:
         attention: attention of each example at each position, [r, b], at least 0.
         alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly.
-        shared: whether all positions have the same factors, r times fewer draws; else each has its own. Two
-            studies in docs/results find no difference.
+        shared: whether all positions have the same factors, r times fewer draws; else each has its own, as in
+            the paper's figure 2. Two studies in docs/results find no difference.
 
     Returns:
         Weights [r, n, b]; rows sum to one.
