@@ -85,8 +85,8 @@ def multimix(
     second order the loss is that of the mean plus 1/(m alpha + 1) times a term that separates examples. At
     small logits the gradient of this term is cross-entropy's times 1/(m alpha + 1): under SGD, with m = 128
     and alpha = 1, 0.8 % of that of a clean step. In a short training the MultiMix steps have hardly any
-    effect on accuracy, and the recipe does what `0.5*mixup | 0.5*skip` does, but that classes are clustered
-    more tightly (docs/results). Smaller alpha, short tuples and `target`
+    effect on accuracy, and the recipe does what `0.5*mixup | 0.5*skip` does, except that classes are
+    clustered more tightly (docs/results). Smaller alpha, short tuples and `target`
     make the factor, in general (sum lambda^2 - 1/m) m / (m - 1), larger.
 
     Args:
