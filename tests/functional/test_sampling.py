@@ -37,10 +37,14 @@ def test_beta_of_small_alpha_is_zero_or_one(alpha):
     assert drawn.round().mean().item() == pytest.approx(0.5, abs=0.025)
 
 
-@pytest.mark.parametrize("count", [500, 300_000], ids=["by torch's sampler", "by rejection"])
+@pytest.mark.parametrize(
+    ("count", "given"),
+    [(500, 1), (300_000, 300_000), (300_000, 1)],
+    ids=["by torch's sampler", "by rejection", "of one concentration"],
+)
 @pytest.mark.parametrize("alpha", [1e-3, 0.05, 0.5, 1.0, 2.0, 3.0, 40.0])
-def test_log_gamma_variates_follow_their_distribution(alpha, count):
-    drawn = log_gamma_variates(torch.full((1,), alpha), (count,), generator()).double()
+def test_log_gamma_variates_follow_their_distribution(alpha, count, given):
+    drawn = log_gamma_variates(torch.full((given,), alpha), (count,), generator()).double()
     assert stats.kstest(drawn.numpy(), stats.loggamma(alpha).cdf).pvalue > 1e-3
 
 

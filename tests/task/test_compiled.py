@@ -10,7 +10,14 @@ from timm_multimix import MixTask
 
 @pytest.mark.parametrize("way", ["model", "task.compile", "torch.compile(task)"])
 @pytest.mark.parametrize(
-    "mix", ["mixup", "manifold_mixup(layers=(1, 2))", "multimix(p=1)", "dense_multimix(p=1)"]
+    "mix",
+    [
+        "mixup",
+        "manifold_mixup(layers=(1, 2))",
+        "multimix(p=1)",
+        "multimix(n=5000, p=1)",  # so many weights are drawn in another way
+        "dense_multimix(p=1)",
+    ],
 )
 def test_compiled_training_equals_eager(mix, way):
     def losses(compiled):
@@ -51,7 +58,9 @@ def test_compiled_with_inductor():
 
 
 @pytest.mark.parametrize("way", ["model", "task"])
-@pytest.mark.parametrize("mix", ["mixup(per_sample=True)", "multimix(p=1)", "dense_multimix(p=1)"])
+@pytest.mark.parametrize(
+    "mix", ["mixup(per_sample=True)", "multimix(p=1)", "multimix(n=5000, p=1)", "dense_multimix(p=1)"]
+)
 def test_later_steps_do_not_compile_again(mix, way):
     torch._dynamo.reset()
     counter = CompileCounterWithBackend("aot_eager")

@@ -6,12 +6,16 @@ import torch
 from torch import Tensor
 
 from .._compat.torch import standard_gamma
+from . import ziggurat
 from .docstrings import documented
+from .uncompiled import uncompiled
 
 # Used for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.
 _SMALLEST_ALPHA = 1e-20
 # Below this number of variates torch's sampler is faster than `_by_rejection`.
 _FEW_VARIATES = 512
+# From this number of variates of one concentration on, layers are worth computing.
+_MANY_VARIATES = 16384
 # Tensors that `_by_rejection` computes in.
 _BUFFERS = 4
 # Rows drawn at a time on a CPU: enough that the overhead of calls is small, few enough for the cache.
@@ -44,10 +48,13 @@ def log_gamma_variates(
     return _log_gamma(alpha, [alpha.new_empty(shape) for _ in range(_BUFFERS)], generator)
 
 
+@uncompiled  # how many are drawn anew is data
 def _log_gamma(alpha: Tensor, buffers: Sequence[Tensor], generator: torch.Generator | None) -> Tensor:
     """Draw as many as a buffer has elements, on a CPU."""
     if buffers[0].numel() < _FEW_VARIATES:
         return _by_torchs_sampler(alpha.expand(buffers[0].shape), generator)
+    if buffers[0].numel() >= _MANY_VARIATES and ziggurat.fits(alpha):
+        return ziggurat.log_gamma(float(alpha), buffers[0], generator)
     return _by_rejection(alpha, buffers, generator)
 
 

@@ -11,10 +11,12 @@ _Result = TypeVar("_Result")
 
 
 def uncompiled(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """`torch.compiler.disable`, applied at the call: applied here it would import the compiler."""
+    """`torch.compiler.disable`, applied in compiled code alone: applied here it would import the compiler."""
 
     @wraps(function)
     def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-        return cast(_Result, torch.compiler.disable(function)(*args, **kwargs))
+        if torch.compiler.is_compiling():
+            return cast(_Result, torch.compiler.disable(function)(*args, **kwargs))
+        return function(*args, **kwargs)
 
     return call
