@@ -135,6 +135,11 @@ def make_parts(data: str) -> list[Part]:
             benchmark("loss.py", "--repeats", "1", "--tuples", "10", "--most", "1e5"),
         ),
         Part(
+            "draws",
+            benchmark("draws.py", "--device", "cuda"),
+            benchmark("draws.py", "--repeats", "1", "--most", "7e4"),
+        ),
+        Part(
             "inputs",
             benchmark("inputs.py", "--device", "cuda"),
             benchmark("inputs.py", "--repeats", "1", "--batch-size", "4"),

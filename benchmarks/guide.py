@@ -95,11 +95,20 @@ def input_table() -> str:
 
 def loss_table() -> str:
     """Return the table of the loss over tuples."""
-    columns = ["b, d, c, r, n", "ours ms", "literal ms", "ours MiB", "literal MiB", "draw ms"]
-    rows = read_results("loss-cpu")["rows"]
+    columns = ["b, d, c, r, n", "ours ms", "literal ms", "ours MiB", "literal MiB"]
+    return measured("loss-cpu", columns)
+
+
+def draw_table() -> str:
+    """Return the table of drawing the weights of tuples."""
+    return measured("draws-cpu", ["rows, b", "ms", "one for each, ms", "torch, ms"])
+
+
+def measured(name: str, columns: list[str]) -> str:
+    """Return the table of the rows of a result, of which the first column names them."""
     cells = [
         [row[columns[0]], *(f"{row[column]:.1f}" if column in row else "-" for column in columns[1:])]
-        for row in rows
+        for row in read_results(name)["rows"]
     ]
     return table(columns, cells)
 
@@ -137,6 +146,8 @@ def make_guide() -> str:
         inputs=input_table(),
         loss_machine=loss["machine"]["device"],
         loss=loss_table(),
+        draw_machine=read_results("draws-cpu")["machine"]["device"],
+        draws=draw_table(),
         untimed=f"Not measured: a training step of {untimed}.\n\n" if untimed else "",
         accuracy=accuracy_section(),
         unranked=missing(accuracy_section()),

@@ -4,7 +4,7 @@
 
 The literal computation follows the paper (arXiv:2311.05538): interpolate embeddings and targets, classify all
 n mixed embeddings, cross-entropy. Ours classifies the b clean embeddings and computes the same loss exactly
-from their logits. Drawing the weights is timed separately, against torch's own Gamma sampler.
+from their logits. Drawing the weights is timed by draws.py.
 """
 
 import argparse
@@ -34,17 +34,6 @@ def literal(embeddings: Tensor, classifier: Tensor, targets: Tensor, weights: Te
     return -((weights @ targets) * logits.log_softmax(-1)).sum(-1).mean()
 
 
-def torchs_dirichlet(rows: int, b: int, device: torch.device) -> Tensor:
-    """Return Dirichlet weights from torch's Gamma variates, normalised.
-
-    Gamma(alpha) is drawn as Gamma(alpha + 1) U^(1 / alpha), in logarithms, as it underflows for small alpha
-    (Marsaglia and Tsang, 2000).
-    """
-    alpha = torch.full((rows, b), 1.3, device=device)
-    boost = torch.empty_like(alpha).exponential_() / alpha
-    return (torch._standard_gamma(alpha + 1).log_() - boost).softmax(-1)
-
-
 def arithmetic_limit(b: int, d: int, c: int, n: int) -> float:
     """Return the ratio of the multiplications that the literal and our computation need."""
     return (2 * n * b * d + 3 * n * d * c + n * b * c) / (3 * b * d * c + 2 * n * b * c)
@@ -53,7 +42,7 @@ def arithmetic_limit(b: int, d: int, c: int, n: int) -> float:
 def measure(
     b: int, d: int, c: int, r: int, n: int, options: argparse.Namespace, device: torch.device
 ) -> dict:
-    """Return the row of one shape: times, memory, and the draw."""
+    """Return the row of one shape: times and memory."""
     embeddings = torch.randn(r, b, d, device=device, requires_grad=True)
     classifier = (torch.randn(c, d, device=device) / d**0.5).requires_grad_()
     labels = torch.randint(c, (b,), device=device)
@@ -71,20 +60,12 @@ def measure(
         candidates["literal"] = literal_once
     times = common.milliseconds(candidates, options.repeats, device)
     memory = {name: common.peak_mebibytes(run, device) for name, run in candidates.items()}
-    draws = common.milliseconds(
-        {
-            "ours": lambda: F.dirichlet_weights(r * n, b, 1.3, device=device),
-            "torch": lambda: torchs_dirichlet(r * n, b, device),
-        },
-        max(3, options.repeats // 2),
-        device,
-    )
     row = {"b, d, c, r, n": f"{b}, {d}, {c}, {r}, {n}", "ours ms": times["ours"], "ours MiB": memory["ours"]}
     if "literal" in times:
         ratio, limit = times["literal"] / times["ours"], arithmetic_limit(b, d, c, n)
         row |= {"literal ms": times["literal"], "literal MiB": memory["literal"], "times faster": ratio}
         row |= {"arithmetic limit": limit}
-    return row | {"draw ms": draws["ours"], "torch draw ms": draws["torch"]}
+    return row
 
 
 def streamed(b: int, c: int, n: int, options: argparse.Namespace, device: torch.device) -> dict:

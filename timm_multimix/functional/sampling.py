@@ -8,15 +8,16 @@ from torch import Tensor
 from .._compat.torch import standard_gamma
 from . import ziggurat
 from .docstrings import documented
+from .gamma import by_rejection, by_torchs_sampler
 from .uncompiled import uncompiled
 
 # Used for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.
 _SMALLEST_ALPHA = 1e-20
-# Below this number of variates torch's sampler is faster than `_by_rejection`.
+# Below this number of variates torch's sampler is faster than `by_rejection`.
 _FEW_VARIATES = 512
 # From this number of variates of one concentration on, layers are worth computing.
 _MANY_VARIATES = 16384
-# Tensors that `_by_rejection` computes in.
+# Tensors that `by_rejection` computes in.
 _BUFFERS = 4
 # Rows drawn at a time on a CPU: enough that the overhead of calls is small, few enough for the cache.
 _ROWS = 1024
@@ -44,7 +45,7 @@ def log_gamma_variates(
     alpha = alpha.clamp_min(_SMALLEST_ALPHA)
     shape = alpha.shape if shape is None else shape
     if alpha.device.type != "cpu":
-        return _by_torchs_sampler(alpha.expand(shape), generator)
+        return by_torchs_sampler(alpha.expand(shape), generator)
     return _log_gamma(alpha, [alpha.new_empty(shape) for _ in range(_BUFFERS)], generator)
 
 
@@ -52,39 +53,10 @@ def log_gamma_variates(
 def _log_gamma(alpha: Tensor, buffers: Sequence[Tensor], generator: torch.Generator | None) -> Tensor:
     """Draw as many as a buffer has elements, on a CPU."""
     if buffers[0].numel() < _FEW_VARIATES:
-        return _by_torchs_sampler(alpha.expand(buffers[0].shape), generator)
+        return by_torchs_sampler(alpha.expand(buffers[0].shape), generator)
     if buffers[0].numel() >= _MANY_VARIATES and ziggurat.fits(alpha):
         return ziggurat.log_gamma(float(alpha), buffers[0], generator)
-    return _by_rejection(alpha, buffers, generator)
-
-
-def _by_torchs_sampler(alpha: Tensor, generator: torch.Generator | None) -> Tensor:
-    log_gamma = standard_gamma(alpha + 1, generator=generator).log_()
-    uniform = torch.empty_like(log_gamma).uniform_(generator=generator)
-    return log_gamma.add_(uniform.neg_().log1p_().div_(alpha))
-
-
-def _by_rejection(alpha: Tensor, buffers: Sequence[Tensor], generator: torch.Generator | None) -> Tensor:
-    """Draw the same with operations on all elements at once; torch's sampler handles them one by one.
-
-    G(a + 1) is proposed by Marsaglia and Tsang's squeeze-free test, d v with d = a + 2/3 and
-    v = (1 + x / sqrt(9 d))^3, and accepted if log U < bound. Then log U - bound is the logarithm of a uniform
-    variate that is independent of x, so it serves as that of U^(1/a): random numbers take half of the time.
-    Rejected elements, a few per cent, are drawn by torch. All is computed in the memory of `buffers`, one of
-    which is the result: fresh pages for every intermediate would cost more than the arithmetic.
-    """
-    x, root, log_v, v = buffers
-    d = alpha + 2 / 3
-    torch.mul(x.normal_(generator=generator), (9 * d).rsqrt(), out=root).add_(1).clamp_min_(1e-30)
-    torch.log(root, out=log_v).mul_(3)
-    torch.mul(root, root, out=v).mul_(root)
-    bound = torch.sub(log_v, v, out=root).add_(1).mul_(d).add_(x.mul_(x), alpha=0.5)
-    log_uniform = v.uniform_(generator=generator).neg_().log1p_().sub_(bound)
-    rejected = (log_uniform >= 0).view(-1).nonzero().squeeze(1)
-    log_gamma = log_v.add_(d.log()).addcdiv_(log_uniform, alpha)
-    theirs = alpha.expand(len(rejected)) if alpha.numel() == 1 else alpha.expand_as(x).reshape(-1)[rejected]
-    log_gamma.view(-1).index_copy_(0, rejected, _by_torchs_sampler(theirs, generator))
-    return log_gamma
+    return by_rejection(alpha, buffers, generator)
 
 
 @documented

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from .._compat.torch import standard_gamma
+from .gamma import by_torchs_sampler
 
 _Array: TypeAlias = npt.NDArray[np.float64]
 _Floats: TypeAlias = npt.NDArray[np.float32]
@@ -59,8 +59,8 @@ def log_gamma(alpha: float, out: Tensor, generator: Generator | None) -> Tensor:
     bits = words.view(torch.int32)[: len(flat)]
     layer = bits & (_LAYERS - 1)
     torch.index_select(torch.from_numpy(ziggurat.inner), 0, layer, out=flat)
-    y = torch.index_select(torch.from_numpy(ziggurat.width / 2**31), 0, layer)
-    y.mul_(bits.bitwise_and_(_POSITION).bitwise_or_(_HALF_STEP))
+    y = bits.bitwise_and_(_POSITION).bitwise_or_(_HALF_STEP).float()
+    y.mul_(torch.index_select(torch.from_numpy(ziggurat.width / 2**31), 0, layer))
     outside = np.greater(y.numpy(), flat.numpy()).nonzero()[0]
     torch.log(y, out=flat).mul_(1 / alpha)
     values = flat.numpy()
@@ -73,24 +73,18 @@ def _beyond(
 ) -> _Floats:
     """Return log x of the variates outside of the inner width; those above the curve are drawn anew."""
     alpha, start, rate = ziggurat.alpha, ziggurat.tail_start, ziggurat.tail_rate
-    height, uniform = torch.empty(2, len(layer)).uniform_(generator=generator).numpy()
+    height = torch.empty(len(layer)).uniform_(generator=generator).numpy()
     bottom, top = ziggurat.bottom[layer], ziggurat.top[layer]
     below = bottom + height * (top - bottom) < np.exp(-np.exp(log_x))
     tail = (layer == 0).nonzero()[0]
-    x = start - np.log1p(-uniform[tail]) / rate
+    x = start + torch.empty(len(tail)).exponential_(rate, generator=generator).numpy()
     log_x[tail] = np.log(x)
     # The density x^(alpha - 1) exp(-x) over its value at the start, and over the exponential one.
     ratio = (alpha - 1) * (log_x[tail] - math.log(start)) - (1 - rate) * (x - start)
     below[tail] = height[tail] < ziggurat.tail_share * np.exp(ratio)
     above = (~below).nonzero()[0]
-    log_x[above] = _anew(alpha, len(above), generator)
+    log_x[above] = by_torchs_sampler(torch.full((len(above),), alpha), generator).numpy()
     return log_x
-
-
-def _anew(alpha: float, count: int, generator: Generator | None) -> _Floats:
-    variates = standard_gamma(torch.full((count,), alpha + 1), generator=generator).log_()
-    uniform = torch.empty(count).uniform_(generator=generator)
-    return variates.add_(uniform.neg_().log1p_(), alpha=1 / alpha).numpy()
 
 
 @lru_cache(maxsize=8)
@@ -102,10 +96,7 @@ def _ziggurat(alpha: float) -> _Ziggurat:
     """
     corners = np.exp(alpha ** np.arange(_NODES) @ _polynomials())  # x, which is -log of the height
     start = float(corners[0])
-    edges, inner = np.ones(_LAYERS + 1), np.zeros(_LAYERS)
-    edges[0] = 0
-    np.exp(-corners, out=edges[1:-1])
-    np.power(corners, alpha, out=inner[:-1])
+    edges, inner = np.concatenate([[0], np.exp(-corners), [1]]), np.append(corners**alpha, 0)
     height = edges[1:] - edges[:-1]
     tail = _tail_area(alpha, start)
     area = max((inner[:-1] * height[1:]).max(), inner[0] * height[0] + tail)
