@@ -101,6 +101,20 @@ def test_cards_of_trained_models(directory: Path, monkeypatch: pytest.MonkeyPatc
     assert complaints(directory) == []
 
 
+def test_the_table_of_cards_is_that_of_their_records() -> None:
+    page = (ROOT / "model_cards/README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| [")]
+    found = {re.findall(r"\((.+)/README", row[0])[0]: tuple(row[-2:]) for row in rows}
+    summaries = {
+        path.name: json.loads((path / "record.json").read_text(encoding="utf-8"))["summary"]
+        for path in DIRECTORIES
+    }
+    assert found == {
+        name: (f"{summary['top1']:.2f} %", f"{summary['top1_best']:.2f} %")
+        for name, summary in summaries.items()
+    }
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     """A directory as a finished run gives it."""

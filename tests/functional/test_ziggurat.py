@@ -24,10 +24,10 @@ def density(y, alpha):
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_layers_cover_the_density_and_have_one_area(alpha):
     layers = ziggurat._ziggurat(alpha)
-    width, inner, bottom, top = (each.astype(np.float64) for each in layers[1:5])
-    assert bottom[0] == 0
-    assert top[-1] == 1
-    assert (bottom[1:] == top[:-1]).all()
+    width, inner, edges = (each.astype(np.float64) for each in layers[1:4])
+    assert edges[0] == 0
+    assert edges[-1] == 1
+    bottom, top = edges[:-1], edges[1:]
     areas = width * (top - bottom)
     assert areas == pytest.approx(areas.mean(), rel=1e-4)  # float32
     # From the second layer on, the curve at the bottom ends within the width; what is inner is below it.
@@ -39,7 +39,7 @@ def test_the_layers_cover_the_density_and_have_one_area(alpha):
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_little_of_the_area_is_above_the_density(alpha):
     layers = ziggurat._ziggurat(alpha)
-    covered = len(layers.width) * float(layers.width[0]) * float(layers.top[0])
+    covered = len(layers.width) * float(layers.width[0]) * float(layers.edges[1])
     assert math.gamma(alpha + 1) / covered > 0.98
 
 
@@ -47,7 +47,7 @@ def test_little_of_the_area_is_above_the_density(alpha):
 def test_the_tails_area_covers_the_tail(alpha):
     """The exponential density that is drawn from is above that of x, in its share of the layer."""
     layers = ziggurat._ziggurat(alpha)
-    beyond = (float(layers.width[0]) - float(layers.inner[0])) * float(layers.top[0]) * layers.tail_share
+    beyond = (float(layers.width[0]) - float(layers.inner[0])) * float(layers.edges[1]) * layers.tail_share
     start, rate = layers.tail_start, layers.tail_rate
     for x in np.linspace(start, start + 20, 50):
         exponential = beyond * rate * math.exp(-rate * (x - start))
@@ -81,9 +81,9 @@ def test_what_is_drawn_outside_of_the_inner_widths_is_the_rest_of_the_density(al
     layer = np.random.default_rng(0).integers(1, len(layers.width), count)
     inner, width = layers.inner[layer].astype(np.float64), layers.width[layer].astype(np.float64)
     y = inner + np.random.default_rng(1).random(count) * (width - inner)
-    below = ziggurat._beyond(layers, layer, np.log(y) / alpha, generator())
+    below = ziggurat._beyond(layers, layer, np.log(y) / alpha, torch.empty(0), generator())
     kept = np.isclose(below, np.log(y) / alpha)
-    bottom, top = layers.bottom[layer], layers.top[layer]
+    bottom, top = layers.edges[layer], layers.edges[layer + 1]
     height = bottom + np.random.default_rng(2).random(count) * (top - bottom)
     assert kept.mean() == pytest.approx((height < density(y, alpha)).mean(), abs=0.005)
 
@@ -91,7 +91,7 @@ def test_what_is_drawn_outside_of_the_inner_widths_is_the_rest_of_the_density(al
 def test_interpolated_layers_are_nearly_as_good_as_the_best():
     for alpha in ALPHAS:
         best = [math.exp(-drop) for drop in ziggurat._best_drops(alpha)]
-        assert ziggurat._ziggurat(alpha).bottom[1:] == pytest.approx(best, rel=0.02)
+        assert ziggurat._ziggurat(alpha).edges[1:-1] == pytest.approx(best, rel=0.02)
 
 
 def test_consecutive_variates_are_independent():
@@ -127,3 +127,18 @@ def test_many_rows_are_drawn_by_it_and_have_the_distribution_of_few(monkeypatch)
     assert stats.kstest(weights[:, 3].double().numpy(), marginal.cdf).pvalue > 1e-3
     dirichlet_weights(100, 61, 0.75, generator=generator())
     assert len(calls) == 3
+
+
+def test_the_default_device_and_type_have_no_part_in_it():
+    expected = ziggurat.log_gamma(0.6, torch.empty(20_000), generator())
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.device("meta"):
+            found = ziggurat.log_gamma(
+                0.6, torch.empty(20_000, dtype=torch.float32, device="cpu"), generator()
+            )
+    finally:
+        torch.set_default_dtype(before)
+    assert found.dtype == torch.float32
+    assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-5)

@@ -19,7 +19,6 @@ LOWEST, HIGHEST = 0.05, 4.0
 # A random word of 32 bits gives a layer (9 bits) and a position in it (the next 22).
 _LAYERS = 512
 _POSITION = 0x7FFFFE00
-_HALF_STEP = 256
 # Concentrations for which the layers are computed; between them they are interpolated.
 _NODES = 8
 
@@ -34,8 +33,7 @@ class _Ziggurat(NamedTuple):
     alpha: float
     width: _Floats  # of each layer
     inner: _Floats  # what of the width is below the curve at all heights of the layer
-    bottom: _Floats
-    top: _Floats
+    edges: _Floats  # the heights between the layers, from 0 to 1
     tail_start: float  # in x
     tail_rate: float  # of the exponential distribution above the density of the tail
     tail_share: float  # of that distribution in the area that the lowest layer has for it
@@ -54,36 +52,43 @@ def log_gamma(alpha: float, out: Tensor, generator: Generator | None) -> Tensor:
     """
     ziggurat = _ziggurat(alpha)
     flat = out.view(-1)
-    words = torch.empty((len(flat) + 1) // 2, dtype=torch.int64)
+    words = out.new_empty((len(flat) + 1) // 2, dtype=torch.int64)
     words.random_(torch.iinfo(torch.int64).min, None, generator=generator)
     bits = words.view(torch.int32)[: len(flat)]
     layer = bits & (_LAYERS - 1)
     torch.index_select(torch.from_numpy(ziggurat.inner), 0, layer, out=flat)
-    y = bits.bitwise_and_(_POSITION).bitwise_or_(_HALF_STEP).float()
+    y = bits.bitwise_and_(_POSITION).bitwise_or_(_LAYERS // 2).float()
     y.mul_(torch.index_select(torch.from_numpy(ziggurat.width / 2**31), 0, layer))
     outside = np.greater(y.numpy(), flat.numpy()).nonzero()[0]
     torch.log(y, out=flat).mul_(1 / alpha)
     values = flat.numpy()
-    values[outside] = _beyond(ziggurat, layer.numpy()[outside], values[outside], generator)
+    values[outside] = _beyond(ziggurat, layer.numpy()[outside], values[outside], flat, generator)
     return out
 
 
 def _beyond(
-    ziggurat: _Ziggurat, layer: npt.NDArray[np.int32], log_x: _Floats, generator: Generator | None
+    ziggurat: _Ziggurat,
+    layer: npt.NDArray[np.int32],
+    log_x: _Floats,
+    like: Tensor,
+    generator: Generator | None,
 ) -> _Floats:
-    """Return log x of the variates outside of the inner width; those above the curve are drawn anew."""
+    """Return log x of the variates outside of the inner width; those above the curve are drawn anew.
+
+    `like` has the device and the type of what is drawn.
+    """
     alpha, start, rate = ziggurat.alpha, ziggurat.tail_start, ziggurat.tail_rate
-    height = torch.empty(len(layer)).uniform_(generator=generator).numpy()
-    bottom, top = ziggurat.bottom[layer], ziggurat.top[layer]
+    height = like.new_empty(len(layer)).uniform_(generator=generator).numpy()
+    bottom, top = ziggurat.edges[layer], ziggurat.edges[layer + 1]
     below = bottom + height * (top - bottom) < np.exp(-np.exp(log_x))
     tail = (layer == 0).nonzero()[0]
-    x = start + torch.empty(len(tail)).exponential_(rate, generator=generator).numpy()
+    x = start + like.new_empty(len(tail)).exponential_(rate, generator=generator).numpy()
     log_x[tail] = np.log(x)
     # The density x^(alpha - 1) exp(-x) over its value at the start, and over the exponential one.
     ratio = (alpha - 1) * (log_x[tail] - math.log(start)) - (1 - rate) * (x - start)
     below[tail] = height[tail] < ziggurat.tail_share * np.exp(ratio)
     above = (~below).nonzero()[0]
-    log_x[above] = by_torchs_sampler(torch.full((len(above),), alpha), generator).numpy()
+    log_x[above] = by_torchs_sampler(like.new_full((len(above),), alpha), generator).numpy()
     return log_x
 
 
@@ -101,9 +106,8 @@ def _ziggurat(alpha: float) -> _Ziggurat:
     tail = _tail_area(alpha, start)
     area = max((inner[:-1] * height[1:]).max(), inner[0] * height[0] + tail)
     share = tail / (area - inner[0] * height[0])
-    rows = np.stack([area / height, inner, edges[:-1], edges[1:]]).astype(np.float32)
-    width, inner, bottom, top = rows
-    return _Ziggurat(alpha, width, inner, bottom, top, start, _tail_rate(alpha, start), share)
+    floats = [each.astype(np.float32) for each in (area / height, inner, edges)]
+    return _Ziggurat(alpha, floats[0], floats[1], floats[2], start, _tail_rate(alpha, start), share)
 
 
 def _tail_rate(alpha: float, start: float) -> float:
@@ -119,8 +123,7 @@ def _tail_area(alpha: float, start: float) -> float:
 @cache
 def _polynomials() -> _Array:
     """Return coefficients of polynomials in alpha: the logarithms of x at the corners of the best layers."""
-    angles = (2 * np.arange(_NODES) + 1) * math.pi / (2 * _NODES)
-    nodes = (LOWEST + HIGHEST) / 2 + (HIGHEST - LOWEST) / 2 * np.cos(angles)  # Chebyshev's
+    nodes = (LOWEST + HIGHEST) / 2 + (HIGHEST - LOWEST) / 2 * np.polynomial.chebyshev.chebpts1(_NODES)
     best = [_best_drops(alpha) for alpha in nodes.tolist()]
     return np.asarray(np.linalg.solve(np.vander(nodes, increasing=True), np.log(best)))
 
