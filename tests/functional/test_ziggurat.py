@@ -142,3 +142,16 @@ def test_the_default_device_and_type_have_no_part_in_it():
         torch.set_default_dtype(before)
     assert found.dtype == torch.float32
     assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.5, 1.0, 2.0, 4.0])
+def test_what_the_lowest_layer_draws_beyond_its_inner_width_is_the_tail(alpha):
+    count, layers, gamma = 300_000, ziggurat._ziggurat(alpha), stats.gamma(alpha)
+    lowest = np.zeros(count, dtype=np.int32)
+    drawn = ziggurat._beyond(layers, lowest, np.zeros(count, np.float32), torch.empty(0), generator())
+    x = np.exp(drawn.astype(np.float64))
+    tail, beyond = x[x > layers.tail_start], gamma.sf(layers.tail_start)
+    area = (float(layers.width[0]) - float(layers.inner[0])) * float(layers.edges[1])
+    kept = math.gamma(alpha + 1) * beyond / area  # the others are drawn anew, a few of them in the tail
+    assert len(tail) / count == pytest.approx(kept + (1 - kept) * beyond, abs=0.005)
+    assert stats.kstest(1 - gamma.sf(tail) / beyond, stats.uniform.cdf).pvalue > 1e-3
