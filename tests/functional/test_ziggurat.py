@@ -86,6 +86,7 @@ def test_what_is_drawn_outside_of_the_inner_widths_is_the_rest_of_the_density(al
     bottom, top = layers.edges[layer], layers.edges[layer + 1]
     height = bottom + np.random.default_rng(2).random(count) * (top - bottom)
     assert kept.mean() == pytest.approx((height < density(y, alpha)).mean(), abs=0.005)
+    assert stats.kstest(below[~kept], stats.loggamma(alpha).cdf).pvalue > 1e-3
 
 
 def test_interpolated_layers_are_nearly_as_good_as_the_best():
