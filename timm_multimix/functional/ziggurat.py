@@ -48,7 +48,7 @@ def log_gamma(alpha: float, out: Tensor, generator: Generator | None) -> Tensor:
     """Fill `out`, contiguous float32 on a CPU, with logarithms of Gamma(alpha, 1) variates.
 
     The ziggurat method (Marsaglia and Tsang 2000, doi:10.18637/jss.v005.i08) on y = x^alpha: choose a layer
-    and a position in its width, and take it within the inner width; one or two in a hundred are outside.
+    and a position in its width, and take it within the inner width; up to three in a hundred are outside.
     """
     ziggurat = _ziggurat(alpha)
     flat = out.view(-1)
