@@ -156,7 +156,8 @@ def test_clean_weighs_a_clean_term_in_the_loss(clean):
 
 
 def test_attention_gets_the_gradient_of_the_formula():
-    attention = torch.rand(3, 5, dtype=torch.float64, requires_grad=True)
+    """Attention stays clear of 0, where the weights have a kink that differences would cross."""
+    attention = (0.1 + torch.rand(3, 5, dtype=torch.float64)).requires_grad_()
 
     def weights(a):
         return F.dense_weights(a, n=4, m=2, clean=0.25, generator=generator())
