@@ -128,12 +128,17 @@ def keep(
 
 
 def machine(options: argparse.Namespace) -> dict[str, Any]:
-    """Return device and versions of the measurement."""
+    """Return device, the CPU's vector instructions that torch uses, and versions of the measurement."""
     cuda = options.device != "cpu"
     device = (
         torch.cuda.get_device_name() if cuda else f"{platform.machine()} CPU, {options.threads} thread(s)"
     )
-    return {"device": device, "torch": torch.__version__, "python": platform.python_version()}
+    return {
+        "device": device,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def draw(path: Path, rows: list[dict[str, Any]], x: str, bars: list[str], title: str) -> None:

@@ -58,7 +58,8 @@ def names_here() -> dict[str, object]:
 
 
 def _own() -> list[str]:
-    return [f"`{flag(name)}`" for name in names_here() if name not in timm_flags()]
+    options = map(names_in_config, parser_of(TrainOptions).flags())
+    return [f"`{flag(next(iter(names)))}`" for names in options if not timm_flags().keys() & set(names)]
 
 
 def _table(flags: list[TimmFlag]) -> str:

@@ -122,8 +122,7 @@ def make_parts(data: str) -> list[Part]:
         "0",
         "-m",
         "gpu",
-        "-p",
-        "no:randomly",
+        "--randomly-dont-reorganize",
         str(ROOT / "tests"),
     ]
     gpu_tests = [*tests[:-1], str(ROOT / "tests/gpu")]

@@ -2,7 +2,7 @@
 
     python examples/demo.py
 
-Needs `pip install timm-multimix[demo]`; runs on the CPU, with mixers that need no model.
+Needs `pip install -e ".[demo]"`; runs on the CPU, with mixers that need no model.
 """
 
 from functools import cache

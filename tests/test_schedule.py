@@ -63,6 +63,6 @@ def test_a_schedule_needs_the_length_of_training():
 
 @pytest.mark.parametrize("end", ["x", "1"])
 def test_a_long_text_is_cut_in_the_message(end):
-    with pytest.raises(UsageError, match=r", got '0\.5-0\.4000+\.\.\.'$") as refused:
+    with pytest.raises(UsageError, match=r", got '0\.5-0\.4000+ \[\.\.\.] \d+[x1]'$") as refused:
         parse_schedule("0.5-0.4" + "0" * 30_000 + end)
     assert len(str(refused.value)) < 300

@@ -2,15 +2,18 @@
 
 import signal
 
+LONGEST = 1900
+"""Characters of a message, which a terminal still shows whole."""
+
+
+def abridged(text: str, limit: int) -> str:
+    """A long text without its middle: a message may say what counts at its beginning or at its end."""
+    return text if len(text) <= limit else f"{text[: limit // 2]} [...] {text[-(limit // 2) :]}"
+
 
 def quoted(text: str, limit: int = 80) -> str:
-    """Quote a text for a message; the end of a long text is left out."""
-    return repr(text if len(text) <= limit else text[: limit - 3] + "...")
-
-
-def abridged(text: str, limit: int = 1900) -> str:
-    """A long text without its middle: a message may say what is allowed at its beginning or at its end."""
-    return text if len(text) <= limit else f"{text[: limit // 2]} [...] {text[-(limit // 2) :]}"
+    """Quote a text for a message, a long one without its middle."""
+    return repr(abridged(text, limit))
 
 
 def printable(text: str) -> str:
@@ -18,10 +21,9 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def one_line(error: object, limit: int | None = 300) -> str:
-    """Return the message of an exception on one line, shortened; its type if it has no message."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
+def one_line(error: object, limit: int = 300) -> str:
+    """Return the message of an exception on one line, a long one abridged; its type if it has no message."""
+    return abridged(" ".join(str(error).split()) or type(error).__name__, limit)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -39,7 +41,7 @@ class UsageError(ValueError):
     told = False
 
     def __init__(self, message: str) -> None:
-        super().__init__(abridged(message))
+        super().__init__(abridged(message, LONGEST))
 
 
 class Interrupted(KeyboardInterrupt):

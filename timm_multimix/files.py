@@ -8,7 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError, one_line
+from .errors import LONGEST, UsageError, one_line
+
+_REPLACED = ".tmp-replaced-"
+"""The prefix of a directory that is whole, until the one that replaces it has its name."""
 
 
 def sync(path: Path) -> None:
@@ -54,7 +57,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(f"{path} is damaged: it is not JSON ({one_line(error, limit=None)})") from None
+        raise UsageError(f"{path} is damaged: it is not JSON ({one_line(error, LONGEST)})") from None
     if not isinstance(content, dict) or not content:
         found = "an empty object" if content == {} else f"a {type(content).__name__}"
         raise UsageError(f"{path} is damaged: expected a JSON object, got {found}")
@@ -78,20 +81,37 @@ def delete(path: Path) -> None:
 def remove_directory(directory: Path) -> None:
     """Delete a directory; it is renamed first, so that a half-deleted one is never taken for intact."""
     if directory.exists():
-        doomed = directory.with_name(f".tmp-old-{directory.name}")
-        shutil.rmtree(doomed, ignore_errors=True)
-        os.replace(directory, doomed)
-        shutil.rmtree(doomed)
+        shutil.rmtree(_set_aside(directory, ".tmp-old-"))
+
+
+def _set_aside(directory: Path, prefix: str) -> Path:
+    """Give a directory a temporary name, which it returns."""
+    aside = directory.with_name(prefix + directory.name)
+    shutil.rmtree(aside, ignore_errors=True)
+    if directory.exists():
+        os.replace(directory, aside)
+    return aside
 
 
 def publish_directory(temporary: Path, directory: Path) -> None:
-    """Move a finished temporary directory to its name, replacing an older one."""
+    """Move a finished temporary directory to its name, replacing an older one, which is deleted last."""
     for path in temporary.iterdir():
         sync(path)
     sync(temporary)
-    remove_directory(directory)
+    replaced = _set_aside(directory, _REPLACED)
     os.replace(temporary, directory)
     sync(directory.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def tidy(parent: Path) -> None:
+    """Delete temporary files of a killed process; what was being replaced gets its name back."""
+    for replaced in parent.glob(f"{_REPLACED}*"):
+        directory = replaced.with_name(replaced.name.removeprefix(_REPLACED))
+        if not directory.exists():
+            os.replace(replaced, directory)
+    for leftover in parent.glob(".tmp-*"):
+        delete(leftover)
 
 
 def fresh_directory(directory: Path) -> Path:

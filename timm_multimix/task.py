@@ -168,7 +168,7 @@ class MixTask(TrainingTask):
                 f"labels must be class indices [b] with {criterion.name}, got {list(labels.shape)}"
             )
         # The choice is a function of (seed, step), equal on all ranks, so that all run the same passes.
-        step = self._choose_step(self.step)
+        step = self.choose_step(self.step)
         if not step.terms:
             self.skip()
             return self._left_out(labels)
@@ -195,7 +195,7 @@ class MixTask(TrainingTask):
         Args:
             ahead: 0 for the next training call, k for the k-th after it.
         """
-        return self._may_skip and not self._choose_step(self.step + ahead).terms
+        return self._may_skip and not self.choose_step(self.step + ahead).terms
 
     def skip(self) -> None:
         """Leave a step out; randomness and schedule advance as if it had been made."""
@@ -210,7 +210,8 @@ class MixTask(TrainingTask):
         return {"loss": loss, "output": rows, "target": rows}
 
     @torch.compiler.disable
-    def _choose_step(self, step: int) -> Step:
+    def choose_step(self, step: int) -> Step:
+        """Return the mixers of a step: those of the mixture, or none where the schedule is off."""
         # stays below 1 after total_steps, so that a window up to 1 stays on
         progress = min(step / (self.total_steps or 1), _ALMOST_ONE)
         if self.schedule is not None and not self.schedule.active(progress):

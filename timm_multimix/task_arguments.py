@@ -19,6 +19,8 @@ def check_objective(criterion: AnyCriterion, smoothing: float, distill: float) -
         if value and found.hard:
             raise UsageError(f"{name} must be 0 with {found.name}, which takes hard labels, got {value!r}")
         fraction(name, value)
+    if smoothing and found.name == "mse":
+        raise UsageError(f"smoothing must be 0 with mse, whose targets are values, got {smoothing!r}")
 
 
 def check_schedule(schedule: object, total_steps: object) -> None:
@@ -51,5 +53,5 @@ def check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:
 def check_mixture(mixture: Mixture) -> Mixture:
     """Check that a mixture leaves smoothing and seed to the task."""
     if mixture.smoothing or mixture.seed:
-        raise UsageError("mix must have no smoothing or seed of its own; give those to MixTask")
+        raise UsageError("mix must have no smoothing or seed of its own; give those to MixTask or train")
     return mixture

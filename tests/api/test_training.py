@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import timm_multimix
 from tests.training.helpers import outcome
-from timm_multimix import Callback
+from timm_multimix import Callback, create_mixer
 from timm_multimix.cli import main
 from timm_multimix.errors import UsageError
 
@@ -277,6 +277,14 @@ FIVE = torch.tensor([0, 4])
         (
             {"train_data": Pictures(9), "eval_data": Pictures(3), "model": Net(), "pretrained": True},
             "^pretrained has no effect on a model that is given as an object",
+        ),
+        (
+            {
+                "train_data": Pictures(9),
+                "eval_data": Pictures(3),
+                "mix": create_mixer("mixup", seed=7),
+            },
+            "^mix must have no smoothing or seed of its own",
         ),
     ],
 )

@@ -60,6 +60,16 @@ def test_one_common_seed_has_no_interval() -> None:
     assert not found.excludes_zero
 
 
+@given(st.integers(1, 5), st.lists(st.integers(0, 355), min_size=2, max_size=5))
+def test_equal_differences_of_rounded_percentages_have_no_width(more: int, counts: list[int]) -> None:
+    ours = {seed: 100 * (count + more) / 360 for seed, count in enumerate(counts)}
+    theirs = {seed: 100 * count / 360 for seed, count in enumerate(counts)}
+    found = compare_paired(ours, theirs)
+    assert found is not None
+    assert found.low == found.high == found.mean == pytest.approx(100 * more / 360)
+    assert not found.excludes_zero
+
+
 def test_no_common_seed() -> None:
     assert compare_paired({0: 1.0}, {1: 1.0}) is None
 

@@ -29,7 +29,7 @@ def test_the_channels_that_lag_behind_are_kept():
 def test_in_training_layers_and_cutmix_of_the_images_take_turns():
     torch.manual_seed(0)
     task = MixTask(SmallNet(), "catch_up_mix(p=0.5, layers=(1, 2))").train()
-    names = {(step.mixer.name, step.mixer.place) for step in (task._choose_step(k) for k in range(40))}
+    names = {(step.mixer.name, step.mixer.place) for step in (task.choose_step(k) for k in range(40))}
     assert names == {("catch_up_mix", "hidden"), ("cutmix", "input")}
     shares = dict(zip(("hidden", "input"), (share for share, _ in task.mixture.branches), strict=True))
     assert shares == {"hidden": 0.5, "input": 0.5}

@@ -87,3 +87,15 @@ def test_indices_of_classes_pass_and_no_others(labels: list[int], classes: int) 
     else:
         with pytest.raises(ValueError, match=f"got {min(labels)} to {max(labels)}$"):
             soft_targets(torch.tensor(labels), classes)
+
+
+def test_a_single_logit_is_smoothed_with_a_half() -> None:
+    labels = torch.tensor([0.0, 1.0])
+    torch.testing.assert_close(soft_targets(labels, 1, smoothing=0.2), torch.tensor([[0.1], [0.9]]))
+    task = MixTask(torch.nn.Linear(3, 1), "none", criterion="sigmoid", smoothing=0.2)
+    torch.testing.assert_close(task(torch.randn(2, 3), labels)["target"], torch.tensor([[0.1], [0.9]]))
+
+
+def test_values_are_not_smoothed() -> None:
+    with pytest.raises(UsageError, match=r"smoothing must be 0 with mse, whose targets are values, got 0\.2"):
+        MixTask(torch.nn.Linear(3, 1), "none", criterion="mse", smoothing=0.2)

@@ -48,6 +48,14 @@ def test_log_gamma_variates_follow_their_distribution(alpha, count, given):
     assert stats.kstest(drawn.numpy(), stats.loggamma(alpha).cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)], ids=str)
+def test_one_concentration_may_have_any_shape(shape):
+    for alpha in (0.04, 0.5):
+        drawn = log_gamma_variates(torch.full(shape, alpha), (100, 100), generator())
+        assert drawn.shape == (100, 100)
+        assert drawn.isfinite().all()
+
+
 def test_the_two_factors_of_a_variate_are_independent():
     """G(a + 1) and U^(1/a) come of one uniform number: their sum's variance is the sum of the variances."""
     alpha = torch.rand(300_000, generator=generator()) + 0.2
@@ -111,6 +119,9 @@ def test_a_batch_of_one_has_weight_one():
 def test_wrong_arguments_raise(arguments):
     with pytest.raises(ValueError, match=r"must be .*, got"):
         dirichlet_weights(*arguments)
+    n, b, alpha = arguments
+    with pytest.raises(ValueError, match=r"must be .*, got"):
+        dirichlet_weights(n, b, torch.tensor([1.0, alpha, 1.0]))
     with pytest.raises(ValueError, match=r"m must be .*, got 0"):
         dirichlet_weights(3, 3, 1.0, 0)
 

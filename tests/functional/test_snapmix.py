@@ -67,3 +67,11 @@ def test_a_box_without_pixels_mixes_nothing():
             assert torch.equal(draw.targets(torch.eye(3)), torch.eye(3))
             return
     raise AssertionError("no seed drew an empty box")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_values_are_mixed_by_shares_that_add_up_to_one(seed):
+    """Scores of an image's parts need not: half of a value would be another value."""
+    x, evidence = torch.randn(6, 3, 8, 8), torch.rand(6, 8, 8)
+    _, draw = F.snapmix(x, evidence, generator=generator(seed))
+    torch.testing.assert_close(draw.targets(torch.full((6, 1), 10.0)), torch.full((6, 1), 10.0))

@@ -26,7 +26,7 @@ def context(task: MixTask) -> Context:
 
 
 def mixers(task: MixTask) -> list[Mixer]:
-    return list(task._choose_step(task.step).mixers)
+    return list(task.choose_step(task.step).mixers)
 
 
 def one_hot() -> Tensor:
@@ -62,6 +62,19 @@ def test_a_sum_adds_the_losses_with_the_weights_as_written() -> None:
         model(draw(X)), draw.targets(one_hot())
     )
     check_gradients(task, expected)
+
+
+@pytest.mark.parametrize(
+    ("spec", "weights"),
+    [
+        ("none + 0.5*(0.3*mixup)", [1, 0.15]),
+        ("none + 0.5*(0.3*mixup + 0.2*cutmix)", [1, 0.15, 0.1]),
+        ("2*(0.5*(none)) + 3*mixup", [1, 3]),
+    ],
+)
+def test_weights_in_parentheses_are_multiplied(spec: str, weights: list[float]) -> None:
+    ((_, step),) = create_mixer(spec).branches
+    assert [term.weight for term in step.terms] == pytest.approx(weights)
 
 
 def test_terms_on_the_same_logits_share_a_pass() -> None:
@@ -183,7 +196,7 @@ def test_signs_bind_as_in_python() -> None:
         ("alignmixup(p=1) >> dense_multimix(p=1)", "got alignmixup at features >> dense_multimix"),
         ("none + skip", "skip must be an alternative"),
         ("mixup >> skip", "skip must be an alternative"),
-        ("0.5*cutmix >> multimix(p=1)", "a weight must stand before an alternative"),
+        ("0.5*cutmix >> multimix(p=1)", "a weight in a mixer spec must stand before an alternative"),
         ("per_sample(none + mixup)", "per_sample must be given mixers alone, got none + mixup"),
         ("per_sample(mixup | skip)", "per_sample must be given mixers alone, got skip"),
         ("mixup + ", "cannot read mixer spec"),

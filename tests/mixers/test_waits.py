@@ -46,7 +46,7 @@ def chosen(spec):
 @pytest.mark.parametrize("spec", SPECS)
 def test_nothing_is_read_from_a_simulated_device(spec, criterion, monkeypatch):
     mixer = chosen(spec)
-    monkeypatch.setattr(MixTask, "_choose_step", lambda self, step: mixer)
+    monkeypatch.setattr(MixTask, "choose_step", lambda self, step: mixer)
     with FakeTensorMode():
         with torch.device("cuda"):
             task = MixTask(timm.create_model("test_resnet", num_classes=5), spec, criterion=criterion).train()

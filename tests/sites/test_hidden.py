@@ -163,7 +163,7 @@ def test_all_layers_are_chosen_and_the_input_is_one():
     chosen = []
     for step in range(60):
         task.step = step
-        mixer = task._choose_step(step).mixer
+        mixer = task.choose_step(step).mixer
         chosen.append((mixer.place, mixer.layers))
     assert set(chosen) == {("input", (0,)), ("hidden", ("stage 1",)), ("hidden", ("stage 2",))}
     assert min(map(chosen.count, set(chosen))) > 8

@@ -28,4 +28,4 @@ def small_model():
 def drawn(task, x, **context):
     """The draw that the task makes at its present step for the tensor x."""
     generator = draw_generator(task.seed, task.step, x.device)
-    return task._choose_step(task.step).mixer.sample(x, Context(generator, **context))
+    return task.choose_step(task.step).mixer.sample(x, Context(generator, **context))

@@ -1,5 +1,6 @@
 """Killed at any moment and resumed, a run ends with the same bits as the undisturbed one."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from timm_multimix.files import publish_directory
 from timm_multimix.training.checkpoint import find_checkpoint
 
 from .helpers import Train, command, outcome, updates_kept
@@ -67,6 +69,38 @@ def test_marks_are_read_by_another_process(tmp_path: Path) -> None:
     assert mine.around("step", inside)() == ("step", 1)
     assert mine.around("step", mine.around("upload", inside))() == ("upload", 2)
     assert other.now() == "start"
+
+
+@pytest.mark.parametrize("call", [1, 2], ids=["before its name", "before the new name"])
+def test_a_checkpoint_that_is_being_replaced_is_not_lost(
+    call: int, train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at either rename of a checkpoint that is written once more."""
+    options = [*quick, "--output", "run", "--resume", "auto"]
+    train(*options)
+    expected, checkpoints = outcome(tmp_path / "run"), tmp_path / "run/checkpoints"
+    (tmp_path / "run/summary.json").unlink()
+    shutil.rmtree(checkpoints / "step-00000005")
+    newest, again = checkpoints / "step-00000010", checkpoints / ".tmp-new-step-00000010"
+    shutil.copytree(newest, again)
+    left, rename = [call], os.replace
+
+    def killed(*names: Path) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        rename(*names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish_directory(again, newest)
+    assert newest.exists() == (call == 1)
+    train(*options)
+    assert find_checkpoint(tmp_path / "run").checkpoint == newest
+    assert outcome(tmp_path / "run") == expected
+    assert updates_kept(tmp_path / "run") == 10
+    assert not list((tmp_path / "run").rglob(".tmp-*"))
 
 
 @pytest.mark.parametrize("half", ["folder", "files", "name"])

@@ -73,6 +73,15 @@ def test_the_state_before_the_step_is_kept(
     assert outcome(tmp_path / "again")["rows"] == outcome(tmp_path / "whole")["rows"]
 
 
+def test_the_report_names_the_mixer_of_the_schedule(
+    train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, {BAD_STEP})
+    with pytest.raises(UsageError):
+        train(*quick, "--mix", "mixup", "--mix-schedule", "0.8-1", "--output", "run")
+    assert json.loads((tmp_path / "run/nonfinite/report.json").read_text())["mixer"] == "none"
+
+
 def test_the_kept_weights_are_those_of_the_update_before(
     train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,6 +158,29 @@ def test_only_the_newest_two_checkpoints_stay(train: Train, quick: list[str], tm
     train(*quick, "--output", "run", "--checkpoint-interval", 2)
     names = {path.name for path in (tmp_path / "run/checkpoints").iterdir()}
     assert names == {"best", "step-00000008", "step-00000010"}
+
+
+def test_a_run_that_goes_back_keeps_its_new_checkpoints(
+    train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    """And none of the line that it left, which `--resume auto` would take for the newest."""
+    train(*quick, "--output", "run", "--checkpoint-interval", 1, "--checkpoint-hist", 100)
+    checkpoints = tmp_path / "run/checkpoints"
+    last = checkpoints / "step-00000010"
+    written = (last / "check.json").stat().st_mtime_ns
+    kept: list[set[str]] = []
+    save = checkpoint.save_checkpoint
+
+    def saved(*args: Any) -> None:
+        save(*args)
+        kept.append({path.name for path in checkpoints.glob("step-*")})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["timm_multimix.training.run"], "save_checkpoint", saved)
+        train("--resume", checkpoints / "step-00000004", "--checkpoint-hist", 2)
+    assert kept[0] == {"step-00000004", "step-00000005"}
+    assert kept[-1] == {"step-00000005", "step-00000010"}
+    assert (last / "check.json").stat().st_mtime_ns > written
 
 
 @pytest.mark.parametrize(

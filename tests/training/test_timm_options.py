@@ -23,6 +23,7 @@ from timm_multimix.modeling.create import create_model
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.data import AugmentationOptions
 from timm_multimix.options.model import ModelOptions
+from timm_multimix.schedule import parse_schedule
 from timm_multimix.training.defaults import suit_model
 from timm_multimix.training.finetune import init_head
 from timm_multimix.training.norms import share_norms
@@ -82,7 +83,14 @@ def test_thresholds_apply_to_mixed_and_smoothed_targets() -> None:
     ("epoch", "schedule"), [(0, None), (3, "0-0.3"), (10, None), (12, None)], ids=["all", "3", "10", "12"]
 )
 def test_mixing_ends_with_an_epoch(epoch: int, schedule: str | None) -> None:
-    assert schedule_until(epoch, steps=70, epoch_steps=7) == schedule
+    assert schedule_until(epoch, steps=70, epoch_steps=7) == (schedule and parse_schedule(schedule))
+
+
+def test_mixing_may_end_early_in_a_very_long_training() -> None:
+    found = schedule_until(1, steps=20_000, epoch_steps=1)
+    assert found is not None
+    assert found.active(0)
+    assert not found.active(1 / 20_000)
 
 
 def test_no_batch_is_mixed_from_the_epoch_on() -> None:

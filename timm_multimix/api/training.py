@@ -11,6 +11,7 @@ from ..logs import set_level, show_messages
 from ..mixers import Mixture
 from ..options import TrainOptions
 from ..options.keywords import from_keywords, spelled_as_keywords
+from ..task_arguments import check_mixture
 from ..training import Callback, Given
 from ..training import run as run_training
 from .objects import is_object, model_name
@@ -75,7 +76,7 @@ def train(
     with spelled_as_keywords(TrainOptions):
         named = {
             "model": model if isinstance(model, str) else model_name(model),
-            "mix": mix.spec if isinstance(mix, Mixture) else mix,
+            "mix": check_mixture(mix).spec if isinstance(mix, Mixture) else mix,
             "dataset": object_name(train_data) if is_object(train_data) else str(train_data),
             "epochs": epochs,
         }

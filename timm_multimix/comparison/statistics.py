@@ -1,13 +1,14 @@
 """Means over seeds, and paired differences of runs with the same seed."""
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.stats import ttest_rel
 
 CONFIDENCE = 0.95
+_ROUNDING = 1e-12
+"""Differences that differ by this share of the values are equal: percentages are rounded to floats."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,14 @@ def compare_paired(
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds:
         return None
-    mean = summarize([ours[seed] - theirs[seed] for seed in seeds]).mean
+    one, other = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
+    differences = [a - b for a, b in zip(one, other, strict=True)]
+    mean = summarize(differences).mean
     if len(seeds) == 1:
         return Difference(mean, None, None, 1)
-    with warnings.catch_warnings():  # scipy warns if all differences are equal: the interval has no width
-        warnings.simplefilter("ignore", RuntimeWarning)
-        test = ttest_rel([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds])
-        interval = test.confidence_interval(confidence)
+    if max(differences) - min(differences) <= _ROUNDING * max(map(abs, one + other)):
+        return Difference(mean, mean, mean, len(seeds))
+    interval = ttest_rel(one, other).confidence_interval(confidence)
     return Difference(mean, float(interval.low), float(interval.high), len(seeds))
 
 

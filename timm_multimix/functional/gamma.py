@@ -33,6 +33,7 @@ def by_rejection(alpha: Tensor, buffers: Sequence[Tensor], generator: Generator 
     log_uniform = v.uniform_(generator=generator).neg_().log1p_().sub_(bound)
     rejected = (log_uniform >= 0).view(-1).nonzero().squeeze(1)
     log_gamma = log_v.add_(d.log()).addcdiv_(log_uniform, alpha)
-    theirs = alpha.expand(len(rejected)) if alpha.numel() == 1 else alpha.expand_as(x).reshape(-1)[rejected]
+    one = alpha.numel() == 1
+    theirs = alpha.reshape(1).expand(len(rejected)) if one else alpha.expand_as(x).reshape(-1)[rejected]
     log_gamma.view(-1).index_copy_(0, rejected, by_torchs_sampler(theirs, generator))
     return log_gamma

@@ -22,7 +22,7 @@ def soft_targets(
         num_classes: c.
         smoothing: s, from 0 to 1.
         multi_label: whether every class is independent of the others: smoothing then blends with 1/2, as
-            timm.data.Mixup(multi_label=True) does.
+            timm.data.Mixup(multi_label=True) does, and as it does with a single logit.
 
     Returns:
         Targets [b, c].
@@ -43,7 +43,7 @@ def soft_targets(
         targets.scatter_(1, labels.long().unsqueeze(1), 1.0)
     else:
         targets = labels if labels.is_floating_point() else labels.float()
-    uniform = 0.5 if multi_label else 1 / num_classes
+    uniform = 0.5 if multi_label or num_classes == 1 else 1 / num_classes
     return targets * (1 - smoothing) + smoothing * uniform if smoothing else targets
 
 

@@ -114,7 +114,7 @@ def dirichlet_weights(
         Weights [n, b], float32; rows sum to one.
 
     Raises:
-        ValueError: n, b or m is below one; alpha is negative or not finite.
+        ValueError: n, b or m is below one; alpha is negative or not finite (a tensor's is checked on a CPU).
 
     Examples:
         >>> weights = F.dirichlet_weights(n=1000, b=128, alpha=1.0, m=4)
@@ -126,6 +126,9 @@ def dirichlet_weights(
         device = _device_of(alpha, generator)
     if not isinstance(alpha, Tensor):
         alpha = torch.full((1,), check_alpha(alpha), device=device)
+    elif alpha.device.type == "cpu" and not torch.compiler.is_compiling():  # elsewhere it would wait
+        for bound in alpha.aminmax():
+            check_alpha(float(bound))
     if m is None or m >= b:
         return _dirichlet(alpha, n, b, generator)
     chosen = _subsets(n, b, m, device, generator)

@@ -65,6 +65,8 @@ class Scored(Draw):
         mass = (self.own + self.other).to(targets.dtype)
         share = (self.own / (self.own + self.other).clamp_min(1e-12)).to(targets.dtype)
         mixed = Pairs(share, self.mask.partner)(targets)
+        if targets.dim() == 2 and targets.shape[1] == 1:  # a value, which has no mass
+            return mixed
         return mixed * mass.view(-1, *[1] * (targets.dim() - 1))
 
 

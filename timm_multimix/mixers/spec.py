@@ -31,7 +31,7 @@ def parse_spec(spec: str) -> Branches:
         raise UsageError(f"a mixer spec must have at most {_LONGEST} characters, got {len(spec)}")
     try:
         tree = ast.parse(spec.strip(), mode="eval").body
-        return weighted(_term(tree, spec))
+        return weighted((1.0, _unweighted(tree, spec)))
     except UsageError:
         raise
     # ValueError: surrogates, or integers with more digits than Python converts to strings
@@ -66,14 +66,15 @@ def _term(node: ast.expr, spec: str) -> tuple[float, Branches]:
     weight = _value(node.left, spec)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
         raise UsageError(f"weights in a mixer spec must be positive numbers, got {weight!r} in {spec!r}")
-    return float(weight), _term(node.right, spec)[1]
+    inner, branches = _term(node.right, spec)
+    return weight * inner, branches
 
 
 def _unweighted(node: ast.expr, spec: str) -> Branches:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         raise UsageError(
-            f"a weight must stand before an alternative of | or a summand of +, got one in a chain: "
-            f"{quoted(spec)}; write 0.5*(a >> b)"
+            "a weight in a mixer spec must stand before an alternative of | or a summand of +, "
+            f"got {quoted(spec)}; a chain is weighted as 0.5*(a >> b)"
         )
     return _branches(node, spec)
 
@@ -103,7 +104,7 @@ def _per_sample(node: ast.expr, spec: str) -> Branches:
     if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords:
         example = "per_sample(mixup | 0.5*cutmix)"
         raise UsageError(f"{PER_SAMPLE} in mixer spec {quoted(spec)} takes mixers alone, such as {example}")
-    return as_branches(per_sample(weighted(_term(node.args[0], spec))))
+    return as_branches(per_sample(weighted((1.0, _unweighted(node.args[0], spec)))))
 
 
 def _value(node: ast.expr, spec: str) -> Any:

@@ -11,7 +11,7 @@ import torch
 import timm_multimix.models  # noqa: F401  registers the package's own networks with timm
 
 from .._compat.timm import check_commands, resolve_input_data_config
-from ..errors import UsageError, one_line
+from ..errors import LONGEST, UsageError, one_line
 from ..options.declaration import flat
 from ..options.model import InputOptions, ModelOptions
 
@@ -29,7 +29,7 @@ def attempt(what: str, action: Callable[[], Result]) -> Result:
     except UsageError:
         raise
     except Exception as error:
-        raise UsageError(f"{what}: {one_line(error, limit=None)}") from error
+        raise UsageError(f"{what}: {one_line(error, LONGEST)}") from error
 
 
 def nearest(name: str, known: list[str]) -> str:

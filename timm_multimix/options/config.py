@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import UsageError, one_line
+from ..errors import LONGEST, UsageError, one_line
 from .arguments import KeyValues, Switch, reading, switch_flags
 from .declaration import Option, Part, declared, flat
 from .timm_flags import advise
@@ -31,7 +31,7 @@ def read_yaml(text: str) -> Any:
     try:
         content = yaml.safe_load(text)
     except Exception as error:  # of values that are not what their tags say, PyYAML raises anything
-        reason = "nested too deeply" if isinstance(error, RecursionError) else one_line(error, limit=None)
+        reason = "nested too deeply" if isinstance(error, RecursionError) else one_line(error, LONGEST)
         raise UsageError(f"is not YAML ({reason})") from None
     _check_size(content)
     return content

@@ -11,7 +11,7 @@ class ListOptions(
     Options,
     prog="timm-multimix list",
     description="List the mixers of --mix: name, place, what a step costs compared with an ordinary one, "
-    "description, paper. With the name of one, its card.",
+    "description. With the name of one, its card with its paper.",
 ):
     """The mixers to list, and the format."""
 

@@ -13,7 +13,7 @@ from .values import BelowOne, Count, Finite, KeyValues, NonNegative, Positive, P
 class InputOptions(Part):
     """The shape of the input; None leaves a value to the model."""
 
-    img_size: Size | None = img_size("the data's, else the model's")
+    img_size: Size | None = img_size("32 for digits, else the model's")
     in_chans: Count | None = option(None, "input channels (default: the model's, mostly 3)", "N")
     mean: tuple[Finite, ...] | None = option(None, "channel means to subtract (default: the model's)", "X")
     std: tuple[Positive, ...] | None = option(

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..errors import UsageError
-from ..files import delete, digest, fresh_directory, publish_directory, read_json, remove_directory
+from ..files import digest, fresh_directory, publish_directory, read_json, remove_directory, tidy
 from .packing import pack, unpack
 from .setup import Setup
 from .sharding import is_sharded, whole
@@ -39,8 +39,15 @@ def save_checkpoint(directory: Path, setup: Setup, position: Position, sums: Sum
         digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
         (temporary / "check.json").write_text(json.dumps(digests, indent=1), encoding="utf-8")
         publish_directory(temporary, target)
-        for old in complete_checkpoints(directory)[: -setup.options.run.checkpoint_hist]:
-            remove_directory(old)
+        _prune(directory, target, setup.options.run.checkpoint_hist)
+
+
+def _prune(directory: Path, newest: Path, count: int) -> None:
+    """Keep the newest and those before it; later ones are of a line that the run has left, going back."""
+    found = complete_checkpoints(directory)
+    kept = [path for path in found if path.name <= newest.name][-count:]
+    for old in set(found) - set(kept):
+        remove_directory(old)
 
 
 def _rank_name(rank: int) -> str:
@@ -181,9 +188,9 @@ def find_checkpoint(run: Path) -> Found:
 
 
 def clean_up(run: Path) -> None:
-    """Delete temporary files of a killed run."""
-    for leftover in [*run.glob(".tmp-*"), *(run / "checkpoints").glob(".tmp-*")]:
-        delete(leftover)
+    """Delete temporary files of a killed run; a checkpoint that was just being replaced is back then."""
+    for place in (run, run / "checkpoints"):
+        tidy(place)
 
 
 def _renamed(position: dict[str, Any]) -> dict[str, Any]:

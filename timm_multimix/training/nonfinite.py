@@ -14,7 +14,6 @@ from ..data.given_loader import LoaderImages
 from ..data.streaming import StreamedImages
 from ..errors import UsageError
 from ..files import fresh_directory, publish_directory, write_text
-from ..randomness import choice_generator
 from .checkpoint import find_checkpoint
 from .setup import Setup
 from .sharding import whole
@@ -130,7 +129,7 @@ def describe(directory: Path, setup: Setup, position: Position, step: int) -> di
         "training_step": step,
         "seed": options.run.seed,
         "mix": options.mixing.mix,
-        "mixer": task.mixture.choose(choice_generator(task.seed, step)).name,
+        "mixer": task.choose_step(step).name,
         "weights_are_after_updates": position.updates,
         "weights_are_after_training_step": task.step - 1,
         "learning_rates": sorted({group["lr"] for group in setup.optimizer.param_groups}),

@@ -1,4 +1,4 @@
-"""Find, validate and create the run directory (new or resumed). Only `claim` writes."""
+"""Find, validate and create the run directory (new or resumed). `claim` writes, and `reserve` tidies up."""
 
 import itertools
 import re
@@ -51,6 +51,7 @@ def reserve(options: TrainOptions, lock: RunLock) -> RunDirectory:
     run = run_to_change(options.run)
     if run is not None:
         lock.take(run)
+        clean_up(run)  # a checkpoint that was just being replaced has its name again
     return find_run_directory(options)
 
 

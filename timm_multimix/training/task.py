@@ -8,6 +8,7 @@ from ..modeling.create import attempt
 from ..options.mixing import MixingOptions
 from ..options.run import AveragingOptions
 from ..records.tasks import CLASSIFICATION, TASKS
+from ..schedule import MixSchedule, Window
 from ..task import MixTask
 
 
@@ -63,10 +64,10 @@ def choose_criterion(mixing: MixingOptions, task: str = CLASSIFICATION) -> str |
     return BinaryCrossEntropy(threshold, weight, mixing.bce_sum)
 
 
-def schedule_until(epoch: int, steps: int, epoch_steps: int) -> str | None:
+def schedule_until(epoch: int, steps: int, epoch_steps: int) -> MixSchedule | None:
     """Return the schedule that mixes before an epoch, counted from 0, and not after; None for all epochs."""
     end = epoch * epoch_steps / steps
-    return f"0-{end!r}" if 0 < end < 1 else None
+    return MixSchedule((Window(0.0, end),)) if 0 < end < 1 else None
 
 
 def fit_average_to_shards(averaging: AveragingOptions, task: MixTask) -> None:
