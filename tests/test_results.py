@@ -49,7 +49,7 @@ def shown(row: dict[str, Any] | None) -> str:
 
 
 def memorised(names: tuple[str, ...], label: str) -> list[str]:
-    """An arm in the first record that has it: test accuracy with std, and memorised wrong labels."""
+    """An arm in the first record that has it: test accuracy with std, and memorised replaced labels."""
     for name in names:
         if row := read_rows(name).get(label):
             runs = [run for run in read_record(name)["runs"] if run["arm"] == label]
@@ -113,9 +113,11 @@ def test_multimix_against_its_control() -> None:
     small, digits = pages
     assert paired("small-data", CONTROL, itemgetter("top1")) in small
     assert paired("small-data", "mixup", itemgetter("top1")) in small
+    for other in ("mixup", "mixup >> (none + none)"):
+        assert paired("small-data", other, itemgetter("top1"), TUPLES) in small
     assert paired("digits-noise-control", CONTROL, itemgetter("top1")).replace(",", " points,", 1) in digits
     learnt = paired("digits-noise-control", CONTROL, lambda run: run["memorised"]["noisy_top1"])
-    assert learnt.replace(",", " points of the wrong labels,", 1) in digits
+    assert learnt.replace(",", " points of the replaced labels,", 1) in digits
 
 
 FGSM = "top-1 accuracy under fgsm, ε = {}/255, 500 images, %"
@@ -135,7 +137,7 @@ def test_multimix_against_its_control_on_photographs_with_wrong_labels() -> None
     section = section_of(name)
     learnt = paired(name, CONTROL, lambda run: run["memorised"]["noisy_top1"])
     assert paired(name, CONTROL, itemgetter("top1")).replace(",", " points,", 1) in section
-    assert learnt.replace(",", " points of the wrong labels,", 1) in section
+    assert learnt.replace(",", " points of the replaced labels,", 1) in section
     assert f"control: {evaluated(name, 'variance within / between classes')}." in section
     assert f"spread, too: {evaluated(name, 'uniformity (all pairs)')}." in section
     assert f"20 %: {evaluated(name, FGSM.format(1))}." in section
@@ -150,25 +152,57 @@ def test_multimix_against_its_control_in_the_long_training() -> None:
     assert f"none 9: {evaluated(name, FGSM.format(4))} to the control" in section
 
 
-def test_the_likelihoods_of_small_data_are_those_of_its_runs() -> None:
+def test_small_data_is_that_of_its_runs() -> None:
     directory = ROOT / "docs/results/small-data"
-    losses: dict[str, list[float]] = {}
-    for file in directory.glob("records/*/*/summary.json"):
-        run = json.loads(file.read_text())
-        losses.setdefault(run["mix"], []).append(run["results"][run["exported_weights"]]["loss"])
-    rows = cells((directory / "README.md").read_text().split("\n## Forms so far")[0])
-    shown_losses = {row[0].strip("`").replace("\\|", "|"): row[3] for row in rows}
-    assert shown_losses == {mix: f"{fmean(found):.2f}" for mix, found in losses.items()}
+    rows = cells((directory / "README.md").read_text().split("\n## So far\n")[1].split("\n## ")[0])
+    shown_rows = {row[0].strip("`").replace("\\|", "|"): row[1:] for row in rows}
+    assert shown_rows == {
+        row["mix"]: [" ".join(map(str, row["seeds"])), *expected_cells(row), mean_loss("small-data", row)]
+        for row in read_record("small-data")["rows"]
+    }
 
 
 def test_the_forms_are_those_of_their_runs() -> None:
-    page = (ROOT / "docs/results/small-data/README.md").read_text()
-    rows = cells(page.split("\n## Forms so far\n")[1].split("\n## ")[0])
-    assert {row[0].strip("`"): row[1:] for row in rows} == {
-        row["mix"]: form_cells(row) for row in read_record("small-data-forms")["rows"]
-    }
-    tuples, control = "mixup >> (none + multimix(m=4, p=1))", "mixup >> (none + none)"
-    assert paired("small-data-forms", control, itemgetter("top1"), tuples) in " ".join(page.split())
+    page = (ROOT / "docs/results/small-data-forms/README.md").read_text()
+    rows = cells(page.split("\n## Results\n")[1].split("\n## ")[0])
+    assert [form_cells(row) for row in read_record("small-data-forms")["rows"]] == rows
+    forms, text = read_forms(), " ".join(page.split())
+    assert difference(*common(forms[TUPLES], forms["mixup >> (none + none)"])) in text
+    assert difference(*common(forms["multimix"], forms[CONTROL])) in text
+    assert difference(*common(forms["multimix"], forms["mixup"])) in text
+
+
+def test_the_two_forms_with_the_highest_mean_are_chosen() -> None:
+    """Over seeds 0 and 1 of all forms that have both; the others stopped behind mixup."""
+    page = (ROOT / "docs/results/small-data-forms/README.md").read_text()
+    listed = re.findall(r"^- `(.+)`$", page.split("\n## Results\n")[0], re.MULTILINE)
+    forms = read_forms()
+    means = {mix: fmean(forms[mix][k] for k in (0, 1)) for mix in listed if {0, 1} <= forms[mix].keys()}
+    best, second = sorted(means, key=means.__getitem__, reverse=True)[:2]
+    choice = " ".join(page.split("**The choice**: ")[1].split("\n- ")[0].split())
+    assert choice.startswith(f"`{best}` has the highest mean over seeds 0 and 1, {means[best]:.1f} %,")
+    assert f"and `{second}` the second, {means[second]:.1f} %;" in choice
+    for mix in listed - means.keys():
+        assert forms[mix].keys() == {0}
+        assert forms[mix][0] < forms["mixup"][0]
+
+
+TUPLES = "mixup >> (none + multimix(m=4, p=1))"
+
+
+def read_forms() -> dict[str, dict[int, float]]:
+    """Accuracies by mix and seed; a mix and seed were not run twice."""
+    found: dict[str, dict[int, float]] = {}
+    for file in (ROOT / "docs/results/small-data-forms").glob("records/*/*/summary.json"):
+        run = json.loads(file.read_text())
+        assert run["seed"] not in found.setdefault(run["mix"], {})
+        found[run["mix"]][run["seed"]] = run["top1"]
+    return found
+
+
+def common(one: dict[int, float], other: dict[int, float]) -> tuple[list[float], list[float]]:
+    seeds = [k for k in (0, 1, 2) if k in one and k in other]
+    return [one[k] for k in seeds], [other[k] for k in seeds]
 
 
 FINE_TUNING = ("fine-tuning", "fine-tuning-cifar100")
@@ -249,25 +283,31 @@ def rate_cells(run: dict[str, Any]) -> list[str]:
     return ["`" + run["mix"].replace("|", "\\|") + "`", f"{run['lr']:g}", f"{run['top1']:.1f}", f"{loss:.2f}"]
 
 
-def test_the_runs_that_wait_are_named_with_their_accuracy() -> None:
-    directory = ROOT / "docs/results/small-data"
-    page = " ".join((directory / "README.md").read_text().split())
-    runs = [json.loads(file.read_text()) for file in directory.glob("later/*/*/summary.json")]
-    assert {run["seed"] for run in runs} == {0, 3}
-    told = {k: page.split(f" of seed {k} ")[1] for k in (0, 3)}
-    assert all(f"`{run['mix']}` ({run['top1']:.2f} %)" in told[run["seed"]] for run in runs)
-
-
 def form_cells(row: dict[str, Any]) -> list[str]:
-    """Seeds, the mean, its difference to mixup, with an interval from two seeds on, and the mean loss."""
-    files = sorted((ROOT / "docs/results/small-data-forms").glob("records/*/*/summary.json"))
-    runs = [run for run in (json.loads(file.read_text()) for file in files) if run["mix"] == row["mix"]]
-    loss = fmean(run["results"][run["exported_weights"]]["loss"] for run in runs)
+    """Spec, setting, seeds, mean, difference to mixup, with an interval from two seeds on, and mean loss."""
     difference = row["difference"]
     text = "\u2013" if row["is_baseline"] else f"{difference['mean']:+.1f}"
     if not row["is_baseline"] and len(row["seeds"]) > 1:
         text += f" [{difference['low']:+.1f}, {difference['high']:+.1f}]"
-    return [" ".join(map(str, row["seeds"])), f"{row['last']['mean']:.1f}", text, f"{loss:.2f}"]
+    spec, setting = "`" + row["mix"].replace("|", "\\|") + "`", row["label"].removeprefix(row["mix"] + ", ")
+    mean = f"{row['last']['mean']:.1f}"
+    return [spec, setting, " ".join(map(str, row["seeds"])), mean, text, mean_loss("small-data-forms", row)]
+
+
+def mean_loss(record: str, row: dict[str, Any]) -> str:
+    """The mean negative log-likelihood of the runs of a row: no mix was run twice with a seed."""
+    files = (ROOT / "docs/results" / record).glob("records/*/*/summary.json")
+    runs = [
+        run
+        for run in map(read_json, sorted(files))
+        if run["mix"] == row["mix"] and run["seed"] in row["seeds"]
+    ]
+    assert len(runs) == len(row["seeds"])
+    return f"{fmean(run['results'][run['exported_weights']]['loss'] for run in runs):.2f}"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
