@@ -192,5 +192,5 @@ def test_the_baseline(tmp_path: Path) -> None:
     assert find_baseline(arms, "mixup").label == "mixup"
     assert find_baseline(arms, "mixup, distill 0.5").label == "mixup, distill 0.5"
     assert find_baseline(arms[::2], None).label == "mixup"
-    with pytest.raises(UsageError, match="--baseline cutmix: no arm of that name; there are mixup, none"):
+    with pytest.raises(UsageError, match="--baseline cutmix: no arm of that name; there are 'mixup', 'none'"):
         find_baseline(arms, "cutmix")

@@ -87,5 +87,7 @@ def test_images_and_names_stay(tmp_path: object) -> None:
 
 def test_noise_without_effect_is_an_error() -> None:
     splits = load_splits("digits")
-    with pytest.raises(UsageError, match=r"`label_noise` 0.0001: digits has 1437 training images"):
+    with pytest.raises(
+        UsageError, match=r"`label_noise` 0.0001 must replace a label .* got digits with 1437 training images"
+    ):
         add_label_noise(splits, "digits", 0.0001, "symmetric", seed=1)

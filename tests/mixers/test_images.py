@@ -114,11 +114,11 @@ def test_masks_mix_feature_maps(name, options):
     assert task.trainable_module.stem.weight.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("place", ["input", "hidden"])
-def test_multi_mixup_trains_on_k_rows_for_each_example(place):
+@pytest.mark.parametrize("where", ["place='input'", "place='hidden', layers=1"])
+def test_multi_mixup_trains_on_k_rows_for_each_example(where):
     """The mean over its rows, with every teacher and for blended targets."""
     for options in ({}, {"distill": 0.5, "teacher": "self"}, {"distill": 0.5, "teacher": SmallNet()}):
-        task = small_task(f"multi_mixup(k=3, place={place!r}, layers=1)", **options)
+        task = small_task(f"multi_mixup(k=3, {where})", **options)
         out = task(*batch())
         assert out["output"].shape == out["target"].shape == (15, 4)
         torch.testing.assert_close(out["loss"], F.soft_loss(out["output"], out["target"]))

@@ -53,6 +53,8 @@ def test_meaning(spec, expected):
         ("cutmix(place='embedding')", "place must be one of input, hidden, got 'embedding'"),
         ("manifold_mixup(layers=())", "at least one"),
         ("manifold_mixup(layers=(-1,))", "stage number"),
+        ("mixup(layers=1)", "layers must be given with place='hidden', got place='input'"),
+        ("multimix(layers=99)", "layers must be given with place='hidden', got place='embedding'"),
         ("multimix(n=0)", "n must be an integer of at least 1, got 0"),
         ("multimix(n=2.5)", "n must be .* got 2.5"),
         ("multimix(m=0)", "m must be an integer of at least 1 or None, got 0"),

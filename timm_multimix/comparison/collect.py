@@ -169,7 +169,7 @@ def find_baseline(arms: Sequence[Arm], wanted: str | None) -> Arm:
 
     Raises: UsageError if there is no such arm, or more than one.
     """
-    labels = ", ".join(arm.label for arm in arms)
+    labels = ", ".join(repr(arm.label) for arm in arms)
     found = [arm for arm in arms if wanted == arm.label] or [
         arm for arm in arms if arm.mix == (wanted or "none")
     ]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from PIL import Image
 
-from ..errors import UsageError
+from ..errors import UsageError, counted
 from ..randomness import derive_seed
 from ..records.tasks import CLASSIFICATION
 from .dataset import ImageDataset
@@ -72,7 +72,7 @@ def add_label_noise(splits: Splits, dataset: str, fraction: float, kind: str, se
         raise UsageError(f"`label_noise` {fraction} is for one class an image; {dataset} is {splits.task}")
     if classes < 2 or round(fraction * count) < 1:
         raise UsageError(
-            f"`label_noise` {fraction}: {dataset} has {count} training images of {classes}"
-            " classes; at least one image and two classes are needed"
+            f"`label_noise` {fraction} must replace a label at least, of two classes, got {dataset} with "
+            f"{count} training images of {counted(classes, 'class', 'classes')}"
         )
     return replace(splits, train=NoisyLabels(splits.train, classes, fraction, kind, seed))

@@ -9,7 +9,7 @@ from typing import Any
 from ..functional.checks import Check, check_all, checks_of, one_of
 from .drawing import WITHOUT_MODEL, draw_of, draw_with
 from .meanings import COMMON, read_meanings
-from .mixer import FIRST_LAYERS, Mixer, layer_list
+from .mixer import FIRST_LAYERS, Mixer, check_layers, layer_list
 from .sources import Agreement, Paper
 from .step import Branches
 
@@ -110,6 +110,7 @@ def drawing_entry(
     def make(**arguments: Any) -> Mixer:
         chosen = arguments.pop("place", places[0])
         layers = arguments.pop("layers", ())
+        check_layers(layers, chosen)
         by = arguments.pop(guided, guides[0]) if guides else None
         if check is not None:
             check(**arguments)

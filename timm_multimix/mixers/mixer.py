@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..errors import UsageError
 from ..functional import Draw
 from ..functional.attention import AttentionScore
 from ..functional.checks import Check, one_of
@@ -18,6 +19,12 @@ FIRST_LAYERS = (0, "stage 1", "stage 2")
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def check_layers(layers: Any, place: str) -> None:
+    """Check that layers are chosen at the place that has some."""
+    if place != "hidden" and _as_tuple(layers) not in ((), FIRST_LAYERS):
+        raise UsageError(f"layers must be given with place='hidden', got place={place!r}")
 
 
 def _is_layer(value: Any) -> bool:

@@ -16,7 +16,7 @@ from ..functional.checks import ConcentrationRange, Count, Flag, Share
 from .arguments import as_usage_error
 from .drawing import draw_with
 from .entries import extending
-from .mixer import FIRST_LAYERS, Context, Layers, Mixer, PlaceName
+from .mixer import FIRST_LAYERS, Context, Layers, Mixer, PlaceName, check_layers
 from .places import ANY_PLACE, PLACES
 from .registry import register_mixer
 from .sources import Agreement, Paper
@@ -95,6 +95,7 @@ def multimix(
             modules, and n mixed embeddings are classified; False mixes logits.
     """
     _check_concentrations(arguments)
+    check_layers(layers, place)
     if gather and place != "embedding":
         raise UsageError(f"gather=True must be given with place='embedding', got place={place!r}")
     if arguments["m"] is None and PLACES[place].maps:
