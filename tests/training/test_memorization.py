@@ -105,7 +105,7 @@ def test_mistakes(train: Train, quick: list[str], tmp_path: Path) -> None:
         "--label-noise 0.4 --label-noise-kind odd": "odd",
         "--label-noise-kind pair": "no effect without --label-noise",
         "--label-noise 0.4 --streaming": "--label-noise cannot be used with --streaming",
-        "--label-noise 0.001": "at least one image",
+        "--label-noise 0.001": "must replace a label",
     }.items():
         with pytest.raises(UsageError, match=said):
             train(*quick, *words.split())
