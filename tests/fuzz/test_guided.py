@@ -1,5 +1,6 @@
 """Inputs found by the lines that they reach are understood or refused, too."""
 
+import re
 import secrets
 import subprocess
 import sys
@@ -28,4 +29,6 @@ def test_nothing_breaks(target: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.fuzz.guided", target, str(runs), str(tmp_path), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300 * max(1, TIMES))
     assert done.returncode == 0, done.stderr[-3000:]
-    assert f"Done {runs} runs" in done.stderr, done.stderr[-3000:]
+    counted = re.search(r"Done (\d+) runs", done.stderr)  # a few more where it is amid a round of mutations
+    assert counted is not None, done.stderr[-3000:]
+    assert int(counted[1]) >= runs
