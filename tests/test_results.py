@@ -115,6 +115,11 @@ def test_multimix_against_its_control() -> None:
     assert paired("small-data", "mixup", itemgetter("top1")) in small
     for other in ("mixup", "mixup >> (none + none)"):
         assert paired("small-data", other, itemgetter("top1"), TUPLES) in small
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    own = paired("small-data", CONTROL, itemgetter("top1"))
+    forms = paired("small-data", "mixup >> (none + none)", itemgetter("top1"), TUPLES)
+    for shown_there in (own, forms):
+        assert shown_there.replace(",", " points,", 1) in readme
     assert paired("digits-noise-control", CONTROL, itemgetter("top1")).replace(",", " points,", 1) in digits
     learnt = paired("digits-noise-control", CONTROL, lambda run: run["memorised"]["noisy_top1"])
     assert learnt.replace(",", " points of the replaced labels,", 1) in digits
@@ -201,7 +206,7 @@ def read_forms() -> dict[str, dict[int, float]]:
 
 
 def common(one: dict[int, float], other: dict[int, float]) -> tuple[list[float], list[float]]:
-    seeds = [k for k in (0, 1, 2) if k in one and k in other]
+    seeds = sorted(one.keys() & other.keys())
     return [one[k] for k in seeds], [other[k] for k in seeds]
 
 

@@ -16,7 +16,7 @@ _CHOICE, _CLASS = 0x6E6F697365, 0x636C617373
 
 
 class NoisyLabels(Wrapped):
-    """A source whose labels are wrong in round(fraction n) samples.
+    """A source whose labels are replaced in round(fraction n) samples.
 
     symmetric: the label is replaced by a uniformly random class, the true one included, so that only
     (classes - 1) / classes of the replaced labels are wrong (Zhang et al. 2017, arXiv:1611.03530, which the
