@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 NAMES = [path.stem for path in RECIPES]
 SHORT = [name for name in NAMES if name.endswith("-short")]
+TIMM = [f"timm/{path.stem}" for path in sorted((ROOT / "recipes/timm").glob("*.yaml"))]
 STARTS = ("timm-multimix train", "accelerate launch --multi_gpu --num_processes 8 train.py")
 MEASURED = {
     "digits": "digits-multimix-m4",
@@ -122,7 +123,7 @@ def test_the_options_are_those_of_what_was_measured(name: str) -> None:
 
 def test_every_recipe_is_in_the_list() -> None:
     text = (ROOT / "recipes/README.md").read_text()
-    assert sorted(re.findall(r"\((\S+)\.yaml\)", text)) == sorted(NAMES)
+    assert sorted(re.findall(r"\((\S+)\.yaml\)", text)) == sorted([*NAMES, *TIMM])
     for name in NAMES:
         assert re.search(
             rf"\[{read(name).optimization.epochs}(?: epochs)?\]\({re.escape(name)}\.yaml\)", text

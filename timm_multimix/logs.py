@@ -2,9 +2,11 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from .redaction import redact
 
@@ -95,6 +97,24 @@ class _LogFile(logging.FileHandler):
 
 
 @contextmanager
+def own_warnings_logged() -> Iterator[None]:
+    """Log what this package tells by `warnings.warn` meanwhile, so that it is one line, and in log files."""
+    before: Any = warnings.showwarning
+
+    def show(message: Any, category: Any, filename: str, *place: Any, **more: Any) -> None:
+        if Path(__file__).parent in Path(filename).parents:
+            logging.getLogger(PACKAGE).warning(message)
+        else:
+            before(message, category, filename, *place, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
+
+
+@contextmanager
 def kept_in(file: Path) -> Iterator[None]:
     """Also append to a file what this package logs meanwhile.
 
@@ -109,7 +129,8 @@ def kept_in(file: Path) -> Iterator[None]:
     for logger in (package, TO_FILE):
         logger.addHandler(handler)
     try:
-        yield
+        with own_warnings_logged():
+            yield
     finally:
         for logger in (package, TO_FILE):
             logger.removeHandler(handler)

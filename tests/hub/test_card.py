@@ -87,6 +87,13 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     return run_record(tmp_path_factory.mktemp("runs") / "run")
 
 
+@pytest.mark.parametrize(("teacher", "kind"), [("ema", "Self-distillation"), ("resnet18", "Distillation")])
+def test_a_teacher_is_called_what_it_is(teacher: str, kind: str, record: Record) -> None:
+    made = json.loads(json.dumps(record))
+    made["options"] |= {"distill": 0.5, "distill_teacher": teacher}
+    assert f"- **{kind}:** 0.5 of the targets" in make_card(made, NAME)
+
+
 def test_metadata_of_an_ordinary_run(record: Record) -> None:
     found = metadata(make_card(record, NAME))
     assert found.pop("model-index") == [

@@ -193,8 +193,9 @@ def test_a_directory_as_config_file_is_a_mistake(tmp_path):
         parse_train_options(["--config", str(tmp_path)])
 
 
-def test_a_recipe_is_found_by_its_name():
-    named, read = ("recipe:digits", str(RECIPES / "digits.yaml"))
+@pytest.mark.parametrize("name", ["digits", "timm/deit-vit_small"])
+def test_a_recipe_is_found_by_its_name(name):
+    named, read = (f"recipe:{name}", str(RECIPES / f"{name}.yaml"))
     options = [flat(parse_train_options(["--config", config, "--epochs", "3"])) for config in (named, read)]
     assert options[0] | {"config": read} == options[1]
     with pytest.raises(UsageError, match=r"a recipe must be one of cifar.*, digits, .*, got nonsense"):

@@ -30,6 +30,13 @@ MISTAKES = {
     "--torchcompile nothing": "nothing",
     "--mean 1 2": "mean",
     "--distill 0.5 --distill-teacher nothing": "nothing",
+    "--model-kwargs num_classes=7": "give --num-classes instead",
+    "--model-kwargs drop_rate=0.5": "give --drop instead",
+    "--opt adamw --opt-betas 0.9": "--opt-betas must be 2 numbers for adamw, got 0.9",
+    "--opt adan --opt-betas 0.9 0.99": "--opt-betas must be 3 numbers for adan, got 0.9 0.99",
+    "--opt sgd --opt-betas 0.9 0.99": "--opt-betas has no effect on sgd",
+    "--sched multistep --decay-milestones 5 3": "--decay-milestones must be epochs in rising order, got 5 3",
+    "--sched multistep --decay-milestones 3 3": "rising order, got 3 3",
 }
 
 
@@ -39,6 +46,32 @@ def test_mistakes_leave_nothing_behind(mistake: str, said: str, train: Train, tm
         train(*mistake.split(), "--workers", 0, "--epochs", 2)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_directory_around_the_splits_is_not_read_as_classes(train: Train, tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for label in ("a", "b"):
+            (tmp_path / "around/data" / split / label).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(tmp_path / "around/data" / split / label / "0.png")
+    with pytest.raises(UsageError, match=r"around/data must hold classes, got splits: train, val"):
+        train("--dataset", tmp_path / "around", "--train-split", "data", "--val-split", "0.5")
+
+
+def test_the_model_of_a_run_is_named(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "run/model").mkdir(parents=True)
+    (tmp_path / "run/model/config.json").write_text("{}")
+    for name in (tmp_path / "run", f"local-dir:{tmp_path}/run"):
+        with pytest.raises(UsageError, match=f"its model is local-dir:{tmp_path}/run/model"):
+            train("--model", name)
+
+
+def test_a_run_that_cannot_learn_says_why(
+    train: Train, quick: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(*quick, "--mix", "skip", "--warmup-epochs", 2)
+    told = capsys.readouterr().err
+    assert "warning: --warmup-epochs 2 of 2 epochs: the rate only rises\n" in told
+    assert "warning: --mix skip takes no step: the model stays as it is\n" in told
 
 
 def test_a_broken_image_is_named(train: Train, quick: list[str], tmp_path: Path) -> None:

@@ -172,9 +172,21 @@ def test_code_in_a_file_of_weights_is_never_run(tmp_path: Path) -> None:
     torch.save({"state_dict": Trap()}, tmp_path / "trap.pth")
     for name in ("initial_checkpoint", "pretrained_path"):
         network: Any = ModelOptions(**{name: tmp_path / "trap.pth"})
-        with pytest.raises(UsageError, match=r"trap\.pth"):
+        with pytest.raises(UsageError, match=r"must be weights .* without code, got .*trap\.pth"):
             create_model(network, 3)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["list.txt", "table.csv", "image.png", "cut.safetensors"])
+def test_a_file_of_something_else_is_no_file_of_weights(name: str, tmp_path: Path) -> None:
+    """torch reads the first bytes as a program's, and would name the number of an instruction."""
+    (tmp_path / name).write_bytes(b"\x89PNG\r\n" if name == "image.png" else b"hello, there")
+    for option in ("initial_checkpoint", "pretrained_path"):
+        network: Any = ModelOptions(**{option: tmp_path / name})
+        flag = "--" + option.replace("_", "-")
+        with pytest.raises(UsageError, match=f"{flag} must be weights in safetensors, .*{name}") as caught:
+            create_model(network, 3)
+        assert "weights_only" not in str(caught.value)
 
 
 def test_the_head_starts_as_told() -> None:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from ..deadlines import left_behind
 from ..errors import Interrupted, UsageError
-from ..logs import show_messages
+from ..logs import own_warnings_logged, show_messages
 from ..version import __version__
 
 COMMANDS = {
@@ -86,7 +86,8 @@ def main(argv: list[str] | None = None) -> int:
     _escape_what_cannot_be_printed()
     show_messages()
     try:
-        status = _run(sys.argv[1:] if argv is None else argv)
+        with own_warnings_logged():
+            status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
         return status
     except BrokenPipeError:

@@ -18,7 +18,7 @@ from .directories import directories, pictures_below
 from .request import Request
 from .shards import Shards, is_class_directories
 from .sources import FileSource, Source, TableSource
-from .split_names import WHOLE
+from .split_names import WHOLE, is_split_name
 from .targets import read_targets
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class ClassDirectories(Collection):
         files = {name: pictures_below(directory, name) for name in directories(directory)}
         if not any(files.values()):
             raise UsageError(f"no image files in the class directories of {directory}")
+        if len(files) > 1 and all(map(is_split_name, files)):
+            raise UsageError(
+                f"{directory} must hold classes, got splits: {', '.join(files)}; --dataset is the directory "
+                "of splits, and each of these has a directory for each class"
+            )
         filled = [name for name in files if files[name]]
         names = class_names if class_names and set(filled) <= set(class_names) else list(files)
         labels = np.repeat([names.index(name) for name in filled], [len(files[name]) for name in filled])

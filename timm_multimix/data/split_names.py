@@ -45,6 +45,11 @@ def _without_number(stem: str) -> str:
     return whole.rstrip("-_.") or WHOLE
 
 
+def is_split_name(name: str) -> bool:
+    """Whether a name is one of those that splits usually have, in any case."""
+    return name.lower() in _SPLIT_WORDS
+
+
 def split_word(text: str) -> str | None:
     """Return the word for a split in a name; None for none or several."""
     found = {word for word in re.split(r"[^a-z]+", text.lower()) if word in _SPLIT_WORDS}

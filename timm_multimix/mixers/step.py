@@ -148,7 +148,13 @@ def composed(first: Branches, second: Branches) -> Branches:
         UsageError: `second` is no deeper in the network than `first`, or a part leaves the step out.
     """
     _refuse_skip((*first, *second), ">>")
-    return _product(first, second, _composed_step)
+    try:
+        return _product(first, second, _composed_step)
+    except UsageError as error:
+        if len(second) == 1:
+            raise
+        names = " | ".join(step.name for _, step in second)
+        raise UsageError(f"{error}, one of b's alternatives {names} (p=1 leaves out those of p)") from None
 
 
 def _product(first: Branches, second: Branches, combine: Callable[[Step, Step], Step]) -> Branches:

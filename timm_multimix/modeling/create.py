@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 import timm
 import torch
+from safetensors import safe_open
 
 import timm_multimix.models  # noqa: F401  registers the package's own networks with timm
 
 from .._compat.timm import check_commands, resolve_input_data_config
 from ..errors import LONGEST, UsageError, one_line
-from ..options.declaration import flat
+from ..options.declaration import flag, flat
 from ..options.model import InputOptions, ModelOptions
 
 Result = TypeVar("Result")
@@ -49,6 +50,9 @@ def check_model_name(name: str) -> None:
         UsageError: an unknown name, or timm is too old.
     """
     check_commands()
+    run = Path(name.removeprefix("local-dir:")).expanduser()
+    if (run / "model/config.json").is_file() and not timm.is_model(name):
+        raise UsageError(f"{name} is a run's directory; its model is local-dir:{run}/model")
     source, identifier = attempt(f"model {name}", lambda: timm.models.parse_model_name(name))
     if source is None and not timm.is_model(identifier.split(".")[0]):
         raise UsageError(f"unknown model {name!r}; {nearest(identifier, timm.list_models())}")
@@ -61,6 +65,8 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
         UsageError: no such model or weights, or an argument that the model does not take.
     """
     check_commands()
+    for name in ("pretrained_path", "initial_checkpoint"):
+        check_file(flag(name), getattr(network, name))
     wanted = {"img_size": network.input.img_size, "in_chans": network.input.in_chans}
     rates: dict[str, Any] = {"drop_rate": network.drop or None, "drop_path_rate": network.drop_path}
 
@@ -84,6 +90,21 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     if network.grad_checkpointing:
         attempt(f"--grad-checkpointing with {network.model}", lambda: model.set_grad_checkpointing(True))
     return model.to(memory_format=torch.channels_last) if network.channels_last else model
+
+
+def check_file(flag: str, file: Path | None) -> None:
+    """Check that a file holds tensors, and nothing that runs code. Raises: UsageError."""
+    if file is None:
+        return
+    try:
+        if file.suffix == ".safetensors":
+            with safe_open(file, "pt"):
+                return
+        torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # of many types, some with advice to run the code in it
+        raise UsageError(
+            f"{flag} must be weights in safetensors, or of torch.save and without code, got {file}"
+        ) from error
 
 
 def adopt_model(network: ModelOptions, model: torch.nn.Module | None) -> torch.nn.Module | None:

@@ -60,7 +60,11 @@ def find_config(path: str) -> Path:
     """
     if not path.startswith(RECIPE):
         return Path(path)
-    found = {file.stem: file for directory in _RECIPES for file in sorted(directory.glob("*.yaml"))}
+    found = {
+        file.relative_to(directory).with_suffix("").as_posix(): file
+        for directory in _RECIPES
+        for file in sorted(directory.rglob("*.yaml"))
+    }
     name = path.removeprefix(RECIPE)
     if name not in found:
         raise UsageError(f"a recipe must be one of {', '.join(found)}, got {name}")

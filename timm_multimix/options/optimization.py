@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ..errors import UsageError
 from .declaration import Part, option
 from .values import BelowOne, Count, KeyValues, Natural, NonNegative, Positive, PositiveFraction
 
@@ -102,3 +103,9 @@ class ScheduleOptions(Part, title="learning-rate schedule", new_in_child=True):
     )
     decay_milestones: tuple[Count, ...] = option((90, 180, 270), "where multistep falls", "EPOCH")
     decay_rate: Positive = option(0.1, "factor of step and multistep, power of poly", "X", aliases=("dr",))
+
+    def check(self) -> None:
+        """Check that the epochs of multistep rise. Raises: UsageError."""
+        if list(self.decay_milestones) != sorted(set(self.decay_milestones)):
+            given = " ".join(map(str, self.decay_milestones))
+            raise UsageError(f"--decay-milestones must be epochs in rising order, got {given}")

@@ -14,17 +14,22 @@ from ..options.model import ModelOptions
 from ..options.optimization import OptimizationOptions
 from ..sites.probe import classifiers
 
-_OTHER_SOURCES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
+_SOURCES = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay")
+_INSTEAD = dict.fromkeys(_SOURCES, "weights come from --model NAME --pretrained only") | {
+    "num_classes": "give --num-classes instead",
+    "drop_rate": "give --drop instead",
+    "drop_path_rate": "give --drop-path instead",
+}
 
 
 def check_weights(network: ModelOptions, mixing: MixingOptions) -> None:
-    """Check all pretrained weights that the options of model and teacher name.
+    """Check all pretrained weights that the options of model and teacher name, and the model's arguments.
 
     Raises:
-        UsageError: they cannot be loaded, or are not given by a model's name.
+        UsageError: weights cannot be loaded, or an argument of the model has an option of its own.
     """
-    if names := sorted(_OTHER_SOURCES & network.model_kwargs.keys()):
-        raise UsageError(f"--model-kwargs {names[0]}: weights come from --model NAME --pretrained only")
+    if names := sorted(_INSTEAD.keys() & network.model_kwargs.keys()):
+        raise UsageError(f"--model-kwargs {names[0]}: {_INSTEAD[names[0]]}")
     if network.pretrained:
         check_pretrained(network.model)
     if mixing.distill and mixing.distill_teacher not in ("ema", "self"):

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import torch
-from timm.optim import create_optimizer_v2, optimizer_kwargs
+from timm.optim import create_optimizer_v2, get_optimizer_info, optimizer_kwargs
 from timm.scheduler import create_scheduler_v2, scheduler_kwargs
 from timm.scheduler.scheduler import Scheduler
 
@@ -23,6 +23,7 @@ def create_optimizer(
         UsageError: the optimizer refuses an argument, or needs second derivatives.
     """
     arguments = optimizer_kwargs(optimization) | group_arguments(optimization) | optimization.opt_kwargs
+    check_betas(optimization)
     optimizer = attempt(f"optimizer {optimization.opt}", lambda: create_optimizer_v2(model, **arguments))
     if not scheduled:
         scale_rates(optimizer)
@@ -31,6 +32,17 @@ def create_optimizer(
             f"optimizer {optimization.opt} needs second derivatives, which the trainer does not compute"
         )
     return optimizer
+
+
+def check_betas(optimization: OptimizationOptions) -> None:
+    """Check that the optimizer has betas, and as many; timm drops them or fails. Raises: UsageError."""
+    opt, _ = optimization.chosen
+    info, betas = get_optimizer_info(opt.lower().removeprefix("lookahead_")), optimization.opt_betas
+    if betas is not None and not info.has_betas:
+        raise UsageError(f"--opt-betas has no effect on {opt}, which has none; remove it")
+    if betas is not None and len(betas) != info.num_betas:
+        given = " ".join(f"{beta:g}" for beta in betas)
+        raise UsageError(f"--opt-betas must be {info.num_betas} numbers for {opt}, got {given}")
 
 
 def create_scheduler(
