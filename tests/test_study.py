@@ -1,0 +1,85 @@
+"""benchmarks/study.py: means and paired differences of a study, from the files of its runs."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from statistics import fmean, stdev
+
+import pytest
+from scipy.stats import t
+
+ROOT = Path(__file__).resolve().parents[1]
+TOP1 = {"none": (40.0, 42.0, 41.0), "mixup": (44.0, 45.5, 46.0), "0.5*mixup | 0.5*skip": (43.0, 42.0, 44.5)}
+
+
+def record(top1: float, split: str = "test") -> dict[str, object]:
+    return {
+        "data": {"split": split},
+        "accuracy": {"top1": top1},
+        "calibration": {"nll": 3 - top1 / 50, "ece": top1 / 1000},
+        "embedding": {"alignment": 1.0, "uniformity": -2.0, "class_spread": {"ratio": 1.5}},
+        "attacks": {"epsilons": [1 / 510, 1 / 255], "white_box": {"fgsm": [1.0, top1 / 2]}},
+    }
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    for number, (mix, results) in enumerate(TOP1.items()):
+        for seed, top1 in enumerate(results):
+            run = tmp_path / f"arm{number}" / f"seed{seed}"
+            run.mkdir(parents=True)
+            (run / "summary.json").write_text(json.dumps({"mix": mix, "seed": seed}))
+            evaluations = [record(1.0, "validation"), record(top1)]
+            if seed == 2:
+                evaluations[1]["corruptions"] = {"mean_top1": top1 - 10}
+            (run / "evaluation.json").write_text(json.dumps({"evaluations": evaluations}))
+    return tmp_path
+
+
+def call(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "benchmarks/study.py", *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def interval(one: str, other: str, comparisons: int) -> str:
+    """The mean difference and its interval by the formula of the paired t-test."""
+    differences = [a - b for a, b in zip(TOP1[one], TOP1[other], strict=True)]
+    half = t.ppf(1 - 0.05 / comparisons / 2, 2) * stdev(differences) / math.sqrt(3)
+    mean = fmean(differences)
+    return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
+
+
+def test_means_and_differences(study: Path) -> None:
+    control = "0.5*mixup | 0.5*skip"
+    done = call(study, "--comparisons", 2, "--contrast", "mixup", control)
+    assert done.returncode == 0, done.stderr
+    means, differences, contrasts = done.stdout.split("\n\n")
+    assert [line.split(" | ")[0] for line in means.splitlines()[2:]] == [
+        "| `mixup`",
+        "| `0.5*mixup \\| 0.5*skip`",
+        "| `none`",
+    ]
+    assert (
+        "| `none` | 0 1 2 | 41.0 | 2.18 | 0.041 | 20.5 | 31.0 (seeds 2) | 1.00 | -2.00 | 1.50 |"
+        in means.splitlines()
+    )
+    assert f"| `mixup` | {interval('mixup', 'none', 2)} | \u2013 |" in differences.splitlines()
+    assert f"| {interval(control, 'none', 2)} | {interval(control, 'mixup', 2)} |" in differences
+    assert f"| top-1, % | {interval('mixup', control, 1)} |" in contrasts.splitlines()
+    assert "| mean top-1 under corruptions, % | +1.5 |" in contrasts.splitlines()
+    assert "| uniformity | +0.00 [+0.00, +0.00] |" in contrasts.splitlines()
+
+
+def test_mistakes_are_one_line(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for words, told in {
+        (study, "--split", "train"): "must have one evaluation on split train, got 0",
+        (study, "--reference", "cutmix"): "arms must be of mixup, 0.5*mixup | 0.5*skip, none, got cutmix",
+        (tmp_path / "empty",): "DIRECTORY must hold runs",
+    }.items():
+        done = call(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert told in done.stderr
+        assert done.stderr.count("\n") == 1
