@@ -5,7 +5,8 @@
 
 The first table has the means of what was measured on a split; the second differences of top-1 to the arms of
 `--reference`, paired by seed, with intervals of 95 % corrected for `--comparisons` (Bonferroni); the third
-those of all measures in each `--contrast`, of an arm with its own control, with plain intervals of 95 %.
+those of all measures in each `--contrast`, with plain intervals of 95 % where an arm has a control of its
+own, and corrected ones where it is compared with a reference.
 """
 
 import argparse
@@ -122,14 +123,17 @@ def differences_table(arms: dict[str, Runs], references: list[str], comparisons:
         yield [code(mix), *others]
 
 
-def contrasts_table(arms: dict[str, Runs], contrasts: list[tuple[str, str]]) -> Iterator[list[str]]:
+def contrasts_table(
+    arms: dict[str, Runs], contrasts: list[tuple[str, str]], references: list[str], comparisons: int
+) -> Iterator[list[str]]:
     """Yield the rows of the differences in all measures, a column for each contrast, the head first."""
     yield ["difference in", *(f"{code(one)} to {code(other)}" for one, other in contrasts)]
     for measure in MEASURES:
-        yield [
-            measure.title,
-            *(difference(arms[one], arms[other], measure) for one, other in contrasts),
+        differences = [
+            difference(arms[one], arms[other], measure, comparisons if other in references else 1)
+            for one, other in contrasts
         ]
+        yield [measure.title, *differences]
 
 
 def code(mix: str) -> str:
@@ -159,7 +163,12 @@ def main() -> int:
     parser.add_argument("--reference", action="append", help="an arm to compare with (default: none, mixup)")
     parser.add_argument("--comparisons", type=int, default=1, help="to correct intervals for (default: 1)")
     parser.add_argument(
-        "--contrast", nargs=2, action="append", default=[], metavar=("ARM", "CONTROL"), help="an arm's own"
+        "--contrast",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("ARM", "CONTROL"),
+        help="for all measures",
     )
     options = parser.parse_args()
     references = options.reference or ["none", "mixup"]
@@ -171,7 +180,8 @@ def main() -> int:
         print("error:", error, file=sys.stderr)
         return 2
     tables = [means_table(arms), differences_table(arms, references, options.comparisons)]
-    tables += [contrasts_table(arms, options.contrast)] * bool(options.contrast)
+    if options.contrast:
+        tables.append(contrasts_table(arms, options.contrast, references, options.comparisons))
     print("\n\n".join(map(as_markdown, tables)))
     return 0
 

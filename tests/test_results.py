@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from scipy.stats import ttest_rel
 
+from benchmarks import study
+
 ROOT = Path(__file__).parents[1]
 # The columns of the summary's tables; in the second, an arm is looked up in the first record that has it.
 RIGHT = ("cifar100-20", "cifar100-20-few", "cifar100-20-long")
@@ -77,9 +79,12 @@ def test_the_summary_has_the_accuracies_of_the_records() -> None:
 
 def test_the_readme_has_the_accuracies_of_the_record() -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## What to expect\n")[1]
-    rows = {row["label"]: row for row in read_record("small-data")["rows"]}
-    shown_rows = {row[0].strip("`").replace("\\|", "|"): row[1:] for row in cells(section.split("\n## ")[0])}
-    assert shown_rows == {label: expected_cells(row) for label, row in rows.items()}
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    shown_rows = cells(section.split("\n## ")[0])
+    means = {row[0]: row[2] for row in study.means_table(arms)}
+    differences = {row[0]: row[1] for row in study.differences_table(arms, REFERENCES, COMPARISONS)}
+    assert shown_rows == [[row[0], means[row[0]], differences[row[0]]] for row in shown_rows]
+    assert {row[0] for row in shown_rows} >= {study.code(mix) for mix in MAIN_ARMS}
 
 
 def expected_cells(row: dict[str, Any]) -> list[str]:
@@ -90,8 +95,13 @@ def expected_cells(row: dict[str, Any]) -> list[str]:
     return [mean, f"{difference['mean']:+.1f} [{difference['low']:+.1f}, {difference['high']:+.1f}]"]
 
 
-PAGES = ("small-data/README.md", "README.md")
 CONTROL = "0.5*mixup | 0.5*skip"
+TUPLES = "mixup >> (none + multimix(m=4, p=1))"
+TWICE = "mixup >> (none + none)"
+SMALL_DATA = ROOT / "docs/results/small-data"
+REFERENCES, COMPARISONS = ["none", "mixup"], 18
+CONTRASTS = [("multimix", CONTROL), (TUPLES, TWICE)]
+MAIN_ARMS = ("none", "mixup", "cutmix", "multimix", CONTROL, TUPLES, TWICE)
 
 
 def paired(record: str, other: str, value: Callable[[dict[str, Any]], float], arm: str = "multimix") -> str:
@@ -108,18 +118,20 @@ def difference(values: Sequence[float], others: Sequence[float]) -> str:
 
 
 def test_multimix_against_its_control() -> None:
-    """Differences that no table of a comparison has, from the runs in its record."""
-    pages = [" ".join((ROOT / "docs/results" / name).read_text().split()) for name in PAGES]
-    small, digits = pages
-    assert paired("small-data", CONTROL, itemgetter("top1")) in small
-    assert paired("small-data", "mixup", itemgetter("top1")) in small
-    for other in ("mixup", "mixup >> (none + none)"):
-        assert paired("small-data", other, itemgetter("top1"), TUPLES) in small
-    readme = " ".join((ROOT / "README.md").read_text().split())
-    own = paired("small-data", CONTROL, itemgetter("top1"))
-    forms = paired("small-data", "mixup >> (none + none)", itemgetter("top1"), TUPLES)
-    for shown_there in (own, forms):
-        assert shown_there.replace(",", " points,", 1) in readme
+    """Differences that stand in the text, from the runs in the records."""
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    small, digits, readme = (
+        " ".join((ROOT / name).read_text().split())
+        for name in ("docs/results/small-data/README.md", "docs/results/README.md", "README.md")
+    )
+    for one, other in CONTRASTS:
+        own = study.difference(arms[one], arms[other], study.TOP1, separator=", ")
+        assert own in small
+        assert own in digits
+        assert own.replace(",", " points,", 1) in readme
+    ahead = study.difference(arms[TUPLES], arms["mixup"], study.TOP1, COMPARISONS, separator=", ")
+    assert ahead in small
+    assert ahead in readme
     assert paired("digits-noise-control", CONTROL, itemgetter("top1")).replace(",", " points,", 1) in digits
     learnt = paired("digits-noise-control", CONTROL, lambda run: run["memorised"]["noisy_top1"])
     assert learnt.replace(",", " points of the replaced labels,", 1) in digits
@@ -158,13 +170,17 @@ def test_multimix_against_its_control_in_the_long_training() -> None:
 
 
 def test_small_data_is_that_of_its_runs() -> None:
-    directory = ROOT / "docs/results/small-data"
-    rows = cells((directory / "README.md").read_text().split("\n## So far\n")[1].split("\n## ")[0])
-    shown_rows = {row[0].strip("`").replace("\\|", "|"): row[1:] for row in rows}
-    assert shown_rows == {
-        row["mix"]: [" ".join(map(str, row["seeds"])), *expected_cells(row), mean_loss("small-data", row)]
-        for row in read_record("small-data")["rows"]
-    }
+    page = (SMALL_DATA / "README.md").read_text()
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    assert all(arms[mix].keys() == {0, 1, 2, 3, 4} for mix in MAIN_ARMS)
+    assert study.as_markdown(study.means_table(arms)) in page
+    assert study.as_markdown(study.differences_table(arms, REFERENCES, COMPARISONS)) in page
+    assert (
+        study.as_markdown(
+            study.contrasts_table(arms, [*CONTRASTS, ("multimix", "mixup")], REFERENCES, COMPARISONS)
+        )
+        in page
+    )
 
 
 def test_the_forms_are_those_of_their_runs() -> None:
@@ -190,9 +206,6 @@ def test_the_two_forms_with_the_highest_mean_are_chosen() -> None:
     for mix in listed - means.keys():
         assert forms[mix].keys() == {0}
         assert forms[mix][0] < forms["mixup"][0]
-
-
-TUPLES = "mixup >> (none + multimix(m=4, p=1))"
 
 
 def read_forms() -> dict[str, dict[int, float]]:

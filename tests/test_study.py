@@ -53,7 +53,7 @@ def interval(one: str, other: str, comparisons: int) -> str:
 
 def test_means_and_differences(study: Path) -> None:
     control = "0.5*mixup | 0.5*skip"
-    done = call(study, "--comparisons", 2, "--contrast", "mixup", control)
+    done = call(study, "--comparisons", 2, "--contrast", "mixup", control, "--contrast", "mixup", "none")
     assert done.returncode == 0, done.stderr
     means, differences, contrasts = done.stdout.split("\n\n")
     assert [line.split(" | ")[0] for line in means.splitlines()[2:]] == [
@@ -67,9 +67,10 @@ def test_means_and_differences(study: Path) -> None:
     )
     assert f"| `mixup` | {interval('mixup', 'none', 2)} | \u2013 |" in differences.splitlines()
     assert f"| {interval(control, 'none', 2)} | {interval(control, 'mixup', 2)} |" in differences
-    assert f"| top-1, % | {interval('mixup', control, 1)} |" in contrasts.splitlines()
-    assert "| mean top-1 under corruptions, % | +1.5 |" in contrasts.splitlines()
-    assert "| uniformity | +0.00 [+0.00, +0.00] |" in contrasts.splitlines()
+    plain, corrected = interval("mixup", control, 1), interval("mixup", "none", 2)
+    assert f"| top-1, % | {plain} | {corrected} |" in contrasts.splitlines()
+    assert "| mean top-1 under corruptions, % | +1.5 | +5.0 |" in contrasts.splitlines()
+    assert f"| uniformity |{' +0.00 [+0.00, +0.00] |' * 2}" in contrasts.splitlines()
 
 
 def test_mistakes_are_one_line(study: Path, tmp_path: Path) -> None:
