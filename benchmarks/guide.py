@@ -16,9 +16,13 @@ RESULTS = ROOT / "benchmarks" / "results"
 TEMPLATE = ROOT / "benchmarks" / "guide.template.md"
 
 
+RENAMED = ("multimix_short", "multimix(m=4, p=1)")
+"""A mixer's name in older results, and the spec it stood for."""
+
+
 def read_results(name: str) -> dict[str, Any]:
-    """Return a file of benchmarks/results."""
-    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    """Return a file of benchmarks/results, with specs of today."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text().replace(*RENAMED))
     return found
 
 

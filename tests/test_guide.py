@@ -58,7 +58,7 @@ def test_every_number_of_a_step_is_a_measured_one():
     files = [*sorted(guide.RESULTS.glob("guided-*.json")), *sorted(guide.RESULTS.glob("step-*.json"))]
     assert len(files) == len(rows[0]) - 1 >= 1
     for column, file in enumerate(files, 1):
-        found = json.loads(file.read_text())
+        found = json.loads(file.read_text().replace(*guide.RENAMED))
         assert f"`{found['options']['model']}`" in rows[0][column]
         ratios = {row["mixer"]: f"{row['of none']:.2f}" for row in found["rows"] if row["mixer"] != "none"}
         measured = {spec: ratio for spec, ratio in ratios.items() if ", teacher" not in spec}

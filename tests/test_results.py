@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 # The columns of the summary's tables; in the second, an arm is looked up in the first record that has it.
 RIGHT = ("cifar100-20", "cifar100-20-few", "cifar100-20-long")
 WRONG = (("digits-noise", "digits-noise-forms"), ("cifar100-20-noise",))
-SHORT = {"multimix(m=4, p=1)": "multimix_short"}
+NAMED = {"multimix_short": "multimix(m=4, p=1)"}  # older records call this spec so
 RECORDS = sorted((ROOT / "docs/results").glob("*/comparison.json"))
 
 
@@ -34,10 +34,10 @@ def read_record(name: str) -> dict[str, Any]:
 
 
 def read_rows(name: str) -> dict[str, dict[str, Any]]:
-    """The rows of a record by their labels, tuples of four by their name; all have three seeds."""
+    """The rows of a record by their labels, under the specs of today; all have three seeds."""
     record = read_record(name)
     assert all(row["seeds"] == [0, 1, 2] for row in record["rows"])
-    return {SHORT.get(row["label"], row["label"]): row for row in record["rows"]}
+    return {NAMED.get(row["label"], row["label"]): row for row in record["rows"]}
 
 
 def shown(row: dict[str, Any] | None) -> str:
@@ -54,7 +54,7 @@ def memorised(names: tuple[str, ...], label: str) -> list[str]:
     """An arm in the first record that has it: test accuracy with std, and memorised replaced labels."""
     for name in names:
         if row := read_rows(name).get(label):
-            runs = [run for run in read_record(name)["runs"] if run["arm"] == label]
+            runs = [run for run in read_record(name)["runs"] if NAMED.get(run["arm"], run["arm"]) == label]
             learnt = fmean(run["memorised"]["noisy_top1"] for run in runs)
             return [f"{row['last']['mean']:.1f}, {row['last']['deviation']:.1f}", f"{learnt:.1f}"]
     return ["\u2013", "\u2013"]

@@ -15,7 +15,6 @@ from timm_multimix.mixers.tuples import MULTIMIX
 
 # those that make their mixers themselves, from arguments of a function of another name
 OWN = {
-    "multimix_short": "multimix",
     "dense_multimix": "dense_weights",
     "transmix": "cutmix",
     "mixpro": "maskmix",
@@ -38,9 +37,8 @@ def test_arguments_and_defaults_are_those_of_the_function(name):
     function = getattr(F, OWN.get(name, name))
     theirs = inspect.signature(getattr(function, "draw", function)).parameters
     shared = [key for key in theirs if key in ours and theirs[key].default is not inspect.Parameter.empty]
-    own = {"multimix_short": {"m"}}.get(name, set())
     assert [key for key in ours if key in shared] == shared
-    assert [key for key in shared if ours[key].default != theirs[key].default] == sorted(own)
+    assert [key for key in shared if ours[key].default != theirs[key].default] == []
     if name not in OWN:
         wanted = [key for key, each in theirs.items() if each.default is not inspect.Parameter.empty]
         assert shared == [key for key in wanted if key != "generator"]
@@ -135,4 +133,4 @@ def test_every_mixer_but_none_has_its_paper_with_authors_and_year():
     assert all(paper.authors and paper.year and paper.link for paper in found)
     assert all(", " in author for paper in found for author in paper.authors)
     keys = [paper.bibtex.partition(",")[0] for paper in found]
-    assert len(keys) == len({*keys}) == len(papers) - 3  # MultiMix's is that of three
+    assert len(keys) == len({*keys}) == len(papers) - 2  # MultiMix's is that of two

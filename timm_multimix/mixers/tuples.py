@@ -12,7 +12,7 @@ from .. import functional as F
 from ..errors import UsageError
 from ..functional import Draw
 from ..functional.attention import AttentionScore, find_score
-from ..functional.checks import ConcentrationRange, Count, Flag, Share
+from ..functional.checks import Flag, Share
 from .arguments import as_usage_error
 from .drawing import draw_with
 from .entries import extending
@@ -105,30 +105,6 @@ def multimix(
     if literal is not False:
         pure = replace(pure, place="classifier", classifiers=_check_literal(literal, gather, place))
     return _with_probability(p, pure, other)
-
-
-@register_mixer(
-    paper=MULTIMIX,
-    agreement=Agreement(
-        reference="a recipe of this package",
-        tested="its draws are those of multimix(m=4, p=1)",
-        tests=("mixers/test_spec.py::test_the_short_form_is_multimix_over_tuples_of_four",),
-        departures="Not in the paper, whose tuples are of the whole batch.",
-    ),
-)
-def multimix_short(
-    n: Count = 1000, m: Count | None = 4, alpha: ConcentrationRange = (0.5, 2.0), gather: Flag = False
-) -> Branches:
-    """MultiMix over tuples of four at every step, for short training: a recipe of this package.
-
-    With alpha between 0.5 and 2, tuples of four separate examples with about 40 % of a clean step's strength,
-    those of the whole batch with about 1 %. In trainings long enough to memorize the training set it was
-    level or worse, and it fits wrong labels. Measurements: docs/results.
-
-    Args:
-        alpha: concentration of Dirichlet(alpha), or (low, high) from which it is drawn evenly.
-    """
-    return multimix(n, m, alpha, p=1.0, gather=gather)
 
 
 @register_mixer(
