@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from timm_multimix.comparison.statistics import CONFIDENCE, compare_paired
 from timm_multimix.errors import UsageError
+from timm_multimix.options.values import integer
 
 Runs = dict[int, dict[str, Any]]
 """What was measured, by seed."""
@@ -43,6 +44,11 @@ MEASURES = (
     TOP1,
     Measure("negative log-likelihood", ".2f", lambda found: found["calibration"]["nll"]),
     Measure("calibration error", ".3f", lambda found: found["calibration"]["ece"]),
+    Measure(
+        "the same after temperature scaling",
+        ".3f",
+        lambda found: found["calibration"]["temperature_scaling"]["after"]["ece"],
+    ),
     Measure("top-1 under FGSM, 1/255, %", ".1f", _fgsm),
     Measure("mean top-1 under corruptions, %", ".1f", lambda found: found["corruptions"]["mean_top1"]),
     Measure("alignment", ".2f", lambda found: found["embedding"]["alignment"]),
@@ -66,7 +72,10 @@ def read_runs(directory: Path, split: str) -> dict[str, Runs]:
         on_split = [one for one in evaluations if one["data"]["split"] == split]
         if len(on_split) != 1:
             raise UsageError(f"{file.parent} must have one evaluation on split {split}, got {len(on_split)}")
-        found.setdefault(summary["mix"], {})[summary["seed"]] = on_split[0]
+        runs = found.setdefault(summary["mix"], {})
+        if summary["seed"] in runs:
+            raise UsageError(f"{file.parent} is a second run of {summary['mix']} with seed {summary['seed']}")
+        runs[summary["seed"]] = on_split[0]
     if not found:
         raise UsageError(f"DIRECTORY must hold runs, ARM/SEED/summary.json, got {directory}")
     return dict(sorted(found.items(), key=lambda arm: -fmean(values(arm[1], TOP1).values())))
@@ -78,7 +87,7 @@ def values(runs: Runs, measure: Measure) -> dict[int, float]:
     for seed, evaluation in sorted(runs.items()):
         try:
             found[seed] = measure.read(evaluation)
-        except KeyError:  # a part that was not measured for this seed
+        except (KeyError, ValueError):  # a part, or a strength of it, that was not measured for this seed
             continue
     return found
 
@@ -161,7 +170,7 @@ def main() -> int:
     parser.add_argument("directory", type=Path, help="holds ARM/SEED/summary.json and evaluation.json")
     parser.add_argument("--split", default="test", help="the split of the evaluations (default: %(default)s)")
     parser.add_argument("--reference", action="append", help="an arm to compare with (default: none, mixup)")
-    parser.add_argument("--comparisons", type=int, default=1, help="to correct intervals for (default: 1)")
+    parser.add_argument("--comparisons", type=integer(1), default=1, help="to correct for (default: 1)")
     parser.add_argument(
         "--contrast",
         nargs=2,
@@ -176,7 +185,7 @@ def main() -> int:
         arms = read_runs(options.directory, options.split)
         if missing := {*references, *chain(*options.contrast)} - arms.keys():
             raise UsageError(f"arms must be of {', '.join(arms)}, got {', '.join(sorted(missing))}")
-    except (UsageError, OSError) as error:
+    except (UsageError, OSError, json.JSONDecodeError) as error:
         print("error:", error, file=sys.stderr)
         return 2
     tables = [means_table(arms), differences_table(arms, references, options.comparisons)]

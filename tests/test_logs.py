@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import timm_multimix
-from timm_multimix.logs import Console, kept_in, show_messages, start_logging
+from timm_multimix.logs import Console, kept_in, own_warnings_logged, show_messages, start_logging
 
 PACKAGE = Path(timm_multimix.__file__).parent
 
@@ -47,19 +47,22 @@ def test_plain_messages_on_stdout_others_in_a_line_on_stderr(
 def test_own_warnings_are_lines_of_the_terminal_and_of_the_log(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    before = warnings.showwarning
     show_messages()
-    with warnings.catch_warnings(record=True) as others, kept_in(tmp_path / "train.log"):
+    own = ("odd\nmodel", UserWarning, str(PACKAGE / "sites/hidden.py"), 1)
+    with warnings.catch_warnings(record=True) as others:
         warnings.simplefilter("always")
-        warnings.warn_explicit("odd\nmodel", UserWarning, str(PACKAGE / "sites/hidden.py"), 1)
-        warnings.warn_explicit("of others", UserWarning, "elsewhere.py", 1)
+        with own_warnings_logged(shown=True), kept_in(tmp_path / "train.log"):
+            warnings.warn_explicit(*own)
+            warnings.warn_explicit(*own)
+            warnings.warn_explicit("of others", UserWarning, "elsewhere.py", 1)
+        with own_warnings_logged(shown=False):  # another process shows them
+            warnings.warn_explicit(*own)
     assert [str(other.message) for other in others] == ["of others"]
     assert capsys.readouterr().err == "warning: odd model\n"
     assert [line.partition("warning: ")[2] for line in (tmp_path / "train.log").read_text().splitlines()] == [
         "odd",
         "model",
     ]
-    assert warnings.showwarning is before
 
 
 @pytest.mark.usefixtures("undisturbed")

@@ -87,14 +87,6 @@ def test_the_readme_has_the_accuracies_of_the_record() -> None:
     assert {row[0] for row in shown_rows} >= {study.code(mix) for mix in MAIN_ARMS}
 
 
-def expected_cells(row: dict[str, Any]) -> list[str]:
-    """The mean of an arm, and its difference to none with the interval."""
-    mean, difference = f"{row['last']['mean']:.1f}", row["difference"]
-    if row["is_baseline"]:
-        return [mean, "\u2013"]
-    return [mean, f"{difference['mean']:+.1f} [{difference['low']:+.1f}, {difference['high']:+.1f}]"]
-
-
 CONTROL = "0.5*mixup | 0.5*skip"
 TUPLES = "mixup >> (none + multimix(m=4, p=1))"
 TWICE = "mixup >> (none + none)"
@@ -181,6 +173,32 @@ def test_small_data_is_that_of_its_runs() -> None:
         )
         in page
     )
+
+
+def test_what_is_said_about_small_data_is_measured() -> None:
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    page, readme, guide = (
+        " ".join((ROOT / name).read_text().split())
+        for name in ("docs/results/small-data/README.md", "README.md", "docs/guide.md")
+    )
+    columns = [measure.title for measure in study.MEASURES]
+    means = {row[0]: dict(zip(columns, row[2:], strict=True)) for row in study.means_table(arms)}
+    errors = [means[study.code(mix)]["calibration error"] for mix in ("multimix", "mixup", CONTROL)]
+    fgsm = [means[study.code(mix)]["top-1 under FGSM, 1/255, %"] for mix in ("multimix", "mixup", CONTROL)]
+    assert "{} (`mixup` {}, control {})".format(*errors) in readme
+    assert "{} % ({}, {})".format(*fgsm) in readme
+    assert f"({errors[0]}, {errors[1]})" in guide
+    assert f"a calibration error of {errors[2]} and {fgsm[2]} % under FGSM" in page
+    mean, _, interval = study.difference(arms["multimix"], arms["mixup"], study.TOP1, COMPARISONS).partition(
+        " "
+    )
+    assert f"at {mean[1:]} points less accuracy, {interval};" in guide
+    gained = study.difference(arms["mixup"], arms["none"], study.TOP1)[1:].partition(" ")[0]
+    assert f"mixup gained {gained} points" in readme
+    assert f"`mixup` first, {gained} points above `none`" in guide
+    assert f"mixup by {gained} points" in page
+    validation = paired("small-data", TWICE, itemgetter("top1"), TUPLES)
+    assert f"the same runs have {validation}." in page
 
 
 def test_the_forms_are_those_of_their_runs() -> None:

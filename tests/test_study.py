@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,11 @@ def record(top1: float, split: str = "test") -> dict[str, object]:
     return {
         "data": {"split": split},
         "accuracy": {"top1": top1},
-        "calibration": {"nll": 3 - top1 / 50, "ece": top1 / 1000},
+        "calibration": {
+            "nll": 3 - top1 / 50,
+            "ece": top1 / 1000,
+            "temperature_scaling": {"after": {"ece": 0.01}},
+        },
         "embedding": {"alignment": 1.0, "uniformity": -2.0, "class_spread": {"ratio": 1.5}},
         "attacks": {"epsilons": [1 / 510, 1 / 255], "white_box": {"fgsm": [1.0, top1 / 2]}},
     }
@@ -62,7 +67,7 @@ def test_means_and_differences(study: Path) -> None:
         "| `none`",
     ]
     assert (
-        "| `none` | 0 1 2 | 41.0 | 2.18 | 0.041 | 20.5 | 31.0 (seeds 2) | 1.00 | -2.00 | 1.50 |"
+        "| `none` | 0 1 2 | 41.0 | 2.18 | 0.041 | 0.010 | 20.5 | 31.0 (seeds 2) | 1.00 | -2.00 | 1.50 |"
         in means.splitlines()
     )
     assert f"| `mixup` | {interval('mixup', 'none', 2)} | \u2013 |" in differences.splitlines()
@@ -80,7 +85,15 @@ def test_mistakes_are_one_line(study: Path, tmp_path: Path) -> None:
         (study, "--reference", "cutmix"): "arms must be of mixup, 0.5*mixup | 0.5*skip, none, got cutmix",
         (tmp_path / "empty",): "DIRECTORY must hold runs",
     }.items():
-        done = call(*words)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert told in done.stderr
-        assert done.stderr.count("\n") == 1
+        check_mistake(told, *words)
+    shutil.copytree(study / "arm0", study / "again")
+    check_mistake("is a second run of none with seed 0", study)
+    (study / "again/seed0/evaluation.json").write_text("{")
+    check_mistake("", study)
+
+
+def check_mistake(told: str, *words: object) -> None:
+    done = call(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -97,15 +97,21 @@ class _LogFile(logging.FileHandler):
 
 
 @contextmanager
-def own_warnings_logged() -> Iterator[None]:
-    """Log what this package tells by `warnings.warn` meanwhile, so that it is one line, and in log files."""
+def own_warnings_logged(*, shown: bool) -> Iterator[None]:
+    """Log what this package tells by `warnings.warn` meanwhile, each once and in one line; for commands.
+
+    Args:
+        shown: whether this process shows them, as one of those that a launcher started.
+    """
     before: Any = warnings.showwarning
+    told = set()
 
     def show(message: Any, category: Any, filename: str, *place: Any, **more: Any) -> None:
-        if Path(__file__).parent in Path(filename).parents:
-            logging.getLogger(PACKAGE).warning(message)
-        else:
+        if Path(__file__).parent not in Path(filename).parents:
             before(message, category, filename, *place, **more)
+        elif shown and str(message) not in told:
+            told.add(str(message))
+            logging.getLogger(PACKAGE).warning(message)
 
     warnings.showwarning = show
     try:
@@ -129,8 +135,7 @@ def kept_in(file: Path) -> Iterator[None]:
     for logger in (package, TO_FILE):
         logger.addHandler(handler)
     try:
-        with own_warnings_logged():
-            yield
+        yield
     finally:
         for logger in (package, TO_FILE):
             logger.removeHandler(handler)

@@ -68,10 +68,10 @@ def test_the_model_of_a_run_is_named(train: Train, tmp_path: Path) -> None:
 def test_a_run_that_cannot_learn_says_why(
     train: Train, quick: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(*quick, "--mix", "skip", "--warmup-epochs", 2)
+    train(*quick, "--mix", "skip | skip", "--warmup-epochs", 2)
     told = capsys.readouterr().err
     assert "warning: --warmup-epochs 2 of 2 epochs: the rate only rises\n" in told
-    assert "warning: --mix skip takes no step: the model stays as it is\n" in told
+    assert "warning: --mix skip | skip takes no step: the model stays as it is\n" in told
 
 
 def test_a_broken_image_is_named(train: Train, quick: list[str], tmp_path: Path) -> None:

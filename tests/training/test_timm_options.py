@@ -1,5 +1,6 @@
 """Options of timm's train.py have the same effect in a run."""
 
+import argparse
 import math
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,8 @@ def test_weights_of_a_file_start_a_run(tmp_path: Path) -> None:
     torch.manual_seed(0)
     source = timm.create_model("test_resnet", num_classes=3)
     save_file(source.state_dict(), tmp_path / "weights.safetensors")
-    torch.save({"state_dict": source.state_dict()}, tmp_path / "weights.pth")
+    args = argparse.Namespace(model="test_resnet")  # as timm's train.py saves
+    torch.save({"state_dict": source.state_dict(), "args": args}, tmp_path / "weights.pth")
     for name in ("weights.safetensors", "weights.pth"):
         file = tmp_path / name
         same = create_model(ModelOptions(initial_checkpoint=file), 3).state_dict()

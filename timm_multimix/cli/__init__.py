@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     _escape_what_cannot_be_printed()
     show_messages()
     try:
-        with own_warnings_logged():
+        with own_warnings_logged(shown=_is_main_process()):
             status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
         return status

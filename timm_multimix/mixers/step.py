@@ -154,7 +154,7 @@ def composed(first: Branches, second: Branches) -> Branches:
         if len(second) == 1:
             raise
         names = " | ".join(step.name for _, step in second)
-        raise UsageError(f"{error}, one of b's alternatives {names} (p=1 leaves out those of p)") from None
+        raise UsageError(f"{error}, an alternative of {names}; multimix has mixup unless p=1") from None
 
 
 def _product(first: Branches, second: Branches, combine: Callable[[Step, Step], Step]) -> Branches:

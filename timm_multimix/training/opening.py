@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import counted
-from ..mixer_names import SKIP
 from ..modeling.attention import has_self_attention
 from ..options import TrainOptions
 from ..options.declaration import declared, flag, flat
@@ -138,8 +137,10 @@ def oddities(setup: Setup) -> Iterator[str]:
         )
     if (warmup := options.schedule.warmup_epochs or 0) >= setup.epochs and setup.scheduler is not None:
         yield f"--warmup-epochs {warmup:g} of {counted(setup.epochs, 'epoch')}: the rate only rises"
-    if options.mixing.mix.strip() == SKIP:
-        yield f"--mix {SKIP} takes no step: the model stays as it is"
+    mixing = options.mixing
+    trains = any(step.terms for _, step in setup.task.mixture.branches)
+    if not (trains or mixing.mix_schedule or mixing.mixup_off_epoch):
+        yield f"--mix {mixing.mix} takes no step: the model stays as it is"
     sides = setup.data_config["input_size"][1:]
     if any(unseen := unseen_pixels(setup.model, sides)):
         size, cut = (" x ".join(map(str, numbers)) for numbers in (sides, unseen))
