@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from scipy.stats import ttest_rel
 
-from benchmarks import study
+from benchmarks import guide, study
+from timm_multimix.comparison.statistics import compare_paired
 
 ROOT = Path(__file__).parents[1]
 # The columns of the summary's tables; in the second, an arm is looked up in the first record that has it.
 RIGHT = ("cifar100-20", "cifar100-20-few", "cifar100-20-long")
 WRONG = (("digits-noise", "digits-noise-forms"), ("cifar100-20-noise",))
-NAMED = {"multimix_short": "multimix(m=4, p=1)"}  # older records call this spec so
+NAMED = dict([guide.RENAMED])
 RECORDS = sorted((ROOT / "docs/results").glob("*/comparison.json"))
 
 
@@ -177,7 +178,7 @@ def test_small_data_is_that_of_its_runs() -> None:
 
 def test_what_is_said_about_small_data_is_measured() -> None:
     arms = study.read_runs(SMALL_DATA / "records", "test")
-    page, readme, guide = (
+    page, readme, choice = (
         " ".join((ROOT / name).read_text().split())
         for name in ("docs/results/small-data/README.md", "README.md", "docs/guide.md")
     )
@@ -187,18 +188,39 @@ def test_what_is_said_about_small_data_is_measured() -> None:
     fgsm = [means[study.code(mix)]["top-1 under FGSM, 1/255, %"] for mix in ("multimix", "mixup", CONTROL)]
     assert "{} (`mixup` {}, control {})".format(*errors) in readme
     assert "{} % ({}, {})".format(*fgsm) in readme
-    assert f"({errors[0]}, {errors[1]})" in guide
+    assert f"({errors[0]}, {errors[1]})" in choice
     assert f"a calibration error of {errors[2]} and {fgsm[2]} % under FGSM" in page
     mean, _, interval = study.difference(arms["multimix"], arms["mixup"], study.TOP1, COMPARISONS).partition(
         " "
     )
-    assert f"at {mean[1:]} points less accuracy, {interval};" in guide
+    assert f"at {mean[1:]} points less accuracy, {interval};" in choice
     gained = study.difference(arms["mixup"], arms["none"], study.TOP1)[1:].partition(" ")[0]
     assert f"mixup gained {gained} points" in readme
-    assert f"`mixup` first, {gained} points above `none`" in guide
+    assert f"`mixup` first, {gained} points above `none`" in choice
     assert f"mixup by {gained} points" in page
     validation = paired("small-data", TWICE, itemgetter("top1"), TUPLES)
     assert f"the same runs have {validation}." in page
+
+
+def test_what_small_data_says_of_single_seeds_and_of_all_differences() -> None:
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    page = (SMALL_DATA / "README.md").read_text()
+    tuples, multimix, mixup = (study.values(arms[mix], study.TOP1) for mix in (TUPLES, "multimix", "mixup"))
+    assert f"is {fmean(mixup[k] - tuples[k] for k in (2, 3, 4)):.1f} points behind" in page
+    assert sum(multimix[k] < mixup[k] for k in range(5)) == 4
+    count = len(CONTRASTS) * len(study.MEASURES)
+    assert f"for all {count} differences" in page
+    clear = {
+        measure.title
+        for measure in study.MEASURES
+        if excludes_zero(study.values(arms["multimix"], measure), study.values(arms[CONTROL], measure), count)
+    }
+    assert clear == {"variance within / between classes"}
+
+
+def excludes_zero(ours: dict[int, float], theirs: dict[int, float], comparisons: int) -> bool:
+    found = compare_paired(ours, theirs, 1 - 0.05 / comparisons)
+    return found is not None and found.excludes_zero
 
 
 def test_the_forms_are_those_of_their_runs() -> None:

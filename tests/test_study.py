@@ -89,7 +89,7 @@ def test_mistakes_are_one_line(study: Path, tmp_path: Path) -> None:
     shutil.copytree(study / "arm0", study / "again")
     check_mistake("is a second run of none with seed 0", study)
     (study / "again/seed0/evaluation.json").write_text("{")
-    check_mistake("", study)
+    check_mistake("error: Expecting", study)
 
 
 def check_mistake(told: str, *words: object) -> None:

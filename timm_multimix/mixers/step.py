@@ -148,13 +148,16 @@ def composed(first: Branches, second: Branches) -> Branches:
         UsageError: `second` is no deeper in the network than `first`, or a part leaves the step out.
     """
     _refuse_skip((*first, *second), ">>")
-    try:
-        return _product(first, second, _composed_step)
-    except UsageError as error:
-        if len(second) == 1:
-            raise
-        names = " | ".join(step.name for _, step in second)
-        raise UsageError(f"{error}, an alternative of {names}; multimix has mixup unless p=1") from None
+    names = " | ".join(step.name for _, step in second)
+    hint = "; multimix has mixup unless p=1" if "multimix | mixup" in names else ""
+
+    def combine(one: Step, other: Step) -> Step:
+        try:
+            return _composed_step(one, other)
+        except UsageError as error:
+            raise UsageError(f"{error}, an alternative of {names}{hint}") if second[1:] else error from None
+
+    return _product(first, second, combine)
 
 
 def _product(first: Branches, second: Branches, combine: Callable[[Step, Step], Step]) -> Branches:

@@ -87,8 +87,8 @@ def multimix(
     and alpha = 1, 0.8 % of that of a clean step. In a short training the MultiMix steps have hardly any
     effect on accuracy, and the recipe does what `0.5*mixup | 0.5*skip` does, except that classes are
     clustered more tightly; in 4,000 updates no accuracy beyond that was shown either (docs/results).
-    Smaller alpha, short tuples and `target`
-    make the factor, in a batch of b (sum lambda^2 - 1/b) b / (b - 1), larger.
+    Smaller alpha, short tuples and `target` make the factor, in a batch of b
+    (sum lambda^2 - 1/b) b / (b - 1), larger.
 
     Args:
         p: the share of the batches that MultiMix mixes.

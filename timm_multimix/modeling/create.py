@@ -92,7 +92,7 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     return model.to(memory_format=torch.channels_last) if network.channels_last else model
 
 
-def check_file(flag: str, file: Path | None) -> None:
+def check_file(option: str, file: Path | None) -> None:
     """Check that timm reads a file of weights, without running code in it. Raises: UsageError."""
     if file is None or file.suffix in (".npz", ".npy"):  # those the model reads itself
         return
@@ -100,7 +100,7 @@ def check_file(flag: str, file: Path | None) -> None:
         timm.models.load_state_dict(str(file), weights_only=True)
     except Exception as error:  # of many types, some with advice to run the code in it
         raise UsageError(
-            f"{flag} must be weights in safetensors, or of torch.save and without code, got {file}"
+            f"{option} must be weights in safetensors, or of torch.save and without code, got {file}"
         ) from error
 
 

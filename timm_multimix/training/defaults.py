@@ -1,6 +1,6 @@
 """Defaults of optimizer and learning rate, which depend on the model."""
 
-from timm.optim import get_optimizer_info
+from timm.optim import OptimInfo, get_optimizer_info
 from torch import nn
 
 from ..modeling.attention import has_self_attention
@@ -31,5 +31,9 @@ def scaled_rate(optimization: OptimizationOptions, opt: str, images: int) -> flo
 
 def default_rate(opt: str) -> float:
     """Default peak rate of a timm optimizer: by whether it scales each step by moments, as Adam does."""
-    name = opt.lower().removeprefix("lookahead_")
-    return ADAPTIVE_RATE if get_optimizer_info(name).has_betas else SGD_RATE
+    return ADAPTIVE_RATE if optimizer_info(opt).has_betas else SGD_RATE
+
+
+def optimizer_info(opt: str) -> OptimInfo:
+    """What timm knows of an optimizer, with or without Lookahead around it."""
+    return get_optimizer_info(opt.lower().removeprefix("lookahead_"))

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import torch
-from timm.optim import create_optimizer_v2, get_optimizer_info, optimizer_kwargs
+from timm.optim import create_optimizer_v2, optimizer_kwargs
 from timm.scheduler import create_scheduler_v2, scheduler_kwargs
 from timm.scheduler.scheduler import Scheduler
 
@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..modeling.create import attempt
 from ..options.declaration import flat
 from ..options.optimization import OptimizationOptions, ScheduleOptions
+from .defaults import optimizer_info
 from .finetune import group_arguments, scale_rates
 
 
@@ -37,7 +38,7 @@ def create_optimizer(
 def check_betas(optimization: OptimizationOptions) -> None:
     """Check that the optimizer has betas, and as many; timm drops them or fails. Raises: UsageError."""
     opt, _ = optimization.chosen
-    info, betas = get_optimizer_info(opt.lower().removeprefix("lookahead_")), optimization.opt_betas
+    info, betas = optimizer_info(opt), optimization.opt_betas
     if betas is not None and not info.has_betas:
         raise UsageError(f"--opt-betas has no effect on {opt}, which has none; remove it")
     if betas is not None and len(betas) != info.num_betas:
