@@ -10,86 +10,88 @@ own, and corrected ones where it is compared with a reference.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from timm_multimix.comparison.collect import Run, read_run
+from timm_multimix.comparison.evaluated import evaluated
+from timm_multimix.comparison.memorized import COLUMNS, memorized
 from timm_multimix.comparison.statistics import CONFIDENCE, compare_paired
 from timm_multimix.errors import UsageError
 from timm_multimix.options.values import integer
 
-Runs = dict[int, dict[str, Any]]
-"""What was measured, by seed."""
+Runs = dict[int, dict[str, float]]
+"""What was measured, by seed, under the names of `timm-multimix compare`."""
 
 
 class Measure(NamedTuple):
-    """A column: its title, format and value in an evaluation."""
+    """A column: its title, format and the name of its number in a comparison."""
 
     title: str
     form: str
-    read: Callable[[dict[str, Any]], float]
+    name: str
 
 
-def _fgsm(found: dict[str, Any]) -> float:
-    attacks = found["attacks"]
-    return attacks["white_box"]["fgsm"][attacks["epsilons"].index(1 / 255)]
-
-
-TOP1 = Measure("top-1, %", ".1f", lambda found: found["accuracy"]["top1"])
+TOP1 = Measure("top-1, %", ".1f", "top-1 accuracy, %")
 MEASURES = (
     TOP1,
-    Measure("negative log-likelihood", ".2f", lambda found: found["calibration"]["nll"]),
-    Measure("calibration error", ".3f", lambda found: found["calibration"]["ece"]),
+    Measure("negative log-likelihood", ".2f", "negative log likelihood"),
+    Measure("calibration error", ".3f", "expected calibration error, 15 bins"),
     Measure(
         "the same after temperature scaling",
         ".3f",
-        lambda found: found["calibration"]["temperature_scaling"]["after"]["ece"],
+        "expected calibration error after temperature scaling, one half, 15 bins",
     ),
-    Measure("top-1 under FGSM, 1/255, %", ".1f", _fgsm),
-    Measure("mean top-1 under corruptions, %", ".1f", lambda found: found["corruptions"]["mean_top1"]),
-    Measure("alignment", ".2f", lambda found: found["embedding"]["alignment"]),
-    Measure("uniformity", ".2f", lambda found: found["embedding"]["uniformity"]),
     Measure(
-        "variance within / between classes", ".2f", lambda found: found["embedding"]["class_spread"]["ratio"]
+        "top-1 under FGSM, 1/255, %", ".1f", "top-1 accuracy under fgsm, \u03b5 = 1/255, 10000 images, %"
     ),
+    Measure("mean top-1 under corruptions, %", ".1f", "top-1 accuracy under corruptions, mean, %"),
+    Measure("alignment", ".2f", "alignment (same class)"),
+    Measure("uniformity", ".2f", "uniformity (all pairs)"),
+    Measure("variance within / between classes", ".2f", "variance within / between classes"),
+    Measure("wrong labels learnt, %", ".1f", COLUMNS["noisy_top1"]),
 )
 
 
 def read_runs(directory: Path, split: str) -> dict[str, Runs]:
-    """Return the evaluations on a split, by mix and seed; the mixes in the order of their mean top-1.
+    """Return what was measured on a split, by mix and seed; the mixes in the order of their mean top-1.
 
     Raises:
         UsageError: there is no run, or one was not evaluated on the split.
     """
     found: dict[str, Runs] = {}
-    for file in sorted(directory.glob("*/*/summary.json")):
-        summary = json.loads(file.read_text())
-        evaluations = json.loads((file.parent / "evaluation.json").read_text())["evaluations"]
-        on_split = [one for one in evaluations if one["data"]["split"] == split]
-        if len(on_split) != 1:
-            raise UsageError(f"{file.parent} must have one evaluation on split {split}, got {len(on_split)}")
-        runs = found.setdefault(summary["mix"], {})
-        if summary["seed"] in runs:
-            raise UsageError(f"{file.parent} is a second run of {summary['mix']} with seed {summary['seed']}")
-        runs[summary["seed"]] = on_split[0]
+    for run in map(read_run, sorted(file.parent for file in directory.glob("*/*/summary.json"))):
+        runs = found.setdefault(run.record.mix, {})
+        if run.seed in runs:
+            raise UsageError(f"{run.directory} is a second run of {run.record.mix} with seed {run.seed}")
+        runs[run.seed] = _measured(run, split)
     if not found:
         raise UsageError(f"DIRECTORY must hold runs, ARM/SEED/summary.json, got {directory}")
     return dict(sorted(found.items(), key=lambda arm: -fmean(values(arm[1], TOP1).values())))
 
 
+def _measured(run: Run, split: str) -> dict[str, float]:
+    on_split = [one for one in run.evaluations if one["data"]["split"] == split]
+    if len(on_split) != 1:
+        raise UsageError(f"{run.directory} must have one evaluation on split {split}, got {len(on_split)}")
+    (numbers,) = evaluated(replace(run, evaluations=on_split)).values()
+    return numbers | {COLUMNS[name]: value for name, value in memorized(run).items()}
+
+
+def measures_of(arms: dict[str, Runs]) -> list[Measure]:
+    """Return the measures that a run of these has."""
+    measured = {name for runs in arms.values() for numbers in runs.values() for name in numbers}
+    return [measure for measure in MEASURES if measure.name in measured]
+
+
 def values(runs: Runs, measure: Measure) -> dict[int, float]:
     """Return a measure by seed, of the seeds that have it."""
-    found = {}
-    for seed, evaluation in sorted(runs.items()):
-        try:
-            found[seed] = measure.read(evaluation)
-        except (KeyError, ValueError):  # a part, or a strength of it, that was not measured for this seed
-            continue
-    return found
+    return {seed: found[measure.name] for seed, found in sorted(runs.items()) if measure.name in found}
 
 
 def difference(
@@ -108,9 +110,10 @@ def difference(
 
 def means_table(arms: dict[str, Runs]) -> Iterator[list[str]]:
     """Yield the rows of the means, the head first; a mean of other seeds than the arm's names them."""
-    yield ["mix", "seeds", *(measure.title for measure in MEASURES)]
+    measures = measures_of(arms)
+    yield ["mix", "seeds", *(measure.title for measure in measures)]
     for mix, runs in arms.items():
-        yield [code(mix), numbers(runs), *(_mean(runs, measure) for measure in MEASURES)]
+        yield [code(mix), numbers(runs), *(_mean(runs, measure) for measure in measures)]
 
 
 def _mean(runs: Runs, measure: Measure) -> str:
@@ -137,7 +140,7 @@ def contrasts_table(
 ) -> Iterator[list[str]]:
     """Yield the rows of the differences in all measures, a column for each contrast, the head first."""
     yield ["difference in", *(f"{code(one)} to {code(other)}" for one, other in contrasts)]
-    for measure in MEASURES:
+    for measure in measures_of(arms):
         differences = [
             difference(arms[one], arms[other], measure, comparisons if other in references else 1)
             for one, other in contrasts
@@ -150,7 +153,7 @@ def code(mix: str) -> str:
     return f"`{mix}`".replace("|", "\\|")
 
 
-def numbers(seeds: Any) -> str:
+def numbers(seeds: Iterable[int]) -> str:
     """Return seeds as in `0 1 2`."""
     return " ".join(map(str, sorted(seeds)))
 
@@ -185,7 +188,7 @@ def main() -> int:
         arms = read_runs(options.directory, options.split)
         if missing := {*references, *chain(*options.contrast)} - arms.keys():
             raise UsageError(f"arms must be of {', '.join(arms)}, got {', '.join(sorted(missing))}")
-    except (UsageError, OSError, json.JSONDecodeError) as error:
+    except UsageError as error:
         print("error:", error, file=sys.stderr)
         return 2
     tables = [means_table(arms), differences_table(arms, references, options.comparisons)]

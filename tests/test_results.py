@@ -182,7 +182,7 @@ def test_what_is_said_about_small_data_is_measured() -> None:
         " ".join((ROOT / name).read_text().split())
         for name in ("docs/results/small-data/README.md", "README.md", "docs/guide.md")
     )
-    columns = [measure.title for measure in study.MEASURES]
+    columns = [measure.title for measure in study.measures_of(arms)]
     means = {row[0]: dict(zip(columns, row[2:], strict=True)) for row in study.means_table(arms)}
     errors = [means[study.code(mix)]["calibration error"] for mix in ("multimix", "mixup", CONTROL)]
     fgsm = [means[study.code(mix)]["top-1 under FGSM, 1/255, %"] for mix in ("multimix", "mixup", CONTROL)]
@@ -208,11 +208,11 @@ def test_what_small_data_says_of_single_seeds_and_of_all_differences() -> None:
     tuples, multimix, mixup = (study.values(arms[mix], study.TOP1) for mix in (TUPLES, "multimix", "mixup"))
     assert f"is {fmean(mixup[k] - tuples[k] for k in (2, 3, 4)):.1f} points behind" in page
     assert sum(multimix[k] < mixup[k] for k in range(5)) == 4
-    count = len(CONTRASTS) * len(study.MEASURES)
+    count = len(CONTRASTS) * len(study.measures_of(arms))
     assert f"for all {count} differences" in page
     clear = {
         measure.title
-        for measure in study.MEASURES
+        for measure in study.measures_of(arms)
         if excludes_zero(study.values(arms["multimix"], measure), study.values(arms[CONTROL], measure), count)
     }
     assert clear == {"variance within / between classes"}

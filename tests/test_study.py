@@ -11,21 +11,31 @@ from statistics import fmean, stdev
 import pytest
 from scipy.stats import t
 
+from tests.comparison.runs import make_run
+
 ROOT = Path(__file__).resolve().parents[1]
 TOP1 = {"none": (40.0, 42.0, 41.0), "mixup": (44.0, 45.5, 46.0), "0.5*mixup | 0.5*skip": (43.0, 42.0, 44.5)}
 
 
 def record(top1: float, split: str = "test") -> dict[str, object]:
+    numbers = {"nll": 3 - top1 / 50, "ece": top1 / 1000}
     return {
-        "data": {"split": split},
+        "model": {"sha256": "a" * 64},
+        "data": {"dataset": "digits", "kind": "digits", "split": split, "samples": 10000},
+        "input_size": [3, 32, 32],
         "accuracy": {"top1": top1},
-        "calibration": {
-            "nll": 3 - top1 / 50,
-            "ece": top1 / 1000,
-            "temperature_scaling": {"after": {"ece": 0.01}},
+        "calibration": numbers
+        | {
+            "bins": 15,
+            "temperature_scaling": {"temperature": 2.0, "before": numbers, "after": {"ece": 0.01}},
         },
         "embedding": {"alignment": 1.0, "uniformity": -2.0, "class_spread": {"ratio": 1.5}},
-        "attacks": {"epsilons": [1 / 510, 1 / 255], "white_box": {"fgsm": [1.0, top1 / 2]}},
+        "attacks": {
+            "samples": 10000,
+            "steps": 1,
+            "epsilons": [1 / 510, 1 / 255],
+            "white_box": {"fgsm": [1.0, top1 / 2]},
+        },
     }
 
 
@@ -33,14 +43,25 @@ def record(top1: float, split: str = "test") -> dict[str, object]:
 def study(tmp_path: Path) -> Path:
     for number, (mix, results) in enumerate(TOP1.items()):
         for seed, top1 in enumerate(results):
-            run = tmp_path / f"arm{number}" / f"seed{seed}"
-            run.mkdir(parents=True)
-            (run / "summary.json").write_text(json.dumps({"mix": mix, "seed": seed}))
+            run = make_run(tmp_path / f"arm{number}" / f"seed{seed}", mix, seed, top1)
             evaluations = [record(1.0, "validation"), record(top1)]
             if seed == 2:
                 evaluations[1]["corruptions"] = {"mean_top1": top1 - 10}
             (run / "evaluation.json").write_text(json.dumps({"evaluations": evaluations}))
     return tmp_path
+
+
+def replace_labels(study: Path, learnt: float) -> None:
+    """Make the runs of the first arm such with --label-noise."""
+    noise = {
+        "part": 0.4,
+        "kind": "symmetric",
+        "noisy_samples": 40,
+        "clean_samples": 60,
+        "noisy_top1": learnt,
+    }
+    for file in study.glob("arm0/*/summary.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"label_noise": noise}))
 
 
 def call(*words: object) -> subprocess.CompletedProcess[str]:
@@ -78,6 +99,14 @@ def test_means_and_differences(study: Path) -> None:
     assert f"| uniformity |{' +0.00 [+0.00, +0.00] |' * 2}" in contrasts.splitlines()
 
 
+def test_wrong_labels_have_a_column(study: Path) -> None:
+    assert "learnt" not in call(study).stdout
+    replace_labels(study, 62.5)
+    head, _, *rows = call(study).stdout.split("\n\n")[0].splitlines()
+    assert head.endswith("| wrong labels learnt, % |")
+    assert [row.split(" | ")[-1] for row in rows] == ["\u2013 |", "\u2013 |", "62.5 |"]
+
+
 def test_mistakes_are_one_line(study: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for words, told in {
@@ -86,10 +115,10 @@ def test_mistakes_are_one_line(study: Path, tmp_path: Path) -> None:
         (tmp_path / "empty",): "DIRECTORY must hold runs",
     }.items():
         check_mistake(told, *words)
-    shutil.copytree(study / "arm0", study / "again")
+    shutil.copytree(study / "arm0", study / "arm9")
     check_mistake("is a second run of none with seed 0", study)
-    (study / "again/seed0/evaluation.json").write_text("{")
-    check_mistake("error: Expecting", study)
+    (study / "arm0/seed0/evaluation.json").write_text("{")
+    check_mistake("must have one evaluation on split test, got 0", study)
 
 
 def check_mistake(told: str, *words: object) -> None:

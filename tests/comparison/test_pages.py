@@ -265,6 +265,29 @@ def test_evaluations_have_a_table_of_their_own(tmp_path: Path) -> None:
     assert nlls == [1, 2, 12.5, None, 7, None, None]
 
 
+def test_runs_kept_without_weights_have_their_evaluations(tmp_path: Path) -> None:
+    """Unless they are of different weights, of which nobody knows the run's."""
+    run = evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0)
+    (run / "model/model.safetensors").unlink()
+    assert "| negative log likelihood | 1.000 |" in make_markdown(compared([run]))
+    record = json.loads((run / "evaluation.json").read_text())
+    later = record | {"model": {"sha256": "b" * 64}}
+    (run / "evaluation.json").write_text(json.dumps({"evaluations": [record, later]}))
+    assert "## Evaluated" not in make_markdown(compared([run]))
+
+
+def test_calibration_is_compared_after_temperature_scaling_too(tmp_path: Path) -> None:
+    run = evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0)
+    record = json.loads((run / "evaluation.json").read_text())
+    scaled = {"temperature": 2.0, "before": {"nll": 9.0, "ece": 0.5}, "after": {"nll": 0.75, "ece": 0.25}}
+    record["calibration"]["temperature_scaling"] = scaled
+    (run / "evaluation.json").write_text(json.dumps(record))
+    text = make_markdown(compared([run]))
+    assert "| negative log likelihood after temperature scaling, one half | 0.750 |" in text
+    assert "| expected calibration error after temperature scaling, one half, 15 bins | 0.250 |" in text
+    assert "9.0" not in text
+
+
 def test_damaged_evaluations_are_left_out(tmp_path: Path, three: Comparison) -> None:
     run = evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0)
     record, file = json.loads((run / "evaluation.json").read_text()), run / "evaluation.json"

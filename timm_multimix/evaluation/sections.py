@@ -42,6 +42,10 @@ class Section:
     note: str = ""
 
 
+AFTER_SCALING = " after temperature scaling, one half"
+"""What the numbers of scaled logits are called in a comparison."""
+
+
 def show_accuracy(part: dict[str, Any]) -> Block:
     """Return the metrics of the predictions."""
     return Block("Accuracy" if "top1" in part else "Result", list(numbers_of(part)))
@@ -49,11 +53,13 @@ def show_accuracy(part: dict[str, Any]) -> Block:
 
 def show_calibration(part: dict[str, Any]) -> Block:
     """Return calibration of all images, and before and after temperature scaling of one half."""
-    numbers = list(numbers_of(part, ALL, {"ece": f", {part['bins']} bins"}))
+    bins = f", {part['bins']} bins"
+    numbers = list(numbers_of(part, ALL, {"ece": bins}))
     if scaled := part.get("temperature_scaling"):
         after = f"the same half, temperature {scaled['temperature']:.4f}"
         numbers += numbers_of(scaled["before"], "half of them, as they are", None)
-        numbers += numbers_of(scaled["after"], after, None)
+        how = dict.fromkeys(scaled["after"], AFTER_SCALING) | {"ece": AFTER_SCALING + bins}
+        numbers += numbers_of(scaled["after"], after, how)
     return Block("Calibration", numbers, f"ECE of {part['bins']} bins")
 
 

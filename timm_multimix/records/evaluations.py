@@ -41,13 +41,19 @@ def check_addable(file: Path) -> None:
 
 
 def read_evaluations(run: Path, model: Path) -> list[Evaluation]:
-    """Return the evaluations in a run's directory that are of the weights in the directory `model`."""
+    """Return the evaluations in a run's directory that are of the weights in the directory `model`.
+
+    A run that is kept without weights has all its evaluations, unless these are of different weights.
+    """
     found = read_all(run / FILE)
+    measured = {weights_of(item) for item in found}
     try:
         weights = digest(model / "model.safetensors") if found else None
+    except FileNotFoundError:
+        weights = measured.pop() if len(measured) == 1 else None
     except OSError:
         return []
-    return [item for item in found if (weights_of(item) or "") == weights]
+    return [item for item in found if weights and weights_of(item) == weights]
 
 
 def weights_of(evaluation: Evaluation) -> str | None:
