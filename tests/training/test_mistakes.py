@@ -35,6 +35,7 @@ MISTAKES = {
     "--opt adamw --opt-betas 0.9": "--opt-betas must be 2 numbers for adamw, got 0.9",
     "--opt adan --opt-betas 0.9 0.99": "--opt-betas must be 3 numbers for adan, got 0.9 0.99",
     "--opt sgd --opt-betas 0.9 0.99": "--opt-betas has no effect on sgd",
+    "--opt lion --opt-eps 1e-6": "--opt-eps has no effect on lion",
     "--sched multistep --decay-milestones 5 3": "--decay-milestones must be epochs in rising order, got 5 3",
     "--sched multistep --decay-milestones 3 3": "rising order, got 3 3",
 }

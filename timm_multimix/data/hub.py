@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..dataset_names import HubName
+from ..dataset_names import TORCH, HubName
 from ..errors import UsageError, one_line
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def load_from_hub(name: HubName) -> tuple["DatasetDict", list[str]]:
     except Exception as error:
         _check_configuration(name, error)
         reason = trouble or one_line(error)
+        torchvision = "" if "/" in name.repo_id else f" (torchvision's datasets are {TORCH}NAME)"
         raise UsageError(
-            f"dataset '{name.repo_id}': neither 'digits' nor a directory, and could not be downloaded "
-            f"from the Hub: {reason}"
+            f"dataset '{name.repo_id}': neither 'digits' nor a directory{torchvision}, and could not be "
+            f"downloaded from the Hub: {reason}"
         ) from error
 
 

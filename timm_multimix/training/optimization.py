@@ -24,7 +24,7 @@ def create_optimizer(
         UsageError: the optimizer refuses an argument, or needs second derivatives.
     """
     arguments = optimizer_kwargs(optimization) | group_arguments(optimization) | optimization.opt_kwargs
-    check_betas(optimization)
+    check_arguments(optimization)
     optimizer = attempt(f"optimizer {optimization.opt}", lambda: create_optimizer_v2(model, **arguments))
     if not scheduled:
         scale_rates(optimizer)
@@ -35,12 +35,13 @@ def create_optimizer(
     return optimizer
 
 
-def check_betas(optimization: OptimizationOptions) -> None:
-    """Check that the optimizer has betas, and as many; timm drops them or fails. Raises: UsageError."""
+def check_arguments(optimization: OptimizationOptions) -> None:
+    """Check that the optimizer has the arguments, which timm drops if not. Raises: UsageError."""
     opt, _ = optimization.chosen
-    info, betas = optimizer_info(opt), optimization.opt_betas
-    if betas is not None and not info.has_betas:
-        raise UsageError(f"--opt-betas has no effect on {opt}, which has none; remove it")
+    info, betas, eps = optimizer_info(opt), optimization.opt_betas, optimization.opt_eps
+    for name, value, is_taken in (("eps", eps, info.has_eps), ("betas", betas, info.has_betas)):
+        if value is not None and not is_taken:
+            raise UsageError(f"--opt-{name} has no effect on {opt}, which has none; remove it")
     if betas is not None and len(betas) != info.num_betas:
         given = " ".join(f"{beta:g}" for beta in betas)
         raise UsageError(f"--opt-betas must be {info.num_betas} numbers for {opt}, got {given}")
