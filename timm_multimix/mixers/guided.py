@@ -89,7 +89,8 @@ register_mixer(
             "functional/test_puzzlemix.py::test_the_mix_is_the_mask_over_moved_images",
         ),
         departures="Mask and transport are solved exactly; the authors swap labels and iterate. Their "
-        "adversarial noise, an option, is left out.",
+        "adversarial noise, an option, is left out. The loss is cross-entropy, as of every mixer; theirs is "
+        "binary cross-entropy of the softmax.",
     ),
 )(F.puzzlemix)
 
@@ -138,8 +139,8 @@ register_mixer(
             "functional/test_alignmixup.py::test_sinkhorn_is_scaling_in_turn",
             "functional/test_alignmixup.py::test_sinkhorn_tends_to_the_best_assignment_and_stays_finite",
         ),
-        departures="What comes to a position is brought to a sum of one; in the authors' code the plan "
-        "is used as it is after 100 iterations, converged or not.",
+        departures="All iterations are made, and what comes to a position is brought to a sum of one; the "
+        "authors' code stops by the change of a batch's mean and uses the plan as it is.",
     ),
 )
 @extending(F.alignmixup)
@@ -147,7 +148,7 @@ def alignmixup(arguments: dict[str, Any], p: Share = 0.5) -> Branches:
     """AlignMixup: mix the last features after aligning their positions by Sinkhorn transport.
 
     With probability p the last feature map is mixed after one of the two, drawn evenly, has been aligned to
-    the other by an entropic transport plan between their positions (epsilon, and at most 100 iterations: the
+    the other by an entropic transport plan between their positions (epsilon, and 100 iterations: the
     paper's); else the images are mixed by mixup. lambda ~ Beta(alpha, alpha) with the paper's alpha = 2, one
     for the batch. The features are those of the training pass, so no pass is added; the plan takes 2
     `iterations` sums over r x r numbers an image, r the positions, in log space, on the device, without

@@ -58,8 +58,9 @@ register_mixer(
             "functional/test_resize.py::test_resizing_is_torchs",
             "functional/test_resize.py::test_every_place_inside_is_equally_likely",
         ),
-        departures="OpenMixup clips boxes at the border and resizes by nearest neighbour; here they lie "
-        "inside, resized with antialiasing.",
+        departures="Boxes lie inside, every place equally likely, and are resized with antialiasing; the "
+        "authors' code shifts boxes that cross the border back to it, draws a place for each example of a "
+        "batch with one size, and resizes by nearest neighbour.",
     ),
 )(F.resizemix)
 
@@ -86,7 +87,8 @@ register_mixer(
             "functional/test_masks.py::test_area_has_the_moments_of_beta",
             "functional/test_masks.py::test_fmix_spectrum_falls_with_the_power_of_the_frequency",
         ),
-        departures="The label is by the area really kept; the authors' code takes the lambda drawn.",
+        departures="The label is by the area really kept; the authors' code takes the lambda drawn. Its "
+        "masks have no frequencies of two or more cycles along the width; these have the paper's.",
     ),
 )(F.fmix)
 
