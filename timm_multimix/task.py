@@ -24,7 +24,14 @@ from .randomness import choice_generator, draw_generator
 from .schedule import MixSchedule, parse_schedule
 from .sites.eval_mode import undisturbed
 from .sites.student import Mixed, Student
-from .task_arguments import check_mixture, check_objective, check_schedule, check_seed, check_teacher
+from .task_arguments import (
+    check_mixture,
+    check_model,
+    check_objective,
+    check_schedule,
+    check_seed,
+    check_teacher,
+)
 
 
 class MixTask(TrainingTask):
@@ -77,6 +84,7 @@ class MixTask(TrainingTask):
         verbose: bool = False,
     ) -> None:
         super().__init__(device=device, dtype=dtype, verbose=verbose)
+        check_model(model)
         check_objective(criterion, smoothing, distill)
         check_schedule(schedule, total_steps)
         check_teacher(teacher, distill, distill_warmup)

@@ -12,6 +12,12 @@ from .mixers.arguments import fraction, whole
 from .schedule import MixSchedule
 
 
+def check_model(model: object) -> None:
+    """Check that the model is one, not its name."""
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"model must be a torch.nn.Module, as timm.create_model returns, got {model!r}")
+
+
 def check_objective(criterion: AnyCriterion, smoothing: float, distill: float) -> None:
     """Check criterion, smoothing and distillation weight."""
     found = find_criterion(criterion)
@@ -51,7 +57,10 @@ def check_teacher(teacher: object, distill: float, distill_warmup: int) -> None:
 
 
 def check_mixture(mixture: Mixture) -> Mixture:
-    """Check that a mixture leaves smoothing and seed to the task."""
-    if mixture.smoothing or mixture.seed:
-        raise UsageError("mix must have no smoothing or seed of its own; give those to MixTask or train")
+    """Check that a mixture leaves smoothing and seed to the task, which smooths one label for an image."""
+    if mixture.smoothing or mixture.seed or mixture.multi_label:
+        raise UsageError(
+            "mix must have no smoothing, seed or multi_label of its own; give those to MixTask or train, "
+            "which take the first two"
+        )
     return mixture

@@ -75,6 +75,10 @@ def test_messages_about_a_comparison_name_python_arguments(tmp_path):
         timm_multimix.compare(mix=["none", "mixup"], output=tmp_path / "pages", epoch=1)
     with pytest.raises(UsageError, match=r"^seeds has no effect on finished runs"):
         timm_multimix.compare(["somewhere"], output=tmp_path / "pages", seeds=2)
+    with pytest.raises(UsageError, match=r"^somewhere is not a run's directory"):
+        timm_multimix.compare("somewhere", output=tmp_path / "pages")
+    with pytest.raises(UsageError, match=r"unknown mixer 'mixip'"):
+        timm_multimix.compare(mix="mixip", output=tmp_path / "pages")
 
 
 @pytest.mark.slow

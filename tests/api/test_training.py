@@ -284,7 +284,15 @@ FIVE = torch.tensor([0, 4])
                 "eval_data": Pictures(3),
                 "mix": create_mixer("mixup", seed=7),
             },
-            "^mix must have no smoothing or seed of its own",
+            "^mix must have no smoothing, seed or multi_label of its own",
+        ),
+        (
+            {
+                "train_data": Pictures(9),
+                "eval_data": Pictures(3),
+                "mix": create_mixer("mixup", multi_label=True),
+            },
+            "^mix must have no smoothing, seed or multi_label of its own",
         ),
     ],
 )

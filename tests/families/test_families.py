@@ -16,7 +16,7 @@ CHOSEN = members.chosen_families()
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*dense_multimix falls back to multimix")
+@pytest.mark.filterwarnings("ignore:.*there dense_multimix falls back to multimix")
 @pytest.mark.parametrize(("family", "name"), members.cases(CHOSEN))
 def test_family(family, name):
     """All checks pass, and the result is that of the record, the docs' table."""

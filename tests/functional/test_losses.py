@@ -28,6 +28,26 @@ def test_other_labels_raise(labels):
         F.soft_targets(labels, 5)
 
 
+@pytest.mark.parametrize("smoothing", [-0.1, 2, float("nan")])
+def test_smoothing_is_a_part(smoothing):
+    with pytest.raises(ValueError, match="smoothing must be from 0 to 1, got"):
+        F.soft_targets(torch.arange(3), 3, smoothing)
+
+
+@pytest.mark.parametrize("targets", [torch.arange(4), torch.zeros(4, 1), torch.zeros(1, 4)])
+def test_targets_of_another_shape_raise(targets):
+    """They would be broadcast: class indices [b] against as many classes give a number that is no loss."""
+    with pytest.raises(ValueError, match=r"targets must be of the logits' shape \[4, 4\]"):
+        F.soft_loss(torch.zeros(4, 4), targets)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix", "resizemix", "multi_mixup", "multimix", "zeta_mixup"])
+def test_class_indices_are_not_mixed(name):
+    draw = getattr(F, name).draw(torch.zeros(4, 3, 8, 8))
+    with pytest.raises(ValueError, match=r"must be \[b, c\], which soft_targets makes of class indices"):
+        draw.targets(torch.arange(4))
+
+
 def test_losses_equal_torchs():
     logits, targets = torch.randn(6, 5), torch.rand(6, 5).softmax(-1)
     torch.testing.assert_close(F.soft_loss(logits, targets), nnf.cross_entropy(logits, targets))

@@ -73,6 +73,16 @@ def test_alignmixup_as_a_drop_in_says_what_to_use():
         create_mixer("alignmixup")(*batch())
 
 
+@pytest.mark.filterwarnings("ignore:.*no spatial feature map")
+def test_alignmixup_of_one_position_mixes_it_as_a_pair():
+    """A network that halves 32 pixels five times: the plan is 1, and an affine head mixes logits the same."""
+    model = timm.create_model("test_resnet", num_classes=4)
+    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    found = MixTask(model, "alignmixup(p=1)")(images, torch.arange(4))
+    assert (found["target"] > 0).sum() > 4  # examples are mixed
+    torch.testing.assert_close(found["output"], found["target"] @ model(images))
+
+
 def test_saliencymix_needs_no_model_as_a_drop_in():
     images, labels = batch(side=16)
     mixed, soft = create_mixer("saliencymix", num_classes=4)(images, labels)

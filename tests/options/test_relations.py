@@ -82,10 +82,10 @@ def test_an_option_of_a_config_yields_to_one_that_it_would_disable() -> None:
     assert overruled(declared(TrainOptions), below, {"hflip", "epochs"}) == {"scale": (0.5, 1.0)}
 
 
-def test_an_option_is_idle_while_all_that_it_needs_is_off() -> None:
+def test_an_option_is_idle_while_what_it_needs_is_off() -> None:
     decay = declared(TrainOptions)["model_ema_decay"]
-    assert is_idle(decay, {"model_ema": False, "distill": 0.0})
-    assert not is_idle(decay, {"model_ema": False, "distill": 0.5})
+    assert is_idle(decay, {"model_ema": False, "distill": 0.5})  # a teacher's own average has another decay
+    assert not is_idle(decay, {"model_ema": True, "distill": 0.0})
     assert not is_idle(declared(TrainOptions)["lr"], {})
 
 

@@ -43,7 +43,7 @@ def test_features_of_one_position_give_the_logits_and_warn_once():
         dense = dense_forward(model, images)
         dense_forward(model, images)
     assert [str(w.message) for w in caught if "falls back to multimix" in str(w.message)] == [
-        "ResNet has no spatial feature map at this input size; dense_multimix falls back to multimix"
+        "ResNet has no spatial feature map at this input size; there dense_multimix falls back to multimix"
     ]
     assert torch.equal(dense.positions, dense.logits[None])
     assert torch.equal(dense.logits, model(images))

@@ -141,3 +141,8 @@ def test_a_model_that_returns_something_else_is_refused():
 
     with pytest.raises(UsageError, match="tuple of logits, got dict"):
         MixTask(Odd(), "mixup").train()(images(), LABELS)
+
+
+def test_the_name_of_a_model_is_refused():
+    with pytest.raises(UsageError, match=r"model must be a torch\.nn\.Module, .*, got 'resnet18'"):
+        MixTask("resnet18", "mixup")

@@ -53,7 +53,7 @@ def test_it_changes_four_lines_and_adds_nothing_else():
     assert added[0] == "from timm_multimix import MixTask"
     assert added[1] == "task = MixTask("
     assert re.fullmatch(r'mix=".*",', added[2])
-    assert added[3:] == ["smoothing=args.smoothing,"]
+    assert added[3:] == ["smoothing=args.smoothing, seed=args.seed,"]
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ def parse(argv):
     parser.add_argument("--resume", default="")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--smoothing", type=float, default=0.1)
+    parser.add_argument("--seed", type=int, default=42)
     parser.set_defaults(rank=0, local_rank=0)  # as timm sets them where there is one process
     return parser.parse_args(argv)
 

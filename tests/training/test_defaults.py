@@ -25,6 +25,7 @@ ATTENTION = {
     "seresnet18": False,
     "resnest14d": False,  # attention over channels
     "skresnet18": False,
+    "hiera_tiny_224": True,  # whose heads are not called num_heads
     "convnext_atto": False,
     "test_resnet": False,
     "preact_resnet18_cifar": False,

@@ -72,9 +72,9 @@ class ComparedRuns:
 
 
 def compare(
-    runs: "Iterable[Run | str | PathLike[str]]" = (),
+    runs: "Iterable[Run | str | PathLike[str]] | Run | str | PathLike[str]" = (),
     *,
-    mix: Sequence[str] = (),
+    mix: Sequence[str] | str = (),
     output: "str | PathLike[str]",
     seeds: int | None = None,
     baseline: str | None = None,
@@ -86,8 +86,8 @@ def compare(
     data and models are given by name.
 
     Args:
-        runs: finished runs or their directories.
-        mix: mixer specs to train, instead of `runs`.
+        runs: finished runs or their directories; one or several.
+        mix: mixer specs to train, instead of `runs`; one or several.
         output: directory for the pages, and for the runs trained for them.
         seeds: number N of seeds, 0 to N - 1, for each mixer.
         baseline: the arm that the others are compared with.
@@ -104,9 +104,12 @@ def compare(
         >>> compared.figure("differences").savefig("differences.png")
     """
     with spelled_as_keywords(CompareOptions), spelled_as_keywords(TrainOptions):
-        words = [str(run.directory if isinstance(run, Run) else run) for run in runs]
+        several = [runs] if isinstance(runs, Run | str | PathLike) else runs
+        words = [str(run.directory if isinstance(run, Run) else run) for run in several]
         own = {"output": output, "seeds": seeds, "baseline": baseline}
-        words += [f"--mix={spec}" for spec in mix] + keyword_tokens(CompareOptions, own)
+        words += [f"--mix={spec}" for spec in ([mix] if isinstance(mix, str) else mix)] + keyword_tokens(
+            CompareOptions, own
+        )
         if training:
             words += ["--", *keyword_tokens(TrainOptions, training)]
         options = parse_comparison_options(words)

@@ -40,7 +40,7 @@ class Aligned(Pairs):
     def targets(self, targets: Tensor) -> Tensor:
         if is_map(targets):
             raise no_maps("features")
-        return Pairs(self.lam, self.partner)(targets)
+        return Pairs(self.lam, self.partner).targets(targets)
 
 
 @mixing

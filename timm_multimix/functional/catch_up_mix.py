@@ -32,7 +32,7 @@ class Channels(Pairs):
     def targets(self, targets: Tensor) -> Tensor:
         if is_map(targets):
             raise no_maps("channels of features")
-        return Pairs(self.lam, self.partner)(targets)
+        return Pairs(self.lam, self.partner).targets(targets)
 
 
 @mixing

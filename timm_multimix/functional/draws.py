@@ -75,7 +75,7 @@ class Pairs(Draw):
         return _interpolate(x, self.partner, _per_row(self.lam, x))
 
     def targets(self, targets: Tensor) -> Tensor:
-        return self(targets)
+        return self(not_indices(targets))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class Masks(Draw):
     def targets(self, targets: Tensor) -> Tensor:
         if is_map(targets):
             return _interpolate(_floating(targets), self.partner, self._keep_at(targets))
-        return Pairs(self.lam, self.partner)(targets)
+        return Pairs(self.lam, self.partner).targets(targets)
 
     def _keep_at(self, maps: Tensor) -> Tensor:
         """Resize the mask to label maps; a cell then holds the share of it that is kept."""
@@ -142,6 +142,7 @@ class Tuples(Draw):
     def targets(self, targets: Tensor) -> Tensor:
         if is_map(targets) and self.weights.dim() == 3:
             raise no_maps("tuples at every position")
+        not_indices(targets)
         same_at_all_positions = targets.dim() < self.weights.dim()
         return self._times(targets) if same_at_all_positions else self(targets)
 
@@ -211,6 +212,13 @@ def check_size(maps: Tensor, size: tuple[int, int]) -> None:
     if maps.shape[-2:] != size:
         given, wanted = (" x ".join(map(str, sides)) for sides in (maps.shape[-2:], size))
         raise ValueError(f"maps of labels must be of the images' size {wanted} for this draw, got {given}")
+
+
+def not_indices(targets: Tensor) -> Tensor:
+    """Return targets; raises ValueError for class indices [b], whose mean is another class."""
+    if targets.dim() == 1 and not targets.is_floating_point():
+        raise ValueError("targets must be [b, c], which soft_targets makes of class indices, got indices [b]")
+    return targets
 
 
 def no_maps(what: str) -> ValueError:

@@ -28,13 +28,15 @@ def soft_targets(
         Targets [b, c].
 
     Raises:
-        ValueError: labels are neither indices [b] nor targets [b, num_classes].
+        ValueError: labels are neither indices [b] nor targets [b, num_classes]; smoothing is not a part.
 
     Examples:
         >>> F.soft_targets(torch.tensor([0, 2]), num_classes=3, smoothing=0.3)
         tensor([[0.8000, 0.1000, 0.1000],
                 [0.1000, 0.1000, 0.8000]])
     """
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"smoothing must be from 0 to 1, got {smoothing}")
     check_labels(labels, num_classes)
     if labels.dim() == 1 and num_classes == 1:
         targets = (labels if labels.is_floating_point() else labels.float()).unsqueeze(1)
@@ -57,13 +59,19 @@ def soft_loss(logits: Tensor, targets: Tensor, criterion: AnyCriterion = "softma
             averaged over classes; or a callable of (logits [rows, c], targets [rows, c]).
 
     Raises:
-        UsageError: an unknown criterion; it is a ValueError.
+        ValueError: the targets are not of the logits' shape; an unknown criterion (UsageError).
 
     Examples:
         >>> F.soft_loss(torch.zeros(1, 4), torch.tensor([[0.5, 0.5, 0.0, 0.0]]))
         tensor(1.3863)
     """
-    return find_criterion(criterion).loss(logits, targets)
+    found = find_criterion(criterion)
+    if logits.shape != targets.shape and not found.hard:
+        raise ValueError(
+            f"targets must be of the logits' shape {list(logits.shape)}, got {list(targets.shape)}; "
+            "soft_targets makes them of class indices"
+        )
+    return found.loss(logits, targets)
 
 
 def mixed_loss(draw: Draw, logits: Tensor, targets: Tensor, criterion: AnyCriterion = "softmax") -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag
-from .draws import Draw, Tuples, _floating
+from .draws import Draw, Tuples, _floating, not_indices
 from .mixing import mixing
 from .partners import Partner, find_partners
 from .sampling import beta_variates
@@ -30,7 +30,7 @@ class ManyPairs(Draw):
         return torch.lerp(x[self.partner], x, weight).flatten(0, 1)
 
     def targets(self, targets: Tensor) -> Tensor:
-        return self(targets)
+        return self(not_indices(targets))
 
 
 @mixing

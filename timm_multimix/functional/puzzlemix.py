@@ -45,7 +45,7 @@ class Puzzle(Masks):
         if is_map(targets):
             check_size(targets, (self.keep.shape[-2], self.keep.shape[-1]))
             return self(targets)
-        return Pairs(self.lam, self.partner)(targets)
+        return Pairs(self.lam, self.partner).targets(targets)
 
 
 @mixing

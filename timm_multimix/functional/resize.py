@@ -55,7 +55,7 @@ class Resized(Draw):
         if is_map(targets):
             check_size(targets, self.size)
             return self(targets)
-        return Pairs(self.lam, self.partner)(targets)
+        return Pairs(self.lam, self.partner).targets(targets)
 
 
 @mixing

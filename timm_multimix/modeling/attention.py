@@ -6,10 +6,14 @@ from torch import nn
 def has_self_attention(model: nn.Module) -> bool:
     """Whether the backbone has multi-head attention, not only the pooling before the classifier.
 
-    timm's self-attention modules have `num_heads`, as torch's own has; gates over channels, such as
-    squeeze-and-excitation, have none.
+    timm's self-attention modules have `num_heads`, as torch's own has, or a number of `heads`, as Hiera's;
+    gates over channels, such as squeeze-and-excitation, have none.
     """
-    return any(hasattr(module, "num_heads") and not _pools(module) for module in model.modules())
+    return any(_has_heads(module) and not _pools(module) for module in model.modules())
+
+
+def _has_heads(module: nn.Module) -> bool:
+    return hasattr(module, "num_heads") or isinstance(getattr(module, "heads", None), int)
 
 
 def _pools(module: nn.Module) -> bool:

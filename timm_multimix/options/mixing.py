@@ -95,7 +95,8 @@ class MixingOptions(Part, title="mixing and targets"):
     distill: Fraction = option(0.0, "part of the targets that a teacher's predictions make up", "WEIGHT")
     distill_teacher: str = option(
         "ema",
-        "ema, self (the model's clean prediction) or a pretrained model's name",
+        "ema (a moving average, that of --model-ema or else one of decay 0.999), self (the model's clean "
+        "prediction) or a pretrained model's name",
         "TEACHER",
         needs=("distill",),
     )

@@ -14,11 +14,11 @@ class AveragingOptions(Part, title="weight averaging"):
     """The moving average of the weights."""
 
     model_ema: bool = option(False, "keep and evaluate a moving average of the weights (default: not)")
-    model_ema_decay: BelowOne = option(0.9998, "its decay per step", "X", needs=("model_ema", "distill"))
+    model_ema_decay: BelowOne = option(0.9998, "its decay per step", "X", needs=("model_ema",))
     model_ema_warmup: bool = option(
         True,
         "let the decay rise at first (default: yes, else short runs average random weights; timm: no)",
-        needs=("model_ema", "distill"),
+        needs=("model_ema",),
     )
     export_weights: Literal["auto", "raw", "ema"] = option(
         "auto", "weights that go to model/ (default: {default}, ema with --model-ema, else raw)"

@@ -47,8 +47,13 @@ def _embeddings(layout: Layout, maps: Features) -> Tensor:
 
 def _mixed(layout: Layout, maps: Features, draw: Draw) -> Features:
     *others, last = tensors(maps)
-    mixed = _mixed_positions(layout, last, draw) if layout.channels else draw.targets(last)
-    return mixed if isinstance(maps, Tensor) else [*(draw.targets(other) for other in others), mixed]
+    mixed = _mixed_positions(layout, last, draw) if layout.channels else _as_targets(last, draw)
+    return mixed if isinstance(maps, Tensor) else [*(_as_targets(other, draw) for other in others), mixed]
+
+
+def _as_targets(features: Tensor, draw: Draw) -> Tensor:
+    # As vectors: a draw of features takes no maps of labels, which four dimensions are read as.
+    return draw.targets(features.flatten(1)).unflatten(1, features.shape[1:])
 
 
 def _mixed_positions(layout: Layout, last: Tensor, draw: Draw) -> Tensor:

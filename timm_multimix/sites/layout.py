@@ -69,7 +69,7 @@ def find_layout(model: nn.Module, features: Any) -> Layout:
             name = type(model).__name__
             warn(
                 f"{name} has no spatial feature map at this input size; "
-                "dense_multimix falls back to multimix",
+                "there dense_multimix falls back to multimix",
                 stacklevel=3,
             )
     return known[key]
