@@ -91,7 +91,7 @@ def test_the_readme_has_the_accuracies_of_the_record() -> None:
 CONTROL = "0.5*mixup | 0.5*skip"
 TUPLES = "mixup >> (none + multimix(m=4, p=1))"
 TWICE = "mixup >> (none + none)"
-SMALL_DATA = ROOT / "docs/results/small-data"
+SMALL_DATA, NOISE = ROOT / "docs/results/small-data", ROOT / "docs/results/small-data-noise"
 REFERENCES, COMPARISONS = ["none", "mixup"], 18
 CONTRASTS = [("multimix", CONTROL), (TUPLES, TWICE)]
 MAIN_ARMS = ("none", "mixup", "cutmix", "multimix", CONTROL, TUPLES, TWICE)
@@ -162,18 +162,15 @@ def test_multimix_against_its_control_in_the_long_training() -> None:
     assert f"none 9: {evaluated(name, FGSM.format(4))} to the control" in section
 
 
-def test_small_data_is_that_of_its_runs() -> None:
-    page = (SMALL_DATA / "README.md").read_text()
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+@pytest.mark.parametrize(("directory", "comparisons"), [(SMALL_DATA, COMPARISONS), (NOISE, 6)])
+def test_small_data_is_that_of_its_runs(directory: Path, comparisons: int) -> None:
+    page = (directory / "README.md").read_text()
+    arms = study.read_runs(directory / "records", "test")
+    contrasts = [*CONTRASTS, ("multimix", "mixup")]
     assert all(arms[mix].keys() == {0, 1, 2, 3, 4} for mix in MAIN_ARMS)
     assert study.as_markdown(study.means_table(arms)) in page
-    assert study.as_markdown(study.differences_table(arms, REFERENCES, COMPARISONS)) in page
-    assert (
-        study.as_markdown(
-            study.contrasts_table(arms, [*CONTRASTS, ("multimix", "mixup")], REFERENCES, COMPARISONS)
-        )
-        in page
-    )
+    assert study.as_markdown(study.differences_table(arms, REFERENCES, comparisons)) in page
+    assert study.as_markdown(study.contrasts_table(arms, contrasts, REFERENCES, comparisons)) in page
 
 
 def test_what_is_said_about_small_data_is_measured() -> None:

@@ -146,3 +146,19 @@ def test_a_model_that_returns_something_else_is_refused():
 def test_the_name_of_a_model_is_refused():
     with pytest.raises(UsageError, match=r"model must be a torch\.nn\.Module, .*, got 'resnet18'"):
         MixTask("resnet18", "mixup")
+
+
+@pytest.mark.parametrize("mix", ["mixup", "multimix(p=1)"])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ((torch.zeros(0, 3, 32, 32), torch.zeros(0).long()), r"images must be of one example or more, got"),
+        (([[1.0]], torch.zeros(1).long()), "images must be a tensor, got a list"),
+        ((torch.zeros(1, 3, 32, 32), [0]), "labels must be a tensor, got a list"),
+        ((torch.zeros(2, 3, 32, 32), torch.zeros(1).long()), "labels must be one for each of 2 images"),
+    ],
+)
+def test_batches_that_are_none(mix, wrong, said):
+    for mixes in (MixTask(model(), mix), *([] if "multi" in mix else [create_mixer(mix, num_classes=5)])):
+        with pytest.raises(ValueError, match=said):
+            mixes(*wrong)

@@ -38,11 +38,16 @@ def check_range(labels: Tensor, num_classes: int) -> None:
 
 
 def check_rows(images: Tensor, labels: Tensor) -> None:
-    """Check that each image has a label.
+    """Check that there are images, and a label for each.
 
     Raises:
-        ValueError: there are more or fewer.
+        ValueError: there are none, more or fewer labels, or other things than tensors.
     """
+    for name, value in (("images", images), ("labels", labels)):
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{name} must be a tensor, got a {type(value).__name__}")
+    if not len(images):
+        raise ValueError(f"images must be of one example or more, got shape {list(images.shape)}")
     if labels.dim() == 0 or len(labels) != len(images):
         raise ValueError(
             f"labels must be one for each of {len(images)} images, got shape {list(labels.shape)}"
