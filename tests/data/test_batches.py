@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 from contextlib import suppress
 from multiprocessing import active_children
 from pathlib import Path
@@ -212,6 +213,27 @@ def test_closed_loader_has_no_workers_and_can_start_again(dataset: ImageDataset)
     assert not children() & workers
     assert_same(list(loader), expected)
     loader.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
+@pytest.mark.parametrize(
+    ("default", "chosen", "used"),
+    [
+        ("fork", None, "fork"),
+        ("forkserver", None, "fork"),  # Python 3.14
+        ("forkserver", "forkserver", "fork"),  # as it says once a process was started
+        ("forkserver", "spawn", None),
+        ("fork", "spawn", None),
+    ],
+)
+def test_workers_are_forked_unless_the_program_chose_another_way(
+    monkeypatch: pytest.MonkeyPatch, dataset: ImageDataset, default: str, chosen: str | None, used: str | None
+) -> None:
+    """A forked worker shares what is cached in memory, and ends with the process that started it."""
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: [default, "spawn"])
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda allow_none: chosen)
+    context = create_loader(dataset, EpochBatches(len(dataset), 4), workers=1).multiprocessing_context
+    assert (context and context.get_start_method()) == used
 
 
 def test_error_of_a_worker_leaves_no_workers_behind(class_directories: Path) -> None:

@@ -56,15 +56,20 @@ def test_travels_to_other_processes(spec):
     assert repr(pickle.loads(pickle.dumps(create_mixer(spec)))) == f"Mixture({spec!r})"
 
 
+class MixedTargets:
+    """Collates eight images to the targets of their mixes; of this module, so that it travels to any process."""
+
+    def __init__(self):
+        self.mixer = create_mixer("mixup", num_classes=8)
+
+    def __call__(self, samples):
+        return self.mixer(torch.stack(samples), torch.arange(8))[1]
+
+
 def test_workers_draw_different_mixes():
-    mixer = create_mixer("mixup", num_classes=8)
-
-    def collate(samples):
-        return mixer(torch.stack(samples), torch.arange(8))[1]
-
     seeds = torch.Generator().manual_seed(0)
     images = list(torch.rand(32, 3, 2, 2))
-    loader = DataLoader(images, batch_size=8, num_workers=2, collate_fn=collate, generator=seeds)
+    loader = DataLoader(images, batch_size=8, num_workers=2, collate_fn=MixedTargets(), generator=seeds)
     targets = [batch for _ in range(2) for batch in loader]
     assert len({tuple(batch.flatten().tolist()) for batch in targets}) == 8
 

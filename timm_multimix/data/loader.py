@@ -1,6 +1,7 @@
 """Batches of tensors from any number of worker processes."""
 
 import multiprocessing
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,21 @@ def create_loader(
         persistent_workers=workers > 0,
         worker_init_fn=leave_signals_to_the_run,
         generator=torch.Generator(),  # what torch draws for its workers comes from here
+        multiprocessing_context=_start_method() if workers else None,
     )
+
+
+def _start_method() -> str | None:
+    """Return how workers start: on Linux by fork, unless the program chose a way other than Python's default.
+
+    Python 3.14 starts them from a server process: each then gets a copy of images cached in memory, which fork
+    shares, and lives on when the run is killed, as torch's workers watch the process that started them.
+    """
+    default, chosen = (
+        multiprocessing.get_all_start_methods()[0],
+        multiprocessing.get_start_method(allow_none=True),
+    )
+    return "fork" if sys.platform == "linux" and chosen in (None, default) else None
 
 
 class _ErrorsAsValues(Dataset[Any]):
