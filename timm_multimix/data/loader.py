@@ -37,15 +37,13 @@ def create_loader(
 
 
 def _start_method() -> str | None:
-    """Return how workers start: on Linux by fork, unless the program chose a way other than Python's default.
+    """Return how workers start: on Linux by fork, unless the program chose a way that is not Python's default.
 
-    Python 3.14 starts them from a server process: each then gets a copy of images cached in memory, which fork
-    shares, and lives on when the run is killed, as torch's workers watch the process that started them.
+    Python 3.14 starts them from a server process: each then gets a copy of the images cached in memory, which
+    fork shares, and lives on when the run is killed, as torch's workers watch the process that started them.
     """
-    default, chosen = (
-        multiprocessing.get_all_start_methods()[0],
-        multiprocessing.get_start_method(allow_none=True),
-    )
+    default = multiprocessing.get_all_start_methods()[0]
+    chosen = multiprocessing.get_start_method(allow_none=True)
     return "fork" if sys.platform == "linux" and chosen in (None, default) else None
 
 
