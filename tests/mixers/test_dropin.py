@@ -57,7 +57,7 @@ def test_travels_to_other_processes(spec):
 
 
 class MixedTargets:
-    """Collates eight images to the targets of their mixes; defined here, so that any process can load it."""
+    """Collates eight images to the targets of their mixes; any process can load it."""
 
     def __init__(self):
         self.mixer = create_mixer("mixup", num_classes=8)
