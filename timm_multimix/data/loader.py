@@ -37,7 +37,7 @@ def create_loader(
 
 
 def _start_method() -> str | None:
-    """Return how workers start: on Linux by fork, unless the program chose a way that is not Python's default.
+    """Return how workers start: on Linux by fork, unless the program chose a way other than the default.
 
     Python 3.14 starts them from a server process: each then gets a copy of the images cached in memory, which
     fork shares, and lives on when the run is killed, as torch's workers watch the process that started them.
