@@ -41,9 +41,14 @@ def test_targets_of_another_shape_raise(targets):
         F.soft_loss(torch.zeros(4, 4), targets)
 
 
-@pytest.mark.parametrize("name", ["mixup", "cutmix", "resizemix", "multi_mixup", "multimix", "zeta_mixup"])
+GUIDES = {"tokenmix": [torch.rand(4, 2, 2)], "co_mixup": [torch.rand(4, 8, 8)]}
+
+
+@pytest.mark.parametrize(
+    "name", ["mixup", "cutmix", "resizemix", "multi_mixup", "multimix", "zeta_mixup", *GUIDES]
+)
 def test_class_indices_are_not_mixed(name):
-    draw = getattr(F, name).draw(torch.zeros(4, 3, 8, 8))
+    draw = getattr(F, name).draw(torch.zeros(4, 3, 8, 8), *GUIDES.get(name, []))
     with pytest.raises(ValueError, match=r"must be \[b, c\], which soft_targets makes of class indices"):
         draw.targets(torch.arange(4))
 

@@ -47,7 +47,7 @@ class Mosaic(Draw):
     def targets(self, targets: Tensor) -> Tensor:
         if is_map(targets):
             return self(targets)
-        return Tuples(self.shares(len(targets)))(targets)
+        return Tuples(self.shares(len(targets))).targets(targets)
 
     def shares(self, b: int) -> Tensor:
         """Return the share [b, b] of the grid that every example has in every row."""
