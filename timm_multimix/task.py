@@ -28,6 +28,7 @@ from .task_arguments import (
     check_mixture,
     check_model,
     check_objective,
+    check_outputs,
     check_schedule,
     check_seed,
     check_teacher,
@@ -96,7 +97,7 @@ class MixTask(TrainingTask):
         self.total_steps, self.seed, self.step = total_steps, int(seed), 0
         mixers = [mixer for _, step in self.mixture.branches for mixer in step.mixers]
         self.student: nn.Module = Student(model, mixers, criterion)
-        self._labels_checked = False
+        self._first_checked = False
         self._may_skip = any(not step.terms for _, step in self.mixture.branches)
         self.teacher_kind = teacher if teacher in ("ema", "self") else "model"
         self.teacher: Teacher | None = None
@@ -159,6 +160,7 @@ class MixTask(TrainingTask):
         Raises:
             ValueError: labels of another shape or number, or of no class. On an accelerator the values of
                 labels are checked in the first training step only, so that later steps do not wait for it.
+            UsageError: a model of one output with softmax, or of another number than the mixture's classes.
         """
         check_rows(input, target)
         if not self.training:
@@ -181,9 +183,8 @@ class MixTask(TrainingTask):
             self.skip()
             return self._left_out(labels)
         mixed = self.student(images, step, self._generator(images), labels)
-        if not self._labels_checked:
-            check_range(labels, mixed[0].output.shape[-1])
-            self._labels_checked = True
+        if not self._first_checked:
+            self._check_first(labels, mixed[0].output.shape[-1])
         weight = self._distill_weight()
         taught = self._taught(mixed, images) if weight else [None] * len(mixed)
         parts = [
@@ -193,6 +194,12 @@ class MixTask(TrainingTask):
         loss = sum_of_losses([term.weight for term in step.terms], [loss for loss, _ in parts])
         self.step += 1
         return {"loss": loss, "output": mixed[0].output, "target": parts[0][1]}
+
+    def _check_first(self, labels: Tensor, outputs: int) -> None:
+        """Check in the first training step what only the logits tell, so that later steps do not wait for it."""
+        check_outputs(outputs, criterion=self._criterion, mixture=self.mixture)
+        check_range(labels, outputs)
+        self._first_checked = True
 
     def skips(self, ahead: int = 0) -> bool:
         """Return whether a training call will be a step to leave out.

@@ -6,7 +6,7 @@ from numbers import Integral
 from torch import nn
 
 from .errors import UsageError
-from .functional.criteria import AnyCriterion, find_criterion
+from .functional.criteria import AnyCriterion, Criterion, Softmax, find_criterion
 from .mixers import Mixture
 from .mixers.arguments import fraction, whole
 from .schedule import MixSchedule
@@ -64,3 +64,14 @@ def check_mixture(mixture: Mixture) -> Mixture:
             "which take the first two"
         )
     return mixture
+
+
+def check_outputs(outputs: int, criterion: Criterion, mixture: Mixture) -> None:
+    """Check the number of a model's outputs against the criterion, and the mixture's number of classes."""
+    if outputs == 1 and isinstance(criterion, Softmax):
+        raise UsageError(
+            "criterion must be sigmoid or mse for a model of one output, of which softmax is always 1, "
+            f"got {criterion.name}"
+        )
+    if mixture.num_classes not in (None, outputs):
+        raise UsageError(f"num_classes of mix must be {outputs}, the model's outputs, got {mixture.num_classes}")

@@ -98,8 +98,10 @@ def test_wrong_partners_are_refused():
     x = torch.zeros(3, 2)
     assert F.mixup.draw(x, partner=torch.tensor([2, 2, 0])).partner.tolist() == [2, 2, 0]
     assert F.mixup.draw(x, partner="reversed").partner.tolist() == [2, 1, 0]
-    with pytest.raises(ValueError, match=r"partner must be indices \[3\], got shape \[2\]"):
+    with pytest.raises(ValueError, match=r"partner must be indices \[3\], got torch.int64 of shape \[2\]"):
         F.mixup(x, partner=torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match=r"partner must be indices \[3\], got torch.float32 of shape \[3\]"):
+        F.mixup(x, partner=torch.tensor([0.0, 1.0, 2.0]))
     with pytest.raises(ValueError, match=r"such as those of closest_partners\(labels\), got 'closest'"):
         F.mixup(x, partner="closest")
     for spec in ("mixup(partner='nearest')", "mixup(partner=('closest', 0))", "fmix(partner='pair')"):

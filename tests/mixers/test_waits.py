@@ -52,7 +52,7 @@ def test_nothing_is_read_from_a_simulated_device(spec, criterion, monkeypatch):
             task = MixTask(timm.create_model("test_resnet", num_classes=5), spec, criterion=criterion).train()
             images, labels = torch.rand(48, 3, 96, 96), torch.randint(5, (48,))
         # What is looked up once, such as what follows the embedding and what the labels are, may wait.
-        task.student._probed = task._labels_checked = True
+        task.student._probed = task._first_checked = True
         out = task(images, labels)
     assert out["loss"].device.type == "cuda"
     assert out["output"].shape == out["target"].shape

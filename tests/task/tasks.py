@@ -15,9 +15,9 @@ def images(b=6, size=32, seed=0):
 LABELS = torch.tensor([0, 1, 2, 3, 4, 0])
 
 
-def model(seed=0, name="test_resnet", **options):
+def model(seed=0, name="test_resnet", num_classes=5, **options):
     torch.manual_seed(seed)
-    return timm.create_model(name, num_classes=5, **options)
+    return timm.create_model(name, num_classes=num_classes, **options)
 
 
 def small_model():

@@ -108,6 +108,24 @@ def test_mistakes(options, said):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("classes", "options", "said"),
+    [
+        (1, {}, "criterion must be sigmoid or mse for a model of one output, of which softmax is always 1"),
+        (5, {"mix": create_mixer("mixup", num_classes=7)}, "num_classes of mix must be 5, .*, got 7"),
+        (
+            5,
+            {"criterion": nn.CrossEntropyLoss(reduction="none")},
+            r"criterion must return the mean loss, .* got shape \[6\] from CrossEntropyLoss",
+        ),
+    ],
+)
+def test_mistakes_that_the_first_step_shows(classes, options, said):
+    with pytest.raises(UsageError, match=said) as error:
+        MixTask(model(num_classes=classes), **options).train()(images(), LABELS)
+    assert "\n" not in str(error.value)
+
+
 def test_numbers_of_numpy_are_numbers():
     options = {"smoothing": np.float32(0.1), "seed": np.int64(3), "total_steps": np.int64(5)}
     MixTask(model(), "mixup", schedule="0-1", **options).train()(images(), LABELS)["loss"].backward()

@@ -181,7 +181,13 @@ class Function(Criterion):
         self.function, self.name = function, getattr(function, "__name__", type(function).__name__)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return self.function(logits.flatten(0, -2), targets.flatten(0, -2))
+        loss = self.function(logits.flatten(0, -2), targets.flatten(0, -2))
+        if loss.dim():
+            raise UsageError(
+                f"criterion must return the mean loss, a scalar, as with reduction='mean', got shape "
+                f"{list(loss.shape)} from {self.name}"
+            )
+        return loss
 
 
 AnyCriterion = str | Criterion | Callable[[Tensor, Tensor], Tensor]

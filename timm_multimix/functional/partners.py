@@ -45,11 +45,13 @@ def find_partners(x: Tensor, partner: Any, generator: Generator | None) -> Tenso
     """Return indices [b] of the partners of the examples of x [b, ...].
 
     Raises:
-        ValueError: indices of another shape, or partners by labels, which are not available here.
+        ValueError: indices of another shape or dtype, or partners by labels, which are not available here.
     """
     if isinstance(partner, Tensor):
-        if partner.shape != x.shape[:1]:
-            raise ValueError(f"partner must be indices [{len(x)}], got shape {list(partner.shape)}")
+        if partner.shape != x.shape[:1] or partner.dtype not in (torch.int32, torch.int64):
+            raise ValueError(
+                f"partner must be indices [{len(x)}], got {partner.dtype} of shape {list(partner.shape)}"
+            )
         return partner
     if _is_closest(partner):
         raise ValueError(

@@ -47,7 +47,7 @@ class DataOptions(Part, title="data"):
     )
     aug_repeats: Repeats = option(
         0.0,
-        "show every image of an epoch this many times, augmented anew, and so fewer images; 0 for once",
+        "an epoch has a part 1/N of the images, each N times, augmented anew every time; 0: every image once",
         "N",
         excludes={"streaming": "as it has no order to repeat images in"},
         idle_on=("loader",),

@@ -49,7 +49,7 @@ class MixingOptions(Part, title="mixing and targets"):
                 check=Fraction,
             ),
             "mixup_mode": Facts(
-                help="as in timm: what has a draw of --mixup and --cutmix of its own (default: batch)",
+                help="whether --mixup and --cutmix draw once for a batch, a pair or an image (elem) (default: batch)",
                 check=Literal["batch", "pair", "elem"],
             ),
         },

@@ -74,7 +74,7 @@ class ModelOptions(Part, title="model"):
         None, "set the classifier's first biases to this, such as -log(classes) (default: timm's)", "X"
     )
     sync_bn: bool = option(
-        False, "BatchNorm over the batches of all processes, on GPUs (default: over those of each)"
+        False, "BatchNorm's statistics over the batches of all processes, on GPUs (default: each its own)"
     )
     drop: BelowOne = option(0.0, "dropout before the classifier", "RATE", idle_on=("model",))
     drop_path: BelowOne | None = option(

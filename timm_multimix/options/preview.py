@@ -18,7 +18,7 @@ class PreviewFileOptions(Part):
     out: Figure = option(REQUIRED, f"image to write: {', '.join(FIGURES)}", "FILE")
     overwrite: bool = option(False, "replace a file that exists (default: not)")
     examples: Annotated[int, integer(1, 16)] = option(
-        4, "steps shown; of tuples one step, with the labels of at most three", "N"
+        4, "how many steps to show; for tuples always one, with the labels of three examples or fewer", "N"
     )
     seed: Seed = option(0, "of images and draws", "N")
 
