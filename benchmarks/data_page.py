@@ -59,8 +59,8 @@ columns; choose with `--image-column` and `--label-column`. Paths are relative t
 | several columns of 0 and 1, `--label-column A,B,C` | multi-label: the columns in the order given |
 | numbers with fractions | none: regression |
 
-The training split makes the classes; a label of the evaluation split that is none of them is an error
-that names its row. An empty text, a missing value and -1 are no labels.
+The classes are those of the training split. A row of the evaluation split with another label is an error
+that names the row, and so is any row without a label (an empty text, a missing value or -1).
 
 ## Tasks
 

@@ -3,6 +3,8 @@
 make docs
 """
 
+import json
+from functools import cache
 from pathlib import Path
 
 from timm_multimix.options import TrainOptions
@@ -21,6 +23,7 @@ timm's `train.py` has {total} options (timm 1.0.29.dev0, commit aa4b5850). Of th
 {alias} are short or other names of one, {accelerate} are for `accelerate launch`, and {absent} are
 not available.
 None is accepted and ignored: a flag that is not available ends in one line that says what to do instead.
+*The same* is of the meaning; defaults that differ are named. When `train` starts, it prints those in use.
 
 `--config args.yaml` reads the arguments that a run of timm saved; what is not available is listed in one
 line.
@@ -52,6 +55,7 @@ def make_page() -> str:
     )
 
 
+@cache
 def names_here() -> dict[str, object]:
     """Return the names of all options of `train`, with their defaults."""
     return {name: each.default for each in parser_of(TrainOptions).flags() for name in names_in_config(each)}
@@ -71,7 +75,20 @@ def _here(each: TimmFlag) -> str:
     text = each.text.replace("|", "\\|")
     if each.kind == "accelerate":
         return f"accelerate's: {text}"
-    return f"short for {text}" if each.kind == "alias" else text or "the same"
+    if each.kind == "alias":
+        return f"short for {text}"
+    if each.kind == "absent":
+        return text
+    return "; ".join(filter(None, [text or "the same", _other_default(each)]))
+
+
+def _other_default(each: TimmFlag) -> str:
+    """Return both defaults, if both are values and they differ."""
+    ours = names_here()[each.name]
+    ours = list(ours) if isinstance(ours, tuple) else ours
+    if ours in (None, each.default) or each.default in (None, ""):
+        return ""
+    return f"default {json.dumps(ours)} (timm: {json.dumps(each.default)})"
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ class MixTask(TrainingTask):
         return {"loss": loss, "output": mixed[0].output, "target": parts[0][1]}
 
     def _check_first(self, labels: Tensor, outputs: int) -> None:
-        """Check in the first training step what only the logits tell, so that later steps do not wait for it."""
+        """Check what only the logits tell, in the first step alone: later ones do not wait for it."""
         check_outputs(outputs, criterion=self._criterion, mixture=self.mixture)
         check_range(labels, outputs)
         self._first_checked = True

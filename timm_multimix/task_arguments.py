@@ -74,4 +74,6 @@ def check_outputs(outputs: int, criterion: Criterion, mixture: Mixture) -> None:
             f"got {criterion.name}"
         )
     if mixture.num_classes not in (None, outputs):
-        raise UsageError(f"num_classes of mix must be {outputs}, the model's outputs, got {mixture.num_classes}")
+        raise UsageError(
+            f"num_classes of mix must be {outputs}, the model's outputs, got {mixture.num_classes}"
+        )

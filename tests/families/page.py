@@ -11,8 +11,8 @@ INTRODUCTION = """\
 
 What each of timm's model families can do: one family for each module of timm's models, represented by its
 smallest member; then models with other kinds of heads. Made with timm {timm} and torch {torch} from the
-record of a test that trains a step of each model at each place of mixing. `make families` repeats the test,
-`make architectures` makes this page.
+record of a test that trains each model for one step with `multimix`, `dense_multimix`, and `manifold_mixup`
+at every stage. `make families` repeats the test, `make architectures` makes this page.
 
 `multimix` works with {embedding} of {families} families, `dense_multimix` at several positions with {dense},
 `manifold_mixup` at every stage with {hidden}.
@@ -25,8 +25,8 @@ record of a test that trains a step of each model at each place of mixing. `make
   logits. Logits and batch statistics are those of a plain pass.
 - mean: whether the mean of the positions' logits is the model's output, as it is with average pooling and a
   linear head.
-- manifold_mixup: the stages of `feature_info` that it mixes at, as `layers=1` and so on. No path goes round
-  them: to swap examples there is to swap their logits.
+- manifold_mixup: the stages of `feature_info` that it mixes at, as `layers=1` and so on. Mixing there reaches
+  everything that comes later: to swap two examples at that stage is to swap their logits.
 
 Everywhere gradients are finite and reach every parameter that the plain loss reaches.
 """
@@ -60,7 +60,7 @@ def line(name: str, row: record.Row) -> str:
     """A row of the table."""
     label = f"{name}: {members.EXTRAS[name]}" if row["extra"] else f"{row['family']}: {name}"
     if reduced := networks.REDUCED.get(name):
-        label += f", for want of memory with {', '.join(f'{key} {value}' for key, value in reduced.items())}"
+        label += f" ({', '.join(f'{key} {value}' for key, value in reduced.items())}, to fit in memory)"
     dense = str(row["positions"]) if row["positions"] > 1 else "1: is multimix"
     mean = {"logits": "yes", "other": "no", "one position": ""}[row["mean_of_positions"]]
     exact = "not exact: " + ", ".join(row["departures"]) if row["departures"] else "exact"

@@ -66,7 +66,7 @@ def preview(
         labels: class indices [b].
         class_names: names of the classes; by default their numbers.
         model: a network or a run, for mixers that are guided by a model.
-        examples: number of steps shown; for mixers of tuples one step, with the labels of at most three.
+        examples: number of steps shown; for mixers of tuples one step, with at most three tuples' labels.
         seed: seed of the draws.
 
     Returns:

@@ -81,15 +81,14 @@ def multimix(
     that point uses the clean batch, and dropout comes before mixing. The first step checks this and warns if
     it does not hold; `literal` mixes the classifier's own input.
 
-    The recipe needs long training. Weights near 1/m make every mixed example nearly the batch's mean, and to
-    second order the loss is that of the mean plus 1/(m alpha + 1) times a term that separates examples. At
-    small logits the gradient of this term is cross-entropy's times 1/(m alpha + 1): under SGD, with m = 128
-    and alpha = 1, 0.8 % of that of a clean step. In a short training the MultiMix steps have hardly any
-    effect on accuracy, and the recipe does what `0.5*mixup | 0.5*skip` does, except that classes are
-    clustered more tightly; in 4,000 updates, too, no accuracy beyond that was shown with right labels, and
-    with 40 % wrong ones 1.5 points, by an uncorrected interval (docs/results).
-    Smaller alpha, short tuples and `target` make the factor, in a batch of b
-    (sum lambda^2 - 1/b) b / (b - 1), larger.
+    In short training under SGD the MultiMix steps do little. Weights near 1/m make every mixed example nearly
+    the batch's mean, and to second order the loss is that of the mean plus 1/(m alpha + 1) times a term that
+    separates examples. At small logits the gradient of this term is cross-entropy's times 1/(m alpha + 1):
+    with m = 128 and alpha = 1, 0.8 % of that of a clean step. The recipe then does what
+    `0.5*mixup | 0.5*skip` does, except that classes are clustered more tightly. In 4,000 updates with right
+    labels, too, no accuracy beyond that was shown; with 40 % wrong ones it was 1.5 points, by an uncorrected
+    interval (docs/results). A smaller alpha, short tuples and `target` make the factor, which in a batch of b
+    is (sum lambda^2 - 1/b) b / (b - 1), larger.
 
     Args:
         p: the share of the batches that MultiMix mixes.

@@ -56,7 +56,7 @@ class CompareOptions(
     )
     mix: tuple[ArmWords, ...] = option(
         (),
-        "an arm of this mix; may be repeated (default: none)",
+        "a mix to compare; may be repeated (default: none)",
         "SPEC",
         action=_AddArm,
         short_forms={

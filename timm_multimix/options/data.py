@@ -18,7 +18,8 @@ class DataOptions(Part, title="data"):
 
     dataset: DatasetName = option(
         "digits",
-        "digits; a Hub dataset as ID, ID:CONFIGURATION or ID@REVISION; a directory of class directories (by "
+        "digits, with defaults of its own (small batches, few epochs, no augmentation); a Hub dataset as ID, "
+        "ID:CONFIGURATION or ID@REVISION; a directory of class directories (by "
         "split or not), of parquet or tar files, of images with metadata.csv or .jsonl, of tables, or of "
         "save_to_disk; a file .csv, .tsv, .jsonl, .json, .parquet, .tar or .npz; timm's torch/NAME, hfds/ID "
         "or wds/NAME (docs/data.md)",
@@ -26,7 +27,7 @@ class DataOptions(Part, title="data"):
         headline=True,
     )
     eval_on_train: bool = option(
-        False, "let --val-split name the images trained on, for a look at fitting (default: an error)"
+        False, "let --val-split name the training images, to see how well they are fitted (default: an error)"
     )
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     skip_broken: bool = skip_broken(
@@ -55,8 +56,8 @@ class DataOptions(Part, title="data"):
     )
     label_noise: Fraction = option(
         0.0,
-        "replace this part of the training labels, chosen by --seed, and report what the model makes of them "
-        "after every epoch",
+        "replace this fraction of the training labels, chosen by --seed, and report after every epoch how "
+        "many of them are learned",
         "PART",
         excludes={"streaming": "as it numbers all images first"},
         idle_on=("tensors", "loader"),
@@ -120,7 +121,7 @@ class AugmentationOptions(
         None, "timm's AutoAugment policy, such as rand-m9-mstd0.5 (default: none)", "POLICY"
     )
     reprob: Fraction = option(0.0, "probability of random erasing", "P")
-    remode: Literal["const", "rand", "pixel"] = option("pixel", "what erases", needs=("reprob",))
+    remode: Literal["const", "rand", "pixel"] = option("pixel", "fill of erased regions", needs=("reprob",))
     recount: Count = option(1, "regions to erase", "N", needs=("reprob",))
     train_interpolation: Literal["random", "bilinear", "bicubic"] = option(
         "random", "resizing in training (default: {default}, bilinear or bicubic by chance)"

@@ -64,7 +64,7 @@ class EvaluatedDataOptions(Part, title="data"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasureOptions(Part, title="what is measured besides"):
+class MeasureOptions(Part, title="additional measurements"):
     """The parts of an evaluation besides accuracy, calibration and embedding."""
 
     attacks: tuple[Attack, ...] | None = option(
@@ -76,11 +76,11 @@ class MeasureOptions(Part, title="what is measured besides"):
     )
     epsilons: tuple[Budget, ...] = option(
         tuple(map(budget, BUDGETS)),
-        f"budgets of --attacks in pixels from 0 to 1 (default: {' '.join(BUDGETS)})",
+        f"largest changes of a pixel value (from 0 to 1) by --attacks (default: {' '.join(BUDGETS)})",
         "X",
         needs=("attacks",),
     )
-    attack_steps: Count = option(10, "steps", "N", needs=("attacks",))
+    attack_steps: Count = option(10, "steps of ifgsm and pgd", "N", needs=("attacks",))
     attack_samples: Count | None = option(
         None,
         "attack so many images, evenly spaced in the split (default: all)",
@@ -106,7 +106,7 @@ class MeasureOptions(Part, title="what is measured besides"):
     )
     consistency: tuple[str, ...] = option(
         (),
-        "is f(mix) = mix(f) for these mixers of the input? (default: not measured)",
+        "compare predictions of mixed images with mixed predictions, for mixers (default: not measured)",
         "SPEC",
         per_class=True,
     )
@@ -125,7 +125,7 @@ class ReportOptions(Part, title="output"):
     """The device of an evaluation, and the file of its numbers."""
 
     device: str = device()
-    seed: Seed = option(0, "of noise, mixing and random starts", "N")
+    seed: Seed = option(0, "seed of noise, mixing and the random starts of attacks", "N")
     output: Path | None = option(
         None, "JSON to which the numbers are added (default: evaluation.json in a run's directory)", "FILE"
     )
@@ -141,8 +141,8 @@ class EvaluateOptions(
     Options,
     prog="timm-multimix evaluate",
     usage="%(prog)s MODEL [OPTION ...]",
-    description="Measure a classifier: accuracy, calibration and embedding; the rest on demand. "
-    "In one process: not under a launcher.",
+    description="Measure a classifier: accuracy, calibration and embedding; more on request. "
+    "Runs in one process, without a launcher.",
 ):
     """The options of an evaluation."""
 

@@ -11,7 +11,7 @@ class ListOptions(
     Options,
     prog="timm-multimix list",
     description="List the mixers of --mix: name, place, what a step costs compared with an ordinary one, "
-    "description. With the name of one, its card with its paper.",
+    "description. With NAME: arguments, tests and paper of that mixer.",
 ):
     """The mixers to list, and the format."""
 

@@ -39,7 +39,7 @@ class MixingOptions(Part, title="mixing and targets"):
                 check=tuple[Fraction, Fraction],
             ),
             "mixup_prob": Facts(
-                help="as in timm: part of the batches that --mixup and --cutmix mix (default: 1)",
+                help="as in timm: fraction of the batches that --mixup and --cutmix mix (default: 1)",
                 metavar="P",
                 check=Fraction,
             ),
@@ -49,7 +49,7 @@ class MixingOptions(Part, title="mixing and targets"):
                 check=Fraction,
             ),
             "mixup_mode": Facts(
-                help="whether --mixup and --cutmix draw once for a batch, a pair or an image (elem) (default: batch)",
+                help="what --mixup and --cutmix draw once for: a batch, a pair or an image (default: batch)",
                 check=Literal["batch", "pair", "elem"],
             ),
         },
@@ -92,7 +92,7 @@ class MixingOptions(Part, title="mixing and targets"):
     bce_pos_weight: Positive | None = option(
         None, "weight of the positive part of the binary cross-entropy (default: 1)", "X", needs=("bce_loss",)
     )
-    distill: Fraction = option(0.0, "part of the targets that a teacher's predictions make up", "WEIGHT")
+    distill: Fraction = option(0.0, "weight of a teacher's predictions in the targets", "WEIGHT")
     distill_teacher: str = option(
         "ema",
         "ema (a moving average, that of --model-ema or else one of decay 0.999), self (the model's clean "

@@ -42,7 +42,7 @@ class OptimizationOptions(Part, title="optimization"):
         needs=("lr_base",),
     )
     opt_kwargs: KeyValues = option({}, "further arguments of the optimizer (default: none)", "KEY=VALUE")
-    momentum: BelowOne = option(0.9, "of sgd and its like", "X", headline=True)
+    momentum: BelowOne = option(0.9, "momentum of sgd and similar optimizers", "X", headline=True)
     weight_decay: NonNegative = option(1e-4, "weight decay", "X", headline=True)
     opt_eps: Positive | None = option(None, "epsilon (default: the optimizer's)", "X")
     opt_betas: tuple[BelowOne, ...] | None = option(None, "betas (default: the optimizer's)", "X")

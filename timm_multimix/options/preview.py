@@ -18,9 +18,9 @@ class PreviewFileOptions(Part):
     out: Figure = option(REQUIRED, f"image to write: {', '.join(FIGURES)}", "FILE")
     overwrite: bool = option(False, "replace a file that exists (default: not)")
     examples: Annotated[int, integer(1, 16)] = option(
-        4, "how many steps to show; for tuples always one, with the labels of three examples or fewer", "N"
+        4, "how many steps to show; for tuples one, with the labels of at most three tuples", "N"
     )
-    seed: Seed = option(0, "of images and draws", "N")
+    seed: Seed = option(0, "seed of images and draws", "N")
 
     def check(self) -> None:
         """Check that the file can be written. Raises: UsageError."""

@@ -14,7 +14,7 @@ class AveragingOptions(Part, title="weight averaging"):
     """The moving average of the weights."""
 
     model_ema: bool = option(False, "keep and evaluate a moving average of the weights (default: not)")
-    model_ema_decay: BelowOne = option(0.9998, "its decay per step", "X", needs=("model_ema",))
+    model_ema_decay: BelowOne = option(0.9998, "decay of that average per step", "X", needs=("model_ema",))
     model_ema_warmup: bool = option(
         True,
         "let the decay rise at first (default: yes, else short runs average random weights; timm: no)",

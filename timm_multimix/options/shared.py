@@ -27,7 +27,10 @@ class ColumnOptions(Part):
         subject=True,
     )
     val_split_seed: Seed | None = option(
-        None, "seed that chooses the images to hold out, whatever --seed is (default: 0)", "N", needs=("val_split",)
+        None,
+        "seed that chooses the images to hold out, whatever --seed is (default: 0)",
+        "N",
+        needs=("val_split",),
     )
     data_dir: Path | None = option(
         None,

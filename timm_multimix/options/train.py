@@ -21,8 +21,8 @@ class TrainOptions(
     Options,
     prog="timm-multimix train",
     usage="%(prog)s [OPTION ...]",
-    description="Train any timm model, mixing examples. "
-    "Mixed precision, number of processes and engine are those of `accelerate launch`.",
+    description="Train any timm model with mixed examples. "
+    "`accelerate launch` sets mixed precision, the number of processes and the engine.",
 ):
     """The options of a training run."""
 
