@@ -22,7 +22,7 @@ def _is_closest(value: Any) -> bool:
 
 def partner_choice(*names: str) -> Check:
     """Return the check for these words, closeness of the labels, and indices."""
-    wanted = f"one of {', '.join(names)}, {CLOSEST}, ('{CLOSEST}', bandwidth > 0) or indices [b]"
+    wanted = f"{', '.join(names)}, {CLOSEST}, ('{CLOSEST}', bandwidth > 0) or indices [b]"
 
     def passes(value: Any) -> bool:
         return isinstance(value, Tensor) or value in names or _is_closest(value)
