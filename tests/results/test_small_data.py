@@ -1,0 +1,141 @@
+"""The pages of small-data, with right and with wrong labels, are those of their runs."""
+
+from operator import itemgetter
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from benchmarks import study
+from tests.results.pages import (
+    COMPARISONS,
+    CONTRASTS,
+    CONTROL,
+    MAIN_ARMS,
+    NOISE,
+    REFERENCES,
+    ROOT,
+    SMALL_DATA,
+    TUPLES,
+    TWICE,
+    cells,
+    paired,
+    prose,
+)
+from timm_multimix.comparison.statistics import compare_paired
+
+
+def test_the_readme_has_the_accuracies_of_the_record() -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## What to expect\n")[1]
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    shown_rows = cells(section.split("\n## ")[0])
+    means = {row[0]: row[2] for row in study.means_table(arms)}
+    differences = {row[0]: row[1] for row in study.differences_table(arms, REFERENCES, COMPARISONS)}
+    assert shown_rows == [[row[0], means[row[0]], differences[row[0]]] for row in shown_rows]
+    assert {row[0] for row in shown_rows} >= {study.code(mix) for mix in MAIN_ARMS}
+
+
+@pytest.mark.parametrize(("directory", "comparisons"), [(SMALL_DATA, COMPARISONS), (NOISE, 6)])
+def test_small_data_is_that_of_its_runs(directory: Path, comparisons: int) -> None:
+    page = (directory / "README.md").read_text()
+    arms = study.read_runs(directory / "records", "test")
+    contrasts = [*CONTRASTS, ("multimix", "mixup")]
+    assert all(arms[mix].keys() == {0, 1, 2, 3, 4} for mix in MAIN_ARMS)
+    assert study.as_markdown(study.means_table(arms)) in page
+    assert study.as_markdown(study.differences_table(arms, REFERENCES, comparisons)) in page
+    assert study.as_markdown(study.contrasts_table(arms, contrasts, REFERENCES, comparisons)) in page
+
+
+def test_what_is_said_about_small_data_is_measured() -> None:
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    page, readme, choice = map(prose, ("docs/results/small-data/README.md", "README.md", "docs/guide.md"))
+    columns = [measure.title for measure in study.measures_of(arms)]
+    means = {row[0]: dict(zip(columns, row[2:], strict=True)) for row in study.means_table(arms)}
+    errors = [means[study.code(mix)]["calibration error"] for mix in ("multimix", "mixup", CONTROL)]
+    fgsm = [means[study.code(mix)]["top-1 under FGSM, 1/255, %"] for mix in ("multimix", "mixup", CONTROL)]
+    assert "{} (`mixup` {}, control {})".format(*errors) in readme
+    assert "{} % ({}, {})".format(*fgsm) in readme
+    assert f"({errors[0]}, {errors[1]})" in choice
+    assert f"a calibration error of {errors[2]} and {fgsm[2]} % under FGSM" in page
+    mean, _, interval = study.difference(arms["multimix"], arms["mixup"], study.TOP1, COMPARISONS).partition(
+        " "
+    )
+    assert f"at {mean[1:]} points less accuracy, {interval};" in choice
+    gained = study.difference(arms["mixup"], arms["none"], study.TOP1)[1:].partition(" ")[0]
+    assert f"mixup gained {gained} points" in readme
+    assert f"`mixup` first, {gained} points above `none`" in choice
+    assert f"mixup by {gained} points" in page
+    validation = paired("small-data", TWICE, itemgetter("top1"), TUPLES)
+    assert f"the same runs have {validation}." in page
+
+
+def test_what_small_data_says_of_single_seeds_and_of_all_differences() -> None:
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    page = (SMALL_DATA / "README.md").read_text()
+    tuples, multimix, mixup = (study.values(arms[mix], study.TOP1) for mix in (TUPLES, "multimix", "mixup"))
+    assert f"is {fmean(mixup[k] - tuples[k] for k in (2, 3, 4)):.1f} points behind" in page
+    assert sum(multimix[k] < mixup[k] for k in range(5)) == 4
+    count = len(CONTRASTS) * len(study.measures_of(arms))
+    assert f"for all {count} differences" in page
+    clear = {
+        measure.title
+        for measure in study.measures_of(arms)
+        if excludes_zero(study.values(arms["multimix"], measure), study.values(arms[CONTROL], measure), count)
+    }
+    assert clear == {"variance within / between classes"}
+
+
+def test_what_is_said_about_wrong_labels_is_measured() -> None:
+    arms = study.read_runs(NOISE / "records", "test")
+    page, readme, summary, choice = map(
+        prose,
+        (
+            "docs/results/small-data-noise/README.md",
+            "README.md",
+            "docs/results/README.md",
+            "docs/guide.md",
+        ),
+    )
+    learnt = next(measure for measure in study.MEASURES if measure.title == "wrong labels learnt, %")
+
+    def told(one: str, other: str, measure: study.Measure = study.TOP1, comparisons: int = 1) -> str:
+        return study.difference(arms[one], arms[other], measure, comparisons, separator=", ")
+
+    ahead, own = told("multimix", "mixup", comparisons=6), told("multimix", CONTROL)
+    for text in (readme, page):
+        assert ahead.replace(",", " points,", 1) in text
+        assert own.replace(",", " points,", 1) in text
+    assert own in summary
+    for text in (choice, summary):
+        assert ahead[1:].replace(",", " points ahead of `mixup`,", 1).replace("`", "") in text.replace(
+            "`", ""
+        )
+    assert told(CONTROL, "mixup", comparisons=6) in page
+    assert told(TUPLES, TWICE) in page
+    assert told("multimix", CONTROL, learnt).replace(",", " points,", 1) in page
+    assert f"accuracy is {told('multimix', CONTROL, comparisons=2).partition(', ')[2]}" in page
+    assert f"the same runs have {paired('small-data-noise', CONTROL, itemgetter('top1'))}." in page
+    shares = [
+        round(fmean(study.values(arms[mix], learnt).values())) for mix in ("multimix", "mixup", CONTROL)
+    ]
+    assert "learns {} % of the wrong labels, mixup {} %".format(*shares) in page
+    assert f"learns {shares[2]} %" in page
+    assert "learns {} % of them (`mixup` {} %, control {} %)".format(*shares) in readme
+    wins = [
+        study.values(arms["multimix"], study.TOP1)[seed] > study.values(arms[CONTROL], study.TOP1)[seed]
+        for seed in range(5)
+    ]
+    assert sum(wins) == 4
+    measures = study.measures_of(arms)
+    count = len(CONTRASTS) * len(measures)
+    assert f"corrected for all {count} differences" in page
+    assert not any(
+        excludes_zero(study.values(arms[one], measure), study.values(arms[other], measure), count)
+        for one, other in CONTRASTS
+        for measure in measures
+    )
+
+
+def excludes_zero(ours: dict[int, float], theirs: dict[int, float], comparisons: int) -> bool:
+    found = compare_paired(ours, theirs, 1 - 0.05 / comparisons)
+    return found is not None and found.excludes_zero
