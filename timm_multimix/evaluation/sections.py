@@ -43,7 +43,7 @@ class Section:
 
 
 AFTER_SCALING = " after temperature scaling, one half"
-"""What the numbers of scaled logits are called in a comparison."""
+"""Names of the numbers of scaled logits in a comparison."""
 
 
 def show_accuracy(part: dict[str, Any]) -> Block:
