@@ -21,7 +21,7 @@ from typing import NamedTuple
 from timm_multimix.comparison.collect import Run, read_run
 from timm_multimix.comparison.evaluated import evaluated
 from timm_multimix.comparison.memorized import COLUMNS, memorized
-from timm_multimix.comparison.statistics import CONFIDENCE, compare_paired
+from timm_multimix.comparison.statistics import compare_paired
 from timm_multimix.errors import UsageError
 from timm_multimix.options.values import integer
 
@@ -98,8 +98,7 @@ def difference(
     ours: Runs, theirs: Runs, measure: Measure, comparisons: int = 1, *, separator: str = " "
 ) -> str:
     """Return the mean paired difference and its interval as text."""
-    confidence = 1 - (1 - CONFIDENCE) / comparisons
-    found = compare_paired(values(ours, measure), values(theirs, measure), confidence)
+    found = compare_paired(values(ours, measure), values(theirs, measure), comparisons)
     if found is None:
         return "\u2013"
     if found.low is None or found.high is None:

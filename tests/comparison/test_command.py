@@ -60,8 +60,11 @@ def test_pages_are_replaced_by_newer_ones(tmp_path: Path) -> None:
     directories = make_grid(tmp_path / "runs", {"none": [90], "mixup": [91]})
     argv = ["--output", str(tmp_path / "page")]
     assert cli.main(["compare", str(directories[0]), *argv]) == 0
-    assert cli.main(["compare", *map(str, directories), *argv, "--baseline", "mixup"]) == 0
-    assert json.loads((tmp_path / "page/comparison.json").read_text())["baseline"] == "mixup"
+    more = ["--baseline", "mixup", "--comparisons", "2"]
+    assert cli.main(["compare", *map(str, directories), *argv, *more]) == 0
+    record = json.loads((tmp_path / "page/comparison.json").read_text())
+    assert record["baseline"] == "mixup"
+    assert "corrected for 2 comparisons (Bonferroni)" in record["difference"]
 
 
 @pytest.mark.parametrize(

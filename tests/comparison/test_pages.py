@@ -349,6 +349,20 @@ def test_no_caveat_without_a_reason(three: Comparison) -> None:
     assert "The 2 intervals are not corrected" in "\n".join(three.caveats)
 
 
+def test_intervals_corrected_for_several_comparisons(three: Comparison) -> None:
+    corrected = compare(three.arms, three.baseline, comparisons=2)
+    notes = "\n".join(corrected.caveats)
+    assert "The intervals are corrected for 2 comparisons (Bonferroni)." in notes
+    assert "not corrected" not in notes
+    assert as_record(corrected)["difference"].endswith(
+        "by Student's t, corrected for 2 comparisons (Bonferroni)"
+    )
+    for one, other in zip(corrected.rows[1:], three.rows[1:], strict=True):
+        assert one.difference is not None
+        assert other.difference is not None
+        assert one.difference.low < other.difference.low < other.difference.mean == one.difference.mean
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

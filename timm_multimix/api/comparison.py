@@ -78,6 +78,7 @@ def compare(
     output: "str | PathLike[str]",
     seeds: int | None = None,
     baseline: str | None = None,
+    comparisons: int | None = None,
     **training: Any,
 ) -> ComparedRuns:
     """Compare finished runs, or train mixers with several seeds and compare these runs.
@@ -91,6 +92,7 @@ def compare(
         output: directory for the pages, and for the runs trained for them.
         seeds: number N of seeds, 0 to N - 1, for each mixer.
         baseline: the arm that the others are compared with.
+        comparisons: number of comparisons that intervals are corrected for (Bonferroni).
         **training: options of training for all runs, as `timm_multimix.train` takes them.
 
     Returns:
@@ -106,7 +108,7 @@ def compare(
     with spelled_as_keywords(CompareOptions), spelled_as_keywords(TrainOptions):
         several = [runs] if isinstance(runs, Run | str | PathLike) else runs
         words = [str(run.directory if isinstance(run, Run) else run) for run in several]
-        own = {"output": output, "seeds": seeds, "baseline": baseline}
+        own = {"output": output, "seeds": seeds, "baseline": baseline, "comparisons": comparisons}
         words += [f"--mix={spec}" for spec in ([mix] if isinstance(mix, str) else mix)] + keyword_tokens(
             CompareOptions, own
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def make_caveats(
-    rows: Sequence["Row"], runs: Sequence[Run], baseline: Arm, missing: Sequence[str]
+    rows: Sequence["Row"], runs: Sequence[Run], baseline: Arm, missing: Sequence[str], comparisons: int
 ) -> list[str]:
     """Return the caveats that apply to these runs, the most serious first."""
     found = [
@@ -21,7 +21,7 @@ def make_caveats(
         _seeds(rows),
         _unpaired(rows, baseline),
         _no_width(rows),
-        _several(rows),
+        _several(rows, comparisons),
         _best(runs),
         _speed(rows),
         _memory(rows),
@@ -91,13 +91,15 @@ def _is_flat(row: "Row") -> bool:
     return found is not None and found.low is not None and found.low == found.high
 
 
-def _several(rows: Sequence["Row"]) -> str | None:
+def _several(rows: Sequence["Row"], comparisons: int) -> str | None:
+    if comparisons > 1:
+        return f"The intervals are corrected for {comparisons} comparisons (Bonferroni)."
     count = sum(row.difference is not None and row.difference.low is not None for row in rows)
     if count < 2:
         return None
     return (
         f"The {count} intervals are not corrected for multiple comparisons: about 1 in 20 misses the true "
-        "difference."
+        f"difference. `--comparisons {count}` corrects them."
     )
 
 

@@ -55,7 +55,9 @@ def make_comparison(options: CompareOptions, command: str | None) -> Compared:
     check_output(options.output)
     if options.runs:
         arms = group(read_runs(finished(options.runs)))
-        comparison = compare(arms, find_baseline(arms, options.baseline), command=command)
+        comparison = compare(
+            arms, find_baseline(arms, options.baseline), command=command, comparisons=options.comparisons
+        )
         write_comparison(options.output, comparison)
         return Compared(comparison)
     return train_all(options, plan(options), command)
@@ -116,7 +118,7 @@ def collect(
     missing = [
         f"{trial} ({_short(failures.get(str(trial), ''))})" for trial in trials if not trial.is_finished
     ]
-    comparison = compare(arms, choose_baseline(options, arms), missing, command)
+    comparison = compare(arms, choose_baseline(options, arms), missing, command, options.comparisons)
     write_comparison(options.output, comparison)
     return comparison
 

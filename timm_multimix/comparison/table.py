@@ -43,14 +43,19 @@ class Comparison:
     facts: dict[str, Any]
     caveats: list[str]
     command: str | None
+    comparisons: int = 1
 
 
 def compare(
-    arms: Sequence[Arm], baseline: Arm, missing: Sequence[str] = (), command: str | None = None
+    arms: Sequence[Arm],
+    baseline: Arm,
+    missing: Sequence[str] = (),
+    command: str | None = None,
+    comparisons: int = 1,
 ) -> Comparison:
     """Compare arms with a baseline, which comes first; `missing` names the runs that are not finished."""
     arms = [baseline, *(arm for arm in arms if arm is not baseline)]
-    rows = [make_row(arm, baseline) for arm in arms]
+    rows = [make_row(arm, baseline, comparisons) for arm in arms]
     runs = [run for arm in arms for run in arm.runs.values()]
     facts = runs[0].summary
     return Comparison(
@@ -61,8 +66,9 @@ def compare(
         baseline=baseline,
         shared=public_options(shared_options([run.options for run in runs]), runs[0].record.dataset_kind),
         facts={name: facts.get(name) for name in FACTS},
-        caveats=make_caveats(rows, runs, baseline, missing),
+        caveats=make_caveats(rows, runs, baseline, missing, comparisons),
         command=command,
+        comparisons=comparisons,
     )
 
 
@@ -87,8 +93,9 @@ RUN_FACTS = (
 )
 
 
-def make_row(arm: Arm, baseline: Arm) -> Row:
+def make_row(arm: Arm, baseline: Arm, comparisons: int = 1) -> Row:
     """Summarize an arm over its seeds, with its paired difference to the baseline."""
+    difference = None if arm is baseline else compare_paired(arm.results, baseline.results, comparisons)
     speed, usual = _spread(arm, "images_per_second"), _spread(baseline, "images_per_second")
     return Row(
         label=arm.label,
@@ -96,7 +103,7 @@ def make_row(arm: Arm, baseline: Arm) -> Row:
         seeds=sorted(arm.runs),
         last=summarize(list(arm.results.values())),
         best=summarize(list(arm.best_results.values())),
-        difference=None if arm is baseline else compare_paired(arm.results, baseline.results),
+        difference=difference,
         is_baseline=arm is baseline,
         images_per_second=speed,
         speed=speed.mean / usual.mean if speed and usual and usual.mean else None,
@@ -122,13 +129,18 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "baseline": comparison.baseline.label,
         "spread": "sample standard deviation over seeds",
         "difference": f"mean of paired differences of last-epoch {comparison.metric.label}, "
-        "95 % interval by Student's t",
+        f"95 % interval by Student's t{_correction(comparison)}",
         "facts": comparison.facts,
         "shared_options": comparison.shared,
         "rows": [asdict(row) for row in comparison.rows],
         "notes": comparison.caveats,
         "runs": runs,
     }
+
+
+def _correction(comparison: Comparison) -> str:
+    count = comparison.comparisons
+    return f", corrected for {count} comparisons (Bonferroni)" if count > 1 else ""
 
 
 def run_record(run: Run) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class CompareOptions(
         "the first)",
         "ARM",
     )
+    comparisons: Count = option(
+        1,
+        "number of comparisons that intervals are corrected for, by Bonferroni (default: 1, not corrected)",
+        "N",
+    )
     training: tuple[str, ...] = ()
 
     @classmethod
