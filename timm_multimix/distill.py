@@ -31,7 +31,8 @@ class Teacher(nn.Module):
 
     def forward(self, images: Tensor, positions: int | None = None) -> Tensor:
         """Return what `teacher_logits` does."""
-        if self.scale is not None and self.shift is not None:
+        # pretrained_cfg has three channels also where the model was made with another number
+        if self.scale is not None and self.shift is not None and len(self.scale) == images.shape[1]:
             images = (images * self.scale + self.shift).to(images.dtype)
         return teacher_logits(self.model, images, positions)
 
@@ -54,7 +55,7 @@ def create_teacher(teacher: str | nn.Module, student: nn.Module) -> Teacher:
     Raises:
         UsageError: the student itself, no such model, no pretrained weights, or another number of classes.
     """
-    if teacher is student:
+    if isinstance(teacher, nn.Module) and {*teacher.parameters()} & {*student.parameters()}:
         raise UsageError("teacher must not be the model itself, which would freeze it; use teacher='self'")
     if isinstance(teacher, str):
         try:
@@ -80,7 +81,7 @@ def predictions(logits: Tensor, criterion: Criterion) -> Tensor:
 def _conversion(teacher: nn.Module, student: nn.Module | None) -> dict[str, Tensor | None]:
     """Scale and shift [ch, 1, 1] from the student's normalisation to the teacher's; None if they agree."""
     ours, theirs = (_mean_and_std(model) for model in (student, teacher))
-    if ours is None or theirs is None or torch.equal(ours, theirs):
+    if ours is None or theirs is None or torch.equal(ours, theirs) or ours.shape != theirs.shape:
         return {"scale": None, "shift": None}
     return {"scale": ours[1] / theirs[1], "shift": (ours[0] - theirs[0]) / theirs[1]}
 

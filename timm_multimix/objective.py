@@ -38,6 +38,8 @@ def objective(
         hard = _are_hard(labels, mixed, criterion, smoothing)
         loss = _loss_against(labels if hard else targets, mixed, criterion)
         return loss, _output_targets(mixed, targets)
+    if taught.shape[-1] != targets.shape[-1]:
+        raise UsageError(f"teacher must have {targets.shape[-1]} outputs, got {taught.shape[-1]}")
     blended = torch.lerp(targets.expand_as(taught).to(taught.dtype), taught, weight)
     if criterion.linear:  # the loss of the blend equals the blend of two losses, at the cost of one
         loss = _loss_against(blended, mixed, criterion)

@@ -1,6 +1,7 @@
 """MixTask: a model, its mixers, loss and teacher as one timm training task."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -38,7 +39,8 @@ from .task_arguments import (
 class MixTask(TrainingTask):
     """A timm training task that mixes: `task(images, labels)` returns loss, output and target.
 
-    All randomness is a function of (seed, rank, `step`): with `step` restored, training resumes exactly.
+    All randomness is a function of (seed, rank, `step`). `step` is in the state dict, so training resumes
+    exactly.
 
     Args:
         model: maps images to logits (or to an object with `.logits`); a timm model for mixing at `hidden` by
@@ -49,7 +51,8 @@ class MixTask(TrainingTask):
         smoothing: label smoothing, from 0 to 1.
         distill: weight g of the teacher's targets: the loss is (1 - g) loss(labels) + g loss(teacher).
         teacher: `ema`, updated by `update_ema`; `self`, the model's own clean prediction, which costs a pass
-            only if the step has none; a module; or the name of a pretrained timm model.
+            only if the step has none; a module; or the name of a pretrained timm model. Where both models
+            have a `pretrained_cfg`, images are converted from the model's mean and std to the teacher's.
         seed: seed of all mixing.
         distill_warmup: training calls over which the weight of the teacher rises linearly.
         schedule: when mixing is on, such as `0-0.9`: a share of training; see `schedule.parse_schedule`.
@@ -92,6 +95,7 @@ class MixTask(TrainingTask):
         check_seed(seed)
         self.mixture = check_mixture(mix) if isinstance(mix, Mixture) else create_mixer(mix)
         self.criterion, self.smoothing = criterion, smoothing
+        self.criterion_module = find_criterion(criterion).module
         self.distill, self.distill_warmup = distill, distill_warmup
         self.schedule = parse_schedule(schedule) if isinstance(schedule, str) else schedule
         self.total_steps, self.seed, self.step = total_steps, int(seed), 0
@@ -197,6 +201,8 @@ class MixTask(TrainingTask):
 
     def _check_first(self, labels: Tensor, outputs: int) -> None:
         """Check what only the logits tell, in the first step alone: later ones do not wait for it."""
+        if not self.trainable_module.training:
+            warnings.warn("the model is in eval mode while the task trains: call task.train()", stacklevel=4)
         check_outputs(outputs, criterion=self._criterion, mixture=self.mixture)
         check_range(labels, outputs)
         self._first_checked = True
@@ -205,7 +211,8 @@ class MixTask(TrainingTask):
         """Return whether a training call will be a step to leave out.
 
         Such a call returns a loss without gradient. A loop may also ask first, call `skip` instead, and omit
-        the optimizer's step; with gradients set to None, torch's optimizers do nothing anyway.
+        the optimizer's step; with gradients set to None, torch's optimizers do nothing anyway. With a
+        GradScaler it must, as that refuses a step without gradients.
 
         Args:
             ahead: 0 for the next training call, k for the k-th after it.
@@ -226,10 +233,11 @@ class MixTask(TrainingTask):
 
     @torch.compiler.disable
     def choose_step(self, step: int) -> Step:
-        """Return the mixers of a step: those of the mixture, or none where the schedule is off."""
+        """Return the mixers of a step: those of the mixture, or none where it or the schedule is off."""
         # stays below 1 after total_steps, so that a window up to 1 stays on
         progress = min(step / (self.total_steps or 1), _ALMOST_ONE)
-        if self.schedule is not None and not self.schedule.active(progress):
+        scheduled = self.schedule is None or self.schedule.active(progress)
+        if not (scheduled and self.mixture.mixup_enabled):
             return _OFF.branches[0][1]
         return self.mixture.choose(choice_generator(self.seed, step))
 
@@ -346,6 +354,18 @@ class MixTask(TrainingTask):
     def no_sync(self) -> AbstractContextManager[None]:
         """Return a context without gradient synchronization, for accumulation after `prepare_distributed`."""
         return self.student.no_sync() if isinstance(self.student, DistributedDataParallel) else nullcontext()
+
+    def get_extra_state(self) -> Tensor:
+        """Return what a state dict keeps besides parameters: the step and the number of EMA updates."""
+        return torch.tensor([self.step, self._ema_updates])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Restore the result of `get_extra_state`.
+
+        Args:
+            state: the state.
+        """
+        self.step, self._ema_updates = map(int, state)
 
     def get_task_state(self, module: nn.Module | None = None, ema: bool = False) -> dict[str, Any]:
         """Return what timm's checkpoints keep besides the weights: the step, which determines all randomness.

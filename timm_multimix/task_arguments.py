@@ -3,10 +3,11 @@
 import warnings
 from numbers import Integral
 
+import torch
 from torch import nn
 
 from .errors import UsageError
-from .functional.criteria import AnyCriterion, Criterion, Softmax, find_criterion
+from .functional.criteria import AnyCriterion, Criterion, Function, Softmax, find_criterion
 from .mixers import Mixture
 from .mixers.arguments import fraction, whole
 from .schedule import MixSchedule
@@ -16,6 +17,9 @@ def check_model(model: object) -> None:
     """Check that the model is one, not its name."""
     if not isinstance(model, nn.Module):
         raise UsageError(f"model must be a torch.nn.Module, as timm.create_model returns, got {model!r}")
+    find = getattr(model, "get_classifier", None)
+    if getattr(model, "num_classes", None) == 0 and find is not None and isinstance(find(), nn.Identity):
+        raise UsageError("model must have a classifier, got one with num_classes=0")
 
 
 def check_objective(criterion: AnyCriterion, smoothing: float, distill: float) -> None:
@@ -25,8 +29,12 @@ def check_objective(criterion: AnyCriterion, smoothing: float, distill: float) -
         if value and found.hard:
             raise UsageError(f"{name} must be 0 with {found.name}, which takes hard labels, got {value!r}")
         fraction(name, value)
-    if smoothing and found.name == "mse":
-        raise UsageError(f"smoothing must be 0 with mse, whose targets are values, got {smoothing!r}")
+    if smoothing and found.regression:
+        raise UsageError(
+            f"smoothing must be 0 with {found.name}, whose targets are values, got {smoothing!r}"
+        )
+    if distill and isinstance(found, Function):
+        found.prediction(torch.zeros(1, 1))  # raises where nothing says what a teacher's targets are
 
 
 def check_schedule(schedule: object, total_steps: object) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from timm_multimix import MixTask, create_mixer
 from timm_multimix import functional as F
+from timm_multimix.errors import UsageError
 from timm_multimix.functional.choose import Chosen
 from timm_multimix.functional.criteria import CRITERIA
 from timm_multimix.functional.many import ManyPairs
@@ -120,6 +121,10 @@ def test_tasks_of_one_class_and_of_20_000(spec, criterion, b, c):
     model = Network(c)
     task = MixTask(model, spec, criterion=criterion).train()
     labels = torch.randint(c, (b,))
+    if c == 1 and criterion == "softmax":  # its gradient is always 0
+        with pytest.raises(UsageError, match="criterion must be sigmoid or mse for a model of one output"):
+            task(torch.rand(b, 3, 4, 4), labels)
+        return
     out = task(torch.rand(b, 3, 4, 4), labels.float() if c == 1 and criterion != "softmax" else labels)
     out["loss"].backward()
     assert out["loss"].isfinite()

@@ -105,6 +105,30 @@ def test_declarations_that_are_refused():
     assert not {"no_default", "makes"} & {*list_mixers()}
 
 
+def test_a_mixer_that_draws_is_checked():
+    def tuple_of_both(x, generator=None):
+        return F.mixup(x, generator=generator)
+
+    def without_generator(x, alpha=1.0):
+        return F.mixup.draw(x, alpha=alpha)
+
+    def skip(x, generator=None):
+        return F.Identity()
+
+    register_mixer(tuple_of_both)
+    with pytest.raises(UsageError, match=r"mixer tuple_of_both must return a Draw, .*, got tuple"):
+        create_mixer("tuple_of_both", num_classes=2)(torch.rand(2, 3, 4, 4), torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match="mixer without_generator must have a parameter generator"):
+        register_mixer(without_generator)
+    with pytest.raises(ValueError, match=r"place must be of input, .*, got 'inputs'"):
+        register_mixer(place="inputs")(tuple_of_both)
+    with pytest.raises(ValueError, match=r"guide must be of spectral, .*, got 'gradients'"):
+        register_mixer(guide="gradients")(tuple_of_both)
+    for function in (skip, lambda x, generator=None: F.Identity()):
+        with pytest.raises(ValueError, match="a mixer's name must be a new word of Python"):
+            register_mixer(function)
+
+
 def test_mixers_travel_to_other_processes():
     for name in list_mixers():
         if name != "none":

@@ -113,11 +113,6 @@ def test_mistakes(options, said):
     [
         (1, {}, "criterion must be sigmoid or mse for a model of one output, of which softmax is always 1"),
         (5, {"mix": create_mixer("mixup", num_classes=7)}, "num_classes of mix must be 5, .*, got 7"),
-        (
-            5,
-            {"criterion": nn.CrossEntropyLoss(reduction="none")},
-            r"criterion must return the mean loss, .* got shape \[6\] from CrossEntropyLoss",
-        ),
     ],
 )
 def test_mistakes_that_the_first_step_shows(classes, options, said):

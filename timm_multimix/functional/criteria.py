@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as nnf
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import UsageError
 from .draws import Draw
@@ -32,6 +32,10 @@ class Criterion(ABC):
     """Whether labels [b] of a single output are values; else they are indices of the only class."""
     hard = False
     """Whether its targets must be class indices, neither smoothed nor blended."""
+    regression = False
+    """Whether labels are values, so that there are no classes."""
+    module: nn.Module | None = None
+    """A module in it, whose parameters and buffers belong to the task."""
 
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -165,7 +169,7 @@ class SquaredError(Formula):
     """Squared error, averaged over the outputs."""
 
     name = "mse"
-    sums = SquaredSums
+    sums, regression = SquaredSums, True
 
     def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
         return nnf.mse_loss(logits, targets)
@@ -174,20 +178,51 @@ class SquaredError(Formula):
         return logits
 
 
+LIKE: dict[str, Criterion] = {
+    **dict.fromkeys(("CrossEntropyLoss", "cross_entropy", "SoftTargetCrossEntropy"), Softmax()),
+    **dict.fromkeys(("BCEWithLogitsLoss", "binary_cross_entropy_with_logits"), Sigmoid()),
+    **dict.fromkeys(
+        ("MultiLabelSoftMarginLoss", "BinaryCrossEntropy", "AsymmetricLossMultiLabel"), Sigmoid()
+    ),
+    **dict.fromkeys(("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"), SquaredError()),
+    **dict.fromkeys(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"), SquaredError()),
+}
+"""Losses of torch and timm by name, and the criterion that makes targets of logits as they need them."""
+
+
 class Function(Criterion):
-    """A criterion made of a callable (logits [rows, c], targets [rows, c]) that returns their mean loss."""
+    """A criterion made of a callable (logits [rows, c], targets [rows, c]) that returns their mean loss.
+
+    Raises:
+        UsageError: a class, not an instance of it, or a loss with another reduction than the mean.
+    """
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.function, self.name = function, getattr(function, "__name__", type(function).__name__)
+        if isinstance(function, type):
+            raise UsageError(f"criterion must be an instance, {self.name}(), got the class")
+        if (reduction := getattr(function, "reduction", "mean")) != "mean":
+            raise UsageError(f"criterion must have reduction='mean', got {reduction!r} of {self.name}")
+        self.like = LIKE.get(self.name)
+        self.regression = self.like is not None and self.like.regression
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         loss = self.function(logits.flatten(0, -2), targets.flatten(0, -2))
-        if loss.dim():
-            raise UsageError(
-                f"criterion must return the mean loss, a scalar, as with reduction='mean', got shape "
-                f"{list(loss.shape)} from {self.name}"
-            )
+        if not isinstance(loss, Tensor) or loss.dim():
+            given = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise UsageError(f"criterion must return the mean loss, a scalar, got {given} from {self.name}")
         return loss
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return super().probabilities(logits) if self.like is None else self.like.probabilities(logits)
+
+    def prediction(self, logits: Tensor) -> Tensor:
+        if self.like is None:
+            raise UsageError(
+                f"criterion must say what a teacher's targets are: make {self.name} a subclass of "
+                "functional.criteria.Criterion with `prediction`"
+            )
+        return self.like.prediction(logits)
 
 
 AnyCriterion = str | Criterion | Callable[[Tensor, Tensor], Tensor]

@@ -228,7 +228,7 @@ def no_maps(what: str) -> ValueError:
 
 def _floating(x: Tensor) -> Tensor:
     """Convert integers, such as one-hot targets or uint8 images, to float32: a mixture is not an integer."""
-    return x if x.is_floating_point() else x.float()
+    return x if x.is_floating_point() or x.is_complex() else x.float()
 
 
 def _interpolate(x: Tensor, partner: Tensor, weight: Tensor) -> Tensor:

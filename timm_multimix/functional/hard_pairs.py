@@ -110,6 +110,7 @@ class HardPairs(Criterion):
 
     def __init__(self, criterion: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.criterion = criterion
+        self.module = criterion if isinstance(criterion, torch.nn.Module) else None
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of clean logits [n, c] against class indices [n] or one-hot targets [n, c]."""
@@ -150,7 +151,9 @@ class HardPairs(Criterion):
 
 
 def _labels(targets: Tensor) -> Tensor:
-    return targets if targets.dim() == 1 else targets.argmax(-1)
+    if targets.dim() == 1:
+        return targets
+    return targets.squeeze(-1).long() if targets.shape[-1] == 1 else targets.argmax(-1)
 
 
 def _spread(rows: Tensor, shape: torch.Size) -> Tensor:

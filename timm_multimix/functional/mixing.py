@@ -78,9 +78,10 @@ def mixing(draw: Callable[Concatenate[Tensor, P], Draw]) -> Mixing[P]:
     @wraps(draw)
     def mix(x: Tensor, *args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, Draw]:
         # torch.compile treats these arguments as constants, and cannot trace the checks
-        if not torch.compiler.is_compiling():
-            # not strict: with too many positional arguments the call below raises Python's own TypeError
-            check_all(checks, {**dict(zip(names, args, strict=False)), **kwargs})
+        if not torch.compiler.is_compiling() and len(args) <= len(names):
+            # with too many positional arguments the call below raises Python's own TypeError
+            named = check_all(checks, dict(zip(names, args, strict=False)))
+            args, kwargs = tuple(named.values()), check_all(checks, kwargs)  # type: ignore[assignment]
         drawn = draw(x, *args, **kwargs)
         return drawn(x), drawn
 

@@ -20,7 +20,10 @@ COMBINATIONS = {
         "clean terms and mixers of logits share a pass; each mixer of images costs one",
     ),
     "a >> b": ("b mixes what a has mixed, deeper in the network", "no extra pass"),
-    "0.5*a | 0.5*skip": ("no step instead of a; schedule and randomness advance", "none if left out"),
+    "0.5*a | 0.5*skip": (
+        "no step instead of a; schedule and randomness advance; with a GradScaler ask `MixTask.skips` first",
+        "none if left out",
+    ),
 }
 """Combinations of mixers in a spec: meaning, and cost of a step."""
 

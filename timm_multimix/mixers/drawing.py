@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from .. import functional as F
+from ..errors import UsageError
 from ..functional import Draw
 from ..functional.partners import find_bandwidth
 from .arguments import as_usage_error
@@ -37,7 +38,12 @@ def draw_with(
     with as_usage_error():
         arguments = _with_partners(arguments, x, context)
         guides = () if guide is None else (GUIDES[guide](x, context),)
-        drawn: Draw = draw_of(function)(x, *guides, **arguments, generator=context.generator)
+        drawn = draw_of(function)(x, *guides, **arguments, generator=context.generator)
+    if not isinstance(drawn, Draw):
+        name = getattr(function, "__name__", type(function).__name__)
+        raise UsageError(
+            f"mixer {name} must return a Draw, such as functional.mixup.draw(x), got {type(drawn).__name__}"
+        )
     return drawn
 
 

@@ -7,9 +7,10 @@ from inspect import Parameter
 from typing import Any
 
 from ..functional.checks import Check, check_all, checks_of, one_of
-from .drawing import WITHOUT_MODEL, draw_of, draw_with
+from .drawing import GUIDES, WITHOUT_MODEL, draw_of, draw_with
 from .meanings import COMMON, read_meanings
 from .mixer import FIRST_LAYERS, Mixer, check_layers, layer_list
+from .places import PLACES
 from .sources import Agreement, Paper
 from .step import Branches
 
@@ -95,6 +96,7 @@ def drawing_entry(
         check: called with the arguments by name; raises ValueError if they do not go together.
     """
     places, guides = _as_tuple(place), _as_tuple(guide)
+    _check_declared(function, places, guides)
     _, *parameters = inspect.signature(function).parameters.values()
     guided = parameters.pop(0).name if guides else ""
     parameters = [each for each in parameters if each.name != "generator"]
@@ -128,6 +130,16 @@ def drawing_entry(
         )
 
     return Entry(function, make, parameters, checks, paper, agreement)
+
+
+def _check_declared(function: Callable[..., Any], places: tuple[str, ...], guides: tuple[str, ...]) -> None:
+    for what, values, known in (("place", places, PLACES), ("guide", guides, GUIDES)):
+        if unknown := [value for value in values if value not in known]:
+            raise ValueError(f"{what} must be of {', '.join(known)}, got {unknown[0]!r}")
+    if "generator" not in inspect.signature(function).parameters:
+        raise ValueError(
+            f"mixer {function.__name__} must have a parameter generator, its source of randomness"
+        )
 
 
 def extending(

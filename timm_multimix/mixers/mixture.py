@@ -131,7 +131,13 @@ class Mixture:
                 raise UsageError("class indices must have shape [b], got [b, 1]")
             return labels.shape[1]
         if self._inferred is None:
-            self._inferred = int(labels.max()) + 1
+            low, high = (int(value) for value in labels.long().aminmax())
+            if labels.is_floating_point() or low < 0 or high == 0:
+                raise UsageError(
+                    "num_classes must be given where the first batch does not tell it (1 for values of a "
+                    f"regression), got labels {labels.dtype} from {low} to {high}"
+                )
+            self._inferred = high + 1
             message = f"num_classes not given: taken as {self._inferred} from the first batch's labels"
             warnings.warn(message, stacklevel=4)
         return self._inferred

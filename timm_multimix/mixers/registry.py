@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeVar, overload
 
 from ..errors import UsageError
-from ..mixer_names import unknown_mixer
+from ..mixer_names import PER_SAMPLE, SKIP, unknown_mixer
 from .entries import Entry, drawing_entry, making_entry
 from .plugins import load_installed
 from .sources import Agreement, Paper
@@ -79,6 +79,8 @@ def _register(
 ) -> Function:
     make_entry: Callable[..., Entry] = drawing_entry if _draws(function) else making_entry
     entry = make_entry(function, paper, agreement, **declared)
+    if not entry.name.isidentifier() or entry.name in (SKIP, PER_SAMPLE):
+        raise ValueError(f"a mixer's name must be a new word of Python, got {entry.name!r}")
     if entry.name in _entry_points:
         raise ValueError(f"a mixer named {entry.name!r} is registered already")
     _entry_points[entry.name] = entry

@@ -37,8 +37,9 @@ class MixingPoint:
         self.alone = True
         self.calls = 0
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "MixingPoint":
-        return MixingPoint(self.layer, self.cut, self.channels_last)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle it as new: the state is that of one pass."""
+        return MixingPoint, (self.layer, self.cut, self.channels_last)
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
         return output if self.sample is None else self._mix_output(output)

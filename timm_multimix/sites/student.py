@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import Composed, Draw, Identity
-from ..functional.criteria import AnyCriterion
+from ..functional.criteria import AnyCriterion, find_criterion
 from ..functional.labels import as_values
 from ..mixers import Context, Mixer, Step, Term
 from ..mixers.mixer import Shown
@@ -78,6 +78,9 @@ class Student(nn.Module):
 
     def compile_calls(self, **options: Any) -> nn.Module:
         """Compile the passes through the model, whose parameters keep their names; return the result."""
+        if self.sites:
+            # code compiled before for the same class of model has no hooks, and would be used again
+            torch._dynamo.reset()
         compiled = cast(nn.Module, torch.compile(self.model, **options))
         self._calls["model"] = compiled
         self._compile_parts(partial(torch.compile, **options))
@@ -149,7 +152,8 @@ class Student(nn.Module):
         self, images: Tensor, step: Step, generator: torch.Generator, labels: Tensor | None
     ) -> Context:
         """Return the context of the step's mixers: labels, and the guides of clean images that they need."""
-        classes = getattr(self.model, "num_classes", None)
+        assumed = 1 if find_criterion(self.criterion).regression else None
+        classes = getattr(self.model, "num_classes", assumed)
         context = Context(generator, None if labels is None else as_values(labels, classes))
         for guide in dict.fromkeys(guide for mixer in step.mixers for guide in mixer.guides):
             setattr(context, guide, compute_guide(guide, self.model, images, labels, self.criterion))
