@@ -32,7 +32,7 @@ def test_the_readme_has_the_accuracies_of_the_record() -> None:
     means = {row[0]: row[2] for row in study.means_table(arms)}
     differences = {row[0]: row[1] for row in study.differences_table(arms, REFERENCES, COMPARISONS)}
     assert shown_rows == [[row[0], means[row[0]], differences[row[0]]] for row in shown_rows]
-    assert {row[0] for row in shown_rows} >= {study.code(mix) for mix in MAIN_ARMS}
+    assert {row[0] for row in shown_rows} >= {study.code(mix) for mix in (*MAIN_ARMS, "smoothmix")}
 
 
 @pytest.mark.parametrize(("directory", "comparisons"), [(SMALL_DATA, COMPARISONS), (NOISE, 6)])
@@ -63,10 +63,65 @@ def test_what_is_said_about_small_data_is_measured() -> None:
     assert f"at {mean[1:]} points less accuracy, {interval};" in choice
     gained = study.difference(arms["mixup"], arms["none"], study.TOP1)[1:].partition(" ")[0]
     assert f"mixup gained {gained} points" in readme
-    assert f"`mixup` first, {gained} points above `none`" in choice
+    assert f"`mixup` and `smoothmix` first, {gained} and" in choice
     assert f"mixup by {gained} points" in page
     validation = paired("small-data", TWICE, itemgetter("top1"), TUPLES)
     assert f"the same runs have {validation}." in page
+
+
+def test_what_is_said_about_smoothmix_is_measured() -> None:
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    page, readme, summary, choice = map(
+        prose,
+        ("docs/results/small-data/README.md", "README.md", "docs/results/README.md", "docs/guide.md"),
+    )
+    smoothmix, mixup = arms["smoothmix"], arms["mixup"]
+    assert smoothmix.keys() == mixup.keys() == {0, 1, 2, 3, 4}
+    ahead = study.difference(smoothmix, mixup, study.TOP1, COMPARISONS, separator=", ")
+    assert f"`smoothmix` is ahead of `mixup`**, by {ahead}, with each of five seeds" in page
+    assert f"`smoothmix` is ahead of `mixup` by {ahead.replace(',', ' points,', 1)} (corrected;" in readme
+    assert f"`smoothmix` is {ahead[1:].replace(',', ' points ahead of `mixup`,', 1)}." in choice
+    first = {seed: smoothmix[seed] for seed in (0, 1, 2)}
+    assert (
+        f"seeds 0 to 2, which have {study.difference(first, mixup, study.TOP1, COMPARISONS, separator=', ')};"
+        in page
+    )
+    ours, theirs = (study.values(runs, study.TOP1) for runs in (smoothmix, mixup))
+    assert all(ours[seed] > theirs[seed] for seed in ours)
+    assert "alone have {:+.1f} and {:+.1f}".format(*(ours[seed] - theirs[seed] for seed in (3, 4))) in page
+    gained = [
+        study.difference(runs, arms["none"], study.TOP1)[1:].partition(" ")[0] for runs in (mixup, smoothmix)
+    ]
+    assert "`mixup` gains {} points, `smoothmix` {}.".format(*gained) in summary
+    assert "first, {} and {} points above `none`".format(*gained) in choice
+    told = {"negative log-likelihood", "calibration error", "variance within / between classes"}
+    assert told <= {
+        measure.title
+        for measure in study.measures_of(arms)
+        if excludes_zero(study.values(smoothmix, measure), study.values(mixup, measure), COMPARISONS)
+    }
+
+
+def test_what_small_data_says_of_the_mixers_that_paste() -> None:
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    page, mixup = prose("docs/results/small-data/README.md"), arms["mixup"]
+    behind = {
+        mix: study.difference(arms[mix], mixup, study.TOP1)[1:].partition(" ")[0]
+        for mix in ("gridmix", "fmix", "resizemix", "cutmix", "zeta_mixup")
+    }
+    assert (
+        "`gridmix` is behind `mixup` by {gridmix} points, `fmix` by {fmix} and `resizemix` by {resizemix}, "
+        "beyond their corrected intervals, and `cutmix` by {cutmix}, not beyond it."
+    ).format(**behind) in page
+    assert f"is behind by {behind['zeta_mixup']} and level with `none`" in page
+    beyond = {
+        mix
+        for mix in behind
+        if excludes_zero(study.values(arms[mix], study.TOP1), study.values(mixup, study.TOP1), COMPARISONS)
+    }
+    assert beyond == {"gridmix", "fmix", "resizemix", "zeta_mixup"}
+    none = study.values(arms["none"], study.TOP1)
+    assert not excludes_zero(study.values(arms["zeta_mixup"], study.TOP1), none, 1)
 
 
 def test_what_small_data_says_of_single_seeds_and_of_all_differences() -> None:
