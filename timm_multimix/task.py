@@ -40,8 +40,8 @@ class MixTask(TrainingTask):
     """A timm training task that mixes: `task(images, labels)` returns loss, output and target.
 
     All randomness is a function of (seed, rank, `step`). `step` is in the state dict, so training resumes
-    exactly. With gradient checkpointing and a mixer of hidden layers, `backward` must come before the next call:
-    a block that is run again has the last draw.
+    exactly. With gradient checkpointing and a mixer of hidden layers, `backward` must come before the next
+    call: a block that is run again has the last draw.
 
     Args:
         model: maps images to logits (or to an object with `.logits`); a timm model for mixing at `hidden` by
