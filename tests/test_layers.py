@@ -23,6 +23,6 @@ def test_the_page_of_the_parts_is_up_to_date() -> None:
 
 
 def test_tests_mirror_the_package() -> None:
-    """A directory of tests is one of the package's parts, or of tools for tests."""
+    """A directory of tests is one of the package's parts, of tools for tests, or of the pages of results."""
     tests = {path.name for path in (layers.ROOT / "tests").iterdir() if (path / "__init__.py").is_file()}
-    assert tests - set(layers.LAYERS) == {"fakehub", "families", "fuzz", "gpu"}
+    assert tests - set(layers.LAYERS) == {"fakehub", "families", "fuzz", "gpu", "results"}
