@@ -41,7 +41,7 @@ class MixTask(TrainingTask):
 
     All randomness is a function of (seed, rank, `step`). `step` is in the state dict, so training resumes
     exactly. With gradient checkpointing and a mixer of hidden layers, `backward` must come before the next
-    call: a block that is run again has the last draw.
+    call.
 
     Args:
         model: maps images to logits (or to an object with `.logits`); a timm model for mixing at `hidden` by

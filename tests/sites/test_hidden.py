@@ -157,6 +157,17 @@ def test_timms_own_checkpointing(name, options):
         torch.testing.assert_close(plain, recomputed, rtol=1e-4, atol=1e-5)
 
 
+def test_two_passes_before_their_backward_are_refused_under_checkpointing():
+    """The block that is run again for the first would have the second one's draw."""
+    model = timm.create_model("test_resnet", num_classes=5)
+    model.set_grad_checkpointing(True)
+    task = MixTask(model, "manifold_mixup(layers='stage 2')").train()
+    losses = [task(images(), torch.arange(4))["loss"] for _ in range(2)]
+    with pytest.raises(UsageError, match="must have backward called for each training call"):
+        sum(losses).backward()
+    task(images(), torch.arange(4))["loss"].backward()
+
+
 def test_all_layers_are_chosen_and_the_input_is_one():
     model = timm.create_model("test_resnet", num_classes=5)
     task = MixTask(model, "manifold_mixup")

@@ -35,7 +35,7 @@ class MixingPoint:
         self.draw: Draw | None = None
         self.open = False
         self.alone = True
-        self.calls = 0
+        self.calls = self.calls_again = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle it as new: the state is that of one pass."""
@@ -52,8 +52,7 @@ class MixingPoint:
     def _mix_output(self, output: Any) -> Any:
         if not (self.open or self._runs_again()):
             return output
-        # Counts forward passes only: in backward, this runs only for checkpointed blocks.
-        self.calls += 0 if in_backward() else 1
+        self._count()
         floating = [tensor for tensor in _tensors(output) if tensor.is_floating_point()]
         examples = [tensor for tensor in floating if tensor.shape[:1] == (self.batch,)]
         if not examples or not all(map(self._is_of_examples, floating)):
@@ -67,6 +66,21 @@ class MixingPoint:
         if not (self.open or self._runs_again()):
             return None
         return (*args[:index], _mapped(self._mix, args[index]), *args[index + 1 :])
+
+    def _count(self) -> None:
+        """Count the forward passes, and those of a checkpointed block in backward, of which there is one.
+
+        A second one is that of an earlier pass, whose draw is gone.
+        """
+        if not in_backward():
+            self.calls += 1
+            return
+        self.calls_again += 1
+        if self.calls_again > 1:
+            raise UsageError(
+                f"mixing at layer {self.layer!r} must have backward called for each training call under "
+                "gradient checkpointing, got one for several"
+            )
 
     def _runs_again(self) -> bool:
         """Whether this is a checkpointed block in backward, which must be mixed as in its forward pass."""
@@ -163,7 +177,8 @@ class MixingPoints:
         """
         point = self._points[layer]
         point.draw = None
-        point.sample, point.batch, point.open, point.calls = sample, batch, True, 0
+        point.sample, point.batch, point.open = sample, batch, True
+        point.calls = point.calls_again = 0
         point.alone = self.alone
         try:
             yield point
