@@ -205,3 +205,9 @@ def test_complex_tensors_stay_complex():
 
 def test_a_list_stands_for_a_pair_of_bounds():
     assert F.multimix(torch.rand(8, 4), n=3, alpha=[0.5, 2.0])[0].shape == (3, 4)
+
+
+def test_batches_of_bytes_become_floats_whether_mixed_or_not():
+    mixer = create_mixer("0.5*none | 0.5*cutmix", num_classes=5)
+    pixels = torch.zeros(6, 3, 8, 8, dtype=torch.uint8)
+    assert {mixer(pixels, LABELS)[0].dtype for _ in range(8)} == {torch.float32}

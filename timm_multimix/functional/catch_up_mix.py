@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Concentration
-from .draws import Draw, Pairs, _floating, is_map, no_maps
+from .draws import Draw, Pairs, as_floating, is_map, no_maps
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -26,7 +26,7 @@ class Channels(Pairs):
     keep: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         return torch.where(self.keep, x, x[self.partner])
 
     def targets(self, targets: Tensor) -> Tensor:

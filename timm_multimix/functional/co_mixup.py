@@ -10,7 +10,7 @@ import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag, Share
-from .draws import Draw, Tuples, _floating, is_map
+from .draws import Draw, Tuples, as_floating, is_map
 from .labeling.joint import count_cells, joint_labeling
 from .masks import check_maps
 from .mixing import mixing
@@ -32,7 +32,7 @@ class Mosaic(Draw):
     second: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         (rows, columns), (height, width) = self.first.shape[1:], x.shape[-2:]
         mixed = torch.empty_like(x)
         for i in range(rows):

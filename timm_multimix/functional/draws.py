@@ -71,7 +71,7 @@ class Pairs(Draw):
     partner: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         return _interpolate(x, self.partner, _per_row(self.lam, x))
 
     def targets(self, targets: Tensor) -> Tensor:
@@ -100,13 +100,13 @@ class Masks(Draw):
     partner: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         # lerp is exact for weights 0 and 1, and on a CPU several times faster than torch.where.
         return _interpolate(x, self.partner, self.keep.to(x.dtype))
 
     def targets(self, targets: Tensor) -> Tensor:
         if is_map(targets):
-            return _interpolate(_floating(targets), self.partner, self._keep_at(targets))
+            return _interpolate(as_floating(targets), self.partner, self._keep_at(targets))
         return Pairs(self.lam, self.partner).targets(targets)
 
     def _keep_at(self, maps: Tensor) -> Tensor:
@@ -147,7 +147,7 @@ class Tuples(Draw):
         return self._times(targets) if same_at_all_positions else self(targets)
 
     def _times(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         with without_autocast(x.device):
             return self.weights.to(x.dtype) @ x
 
@@ -226,7 +226,7 @@ def no_maps(what: str) -> ValueError:
     return ValueError(f"targets must be [b, c], got maps of labels [b, c, h, w] for a draw of {what}")
 
 
-def _floating(x: Tensor) -> Tensor:
+def as_floating(x: Tensor) -> Tensor:
     """Convert integers, such as one-hot targets or uint8 images, to float32: a mixture is not an integer."""
     return x if x.is_floating_point() or x.is_complex() else x.float()
 

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Concentration, Count, Flag
-from .draws import Draw, Tuples, _floating, not_indices
+from .draws import Draw, Tuples, as_floating, not_indices
 from .mixing import mixing
 from .partners import Partner, find_partners
 from .sampling import beta_variates
@@ -25,7 +25,7 @@ class ManyPairs(Draw):
     partner: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         weight = self.lam.to(x.dtype).reshape(*self.lam.shape, *[1] * (x.dim() - 1))
         return torch.lerp(x[self.partner], x, weight).flatten(0, 1)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Flag, interval
-from .draws import Draw, Pairs, _floating, check_size, is_map
+from .draws import Draw, Pairs, as_floating, check_size, is_map
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -37,7 +37,7 @@ class Resized(Draw):
     partner: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         rows = _resizing(self.top, self.height, self.size[0]).to(x.dtype).unsqueeze(1)
         columns = _resizing(self.left, self.width, self.size[1]).to(x.dtype).unsqueeze(1)
         with without_autocast(x.device):

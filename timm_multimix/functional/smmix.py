@@ -8,7 +8,7 @@ import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
 from .checks import interval
-from .draws import Draw, Pairs, _floating, check_size, is_map
+from .draws import Draw, Pairs, as_floating, check_size, is_map
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -31,7 +31,7 @@ class Moved(Pairs):
     keep: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         other = x[self.partner]
         other = other.gather(2, self.rows[:, None, :, None].expand_as(other))
         other = other.gather(3, self.columns[:, None, None, :].expand_as(other))

@@ -7,7 +7,7 @@ import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
 from .checks import Concentration, Flag
-from .draws import Draw, Masks, _floating, check_size, is_map
+from .draws import Draw, Masks, as_floating, check_size, is_map
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -29,7 +29,7 @@ class Cropped(Masks):
     columns: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = _floating(x)
+        x = as_floating(x)
         with without_autocast(x.device):
             rows, columns = self.rows.to(x.dtype).unsqueeze(1), self.columns.to(x.dtype).unsqueeze(1)
             pasted = rows @ x[self.partner] @ columns.mT

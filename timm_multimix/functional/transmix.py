@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Count, Flag, Share
-from .draws import Draw, Masks, Pairs, _floating, is_map, not_indices
+from .draws import Draw, Masks, Pairs, as_floating, is_map, not_indices
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
@@ -61,7 +61,7 @@ class Scored(Draw):
     def targets(self, targets: Tensor) -> Tensor:
         if is_map(targets):  # every place is labeled by what it shows, so the image's score does not matter
             return self.mask.targets(targets)
-        targets = _floating(not_indices(targets))
+        targets = as_floating(not_indices(targets))
         mass = (self.own + self.other).to(targets.dtype)
         share = (self.own / (self.own + self.other).clamp_min(1e-12)).to(targets.dtype)
         mixed = Pairs(share, self.mask.partner)(targets)

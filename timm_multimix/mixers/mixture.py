@@ -8,6 +8,7 @@ from torch.utils.data import get_worker_info
 
 from ..errors import UsageError
 from ..functional import soft_targets
+from ..functional.draws import as_floating
 from ..functional.labels import as_values, check_range, check_rows
 from ..notebook import table_html
 from ..randomness import choice_generator, derive_seed, draw_generator
@@ -85,6 +86,7 @@ class Mixture:
         """
         self.check_input_only(": use MixTask")
         targets = self._targets(images, labels)
+        images = as_floating(images)  # also where nothing is mixed: one dtype for all batches
         if not self.mixup_enabled:
             return images, targets
         worker = get_worker_info()
