@@ -58,10 +58,11 @@ def test_objects_are_measured_as_training_did():
 
 def test_finished_runs_are_compared(digits, tmp_path):
     other = timm_multimix.train(mix="mixup", **QUICK, output=str(tmp_path / "mixup"))
-    compared = timm_multimix.compare([digits, other.directory], output=tmp_path / "pages")
+    compared = timm_multimix.compare([digits, other.directory], output=tmp_path / "pages", comparisons=3)
     assert [row.label for row in compared.rows] == ["none", "mixup"]
     assert compared.rows[0].last.mean == digits.summary.top1
     assert compared.record == json.loads((tmp_path / "pages/comparison.json").read_text())
+    assert "corrected for 3 comparisons (Bonferroni)" in compared.record["difference"]
     assert isinstance(compared.figure("differences"), Figure)
     with pytest.raises(UsageError, match=r"name must be one of curves, .*, got 'curve'"):
         compared.figure("curve")

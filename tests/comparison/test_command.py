@@ -185,6 +185,9 @@ def test_finished_runs_are_not_trained_again(tmp_path: Path, capsys: pytest.Capt
     assert [row["last"]["mean"] for row in record["rows"]] == [90.5, 92.0]
     assert cli.main([*argv, "--baseline", "mixup", "--", "--epochs", "3"]) == 0
     assert json.loads((tmp_path / "comparison.json").read_text())["baseline"] == "mixup"
+    assert cli.main([*argv, "--comparisons", "7", "--", "--epochs", "3"]) == 0
+    record = json.loads((tmp_path / "comparison.json").read_text())
+    assert "corrected for 7 comparisons" in record["difference"]
 
 
 def test_a_comparison_is_not_continued_with_other_options(

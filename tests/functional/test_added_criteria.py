@@ -153,3 +153,17 @@ def test_a_criterion_that_is_a_module_is_moved_with_the_task():
     weight = torch.arange(1.0, C + 1, dtype=torch.float64)
     expected = -(targets * weight * logits.log_softmax(-1)).sum(-1).mean()
     torch.testing.assert_close(task(x.double(), labels)["loss"], expected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "function"),
+    [
+        (nn.BCEWithLogitsLoss(), torch.sigmoid),
+        (nnf.binary_cross_entropy_with_logits, torch.sigmoid),
+        (nn.CrossEntropyLoss(), lambda z: z.softmax(-1)),
+        (nnf.kl_div, lambda z: z.softmax(-1)),
+    ],
+)
+def test_the_probabilities_of_a_known_loss_are_those_of_its_formula(loss, function):
+    logits = torch.randn(3, C, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(find_criterion(loss).probabilities(logits), function(logits))

@@ -229,6 +229,17 @@ def test_dtype_and_memory_format_are_kept():
     assert F.multimix(x.double(), n=3)[0].dtype == torch.float64
 
 
+def test_complex_tensors_stay_complex():
+    x = torch.randn(4, 3, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    mixed, draw = F.mixup(x)
+    lam = draw.lam[:, None]
+    torch.testing.assert_close(mixed, lam * x + (1 - lam) * x[draw.partner])
+
+
+def test_a_list_stands_for_a_pair_of_bounds():
+    assert F.multimix(torch.rand(8, 4), n=3, alpha=[0.5, 2.0])[0].shape == (3, 4)
+
+
 @pytest.mark.parametrize("m", [None, 2])
 def test_tuples_keep_the_memory_format_of_images(m):
     torch.manual_seed(0)

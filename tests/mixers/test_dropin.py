@@ -9,6 +9,8 @@ from torch.utils.data import DataLoader
 from timm_multimix import create_mixer
 from timm_multimix.errors import UsageError
 
+LABELS = torch.tensor([0, 1, 2, 3, 4, 0])
+
 
 def test_mixes_a_batch_and_its_labels():
     images, labels = torch.rand(7, 3, 8, 8), torch.randint(10, (7,))
@@ -35,6 +37,23 @@ def test_classes_are_taken_from_the_labels_with_a_warning():
         assert mixer(images, torch.tensor([0, 5, 2]))[1].shape == (3, 6)
     assert mixer(images, torch.tensor([0, 1, 2]))[1].shape == (3, 6)
     assert mixer(images, torch.rand(3, 9))[1].shape == (3, 9)
+
+
+@pytest.mark.parametrize(
+    "labels", [torch.zeros(6).long(), torch.tensor([-100, 1, 2, 3, 4, 0]), torch.rand(6) * 50]
+)
+def test_the_number_of_classes_is_not_guessed_from_what_does_not_tell_it(labels):
+    mixer = create_mixer("mixup")
+    with pytest.raises(UsageError, match="num_classes must be given where the first batch does not tell it"):
+        mixer(torch.rand(6, 3, 8, 8), labels)
+    with pytest.warns(UserWarning, match="taken as 5"):
+        assert mixer(torch.rand(6, 3, 8, 8), LABELS)[1].shape == (6, 5)
+
+
+def test_batches_of_bytes_become_floats_whether_mixed_or_not():
+    mixer = create_mixer("0.5*none | 0.5*cutmix", num_classes=5)
+    pixels = torch.zeros(6, 3, 8, 8, dtype=torch.uint8)
+    assert {mixer(pixels, LABELS)[0].dtype for _ in range(8)} == {torch.float32}
 
 
 @pytest.mark.parametrize("spec", ["multimix", "mixup | dense_multimix", "manifold_mixup"])

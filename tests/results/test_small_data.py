@@ -166,6 +166,7 @@ def test_what_is_said_about_wrong_labels_is_measured() -> None:
             "`", ""
         )
     assert told(CONTROL, "mixup", comparisons=6) in page
+    assert told(CONTROL, "mixup", comparisons=6)[1:].replace(",", " points ahead of it,", 1) in choice
     assert told(TUPLES, TWICE) in page
     assert told("multimix", CONTROL, learnt).replace(",", " points,", 1) in page
     assert f"accuracy is {told('multimix', CONTROL, comparisons=2).partition(', ')[2]}" in page

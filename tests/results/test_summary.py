@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.results.pages import NAMED, RECORDS, RESULTS, cells, read_record, read_rows
+from tests.results.pages import NAMED, RECORDS, RESULTS, cells, read_evaluation, read_record, read_rows
 
 # The columns of the summary's tables; in the second, an arm is looked up in the first record that has it.
 RIGHT = ("cifar100-20", "cifar100-20-few", "cifar100-20-long")
@@ -61,3 +61,13 @@ def test_a_record_is_complete_and_names_no_place(path: Path) -> None:
     assert (path.with_name("comparison.md")).read_text().count("\n|") > len(record["rows"])
     page = (RESULTS / "README.md").read_text(encoding="utf-8")
     assert f"## {path.parent.name}" in page
+
+
+@pytest.mark.parametrize(
+    ("study", "run"), [("small-data", "mixup/seed0"), ("fine-tuning", "none/seed0")], ids=["mixup", "none"]
+)
+def test_the_weights_that_were_trained_twice_are_named(study: str, run: str) -> None:
+    page = (RESULTS / study / "README.md").read_text(encoding="utf-8")
+    records = read_evaluation(RESULTS / study / "records" / run / "evaluation.json")
+    (digest,) = {record["model"]["sha256"] for record in records}
+    assert f"(the `sha256` of its record, {digest[:8]}...)" in " ".join(page.split())

@@ -127,12 +127,13 @@ def test_a_module_in_hard_pairs_belongs_to_the_task():
 
 
 def test_partners_close_in_value_with_integer_labels():
-    """The criterion says that labels are values, whatever the model's attributes say."""
-    labels = torch.arange(0, 6) * 10
+    """Where the model does not say how many classes it has, the criterion says that labels are values."""
+    labels = torch.tensor([0, 1, 50, 51, 90, 91])
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 1))
-    task = MixTask(network, "c_mixup(bandwidth=0.1)", criterion="mse", seed=1).train()
-    floats = MixTask(network, "c_mixup(bandwidth=0.1)", criterion="mse", seed=1).train()
-    torch.testing.assert_close(task(images(), labels)["target"], floats(images(), labels.float())["target"])
+    task = MixTask(network, "c_mixup(bandwidth=1.0)", criterion="mse", seed=1).train()
+    for _ in range(5):
+        mixed = task(images(), labels)["target"].flatten()
+        assert (mixed - labels).abs().max() <= 1
 
 
 def test_mixing_can_be_switched_off_as_in_timm():
@@ -183,31 +184,3 @@ def test_a_model_in_eval_mode_is_warned_of():
         UserWarning, match=r"the model is in eval mode while the task trains: call task.train\(\)"
     ):
         task(images(), LABELS)
-
-
-@pytest.mark.parametrize(
-    "labels", [torch.zeros(6).long(), torch.tensor([-100, 1, 2, 3, 4, 0]), torch.rand(6) * 50]
-)
-def test_the_number_of_classes_is_not_guessed_from_what_does_not_tell_it(labels):
-    mixer = create_mixer("mixup")
-    with pytest.raises(UsageError, match="num_classes must be given where the first batch does not tell it"):
-        mixer(images(), labels)
-    with pytest.warns(UserWarning, match="taken as 5"):
-        assert mixer(images(), LABELS)[1].shape == (6, 5)
-
-
-def test_complex_tensors_stay_complex():
-    x = torch.randn(4, 3, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    mixed, draw = F.mixup(x)
-    lam = draw.lam[:, None]
-    torch.testing.assert_close(mixed, lam * x + (1 - lam) * x[draw.partner])
-
-
-def test_a_list_stands_for_a_pair_of_bounds():
-    assert F.multimix(torch.rand(8, 4), n=3, alpha=[0.5, 2.0])[0].shape == (3, 4)
-
-
-def test_batches_of_bytes_become_floats_whether_mixed_or_not():
-    mixer = create_mixer("0.5*none | 0.5*cutmix", num_classes=5)
-    pixels = torch.zeros(6, 3, 8, 8, dtype=torch.uint8)
-    assert {mixer(pixels, LABELS)[0].dtype for _ in range(8)} == {torch.float32}
