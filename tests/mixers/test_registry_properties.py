@@ -1,6 +1,7 @@
 """Properties of every registered mixer; a new one is tested here as soon as it is registered."""
 
 import math
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -166,3 +167,33 @@ def test_on_mixed_precision(name):
     assert out["loss"].isfinite()
     reference = task(name)(*batch())["loss"]
     assert out["loss"].item() == pytest.approx(reference.item(), rel=0.05)
+
+
+@contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_draws_do_not_depend_on_the_default_dtype(name, dtype):
+    mixing, given = task(name), batch()
+    with default_dtype(dtype):
+        out = mixing(*given)
+    expected = task(name)(*batch())
+    assert torch.equal(out["loss"], expected["loss"])
+    assert torch.equal(out["target"], expected["target"])
+
+
+def test_a_network_in_float64_is_trained_with_the_same_draws(name):
+    images, labels = batch()
+    with default_dtype(torch.float64):
+        mixing = task(name).double()
+        loss = mixing(images.double(), labels)["loss"]
+    reference = task(name)
+    reference.trainable_module.load_state_dict(mixing.trainable_module.state_dict())
+    torch.testing.assert_close(loss.float(), reference(images, labels)["loss"], rtol=1e-4, atol=1e-5)

@@ -75,7 +75,7 @@ def choose_per_sample(
     """
     if len(draws) == 1:
         return draws[0]
-    uniform = torch.rand(b, generator=generator, device=device)
+    uniform = torch.rand(b, generator=generator, device=device, dtype=torch.float32)
     if pairs:
         row = torch.arange(b, device=device)
         uniform = uniform[torch.minimum(row, row.flip(0))]

@@ -124,7 +124,7 @@ def co_mixup(
         )
     sizes = [min(partition, len(x) - begin) for begin in range(0, len(x), partition)]
     prior = torch.cat([dirichlet_weights(1, n, alpha, None, generator, device=x.device)[0] for n in sizes])
-    random = torch.rand(len(x), grid, grid, generator=generator, device=x.device)
+    random = torch.rand(len(x), grid, grid, generator=generator, device=x.device, dtype=torch.float32)
     maps = saliency.float()
     cells = _shares(nnf.avg_pool2d(maps, (height // grid, width // grid)))
     costs = [part.double().cpu() for part in input_costs(cells, prior, eta).split(partition)]
@@ -166,4 +166,6 @@ def compatibility(saliency: Tensor, omega: float) -> Tensor:
     place = torch.stack([peak // mean.shape[-1], peak % mean.shape[-1]], -1).float()
     distance = torch.cdist(place, place, p=1)
     relative = len(saliency) * distance / distance.sum().clamp_min(1e-30)
-    return (1 - omega) * torch.eye(len(saliency), device=saliency.device) + omega * relative
+    return (1 - omega) * torch.eye(
+        len(saliency), device=saliency.device, dtype=torch.float32
+    ) + omega * relative

@@ -59,7 +59,7 @@ def pair_form(draw: Draw, b: int, device: torch.device) -> PairForm:
 @pair_form.register
 def _(draw: Identity, b: int, device: torch.device) -> PairForm:
     own = torch.arange(b, device=device)
-    return PairForm(torch.ones(b, device=device), own, own)
+    return PairForm(torch.ones(b, device=device, dtype=torch.float32), own, own)
 
 
 @pair_form.register

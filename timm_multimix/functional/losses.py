@@ -41,7 +41,7 @@ def soft_targets(
     if labels.dim() == 1 and num_classes == 1:
         targets = (labels if labels.is_floating_point() else labels.float()).unsqueeze(1)
     elif labels.dim() == 1:
-        targets = torch.zeros(len(labels), num_classes, device=labels.device)
+        targets = torch.zeros(len(labels), num_classes, device=labels.device, dtype=torch.float32)
         targets.scatter_(1, labels.long().unsqueeze(1), 1.0)
     else:
         targets = labels if labels.is_floating_point() else labels.float()

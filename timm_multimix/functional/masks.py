@@ -81,7 +81,7 @@ def gridmix(
     height, width = check_maps("gridmix", x)
     count = len(x) if per_sample else 1
     lam = beta_variates(count, alpha, generator=generator, device=x.device)
-    order = torch.rand(count, cells * cells, generator=generator, device=x.device)
+    order = torch.rand(count, cells * cells, generator=generator, device=x.device, dtype=torch.float32)
     keep = _highest(order, lam, generator).view(count, 1, cells, cells)
     rows, columns = (torch.arange(side, device=x.device) * cells // side for side in (height, width))
     return _by_area(keep[:, :, rows][..., columns], x, partner, generator)
@@ -118,7 +118,7 @@ def smoothmix(
     height, width = check_maps("smoothmix", x)
     low, high = sigma
     count = len(x) if per_sample else 1
-    uniform = torch.rand(3, count, 1, 1, generator=generator, device=x.device)
+    uniform = torch.rand(3, count, 1, 1, generator=generator, device=x.device, dtype=torch.float32)
     vertical = _from_centre(height, uniform[0]).mT
     horizontal = _from_centre(width, uniform[1])
     squares = vertical + horizontal if shape == "circle" else torch.maximum(vertical, horizontal)
@@ -149,7 +149,7 @@ def _by_area(keep: Tensor, x: Tensor, partner: Any, generator: Generator | None)
 
 def _highest(scores: Tensor, share: Tensor, generator: Generator | None) -> Tensor:
     """Select the highest `share` [k] of the scores [k, n], as booleans; share n is rounded at random."""
-    uniform = torch.rand(len(share), generator=generator, device=scores.device)
+    uniform = torch.rand(len(share), generator=generator, device=scores.device, dtype=torch.float32)
     number = (share * scores.shape[1] + uniform).long()
     place = torch.arange(scores.shape[1], device=scores.device)
     chosen = (place < number.unsqueeze(1)).expand_as(scores)
@@ -162,15 +162,16 @@ def _low_frequencies(
 ) -> Tensor:
     """Draw real images [count, h, w] of normal noise whose spectrum falls with frequency^decay."""
     frequency = torch.hypot(
-        torch.fft.fftfreq(height, device=device).unsqueeze(1), torch.fft.rfftfreq(width, device=device)
+        torch.fft.fftfreq(height, device=device, dtype=torch.float32).unsqueeze(1),
+        torch.fft.rfftfreq(width, device=device, dtype=torch.float32),
     )
     # The mean has frequency 0; it gets the weight of the lowest other frequency of the image.
     scale = frequency.clamp_min(1 / max(height, width)) ** -decay
-    noise = torch.randn(count, *scale.shape, 2, generator=generator, device=device)
+    noise = torch.randn(count, *scale.shape, 2, generator=generator, device=device, dtype=torch.float32)
     return torch.fft.irfft2(torch.view_as_complex(noise) * scale, s=(height, width))
 
 
 def _from_centre(length: int, uniform: Tensor) -> Tensor:
     """Return squared distances [k, 1, length] of the pixels' centres from a uniform point of the side."""
-    pixel = torch.arange(length, device=uniform.device) + 0.5
+    pixel = torch.arange(0.5, length, device=uniform.device, dtype=torch.float32)
     return (pixel - uniform * length).square()

@@ -132,7 +132,11 @@ def sample_pairing(x: Tensor, partner: Partner = "random", generator: Generator 
         >>> mixed.flatten(), draw.targets(torch.tensor([0, 1]))
         (tensor([2., 2.]), tensor([0, 1]))
     """
-    return KeepTargets(Pairs(torch.full((1,), 0.5, device=x.device), find_partners(x, partner, generator)))
+    return KeepTargets(
+        Pairs(
+            torch.full((1,), 0.5, device=x.device, dtype=torch.float32), find_partners(x, partner, generator)
+        )
+    )
 
 
 @mixing
@@ -230,7 +234,7 @@ def check_boxes(
 
 def _outside_sides(count: int, minmax: tuple[float, float], x: Tensor, generator: Generator | None) -> Tensor:
     """Return [count, 1, h, w]: zeros in boxes with drawn sides at uniform places, ones elsewhere."""
-    uniform = torch.rand(2, 2, count, 1, generator=generator, device=x.device)
+    uniform = torch.rand(2, 2, count, 1, generator=generator, device=x.device, dtype=torch.float32)
     outside = [
         _outside_side(length, minmax, *each) for length, each in zip(x.shape[-2:], uniform, strict=True)
     ]
@@ -267,5 +271,5 @@ def _outside_intervals(side: Tensor, count: int, length: int, generator: Generat
     centres = torch.randint(length, shape, generator=generator, device=side.device, dtype=side.dtype)
     # With cells at k + 1/4 and integer centres, the distances are 1/4, 3/4, 5/4, ..., each exactly once. So
     # the number of distances up to side / 2 - 1/4 is the number of whole cells in the side, even or odd.
-    cells = torch.arange(0.25, length, device=side.device)
+    cells = torch.arange(0.25, length, device=side.device, dtype=torch.float32)
     return (cells - centres).abs_().gt_(torch.rsub(side, -0.25, alpha=-length / 2))

@@ -133,7 +133,7 @@ def closest_partners(labels: Tensor, bandwidth: float = 1.0, generator: Generato
 def _squared_distances(labels: Tensor) -> Tensor:
     """Return |y_i - y_j|^2 [b, b], in float32 at least."""
     if labels.dim() == 1 and not labels.is_floating_point():
-        return 2.0 * (labels.unsqueeze(1) != labels)
+        return 2 * (labels.unsqueeze(1) != labels).float()
     points = labels.to(torch.promote_types(labels.dtype, torch.float32)).reshape(len(labels), -1)
     # By differences: with products, distances between values far from zero would be lost to rounding.
     return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").square()

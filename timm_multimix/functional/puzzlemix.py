@@ -145,7 +145,7 @@ def mask_energy(
         eta: weight of the prior.
     """
     top, g = labels - 1, salient.shape[-1]
-    z = torch.arange(labels, device=x.device) / top
+    z = torch.arange(labels, device=x.device, dtype=torch.float32) / top
     lost = salient[partner].unsqueeze(-1) * z + salient.unsqueeze(-1) * (1 - z)
     unary = lost + eta / g**2 * _negative_log_prior(lam, top)
     strength = beta / (16 * g)
@@ -233,7 +233,7 @@ def _unit_range(x: Tensor) -> Tensor:
 def _negative_log_prior(lam: Tensor, top: int) -> Tensor:
     """-log of the binomial probability [top + 1] of k successes of top; the authors' 1e-8 keeps it finite."""
     count = torch.arange(top + 1, device=lam.device)
-    ways = torch.tensor([math.comb(top, k) for k in range(top + 1)], device=lam.device)
+    ways = torch.tensor([math.comb(top, k) for k in range(top + 1)], device=lam.device, dtype=torch.float32)
     return -(ways * lam**count * (1 - lam) ** (top - count) + 1e-8).log()
 
 

@@ -88,12 +88,14 @@ def resizemix(
     """
     size = check_maps("resizemix", x)
     low, high = tau
-    uniform = torch.rand(3, len(x) if per_sample else 1, generator=generator, device=x.device)
+    uniform = torch.rand(
+        3, len(x) if per_sample else 1, generator=generator, device=x.device, dtype=torch.float32
+    )
     factor = low + (high - low) * uniform[0]
     height, width = ((factor * side).round().long().clamp_min(1) for side in size)
     top = _place(uniform[1], size[0] - height)
     left = _place(uniform[2], size[1] - width)
-    lam = 1 - (height * width) / (size[0] * size[1])
+    lam = 1 - (height * width).float() / (size[0] * size[1])
     return Resized(top, left, height, width, size, lam, find_partners(x, partner, generator))
 
 
@@ -115,8 +117,8 @@ def _resizing(start: Tensor, extent: Tensor, length: int) -> Tensor:
     with antialiasing, as in torch's interpolate and torchvision.
     """
     # Pixel centres are at k + 1/2 in both images; weights of a row are normalised at the borders.
-    scale = (length / extent).view(-1, 1, 1)
-    cell = torch.arange(length, device=start.device) + 0.5
+    scale = (length / extent.float()).view(-1, 1, 1)
+    cell = torch.arange(0.5, length, device=start.device, dtype=torch.float32)
     centre = (cell - start.unsqueeze(1)).unsqueeze(2) * scale
     weights = (1 - (cell - centre).abs() / scale).clamp_min(0)
     weights = weights * _inside(start, extent, length).unsqueeze(2)

@@ -70,7 +70,7 @@ def gaussian_blur(maps: Tensor, sigma: float, radius: int, padding: str = "const
     """
     for dim in (3, 2):
         reach = radius if padding == "constant" else min(radius, maps.shape[dim] - 1)
-        offset = torch.arange(-reach, reach + 1, device=maps.device)
+        offset = torch.arange(-reach, reach + 1, device=maps.device, dtype=maps.dtype)
         kernel = torch.exp(-offset.square() / (2 * sigma**2))
         kernel = (kernel / kernel.sum()).view((1, 1, 1, -1) if dim == 3 else (1, 1, -1, 1))
         sides = (reach, reach, 0, 0) if dim == 3 else (0, 0, reach, reach)

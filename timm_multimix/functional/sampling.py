@@ -83,9 +83,11 @@ def beta_variates(
     """
     alpha = max(check_alpha(alpha), _SMALLEST_ALPHA)
     if alpha == 1:  # uniform, and the default of many mixers
-        return torch.rand(count, generator=generator, device=device)
+        return torch.rand(count, generator=generator, device=device, dtype=torch.float32)
     # The formula of log_gamma_variates in fewer calls; for a single draw the calls are the cost.
-    log_gamma = standard_gamma(torch.full((count, 2), alpha + 1, device=device), generator).log_()
+    log_gamma = standard_gamma(
+        torch.full((count, 2), alpha + 1, device=device, dtype=torch.float32), generator
+    ).log_()
     uniform = torch.empty_like(log_gamma).uniform_(generator=generator)
     return log_gamma.add_(uniform.neg_().log1p_().div_(alpha)).softmax(dim=-1)[:, 0]
 
@@ -125,7 +127,7 @@ def dirichlet_weights(
     if device is None:
         device = _device_of(alpha, generator)
     if not isinstance(alpha, Tensor):
-        alpha = torch.full((1,), check_alpha(alpha), device=device)
+        alpha = torch.full((1,), check_alpha(alpha), device=device, dtype=torch.float32)
     elif alpha.device.type == "cpu" and not torch.compiler.is_compiling():  # elsewhere it would wait
         for bound in alpha.aminmax():
             check_alpha(float(bound))
@@ -178,7 +180,7 @@ def anisotropic_weights(
     leading = torch.arange(n, device=device).remainder(b).unsqueeze(1)
     others = _subsets(n, b - 1, m - 1, device, generator) if m < b else _all_but_last(n, b, device)
     chosen = torch.cat([leading, others + (others >= leading)], dim=1)
-    alpha = torch.full((n, m), check_alpha(rest), device=device)
+    alpha = torch.full((n, m), check_alpha(rest), device=device, dtype=torch.float32)
     alpha[:, 0] = check_alpha(target)
     return alpha.new_zeros(n, b).scatter_(1, chosen, _dirichlet(alpha, n, m, generator))
 
@@ -220,7 +222,9 @@ def _subsets(n: int, b: int, m: int, device: torch.device, generator: torch.Gene
     Small ones by Floyd's method: for j = b - m .. b - 1 take a random index up to j, or j if it is taken.
     """
     if m > _FEW:
-        return torch.rand(n, b, generator=generator, device=device).topk(m, dim=1).indices
+        return (
+            torch.rand(n, b, generator=generator, device=device, dtype=torch.float32).topk(m, dim=1).indices
+        )
     chosen = torch.full((n, m), -1, device=device)
     for column, last in enumerate(range(b - m, b)):
         index = torch.randint(last + 1, (n, 1), generator=generator, device=device)

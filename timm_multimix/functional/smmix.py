@@ -83,7 +83,7 @@ def smmix(
             f"images must have multiples of {rows} x {columns} tokens for smmix, got {height} x {width}"
         )
     low, high = (max(1, int(min(rows, columns) * share)) for share in sides)
-    uniform = torch.rand(1, generator=generator, device=x.device)
+    uniform = torch.rand(1, generator=generator, device=x.device, dtype=torch.float32)
     side = low + (uniform * (high - low + 1)).long().clamp_max(high - low)
     chosen = find_partners(x, partner, generator)
     target, source = extreme_squares(attention.float(), side)
@@ -91,7 +91,7 @@ def smmix(
     column, column_from = _move(target % columns, (source % columns)[chosen], width // columns, width)
     inside = (row < side * (height // rows)).unsqueeze(2) & (column < side * (width // columns)).unsqueeze(1)
     inside = inside & (row >= 0).unsqueeze(2) & (column >= 0).unsqueeze(1)
-    lam = 1 - side.square() / (rows * columns)
+    lam = 1 - side.square().float() / (rows * columns)
     return Moved(lam, chosen, row_from, column_from, ~inside.unsqueeze(1))
 
 

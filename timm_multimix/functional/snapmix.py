@@ -78,7 +78,7 @@ def snapmix(
     height, width = check_maps("snapmix", x)
     area = 1 - beta_variates(2, alpha, generator=generator, device=x.device)
     side = area.sqrt().unsqueeze(1)
-    centre = torch.rand(2, 2, generator=generator, device=x.device)
+    centre = torch.rand(2, 2, generator=generator, device=x.device, dtype=torch.float32)
     (top, bottom), (left, right) = (
         _interval(side, length, where) for length, where in zip((height, width), centre, strict=True)
     )
@@ -114,7 +114,7 @@ def _resizing(start: Tensor, end: Tensor, length: int) -> Tensor:
     """
     cell = torch.arange(length, device=start.device, dtype=torch.float32)
     cells = end - start
-    step = (cells[1] - 1) / (cells[0] - 1).clamp_min(1)
+    step = (cells[1] - 1).float() / (cells[0] - 1).clamp_min(1)
     at = start[1] + (cell - start[0]) * step
     weights = (1 - (at.unsqueeze(1) - cell).abs()).clamp_min(0)
     return (weights * _inside(start, end, length)[0].unsqueeze(1)).unsqueeze(0)

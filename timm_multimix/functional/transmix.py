@@ -128,7 +128,9 @@ def block_mask(
     host never waits for the device.
     """
     goal = round(ratio * rows * columns)
-    share, stretch, down, right = torch.rand(4, _PROPOSALS, generator=generator, device=device)
+    share, stretch, down, right = torch.rand(
+        4, _PROPOSALS, generator=generator, device=device, dtype=torch.float32
+    )
     stretch = ((stretch - 0.5) * _LONGEST).exp()
     mask = torch.zeros(rows, columns, dtype=torch.bool, device=device)
     for k in range(_PROPOSALS):
@@ -137,7 +139,9 @@ def block_mask(
         vertical = _interval(rows, side * stretch[k], down[k])
         fresh = vertical.unsqueeze(1) & _interval(columns, side / stretch[k], right[k]) & ~mask
         mask = mask | (fresh & (fresh.sum() <= left))
-    order = mask.float() * 2 + torch.rand(rows, columns, generator=generator, device=device)
+    order = mask.float() * 2 + torch.rand(
+        rows, columns, generator=generator, device=device, dtype=torch.float32
+    )
     rank = order.flatten().argsort(descending=True).argsort().view(rows, columns)
     return rank < goal
 

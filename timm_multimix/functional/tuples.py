@@ -149,5 +149,5 @@ def _concentration(
     if not isinstance(alpha, tuple):
         return alpha
     low, high = (check_alpha(bound) for bound in alpha)
-    uniform = torch.rand(count, generator=generator, device=device)
+    uniform = torch.rand(count, generator=generator, device=device, dtype=torch.float32)
     return uniform.mul_(high - low).add_(low)

@@ -74,8 +74,8 @@ def joint_labeling(
 def count_cells(labels: Tensor, b: int) -> Tensor:
     """Count how many cells [n, b] each of b inputs has in labels [n, g, g, 2]; a half counts as 1/2."""
     flat = labels.flatten(1)
-    ones = torch.full(flat.shape, 0.5, device=labels.device)
-    return torch.zeros(len(labels), b, device=labels.device).scatter_add_(1, flat, ones)
+    ones = torch.full(flat.shape, 0.5, device=labels.device, dtype=torch.float32)
+    return torch.zeros(len(labels), b, device=labels.device, dtype=torch.float32).scatter_add_(1, flat, ones)
 
 
 def relabel(unary: Tensor, labels: Tensor, counts: Tensor, strength: float, halves: bool) -> Tensor:
