@@ -11,6 +11,7 @@ import torch
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.parameter import is_lazy
 
 from ._compat.timm import TrainingTask
 from .distill import Teacher, create_teacher, predictions, teacher_logits
@@ -132,7 +133,7 @@ class MixTask(TrainingTask):
 
     def _model_in_words(self) -> str:
         model = self.trainable_module
-        millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+        millions = sum(each.numel() for each in model.parameters() if not is_lazy(each)) / 1e6
         return f"<{type(model).__name__} of {millions:.3g} M parameters>"
 
     @property

@@ -178,6 +178,12 @@ def test_a_layer_is_mixed_though_its_class_was_compiled_before():
     assert task(images(), LABELS)["loss"].isfinite()
 
 
+def test_a_task_is_shown_before_a_lazy_model_knows_its_sizes():
+    task = MixTask(nn.Sequential(nn.Flatten(), nn.LazyLinear(1000), nn.Linear(1000, 5)), "mixup")
+    assert "<Sequential of 0.005 M parameters>" in repr(task)
+    assert task(images(), LABELS)["loss"].isfinite()
+
+
 def test_a_model_in_eval_mode_is_warned_of():
     task = MixTask(model().eval(), "mixup")
     with pytest.warns(

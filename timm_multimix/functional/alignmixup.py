@@ -11,6 +11,7 @@ from .draws import Draw, Pairs, is_map, no_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
 from .precision import without_autocast
+from .rand import rand
 from .sampling import beta_variates
 
 
@@ -76,7 +77,7 @@ def alignmixup(
         raise ValueError(f"alignmixup must be given features of positions [b, r, d], got {list(x.shape)}")
     lam = beta_variates(1, alpha, generator=generator, device=x.device)
     partner = find_partners(x, partner, generator)
-    moves = torch.rand((), generator=generator, device=x.device) < 0.5
+    moves = rand(generator=generator, device=x.device) < 0.5
     wide = x.detach().to(torch.promote_types(x.dtype, torch.float32))
     with without_autocast(x.device):
         # |x|^2 + |x'|^2 - 2 x x', as differences would need [b, r, r, d]; rounding may go below zero.

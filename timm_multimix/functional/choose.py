@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from .draws import Draw
+from .rand import rand
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ def choose_per_sample(
     """
     if len(draws) == 1:
         return draws[0]
-    uniform = torch.rand(b, generator=generator, device=device, dtype=torch.float32)
+    uniform = rand(b, generator=generator, device=device)
     if pairs:
         row = torch.arange(b, device=device)
         uniform = uniform[torch.minimum(row, row.flip(0))]

@@ -15,6 +15,7 @@ from .labeling.joint import count_cells, joint_labeling
 from .masks import check_maps
 from .mixing import mixing
 from .puzzlemix import _shares
+from .rand import rand
 from .sampling import dirichlet_weights
 from .uncompiled import uncompiled
 
@@ -124,7 +125,7 @@ def co_mixup(
         )
     sizes = [min(partition, len(x) - begin) for begin in range(0, len(x), partition)]
     prior = torch.cat([dirichlet_weights(1, n, alpha, None, generator, device=x.device)[0] for n in sizes])
-    random = torch.rand(len(x), grid, grid, generator=generator, device=x.device, dtype=torch.float32)
+    random = rand(len(x), grid, grid, generator=generator, device=x.device)
     maps = saliency.float()
     cells = _shares(nnf.avg_pool2d(maps, (height // grid, width // grid)))
     costs = [part.double().cpu() for part in input_costs(cells, prior, eta).split(partition)]

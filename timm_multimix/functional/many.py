@@ -9,6 +9,7 @@ from .checks import Concentration, Count, Flag
 from .draws import Draw, Tuples, as_floating, not_indices
 from .mixing import mixing
 from .partners import Partner, find_partners
+from .rand import rand
 from .sampling import beta_variates
 
 
@@ -85,6 +86,6 @@ def zeta_mixup(x: Tensor, gamma: Concentration = 2.8, generator: Generator | Non
     # float64: beyond gamma = 20 float32 has no room for the small terms' ratios.
     series = torch.arange(1, b + 1, device=x.device, dtype=torch.float64) ** -gamma
     terms = (series / series.sum()).float()
-    keys = torch.rand(b, b, generator=generator, device=x.device, dtype=torch.float32)
+    keys = rand(b, b, generator=generator, device=x.device)
     order = keys.fill_diagonal_(-1).argsort(dim=1)
     return Tuples(torch.empty_like(keys).scatter_(1, order, terms.expand(b, b)))

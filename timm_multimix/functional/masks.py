@@ -9,6 +9,7 @@ from .checks import Concentration, Count, Flag, interval, one_of
 from .draws import Draw, Masks
 from .mixing import mixing
 from .partners import Partner, find_partners
+from .rand import rand
 from .sampling import beta_variates
 
 
@@ -81,7 +82,7 @@ def gridmix(
     height, width = check_maps("gridmix", x)
     count = len(x) if per_sample else 1
     lam = beta_variates(count, alpha, generator=generator, device=x.device)
-    order = torch.rand(count, cells * cells, generator=generator, device=x.device, dtype=torch.float32)
+    order = rand(count, cells * cells, generator=generator, device=x.device)
     keep = _highest(order, lam, generator).view(count, 1, cells, cells)
     rows, columns = (torch.arange(side, device=x.device) * cells // side for side in (height, width))
     return _by_area(keep[:, :, rows][..., columns], x, partner, generator)
@@ -118,7 +119,7 @@ def smoothmix(
     height, width = check_maps("smoothmix", x)
     low, high = sigma
     count = len(x) if per_sample else 1
-    uniform = torch.rand(3, count, 1, 1, generator=generator, device=x.device, dtype=torch.float32)
+    uniform = rand(3, count, 1, 1, generator=generator, device=x.device)
     vertical = _from_centre(height, uniform[0]).mT
     horizontal = _from_centre(width, uniform[1])
     squares = vertical + horizontal if shape == "circle" else torch.maximum(vertical, horizontal)
@@ -149,7 +150,7 @@ def _by_area(keep: Tensor, x: Tensor, partner: Any, generator: Generator | None)
 
 def _highest(scores: Tensor, share: Tensor, generator: Generator | None) -> Tensor:
     """Select the highest `share` [k] of the scores [k, n], as booleans; share n is rounded at random."""
-    uniform = torch.rand(len(share), generator=generator, device=scores.device, dtype=torch.float32)
+    uniform = rand(len(share), generator=generator, device=scores.device)
     number = (share * scores.shape[1] + uniform).long()
     place = torch.arange(scores.shape[1], device=scores.device)
     chosen = (place < number.unsqueeze(1)).expand_as(scores)
@@ -167,7 +168,8 @@ def _low_frequencies(
     )
     # The mean has frequency 0; it gets the weight of the lowest other frequency of the image.
     scale = frequency.clamp_min(1 / max(height, width)) ** -decay
-    noise = torch.randn(count, *scale.shape, 2, generator=generator, device=device, dtype=torch.float32)
+    noise = torch.empty(count, *scale.shape, 2, device=device, dtype=torch.float32)
+    noise.normal_(generator=generator)
     return torch.fft.irfft2(torch.view_as_complex(noise) * scale, s=(height, width))
 
 

@@ -29,6 +29,7 @@ from .checks import Concentration, Flag, check_all, checks_of, interval
 from .docstrings import complete_docstring
 from .draws import Draw, Identity, KeepTargets, Masks, Pairs
 from .partners import PairPartner, Partner, check_pairs, count_draws, find_partners, of_pairs
+from .rand import rand
 from .sampling import beta_variates
 
 P = ParamSpec("P")
@@ -234,7 +235,7 @@ def check_boxes(
 
 def _outside_sides(count: int, minmax: tuple[float, float], x: Tensor, generator: Generator | None) -> Tensor:
     """Return [count, 1, h, w]: zeros in boxes with drawn sides at uniform places, ones elsewhere."""
-    uniform = torch.rand(2, 2, count, 1, generator=generator, device=x.device, dtype=torch.float32)
+    uniform = rand(2, 2, count, 1, generator=generator, device=x.device)
     outside = [
         _outside_side(length, minmax, *each) for length, each in zip(x.shape[-2:], uniform, strict=True)
     ]
@@ -268,7 +269,7 @@ def _outside_boxes(area: Tensor, height: int, width: int, generator: Generator |
 def _outside_intervals(side: Tensor, count: int, length: int, generator: Generator | None) -> Tensor:
     """[k, count, length]: 0 in `count` intervals of floor(side [k, 1, 1] * length) cells, 1 elsewhere."""
     shape = (len(side), count, 1)
-    centres = torch.randint(length, shape, generator=generator, device=side.device, dtype=side.dtype)
+    centres = side.new_empty(shape).random_(length, generator=generator)
     # With cells at k + 1/4 and integer centres, the distances are 1/4, 3/4, 5/4, ..., each exactly once. So
     # the number of distances up to side / 2 - 1/4 is the number of whole cells in the side, even or odd.
     cells = torch.arange(0.25, length, device=side.device, dtype=torch.float32)

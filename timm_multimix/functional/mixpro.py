@@ -12,6 +12,7 @@ from .draws import Draw, Masks
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
+from .rand import rand
 from .sampling import beta_variates
 from .transmix import attended
 
@@ -49,9 +50,7 @@ def maskmix(
     side = max(1, round(min(height, width) * _PATCH)) if patch is None else patch
     rows, columns = math.ceil(height / side), math.ceil(width / side)
     lam = beta_variates(1, alpha, generator=generator, device=x.device)
-    order = torch.rand(
-        len(x), rows * columns, generator=generator, device=x.device, dtype=torch.float32
-    ).argsort(1)
+    order = rand(len(x), rows * columns, generator=generator, device=x.device).argsort(1)
     cells = (order < (lam * rows * columns).ceil()).view(len(x), 1, rows, columns)
     keep = cells.repeat_interleave(side, 2).repeat_interleave(side, 3)[:, :, :height, :width]
     return Masks(keep, keep.mean(dim=(1, 2, 3), dtype=torch.float32), find_partners(x, partner, generator))

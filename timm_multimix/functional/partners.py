@@ -124,7 +124,7 @@ def closest_partners(labels: Tensor, bandwidth: float = 1.0, generator: Generato
         tensor([0, 1, 2])
     """
     squares = _squared_distances(labels)
-    uniform = torch.rand(squares.shape, generator=generator, device=labels.device, dtype=squares.dtype)
+    uniform = torch.empty_like(squares).uniform_(generator=generator)
     # The Gumbel-max trick samples from the logarithms of the kernel, which do not underflow if it is narrow.
     noise = -(-uniform.clamp_min(torch.finfo(squares.dtype).tiny).log()).log()
     return (noise - squares / (2 * bandwidth**2)).argmax(1)

@@ -12,6 +12,7 @@ from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
 from .precision import without_autocast
+from .rand import rand
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +89,7 @@ def resizemix(
     """
     size = check_maps("resizemix", x)
     low, high = tau
-    uniform = torch.rand(
-        3, len(x) if per_sample else 1, generator=generator, device=x.device, dtype=torch.float32
-    )
+    uniform = rand(3, len(x) if per_sample else 1, generator=generator, device=x.device)
     factor = low + (high - low) * uniform[0]
     height, width = ((factor * side).round().long().clamp_min(1) for side in size)
     top = _place(uniform[1], size[0] - height)

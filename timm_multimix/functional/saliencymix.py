@@ -11,6 +11,7 @@ from .draws import Draw, Masks
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
+from .rand import rand
 from .sampling import beta_variates
 
 
@@ -98,7 +99,7 @@ def attentivemix(
         )
     partner = find_partners(x, partner, generator)
     cells = nnf.interpolate(attention.float().unsqueeze(1), (grid, grid), mode="bilinear").flatten(1)[partner]
-    shuffled = torch.rand(cells.shape, generator=generator, device=x.device, dtype=torch.float32).argsort(1)
+    shuffled = rand(*cells.shape, generator=generator, device=x.device).argsort(1)
     order = cells.gather(1, shuffled).argsort(dim=1, descending=True, stable=True)
     best = shuffled.gather(1, order[:, :top_k])
     taken = torch.zeros_like(cells, dtype=torch.bool).scatter_(1, best, True).view(-1, 1, grid, grid)

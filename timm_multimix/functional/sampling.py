@@ -9,6 +9,7 @@ from .._compat.torch import standard_gamma
 from . import ziggurat
 from .docstrings import documented
 from .gamma import by_rejection, by_torchs_sampler
+from .rand import rand
 from .uncompiled import uncompiled
 
 # Used for alpha = 0: far below float32's resolution of a difference of logs, far above its underflow.
@@ -83,7 +84,7 @@ def beta_variates(
     """
     alpha = max(check_alpha(alpha), _SMALLEST_ALPHA)
     if alpha == 1:  # uniform, and the default of many mixers
-        return torch.rand(count, generator=generator, device=device, dtype=torch.float32)
+        return rand(count, generator=generator, device=device)
     # The formula of log_gamma_variates in fewer calls; for a single draw the calls are the cost.
     log_gamma = standard_gamma(
         torch.full((count, 2), alpha + 1, device=device, dtype=torch.float32), generator
@@ -222,9 +223,7 @@ def _subsets(n: int, b: int, m: int, device: torch.device, generator: torch.Gene
     Small ones by Floyd's method: for j = b - m .. b - 1 take a random index up to j, or j if it is taken.
     """
     if m > _FEW:
-        return (
-            torch.rand(n, b, generator=generator, device=device, dtype=torch.float32).topk(m, dim=1).indices
-        )
+        return rand(n, b, generator=generator, device=device).topk(m, dim=1).indices
     chosen = torch.full((n, m), -1, device=device)
     for column, last in enumerate(range(b - m, b)):
         index = torch.randint(last + 1, (n, 1), generator=generator, device=device)

@@ -12,6 +12,7 @@ from .draws import Draw, Pairs, as_floating, check_size, is_map
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
+from .rand import rand
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def smmix(
             f"images must have multiples of {rows} x {columns} tokens for smmix, got {height} x {width}"
         )
     low, high = (max(1, int(min(rows, columns) * share)) for share in sides)
-    uniform = torch.rand(1, generator=generator, device=x.device, dtype=torch.float32)
+    uniform = rand(1, generator=generator, device=x.device)
     side = low + (uniform * (high - low + 1)).long().clamp_max(high - low)
     chosen = find_partners(x, partner, generator)
     target, source = extreme_squares(attention.float(), side)

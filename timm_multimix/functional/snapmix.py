@@ -12,6 +12,7 @@ from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
 from .precision import without_autocast
+from .rand import rand
 from .sampling import beta_variates
 from .transmix import Scored
 
@@ -78,7 +79,7 @@ def snapmix(
     height, width = check_maps("snapmix", x)
     area = 1 - beta_variates(2, alpha, generator=generator, device=x.device)
     side = area.sqrt().unsqueeze(1)
-    centre = torch.rand(2, 2, generator=generator, device=x.device, dtype=torch.float32)
+    centre = rand(2, 2, generator=generator, device=x.device)
     (top, bottom), (left, right) = (
         _interval(side, length, where) for length, where in zip((height, width), centre, strict=True)
     )

@@ -11,6 +11,7 @@ from .draws import Draw, Masks, Pairs, as_floating, is_map, not_indices
 from .masks import check_maps
 from .mixing import mixing
 from .partners import Partner, find_partners
+from .rand import rand
 from .saliencymix import resize_mask
 
 # Log-uniform within (0.3, 1 / 0.3), as in BEiT's block masking, which TokenMix takes over.
@@ -128,9 +129,7 @@ def block_mask(
     host never waits for the device.
     """
     goal = round(ratio * rows * columns)
-    share, stretch, down, right = torch.rand(
-        4, _PROPOSALS, generator=generator, device=device, dtype=torch.float32
-    )
+    share, stretch, down, right = rand(4, _PROPOSALS, generator=generator, device=device)
     stretch = ((stretch - 0.5) * _LONGEST).exp()
     mask = torch.zeros(rows, columns, dtype=torch.bool, device=device)
     for k in range(_PROPOSALS):
@@ -139,9 +138,7 @@ def block_mask(
         vertical = _interval(rows, side * stretch[k], down[k])
         fresh = vertical.unsqueeze(1) & _interval(columns, side / stretch[k], right[k]) & ~mask
         mask = mask | (fresh & (fresh.sum() <= left))
-    order = mask.float() * 2 + torch.rand(
-        rows, columns, generator=generator, device=device, dtype=torch.float32
-    )
+    order = mask.float() * 2 + rand(rows, columns, generator=generator, device=device)
     rank = order.flatten().argsort(descending=True).argsort().view(rows, columns)
     return rank < goal
 

@@ -10,6 +10,7 @@ from .checks import share as check_share
 from .docstrings import documented
 from .draws import Draw, Tuples
 from .mixing import mixing
+from .rand import rand
 from .sampling import anisotropic_weights, check_alpha, dirichlet_weights
 
 # Attention below this counts as none. Next to real attention it vanishes in a float32 weight; if there is no
@@ -149,5 +150,5 @@ def _concentration(
     if not isinstance(alpha, tuple):
         return alpha
     low, high = (check_alpha(bound) for bound in alpha)
-    uniform = torch.rand(count, generator=generator, device=device, dtype=torch.float32)
+    uniform = rand(count, generator=generator, device=device)
     return uniform.mul_(high - low).add_(low)
