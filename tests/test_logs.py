@@ -51,15 +51,18 @@ def test_own_warnings_are_lines_of_the_terminal_and_of_the_log(
     own = ("odd\nmodel", UserWarning, str(PACKAGE / "sites/hidden.py"), 1)
     with warnings.catch_warnings(record=True) as others:
         warnings.simplefilter("always")
-        with own_warnings_logged(shown=True), kept_in(tmp_path / "train.log"):
-            warnings.warn_explicit(*own)
-            warnings.warn_explicit(*own)
-            warnings.warn_explicit("of others", UserWarning, "elsewhere.py", 1)
+        with own_warnings_logged(shown=True):
+            warnings.warn_explicit("before the file is there", UserWarning, str(PACKAGE / "task.py"), 1)
+            with kept_in(tmp_path / "train.log"):
+                warnings.warn_explicit(*own)
+                warnings.warn_explicit(*own)
+                warnings.warn_explicit("of others", UserWarning, "elsewhere.py", 1)
         with own_warnings_logged(shown=False):  # another process shows them
             warnings.warn_explicit(*own)
     assert [str(other.message) for other in others] == ["of others"]
-    assert capsys.readouterr().err == "warning: odd model\n"
+    assert capsys.readouterr().err == "warning: before the file is there\nwarning: odd model\n"
     assert [line.partition("warning: ")[2] for line in (tmp_path / "train.log").read_text().splitlines()] == [
+        "before the file is there",
         "odd",
         "model",
     ]

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
@@ -100,29 +101,35 @@ class _LogFile(logging.FileHandler):
 def own_warnings_logged(*, shown: bool) -> Iterator[None]:
     """Log what this package tells by `warnings.warn` meanwhile, each once and in one line; for commands.
 
+    Its warnings from here on are remembered for the file that `kept_in` opens later.
+
     Args:
         shown: whether this process shows them, as one of those that a launcher started.
     """
     before: Any = warnings.showwarning
     told = set()
+    package, early = logging.getLogger(PACKAGE), MemoryHandler(capacity=1)
+    early.setLevel(logging.WARNING)
 
     def show(message: Any, category: Any, filename: str, *place: Any, **more: Any) -> None:
         if Path(__file__).parent not in Path(filename).parents:
             before(message, category, filename, *place, **more)
         elif shown and str(message) not in told:
             told.add(str(message))
-            logging.getLogger(PACKAGE).warning(message)
+            package.warning(message)
 
     warnings.showwarning = show
+    package.addHandler(early)
     try:
         yield
     finally:
+        package.removeHandler(early)
         warnings.showwarning = before
 
 
 @contextmanager
 def kept_in(file: Path) -> Iterator[None]:
-    """Also append to a file what this package logs meanwhile.
+    """Also append to a file what this package logs meanwhile, after the warnings that it remembers.
 
     Raises:
         OSError: if the file cannot be opened.
@@ -132,6 +139,10 @@ def kept_in(file: Path) -> Iterator[None]:
     package = logging.getLogger(PACKAGE)
     level = package.level
     package.setLevel(min(logging.INFO, package.getEffectiveLevel()))
+    for early in [each for each in package.handlers if isinstance(each, MemoryHandler)]:
+        package.removeHandler(early)
+        early.setTarget(handler)
+        early.close()  # which writes what it has
     for logger in (package, TO_FILE):
         logger.addHandler(handler)
     try:
