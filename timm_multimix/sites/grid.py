@@ -76,5 +76,5 @@ def _no_map(model: nn.Module, images: Tensor) -> UsageError:
     size = " x ".join(str(side) for side in images.shape[-2:])
     return UsageError(
         f"{type(model).__name__} has no map of positions before its head for images of {size}; mixers that "
-        "are guided by one need larger images, or another model"
+        "are guided by one need larger images or another model; those guided by attention, a transformer"
     )
