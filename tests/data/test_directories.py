@@ -1,6 +1,7 @@
 """Class directories, and files of operating systems and tools in them."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,18 @@ def test_a_directory_that_cannot_be_read_is_an_error(class_directories: Path) ->
             load_splits(str(class_directories))
     finally:
         (class_directories / "train/cat").chmod(0o755)
+
+
+def test_a_split_is_not_evaluated_on_in_the_one_that_contains_it(class_directories: Path) -> None:
+    """As in VOC and FGVC-Aircraft, trainval is train and val together."""
+    (class_directories / "train").rename(class_directories / "trainval")
+    shutil.copytree(class_directories / "trainval", class_directories / "val")
+    splits = load_splits(str(class_directories))
+    assert (splits.train_split, splits.evaluation_split) == ("trainval", "test")
+    with pytest.raises(UsageError, match=r"split 'val', in 'trainval', of .* both trained and evaluated on"):
+        load_splits(str(class_directories), val_split="val")
+    both = load_splits(str(class_directories), val_split="val", eval_on_train=True)
+    assert both.evaluation_split == "val"
+    shutil.rmtree(class_directories / "test")
+    with pytest.raises(UsageError, match="has no eval split; it has"):
+        load_splits(str(class_directories))

@@ -1,6 +1,7 @@
 """Edits on the Hub survive pushes, or the push is refused with a reason."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -369,3 +370,15 @@ def test_at_the_start_of_a_training(connected: HubServer, run: Path) -> None:
     with pytest.raises(UsageError, match="train --hub-overwrite"):
         open_repo(NAME, architecture="test_resnet")
     open_repo(NAME, architecture="test_resnet", overwrite=True)
+
+
+def test_other_classes(repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same network, trained on other data, is another model."""
+    other = tmp_path / "other"
+    make_run(other)
+    shutil.rmtree(other / "model")
+    make_model(other / "model", ["oak", "ash", "elm"], "test_resnet")
+    refused(
+        capsys, other, "holds a model of other classes, red, green, blue, ...,", "this run's, oak, ash, elm"
+    )
+    assert "oak" in repo.read("config.json").decode()

@@ -69,6 +69,32 @@ def test_a_stopped_continuation_resumes_from_its_parents_end(
     assert outcome(tmp_path / "stopped") == outcome(tmp_path / "new")
 
 
+def test_a_continuation_killed_before_its_first_checkpoint_is_no_run(
+    train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--resume auto` would take it for one that has not trained yet, and start with random weights."""
+    train(*quick, "--output", "old", "--checkpoint-interval", 1)
+    options = ["--resume", "old", "--epochs", 1, "--output", "new"]
+
+    def kill(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("tell_opening", "save_checkpoint"):
+        with monkeypatch.context() as patch:
+            patch.setattr(RUN, place, kill)
+            with pytest.raises(KeyboardInterrupt):
+                train(*options)
+        assert not (tmp_path / "new/config.yaml").exists()
+    assert train(*options)["parent"]["run"] == "old"
+    middle = ["--resume", "old/checkpoints/step-00000009", "--output", "again"]
+    with monkeypatch.context() as patch:
+        patch.setattr(RUN, "tell_opening", kill)
+        with pytest.raises(KeyboardInterrupt):
+            train(*middle)
+    train(*middle)
+    assert outcome(tmp_path / "again") == outcome(tmp_path / "old")
+
+
 def test_options_that_cannot_change_are_named(train: Train, quick: list[str], tmp_path: Path) -> None:
     train(*quick, "--output", "old")
     for words, said in (

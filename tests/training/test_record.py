@@ -103,6 +103,19 @@ def test_a_directory_of_something_else_is_never_overwritten(
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+def test_a_config_of_another_program_does_not_make_a_run(
+    train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "project/model").mkdir(parents=True)
+    (tmp_path / "project/model/theirs.bin").touch()
+    for text in ("db: postgres\n", "model: {name: theirs}\n", "mix: cutmix\n"):
+        (tmp_path / "project/config.yaml").write_text(text)
+        with pytest.raises(UsageError, match=r"must be a run's directory to be replaced: .*config.yaml"):
+            train(*quick, "--output", "project", "--overwrite")
+        assert (tmp_path / "project/config.yaml").read_text() == text
+    assert (tmp_path / "project/model/theirs.bin").exists()
+
+
 def test_tensorboard_gets_the_rows(train: Train, quick: list[str], tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -154,6 +154,44 @@ def test_other_conditions_cannot_be_resumed(
         train("--resume", "run")
 
 
+def test_other_images_of_the_same_number_cannot_be_resumed(
+    train: Train, quick: list[str], pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures, tmp_path / "data")
+    train(*quick, "--dataset", "data", "--epochs", 1, "--output", "run")
+    (tmp_path / "run/summary.json").unlink()
+    one, two = (tmp_path / f"data/train/colour{label}/0.png" for label in (0, 1))
+    one.rename(two.with_name("moved.png"))
+    two.rename(one.with_name("moved.png"))
+    with pytest.raises(
+        UsageError, match=r"training data must be that of .*, 44 images \(\w+\), got 44 images"
+    ):
+        train("--resume", "run")
+    shutil.rmtree(tmp_path / "data/train")
+    shutil.copytree(pictures / "train", tmp_path / "data/train")
+    (tmp_path / "data/val/colour2/3.png").unlink()
+    with pytest.raises(UsageError, match=r"evaluation data must be that of .*, 13 images .*, got 12 images"):
+        train("--resume", "run")
+    shutil.copy(pictures / "val/colour2/3.png", tmp_path / "data/val/colour2/3.png")
+    assert train("--resume", "run")["samples_evaluated"] == 13
+
+
+def test_options_that_are_not_given_again_stay_as_they_were(
+    train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    """Also those that do not bear on the result: fewer checkpoints would be kept otherwise, and no logs."""
+    train(*quick, "--output", "run", "--checkpoint-interval", 1, "--checkpoint-hist", 9)
+    (tmp_path / "run/summary.json").unlink()
+    shutil.rmtree(tmp_path / "run/checkpoints/step-00000010")
+    config = (tmp_path / "run/config.yaml").read_text()
+    train("--output", "run", "--resume", "auto")
+    assert (tmp_path / "run/config.yaml").read_text() == config
+    assert len(list((tmp_path / "run/checkpoints").glob("step-*"))) == 9
+    (tmp_path / "run/summary.json").unlink()
+    train("--output", "run", "--resume", "auto", "--checkpoint-hist", 3)
+    assert "checkpoint_hist: 3\n" in (tmp_path / "run/config.yaml").read_text()
+
+
 def test_only_the_newest_two_checkpoints_stay(train: Train, quick: list[str], tmp_path: Path) -> None:
     train(*quick, "--output", "run", "--checkpoint-interval", 2)
     names = {path.name for path in (tmp_path / "run/checkpoints").iterdir()}
@@ -177,7 +215,8 @@ def test_a_run_that_goes_back_keeps_its_new_checkpoints(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["timm_multimix.training.run"], "save_checkpoint", saved)
-        train("--resume", checkpoints / "step-00000004", "--checkpoint-hist", 2)
+        back = ["--checkpoint-hist", 2, "--checkpoint-interval", 0]
+        train("--resume", checkpoints / "step-00000004", *back)
     assert kept[0] == {"step-00000004", "step-00000005"}
     assert kept[-1] == {"step-00000005", "step-00000010"}
     assert (last / "check.json").stat().st_mtime_ns > written

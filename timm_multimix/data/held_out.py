@@ -110,6 +110,12 @@ class Rows:
         self.labels: Any = np.asarray(source.labels)[rows]  # type: ignore[attr-defined]
         self.columns: tuple[str, str | None] | None = getattr(source, "columns", None)
 
+    @property
+    def names(self) -> np.ndarray | None:
+        """The names of its files, if they are files."""
+        names = getattr(self.source, "names", None)
+        return None if names is None else names[self.rows]
+
     def __len__(self) -> int:
         return len(self.rows)
 

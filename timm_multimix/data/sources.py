@@ -76,7 +76,7 @@ class FileSource:
     def __init__(self, directory: Path, files: Sequence[str], labels: np.ndarray) -> None:
         self.directory, self.labels = directory, labels
         # one array instead of a list of strings, so that forked workers share its memory
-        self._names = np.array([os.fsencode(name) for name in files])
+        self.names = np.array([os.fsencode(name) for name in files])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,7 +85,7 @@ class FileSource:
         return decode_image(self._path(index), lambda: self.describe(index)), int(self.labels[index])
 
     def _path(self, index: int) -> Path:
-        return self.directory / os.fsdecode(self._names[index])
+        return self.directory / os.fsdecode(self.names[index])
 
     def describe(self, index: int) -> str:
         return str(self._path(index))

@@ -14,6 +14,8 @@ TRAIN_NAMES = ("train", "training", "trainval")
 EVALUATION_NAMES = ("validation", "val", "valid", "dev", "eval", "evaluation", "test", "testing")
 WHOLE = "all"
 """The only split of data that come without splits."""
+UNION, UNION_HOLDS = "trainval", frozenset({"train", "training", "validation", "val", "valid", "dev"})
+"""A training split that contains others, and the names of those."""
 
 _SPLIT_WORDS = frozenset({*TRAIN_NAMES, *EVALUATION_NAMES})
 _NUMBERS = re.compile(r"([-_.]?\d+)?([-_.]of[-_.]?\d+)?([-_.][0-9a-f]{16})?$")
@@ -48,6 +50,11 @@ def _without_number(stem: str) -> str:
 def is_split_name(name: str) -> bool:
     """Whether a name is one of those that splits usually have, in any case."""
     return name.lower() in _SPLIT_WORDS
+
+
+def contains(split: str, other: str) -> bool:
+    """Whether a split has the images of another one, by their usual names."""
+    return split.lower() == UNION and other.lower() in UNION_HOLDS
 
 
 def split_word(text: str) -> str | None:

@@ -11,7 +11,7 @@ from .held_out import HeldOut
 from .kinds import open_collection
 from .request import Request
 from .sources import Source
-from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
+from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split, contains
 from .streaming import StreamedTables, StreamSource
 from .targets import task_of_source
 
@@ -77,7 +77,8 @@ def load_splits(
         rest, part = held_out.divide(whole, f"split '{train_name}' of {dataset}")
         name = held_out.name(train_name)
         return Splits(rest, part, train_name, name, class_names, defaults, notes, hub, held_out)
-    evaluation_name = choose_split(collection, val_split, EVALUATION_NAMES, "val_split")
+    apart = tuple(name for name in EVALUATION_NAMES if eval_on_train or not contains(train_name, name))
+    evaluation_name = choose_split(collection, val_split, apart, "val_split")
     _check_apart(collection, train_name, evaluation_name, eval_on_train)
     whole, class_names = _open_train(collection, train_name)
     collection.task = task_of_source(whole)  # evaluation's labels are read alike
@@ -98,11 +99,12 @@ def _open_train(collection: Collection, split: str) -> tuple[Source, list[str]]:
 
 def _check_apart(collection: Collection, train: str, evaluation: str, eval_on_train: bool) -> None:
     """Raises: UsageError unless evaluation on training images and --eval-on-train go together."""
-    same = train == evaluation or collection.origin(train) == collection.origin(evaluation)
+    equal = train == evaluation or collection.origin(train) == collection.origin(evaluation)
+    same = equal or contains(train, evaluation)
     if same and not eval_on_train:
-        which = (
-            f"split '{train}'" if train == evaluation else f"'{train}' and '{evaluation}', the same images,"
-        )
+        which = f"split '{evaluation}'"
+        if train != evaluation:
+            which = f"'{train}' and '{evaluation}', the same images," if equal else f"{which}, in '{train}',"
         raise UsageError(
             f"{which} of '{collection.name}' would be both trained and evaluated on, and that accuracy says "
             "little; choose another `val_split`, or give `eval_on_train` as well"

@@ -1,6 +1,7 @@
 """The parts of an evaluation, created from its options before anything is measured."""
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 
 import torch
 
+from ..data.fingerprint import fingerprint
 from ..data.given_loader import LoaderSource
+from ..data.held_out import Rows
 from ..data.measured import Split, load_pictures, load_split
 from ..data.objects import open_object
 from ..data.sources import Source
@@ -27,7 +30,7 @@ from ..options.evaluation import (
 from ..options.relations import names_of
 from ..options.shared import ColumnOptions
 from ..records.provenance import dataset_kind, model_kind
-from ..records.reader import read_options, run_directory
+from ..records.reader import read_options, read_summary, run_directory
 from ..records.tasks import CLASSIFICATION
 from .classifier import Classifier, load_classifier
 from .consistency import create_input_mixer
@@ -83,6 +86,8 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     else:
         classifier = load(network, report.seed, lambda: len(split.class_names) if split else 0).to(device)
     split = split or open_split(dataset, columns, given.data, classifier.label_names)
+    if run is not None and dataset == read_options(run).data.dataset and isinstance(split.source, Rows):
+        check_held_out(split, run)
     for note in split.notes:
         logger.warning(note)
     outputs = count_outputs(classifier)
@@ -175,10 +180,33 @@ def find_data(data: EvaluatedDataOptions, run: Path | None) -> tuple[str, Column
     if run is None:
         return data.dataset or "digits", data.columns
     own = read_options(run).data
-    if data.dataset not in (None, own.dataset):
-        return str(data.dataset), data.columns
+    if data.dataset is not None and not _is_same(data.dataset, own.dataset):
+        return data.dataset, data.columns
     given = {name: value for name, value in flat(data.columns).items() if value is not None}
     return own.dataset, own.columns.but(**given)
+
+
+def _is_same(dataset: str, other: str) -> bool:
+    """Return whether two names are of one dataset: the same name, or paths of one directory or file."""
+    here, there = (os.path.realpath(os.path.expanduser(name)) for name in (dataset, other))
+    return dataset == other or (here == there and os.path.exists(here))
+
+
+def check_held_out(split: Split, run: Path) -> None:
+    """Check that what is held out of a run's training split is what it was not trained on.
+
+    Raises:
+        UsageError: another part is asked for, or the data have changed, so that others are held out.
+    """
+    record = read_summary(run)
+    own = (record.evaluation_split, record.evaluation_data)
+    now = (split.name, record.evaluation_data and fingerprint(split.source))
+    if split.name.endswith(f" of {record.train_split}") and now != own:
+        wanted, got = (" = ".join(filter(None, part)) for part in (own, now))
+        raise UsageError(
+            f"the part held out of {record.dataset} must be that of the run, {wanted}, got {got}: "
+            "the run was trained on some of these images"
+        )
 
 
 def has_classes(model: str, pretrained: bool, run: Path | None) -> bool:

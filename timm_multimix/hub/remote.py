@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -54,8 +54,8 @@ class Remote:
         """The record of the last push, None where there is none that is as it was written."""
         return published_record(self.read(RECORD)) if RECORD in self.names else None
 
-    def check_ours(self, architecture: str) -> None:
-        """Check that a run of this architecture may be pushed to the repository.
+    def check_ours(self, architecture: str, classes: Sequence[str] | None = None) -> None:
+        """Check that a run of this architecture, with these classes if it has any, may be pushed here.
 
         Raises:
             WouldOverwrite: if it holds another model.
@@ -67,6 +67,12 @@ class Remote:
             )
         if self.record is not None and (there := self.record["model"]["architecture"]) != architecture:
             raise WouldOverwrite(f"{self.repo_id} holds a {there}, this run has trained a {architecture}")
+        theirs = None if self.record is None else self.record["model"]["label_names"]
+        if theirs and classes and list(classes) != theirs:
+            there, here = (", ".join(names[:3]) for names in (theirs, classes))
+            raise WouldOverwrite(
+                f"{self.repo_id} holds a model of other classes, {there}, ..., than this run's, {here}, ..."
+            )
 
     def check_untouched(self, files: Mapping[str, Content]) -> None:
         """Check that the files are unchanged since the last push.

@@ -52,7 +52,7 @@ def contents(directory: Path, there: Remote, overwrite: bool) -> dict[str, Conte
         path.name: path for path in sorted(directory.iterdir()) if path.name != RECORD
     }
     if not overwrite:
-        there.check_ours(record["model"]["architecture"])
+        there.check_ours(record["model"]["architecture"], record["model"]["label_names"])
         there.check_untouched(files)
     metadata = make_metadata(record, there.repo_id).to_dict()
 

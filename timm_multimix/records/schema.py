@@ -102,6 +102,7 @@ class RunRecord:
     best_epoch: int
     exported_weights: str
     evaluation_split: str
+    evaluation_data: str | None = None
     best_chosen_on_test_split: bool
     results: dict[str, Scores]
     train_split: str

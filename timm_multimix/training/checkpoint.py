@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from ..data.fingerprint import fingerprint
 from ..errors import UsageError
 from ..files import digest, fresh_directory, publish_directory, read_json, remove_directory, tidy
 from .packing import pack, unpack
@@ -93,6 +94,8 @@ def conditions(setup: Setup) -> dict[str, Any]:
         "mixed precision": setup.accelerator.mixed_precision,
         "training images": len(setup.train.dataset),
         "class names": setup.splits.class_names,
+        "training data": fingerprint(setup.splits.train),
+        "evaluation data": fingerprint(setup.splits.evaluation),
     }
 
 
@@ -136,8 +139,9 @@ def _load_weights(directory: Path, setup: Setup) -> tuple[dict[str, Any], dict[s
         (directory / "state.json").read_text(encoding="utf-8"), load_file(directory / "state.safetensors")
     )
     for name, now in conditions(setup).items():
-        if state["conditions"][name] != now:
-            raise UsageError(f"{name} must be that of {directory}, {state['conditions'][name]}, got {now}")
+        before = state["conditions"].get(name, now)
+        if before != now:
+            raise UsageError(f"{name} must be that of {directory}, {before}, got {now}")
     rank = load_file(directory / _rank_name(setup.accelerator.process_index))
     setup.load_weights(load_file(directory / "weights.safetensors"))
     setup.load_weights({k.removeprefix("buffer."): v for k, v in rank.items() if k.startswith("buffer.")})

@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import select
+import shlex
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -32,6 +34,10 @@ class Interrupt:
         self.advice = "training had not begun"
         self._deferred = self._saving = self._closed = False
         self._before: dict[signal.Signals, Any] = {}
+
+    def advise(self, directory: Path) -> None:
+        """Tell how to go on, should a signal arrive: from the run in a directory."""
+        self.advice = f"resume with --resume auto --output {shlex.quote(str(directory))}"
 
     @contextmanager
     def deferred(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ..data.fingerprint import fingerprint
 from ..figures import COLOURS, THEMES, marker, set_title, styled
 from ..files import write_text
 from ..records.provenance import base_model, command, dataset_kind, describe_hardware, versions
@@ -112,6 +113,7 @@ def summarize(
         best_epoch=position.best_epoch,
         exported_weights=exported,
         evaluation_split=split,
+        evaluation_data=fingerprint(setup.splits.evaluation),
         best_chosen_on_test_split=split.startswith("test"),
         results=results,
         train_split=setup.splits.train_split,

@@ -1,7 +1,6 @@
 """A whole run, from options to a model that timm loads."""
 
 import logging
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from ..records.schema import RunRecord, Scores
 from ..records.tasks import TASKS
 from .callbacks import Callback, Callbacks
 from .chance import is_at_chance, share_of_largest_class, what_to_try
-from .checkpoint import complete_checkpoints, load_checkpoint, load_parent, save_checkpoint
+from .checkpoint import load_checkpoint, load_parent, save_checkpoint
 from .consensus import Stop, Watch
 from .distributed import compare_ranks, on_main
 from .engine import adopt_accumulation, start_accelerator, start_trackers
@@ -44,7 +43,7 @@ from .publishing import (
     start_uploader,
 )
 from .record import draw_curves, epoch_row, summarize, write_metrics, write_summary
-from .run_directory import LOG, RunDirectory, claim, drop_if_worthless, reserve
+from .run_directory import LOG, RunDirectory, claim, drop_if_worthless, go_on_here, reserve
 from .setup import Setup, build
 from .sharding import is_sharded
 from .state import NonFinite, Position, Sums
@@ -113,10 +112,13 @@ def prepare_and_train(
     if new:  # uploads of a resumed run never keep it from training
         on_main(accelerator, lambda: open_target(options.hub, architecture_of(setup.model)))
     directory = reporter.directory = on_main(accelerator, lambda: claim(found, setup.options, lock))
-    interrupt.advice = f"resume with --resume auto --output {shlex.quote(str(directory))}"
+    elsewhere = found.goes_on_from_another(directory)
+    if not elsewhere:
+        interrupt.advise(directory)
     try:
         with reporter.told_once(), log_of(directory, accelerator):
-            summary = Training(setup, position, sums, directory, interrupt, given.callbacks).run()
+            training = Training(setup, position, sums, directory, interrupt, given.callbacks)
+            summary = training.run(found if elsewhere else None)
             return Outcome(summary, directory, setup.models()[exported_kind(setup)].eval())
     except Exception:
         if accelerator.is_main_process:
@@ -173,12 +175,16 @@ class Training:
         self.writing = partial(writing, directory, setup.accelerator)
         self.results: dict[str, Scores] = {}
 
-    def run(self) -> dict[str, Any]:
-        """Run to the end; after a signal, or a loss that is not finite, it can be resumed."""
+    def run(self, source: RunDirectory | None = None) -> dict[str, Any]:
+        """Run to the end; after a signal, or a loss that is not finite, it can be resumed.
+
+        Args:
+            source: what it goes on from, if that is a checkpoint in another directory.
+        """
         with self.interrupt.deferred():
             try:
-                if self.position.parent and not complete_checkpoints(self.directory / "checkpoints"):
-                    self.save()  # the parent's end, as what the run resumes from if it is stopped at once
+                if source is not None:
+                    self.go_on_from(source)
                 summary = self.train()
             except Stop:
                 self.save()
@@ -191,6 +197,14 @@ class Training:
         if self.uploader:
             self.uploader.finish()
         return summary
+
+    def go_on_from(self, source: RunDirectory) -> None:
+        """Write a checkpoint of the start; from then on the directory is that of a run."""
+        self.save()
+        with self.writing():
+            if self.setup.accelerator.is_main_process:
+                go_on_here(source, self.directory, self.setup.options)
+        self.interrupt.advise(self.directory)
 
     def train(self) -> dict[str, Any]:
         """Train the remaining epochs, and write the summary."""

@@ -41,6 +41,10 @@ class RunDirectory:
     made: bool = False  # by this run
     warnings: list[str] = field(default_factory=list)
 
+    def goes_on_from_another(self, directory: Path) -> bool:
+        """Return whether the checkpoint is not one of this directory."""
+        return self.checkpoint is not None and run_of(self.checkpoint).resolve() != directory.resolve()
+
 
 def reserve(options: TrainOptions, lock: RunLock) -> RunDirectory:
     """Lock the run that is to be changed, then call `find_run_directory`, so that nothing changes in between.
@@ -131,7 +135,7 @@ def check_usable(directory: Path, overwrite: bool) -> None:
     """Check that a directory is empty, or a run to be overwritten; raises UsageError."""
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"--output {directory} is a file")
-    if not directory.is_dir() or all(_is_nobodys(path.name) for path in directory.iterdir()):
+    if not directory.is_dir() or all(map(_is_nobodys, directory.iterdir())):
         return
     if not is_run(directory):
         raise UsageError(
@@ -141,11 +145,17 @@ def check_usable(directory: Path, overwrite: bool) -> None:
         raise UsageError(
             f"--output {directory} holds a run; resume it with --resume auto or replace it with --overwrite"
         )
+    try:
+        read_options(directory)
+    except UsageError as error:  # other programs have a config.yaml, a model/ and logs/, too
+        raise UsageError(f"--output {directory} must be a run's directory to be replaced: {error}") from None
 
 
-def _is_nobodys(name: str) -> bool:
-    """Return whether a killed run may have left a file of this name in a directory without a run."""
-    return name.startswith(".tmp-") or name == LOCK
+def _is_nobodys(path: Path) -> bool:
+    """Return whether a killed run may have left this in a directory without a run."""
+    if path.name == "checkpoints" and path.is_dir():
+        return all(map(_is_nobodys, path.iterdir()))
+    return path.name.startswith(".tmp-") or path.name in (LOCK, LOG)
 
 
 def find_rest(run: Path, options: TrainOptions, found: Found | None = None) -> RunDirectory:
@@ -177,7 +187,7 @@ def check_is_new(run: Path, found: Found) -> None:
 
 
 def adopt(options: TrainOptions, run: Path) -> TrainOptions:
-    """Return the options a run was started with, updated by given ones that do not change its result.
+    """Return the options a run was started with, but for given ones, which must not change its result.
 
     Raises:
         UsageError: names the first given option that differs and changes the result.
@@ -191,7 +201,8 @@ def adopt(options: TrainOptions, run: Path) -> TrainOptions:
                 f"{flag(name)} {_shown(mine[name])}: the run to resume in {run} has {_shown(saved[name])}, "
                 f"which only a new run can change{new}"
             )
-    adopted = options.but(**{name: saved[name] for name in fixed})
+    kept = fixed | (names_of(TrainOptions, recorded=True) - options.given)
+    adopted = options.but(**{name: saved[name] for name in kept})
     return replace(adopted, given=options.given | saved.keys())
 
 
@@ -207,6 +218,9 @@ def _shown(value: Any) -> Any:
 def claim(found: RunDirectory, options: TrainOptions, lock: RunLock) -> Path:
     """Create a run's directory, lock it and write its config.yaml.
 
+    In a directory that goes on from another one's checkpoint, `go_on_here` writes it, after the first
+    checkpoint: without one, the run would be resumed from its start.
+
     Raises:
         UsageError: the directory cannot be written to, or another run has taken it meanwhile.
     """
@@ -218,20 +232,28 @@ def claim(found: RunDirectory, options: TrainOptions, lock: RunLock) -> Path:
             check_usable(directory, False)
         delete_all(directory, WRITTEN if options.run.overwrite else ("summary.json",))
         clean_up(directory)
-        write_text(directory / "config.yaml", options_to_yaml(options))
-        take_best(found, directory / "checkpoints" / "best")
+        if not found.goes_on_from_another(directory):
+            write_config(directory, options)
     except OSError as error:
         raise UsageError(f"cannot write the run's directory: {error}") from error
     return directory
 
 
-def take_best(found: RunDirectory, best: Path) -> None:
-    """Copy the best weights of the run that is gone on with; a new run with a parent has none yet."""
-    if found.checkpoint is None or found.parent is not None:
-        return
+def write_config(directory: Path, options: TrainOptions) -> None:
+    """Write config.yaml, which makes a directory that of a run."""
+    write_text(directory / "config.yaml", options_to_yaml(options))
+
+
+def go_on_here(found: RunDirectory, directory: Path, options: TrainOptions) -> None:
+    """Take over a run from another directory, of which this one has a checkpoint by now.
+
+    The best weights are copied; a new run with a parent has none yet.
+    """
+    assert found.checkpoint is not None
     before = found.checkpoint.with_name("best")
-    if before.is_dir() and not best.exists():
-        shutil.copytree(before, best)
+    if found.parent is None and before.is_dir():
+        shutil.copytree(before, directory / "checkpoints" / "best")
+    write_config(directory, options)
 
 
 def delete_all(directory: Path, names: Iterable[str]) -> None:
