@@ -1,5 +1,6 @@
 """A run's report and record of its data, and the size of its images from training to prediction."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -36,6 +37,17 @@ def test_skipped_images_are_reported_and_recorded(
     assert (summary["skipped_samples"], summary["train_samples"]) == (6, 41)
     assert summary["data"]["skipped"] == {"train": 3, "evaluation": 3}
     assert json.loads(Path("run/summary.json").read_text()) == summary
+
+
+def test_processes_that_leave_other_images_out_are_stopped(
+    train: Train, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would take parts of different orders: images would be seen twice, or never."""
+    distributed = importlib.import_module("timm_multimix.training.distributed")
+    monkeypatch.setattr(distributed, "gather_object", lambda mine: [*mine, ["broken image, a.png"]])
+    with pytest.raises(UsageError, match="broken images must be the same for every process, got 0, 1: "):
+        train(*quick, "--skip-broken", "--output", "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_evaluation_on_the_training_images(

@@ -1,7 +1,7 @@
 """Joint actions of the processes of a run."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -33,6 +33,20 @@ def on_main(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
     if outcome[1] is not None:
         raise UsageError(outcome[1])
     return outcome[0]
+
+
+def check_same_broken(broken: Sequence[str]) -> None:
+    """Check that all processes leave the same images out: each takes its part of an order of the others.
+
+    Raises:
+        UsageError: on every process, if they do not.
+    """
+    found = gather_object([list(broken)])
+    if any(each != found[0] for each in found):
+        counts = ", ".join(str(len(each)) for each in found)
+        raise UsageError(
+            f"broken images must be the same for every process, got {counts}: some can be read at times only"
+        )
 
 
 @torch.no_grad()

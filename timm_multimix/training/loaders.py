@@ -22,6 +22,7 @@ from ..data.streaming import StreamedImages, StreamSource
 from ..data.transforms import create_transforms
 from ..errors import UsageError
 from ..options.data import AugmentationOptions, DataOptions
+from .distributed import check_same_broken
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -76,6 +77,8 @@ def create_streams(
             skip_broken=data.skip_broken,
             workers=data.loading.workers,
         )
+        if data.skip_broken:
+            check_same_broken(dataset.broken)
         if len(dataset) < accelerator.num_processes:
             processes = accelerator.num_processes
             raise UsageError(
