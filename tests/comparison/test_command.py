@@ -85,7 +85,10 @@ def test_pages_are_replaced_by_newer_ones(tmp_path: Path) -> None:
         ),
         (["--mix", "none", "--seeds", "two", "--output", "out"], "got 'two'"),
         (["--mix", "none", "--mix", "none", "--output", "out"], "arm 'none' is given more than once"),
-        (["--mix", "none", "--baseline", "mixup", "--output", "out"], "--baseline mixup: no such arm"),
+        (
+            ["--mix", "none", "--baseline", "mixup", "--output", "out"],
+            "--baseline mixup: no such arm; there are 'none'",
+        ),
         (["--mix", "none", "--output", "out", "--", "--seed", "1"], "after --: --seed is for compare to set"),
         (["--mix", "none", "--output", "out", "--", "--output", "x"], "after --: --output is for compare"),
         (["--mix", "none", "--output", "out", "--", "--mix", "mixup"], "after --: --mix is not for all arms"),

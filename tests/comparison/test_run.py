@@ -29,6 +29,8 @@ def test_directories_that_are_no_finished_runs_are_left_out(
         f"{tmp_path / 'other'} is no run; left out",
     ]
     assert finished([half]) == [half]  # for the error that says what is missing
+    with pytest.raises(UsageError, match="nowhere is not a run's directory: there is no such directory"):
+        finished([good, tmp_path / "nowhere"])
 
 
 def test_the_result_of_a_trial_as_text(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line enforces every relation between options."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +43,11 @@ def test_an_option_without_its_requirement_is_refused(kind: type[Options], name:
 
 
 @pytest.mark.parametrize(("kind", "name", "other"), pairs("needs"))
-def test_an_option_with_its_requirement_is_accepted(kind: type[Options], name: str, other: str) -> None:
+def test_an_option_with_its_requirement_is_accepted(
+    kind: type[Options], name: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some").touch()  # for options that take a file
     names = [name, other, *declared(kind)[other].facts.requires]
     argv = [word for one in dict.fromkeys(names) for word in words(kind, one)]
     assert {name, other} <= parse(kind, [*required(kind), *argv]).given

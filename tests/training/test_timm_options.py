@@ -20,6 +20,8 @@ from timm_multimix.data.dataset import ImageDataset
 from timm_multimix.data.transforms import create_transforms
 from timm_multimix.errors import UsageError
 from timm_multimix.functional.criteria import BinaryCrossEntropy
+from timm_multimix.hub.card import make_card
+from timm_multimix.hub.record import read_run
 from timm_multimix.modeling.create import create_model
 from timm_multimix.options import parse_train_options
 from timm_multimix.options.data import AugmentationOptions
@@ -164,6 +166,23 @@ def test_weights_of_a_file_start_a_run(tmp_path: Path) -> None:
         assert torch.equal(fitted.state_dict()["layer1.0.conv1.weight"], same["layer1.0.conv1.weight"])
         with pytest.raises(UsageError, match=r"--initial-checkpoint .*size mismatch"):
             create_model(ModelOptions(initial_checkpoint=file), 5)
+        both = create_model(ModelOptions(pretrained=True, pretrained_path=file), 3)  # as in timm's train.py
+        assert torch.equal(both.state_dict()["layer1.0.conv1.weight"], same["layer1.0.conv1.weight"])
+        with pytest.raises(UsageError, match="weights of a VisionTransformer .*, of which none fits"):
+            create_model(ModelOptions(model="test_vit", pretrained_path=file), 3)
+
+
+@pytest.mark.parametrize("option", ["--pretrained-path", "--initial-checkpoint"])
+def test_a_run_from_a_file_of_weights_says_so(
+    option: str, train: Train, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = timm.create_model("test_resnet", num_classes=3)
+    save_file(source.state_dict(), tmp_path / "weights.safetensors")
+    start = [option, "weights.safetensors", "--body-lr-scale", 0.1]
+    record = train(*quick, "--epochs", 1, "--output", "run", *start)
+    assert record["base_model"] is None
+    assert "parameters, weights of weights.safetensors, input" in capsys.readouterr().out
+    assert "fine-tuned from local weights on" in make_card(read_run(tmp_path / "run")[0], "me/model")
 
 
 def test_code_in_a_file_of_weights_is_never_run(tmp_path: Path) -> None:

@@ -64,7 +64,13 @@ def make_comparison(options: CompareOptions, command: str | None) -> Compared:
 
 
 def finished(directories: Sequence[Path]) -> Sequence[Path]:
-    """Return the directories of finished runs; a warning names the others, which `runs/*` may include."""
+    """Return the directories of finished runs; a warning names the others, which `runs/*` may include.
+
+    Raises:
+        UsageError: there is no such directory.
+    """
+    if missing := [directory for directory in directories if not directory.exists()]:
+        raise UsageError(f"{missing[0]} is not a run's directory: there is no such directory")
     found = [directory for directory in directories if (directory / "summary.json").is_file()]
     if not found:
         return directories  # reading them raises the error

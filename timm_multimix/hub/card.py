@@ -10,6 +10,7 @@ from ..dataset_names import HubName, is_hub_id
 from ..errors import printable
 from ..evaluation.sections import footnote, make_tables
 from ..markdown import Markup, block, code, escape
+from ..options.optimization import WEIGHTS
 from ..records.evaluation_tables import Table
 from ..records.evaluations import Evaluation, conditions
 from ..records.metrics import METRICS
@@ -146,7 +147,8 @@ def start(base: str | None, options: dict[str, Any]) -> Markup:
     """Return the source of the weights, as the words before those for the data."""
     if base:
         return Markup(f"fine-tuned from {escape(hub_link(base))} on")
-    return Markup("fine-tuned from local weights on" if options.get("pretrained") else "trained on")
+    local = any(options.get(name) for name in WEIGHTS)
+    return Markup("fine-tuned from local weights on" if local else "trained on")
 
 
 def results(record: Record) -> Table:

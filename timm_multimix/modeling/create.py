@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,6 +82,8 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
 
     source = f" with --pretrained-path {network.pretrained_path}" if network.pretrained_path else ""
     model: Any = attempt(f"model {network.model}{source}", create)
+    if network.pretrained_path:
+        check_taken(model, network.pretrained_path)
     if file := network.initial_checkpoint:
         attempt(
             f"--initial-checkpoint {file}",
@@ -102,6 +104,31 @@ def check_file(option: str, file: Path | None) -> None:
         raise UsageError(
             f"{option} must be weights in safetensors, or of torch.save and without code, got {file}"
         ) from error
+
+
+def check_taken(model: torch.nn.Module, file: Path) -> None:
+    """Check that the model has weights of a file: timm leaves out what does not fit, be it everything.
+
+    Raises:
+        UsageError: it has none of its matrices.
+    """
+    if file.suffix in (".npz", ".npy"):
+        return
+    theirs = timm.models.load_state_dict(str(file), weights_only=True)
+    if set(map(_beginning, _matrices(theirs))).isdisjoint(map(_beginning, _matrices(model.state_dict()))):
+        raise UsageError(
+            f"--pretrained-path must be weights of a {type(model).__name__} like the model, got {file}, "
+            "of which none fits"
+        )
+
+
+def _matrices(state: Mapping[str, Any]) -> list[torch.Tensor]:
+    return [value for value in state.values() if isinstance(value, torch.Tensor) and value.dim() > 1]
+
+
+def _beginning(value: torch.Tensor) -> tuple[float, ...]:
+    """Return some of a tensor's numbers, which tell it from others; a changed shape leaves them."""
+    return (value.numel(), *value.flatten()[:16].tolist())
 
 
 def adopt_model(network: ModelOptions, model: torch.nn.Module | None) -> torch.nn.Module | None:

@@ -134,7 +134,8 @@ def _check_training(options: CompareOptions) -> None:
         if names.count(name) > 1:
             raise UsageError(f"arm {name!r} is given more than once; give it once")
     if options.baseline is not None and options.baseline not in names:
-        raise UsageError(f"--baseline {options.baseline}: no such arm; there are {', '.join(names)}")
+        known = ", ".join(map(repr, names))
+        raise UsageError(f"--baseline {options.baseline}: no such arm; there are {known}")
     _check_words("after --", options.training, {Arms.ANY})
     for arm in options.arms:
         _check_words(f"arm {arm.name!r}", arm.words, {Arms.ANY, Arms.TELLS_APART})

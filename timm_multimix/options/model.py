@@ -43,9 +43,8 @@ class ModelOptions(Part, title="model"):
     pretrained_path: Path | None = option(
         None,
         "start from the weights in this .safetensors or .pth file, with the first layer and the classifier "
-        "made to fit (default: none)",
+        "made to fit; as in timm, also with --pretrained, in place of the published ones (default: none)",
         "FILE",
-        excludes={"pretrained": "which starts from other weights"},
         idle_on=("model",),
     )
     initial_checkpoint: Path | None = option(
@@ -91,6 +90,11 @@ class ModelOptions(Part, title="model"):
         nargs="?",
         const="inductor",
     )
+
+    @property
+    def local_weights(self) -> Path | None:
+        """The file whose weights training starts from; None for published and random ones."""
+        return self.pretrained_path or self.initial_checkpoint
 
     def check(self) -> None:
         """Check that files of weights are there. Raises: UsageError."""

@@ -7,6 +7,9 @@ from ..errors import UsageError
 from .declaration import Part, option
 from .values import BelowOne, Count, KeyValues, Natural, NonNegative, Positive, PositiveFraction
 
+WEIGHTS = ("pretrained", "pretrained_path", "initial_checkpoint")
+"""Options that training starts from other weights than random ones by."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizationOptions(Part, title="optimization"):
@@ -51,9 +54,9 @@ class OptimizationOptions(Part, title="optimization"):
     )
     body_lr_scale: PositiveFraction | None = option(
         None,
-        "learning rate's factor for all but the classifier, with --pretrained (default: 1)",
+        "learning rate's factor for all but the classifier, with pretrained weights (default: 1)",
         "X",
-        needs=("pretrained",),
+        needs=WEIGHTS,
         excludes={
             "freeze_body": "which also sets how fast the backbone learns",
             "layer_decay": "which also sets how fast the backbone learns",
@@ -61,8 +64,8 @@ class OptimizationOptions(Part, title="optimization"):
     )
     freeze_body: bool = option(
         False,
-        "train the classifier only, with --pretrained (default: all)",
-        needs=("pretrained",),
+        "train the classifier only, with pretrained weights (default: all)",
+        needs=WEIGHTS,
         excludes={"layer_decay": "which also sets how fast the backbone learns"},
     )
     clip_grad: Positive | None = option(None, "clip gradients at this (default: not clipped)", "X")

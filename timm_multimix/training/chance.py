@@ -36,6 +36,6 @@ def what_to_try(top1: float, share: float, optimization: OptimizationOptions) ->
     opt, lr = optimization.chosen
     other = f"--opt adamw --lr {ADAPTIVE_RATE:g}" if default_rate(opt) == SGD_RATE else f"--lr {lr / 10:g}"
     return (
-        f"top-1 {top1:.2f} % is no better than always answering the most frequent class "
+        f"top-1 {top1:.2f} % is within chance of always answering the most frequent class "
         f"({100 * share:.2f} %); try {other}, a longer --warmup-epochs or more --epochs"
     )

@@ -70,6 +70,8 @@ def describe_model(setup: Setup, position: Position) -> str:
     trained = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
     frozen = "" if trained == count else f", of which {trained:,} are trained"
     weights = "published weights" if network.pretrained else "random weights"
+    if network.local_weights:
+        weights = f"weights of {network.local_weights}"
     if position.parent:
         weights = f"weights of {position.parent['run']} after {counted(position.parent['epochs'], 'epoch')}"
     size = " x ".join(map(str, setup.data_config["input_size"]))

@@ -96,13 +96,14 @@ def summarize(
 ) -> RunRecord:
     """Return the record of a run at the end of an epoch; `ranks` is known only at the end of the run."""
     options, rows = setup.options, position.rows
+    network = options.network
     seconds = sum(row["seconds"] for row in rows)
     split, task = setup.splits.evaluation_split, setup.splits.task
     metric = TASKS[task].scores[0]
     record = RunRecord(
         mix=options.mixing.mix,
-        model=options.network.model,
-        base_model=base_model(options.network.model, options.network.pretrained),
+        model=network.model,
+        base_model=base_model(network.model, network.pretrained and not network.local_weights),
         dataset=options.data.dataset,
         dataset_kind=dataset_kind(options.data.dataset),
         epochs=setup.epochs,
