@@ -124,6 +124,31 @@ def test_what_small_data_says_of_the_mixers_that_paste() -> None:
     assert not excludes_zero(study.values(arms["zeta_mixup"], study.TOP1), none, 1)
 
 
+def test_what_small_data_says_of_the_mixers_that_look_at_features_and_gradients() -> None:
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    page, mixup = prose("docs/results/small-data/README.md"), arms["mixup"]
+    align, puzzle, saliency = (
+        study.difference(arms[mix], mixup, study.TOP1, COMPARISONS, separator=", ")
+        for mix in ("alignmixup", "puzzlemix", "saliencymix")
+    )
+    assert f"level with `mixup`**: {align}, and {puzzle}. Both are calibrated worse" in page
+    assert f"point, is behind by {saliency[1:]};" in page
+    values = study.values(arms["saliencymix"], study.TOP1).values()
+    assert f"its seeds differ by {max(values) - min(values):.1f}." in page
+    error = next(measure for measure in study.MEASURES if measure.title == "calibration error")
+    for mix in ("alignmixup", "puzzlemix"):
+        ours, theirs = study.values(arms[mix], error), study.values(mixup, error)
+        assert excludes_zero(ours, theirs, COMPARISONS)
+        assert all(ours[seed] > theirs[seed] for seed in ours)
+
+
+def test_all_planned_arms_are_measured() -> None:
+    page = (SMALL_DATA / "README.md").read_text()
+    arms = study.read_runs(SMALL_DATA / "records", "test")
+    assert f"All {len(arms)} arms are measured" in page
+    assert len(arms) == COMPARISONS + 1
+
+
 def test_what_small_data_says_of_single_seeds_and_of_all_differences() -> None:
     arms = study.read_runs(SMALL_DATA / "records", "test")
     page = (SMALL_DATA / "README.md").read_text()

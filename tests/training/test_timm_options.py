@@ -168,7 +168,7 @@ def test_weights_of_a_file_start_a_run(tmp_path: Path) -> None:
             create_model(ModelOptions(initial_checkpoint=file), 5)
         both = create_model(ModelOptions(pretrained=True, pretrained_path=file), 3)  # as in timm's train.py
         assert torch.equal(both.state_dict()["layer1.0.conv1.weight"], same["layer1.0.conv1.weight"])
-        with pytest.raises(UsageError, match="weights of a VisionTransformer .*, of which none fits"):
+        with pytest.raises(UsageError, match=r"weights of a VisionTransformer .*, of which none fits"):
             create_model(ModelOptions(model="test_vit", pretrained_path=file), 3)
 
 
