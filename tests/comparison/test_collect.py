@@ -7,6 +7,7 @@ import pytest
 
 from timm_multimix.comparison.arm_names import make_arm_names, shared_options
 from timm_multimix.comparison.collect import find_baseline, group, read_run, read_runs
+from timm_multimix.comparison.data_names import short_names
 from timm_multimix.errors import UsageError
 
 from .runs import make_grid, make_run
@@ -128,12 +129,39 @@ def test_other_data_or_budgets_are_refused(changes: dict[str, object], words: st
         read_runs(directories)
 
 
-def test_the_same_data_may_be_in_another_directory(tmp_path: Path) -> None:
+def test_the_same_directory_may_be_given_differently(tmp_path: Path) -> None:
+    places = ("/here/there/pets", "there/pets/", "./pets")
     directories = [
-        make_run(tmp_path / "a", "none", 0, 90, dataset="/here/pets"),
-        make_run(tmp_path / "b", "none", 1, 90, dataset="there/pets/"),
+        make_run(tmp_path / str(seed), "none", seed, 90, dataset=place) for seed, place in enumerate(places)
     ]
     assert labels_of(directories) == ["none"]
+
+
+@pytest.mark.parametrize("others", [(), ("images",)])
+def test_directories_of_the_same_name_are_different_data(others: tuple[str, ...], tmp_path: Path) -> None:
+    directories = [
+        make_run(tmp_path / str(seed), "none", seed, 90, dataset=place)
+        for seed, place in enumerate(("data/A/images", "data/B/images", *others))
+    ]
+    with pytest.raises(UsageError, match=r"different dataset .*: A/images \(1 runs\), B/images \(1 runs\)"):
+        read_runs(directories)
+    assert len(group([read_run(directory) for directory in directories])) == len(directories)
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/x", "b/y"], ["x", "y"]),
+        (["c/fog/5", "c/snow/5", "/d/c/fog/5"], ["fog/5", "snow/5", "fog/5"]),
+        (["5", "fog/5", "snow/5"], ["5", "fog/5", "snow/5"]),
+        (["~/x", "../x", "C:\\u\\x"], ["x", "x", "x"]),
+        (["/x", "/y/x"], ["/x", "y/x"]),
+        (["user/pets", "other/pets"], ["user/pets", "other/pets"]),
+        ([".x", "x", "."], [".x", "x", "folder"]),
+    ],
+)
+def test_short_names_of_directories(paths: list[str], names: list[str]) -> None:
+    assert short_names(paths) == dict(zip(paths, names, strict=True))
 
 
 @pytest.mark.parametrize(

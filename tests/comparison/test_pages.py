@@ -12,12 +12,14 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from timm_multimix.comparison.collect import find_baseline, group, read_runs
+from timm_multimix.comparison.collect import find_baseline, group, read_run, read_runs
+from timm_multimix.comparison.evaluated import evaluated
 from timm_multimix.comparison.formatting import cells, signed, verdict
 from timm_multimix.comparison.pages import make_html, make_markdown
 from timm_multimix.comparison.pictures import PICTURES, THEMES, draw_all
 from timm_multimix.comparison.table import Comparison, as_record, compare
 from timm_multimix.files import digest
+from timm_multimix.records.evaluations import read_all
 
 from .runs import VERSIONS, make_grid, make_run
 
@@ -218,10 +220,11 @@ def test_evaluations_have_a_table_of_their_own(tmp_path: Path) -> None:
 
     What was measured on other images stands in another table, in another way in another row.
     """
+    whole, part = ({"dataset": path, "kind": "folder"} for path in ("/here/data/digits", "data/digits"))
     directories = [
-        evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0, uniformity=-2.0),
-        evaluate_run(make_run(tmp_path / "b", "none", 1, 90), 2.0, uniformity=-2.5),
-        evaluate_run(make_run(tmp_path / "c", "mixup", 0, 90), 12.5, dataset="data/digits", kind="folder"),
+        evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0, uniformity=-2.0, **whole),
+        evaluate_run(make_run(tmp_path / "b", "none", 1, 90), 2.0, uniformity=-2.5, **whole),
+        evaluate_run(make_run(tmp_path / "c", "mixup", 0, 90), 12.5, **part),
         make_run(tmp_path / "g", "mixup", 1, 90),
         evaluate_run(make_run(tmp_path / "d", "cutmix", 0, 90), 7.0, samples=100),
         evaluate_run(make_run(tmp_path / "e", "fmix", 0, 90), 7.0),
@@ -263,6 +266,46 @@ def test_evaluations_have_a_table_of_their_own(tmp_path: Path) -> None:
     found = [list(run.get("evaluated", {}).values()) for run in as_record(comparison)["runs"]]
     nlls = [numbers[0]["negative log likelihood"] if numbers else None for numbers in found]
     assert nlls == [1, 2, 12.5, None, 7, None, None]
+
+
+def test_conditions_that_the_last_part_of_a_path_does_not_tell_apart(tmp_path: Path) -> None:
+    """Each has its own table, named by as much as tells it from the others; all others keep their names."""
+    run = evaluate_run(make_run(tmp_path / "a", "none", 0, 90), 1.0)
+    (record,) = read_all(run / "evaluation.json")
+    other = evaluate_run(make_run(tmp_path / "b", "mixup", 0, 90), 6.0, dataset="c/fog/5", kind="folder")
+
+    def measured(nll: float, dataset: str, crop_pct: float, samples: int = 360) -> dict[str, object]:
+        data = {"dataset": dataset, "kind": "folder", "split": "test", "samples": samples}
+        calibration = {"nll": nll, "ece": 0.1, "bins": 15}
+        return record | {"data": data, "input": {"crop_pct": crop_pct}, "calibration": calibration}
+
+    records = [
+        measured(1, "c/fog/5", 1.0),
+        measured(2, "c/snow/5", 1.0),
+        measured(3, "c/snow/5", 0.9),
+        measured(4, "c/rain/5", 1.0, samples=7),
+        record,
+    ]
+    (run / "evaluation.json").write_text(json.dumps({"evaluations": records}))
+    fog, snow, rain, digits = (
+        f"{samples} images of split test of {name}, 32 x 32 pixels"
+        for samples, name in ((360, "fog/5"), (360, "snow/5"), (7, "5"), (360, "digits"))
+    )
+    comparison = compared([run, other])
+    first, second = (
+        {name: numbers["negative log likelihood"] for name, numbers in run["evaluated"].items()}
+        for run in as_record(comparison)["runs"]
+    )
+    assert first == {
+        f"{fog}; crop-pct 1.0": 1,
+        f"{snow}; crop-pct 1.0": 2,
+        f"{snow}; crop-pct 0.9": 3,
+        rain: 4,
+        digits: 1,
+    }
+    assert second == {f"{fog}; crop-pct unknown": 6}
+    assert all(f"On {name}:" in make_markdown(comparison) for name in [*first, *second])
+    assert list(evaluated(read_run(other))) == [fog.replace("fog/", "")]
 
 
 def test_runs_kept_without_weights_have_their_evaluations(tmp_path: Path) -> None:

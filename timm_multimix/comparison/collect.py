@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,8 +16,8 @@ from ..records.evaluations import Evaluation, read_evaluations
 from ..records.metrics import METRICS, Metric
 from ..records.reader import read_run as read_finished
 from ..records.schema import RunRecord
-from ..redaction import last_part
 from .arm_names import make_arm_names
+from .data_names import short_names
 
 SAME = (
     "dataset",
@@ -119,8 +119,10 @@ def read_runs(directories: Iterable[Path]) -> list[Run]:
 
 def check_comparable(runs: Sequence[Run]) -> None:
     """Check that runs have the same data and numbers of epochs; raises UsageError."""
+    datasets = short_names(str(run.summary["dataset"]) for run in runs)
     for name in SAME:
-        found = Counter(_shown(run.summary.get(name), name) for run in runs)
+        values = (str(run.summary.get(name)) for run in runs)
+        found = Counter(datasets[value] if name == "dataset" else value for value in values)
         if len(found) > 1:
             told = ", ".join(f"{value} ({count} runs)" for value, count in found.items())
             raise UsageError(
@@ -129,19 +131,16 @@ def check_comparable(runs: Sequence[Run]) -> None:
             )
 
 
-def _shown(value: Any, name: str) -> str:
-    return last_part(str(value)) if name == "dataset" else str(value)
-
-
 def group(runs: Sequence[Run]) -> list[Arm]:
     """Group runs into arms in the order of their first run, each labelled by its differences from the others.
 
     Raises: UsageError if two runs are equal in all but their directory.
     """
+    datasets = short_names(str(run.options["dataset"]) for run in runs)
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(json.dumps(identity(run), sort_keys=True), []).append(run)
-    labels = make_arm_names([identity(members[0]) for members in groups.values()])
+        groups.setdefault(json.dumps(identity(run, datasets), sort_keys=True), []).append(run)
+    labels = make_arm_names([identity(members[0], datasets) for members in groups.values()])
     arms = []
     for label, members in zip(labels, groups.values(), strict=True):
         arm = Arm(label, members[0].record.mix)
@@ -156,12 +155,17 @@ def group(runs: Sequence[Run]) -> list[Arm]:
     return arms
 
 
-def identity(run: Run) -> dict[str, Any]:
-    """Return everything that runs of one arm share: options except the seed, processes, precision, parent."""
+def identity(run: Run, datasets: Mapping[str, str]) -> dict[str, Any]:
+    """Return everything that runs of one arm share: options except the seed, processes, precision, parent.
+
+    Args:
+        run: one of them.
+        datasets: names of datasets by their options' values, as `short_names` returns them.
+    """
     about = {name: run.summary[name] for name in ABOUT if name in run.summary}
     if run.record.parent:
         about["epochs_before"] = run.record.parent.epochs
-    return run.options | {"dataset": last_part(str(run.options["dataset"]))} | about
+    return run.options | {"dataset": datasets[str(run.options["dataset"])]} | about
 
 
 def find_baseline(arms: Sequence[Arm], wanted: str | None) -> Arm:

@@ -1,16 +1,17 @@
 """Results of `timm-multimix evaluate` in a comparison: mean and std of each number over an arm's seeds.
 
-A number's name includes the settings it depends on, and each set of images has its own table, so that numbers
-measured differently are never in the same row.
+A number's name includes the settings it depends on, and each set of images, prepared in one way, has its own
+table, so that numbers measured differently are never in the same row.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..evaluation.sections import all_numbers
-from ..records.evaluation_tables import Number, data_name, is_number
+from ..records.evaluation_tables import Number, is_number
 from ..records.evaluations import Evaluation
 from .collect import Arm, Run
+from .condition_names import Names, key_of, name_conditions, pictures
 from .statistics import Spread, summarize
 
 
@@ -21,17 +22,28 @@ class Evaluated(NamedTuple):
     arms: list[dict[str, Spread]]
 
 
-def evaluated(run: Run) -> dict[str, dict[str, float]]:
-    """Return the numbers that `evaluate` measured for a run's weights, by the images they were measured on.
+def evaluated(run: Run, names: Names | None = None) -> dict[str, dict[str, float]]:
+    """Return the numbers that `evaluate` measured for a run's weights, by what they were measured on.
 
     Damaged evaluations are left out.
+
+    Args:
+        run: the run.
+        names: of its evaluations' conditions, among those of others; by default among its own.
     """
     found: dict[str, dict[str, float]] = {}
+    names = name_conditions(run.evaluations) if names is None else names
     for evaluation in run.evaluations:
         if numbers := _numbers(evaluation):
-            told = str(pictures(evaluation))
+            told = names[key_of(evaluation)]
             found.setdefault(told, {}).update({number.name: float(number.value or 0) for number in numbers})
     return found
+
+
+def evaluated_by_arm(arms: Sequence[Arm]) -> list[dict[int, dict[str, dict[str, float]]]]:
+    """Return `evaluated` of each arm's runs, by seed, with names that tell all conditions apart."""
+    names = name_conditions([item for arm in arms for run in arm.runs.values() for item in run.evaluations])
+    return [{seed: evaluated(run, names) for seed, run in sorted(arm.runs.items())} for arm in arms]
 
 
 def _numbers(evaluation: Evaluation) -> list[Number]:
@@ -49,24 +61,14 @@ def lower_is_better(arms: Sequence[Arm]) -> list[str]:
     return list(dict.fromkeys(metric.full_name for metric in metrics if metric.better == "lower"))
 
 
-def pictures(evaluation: Evaluation) -> str | None:
-    """Return the images that a model was evaluated on, in words; None if the record does not have them."""
-    try:
-        data, (_, *sides) = evaluation["data"], evaluation["input_size"]
-        size = " x ".join(map(str, sides))
-        told = f"{data['samples']} images of split {data['split']} of {data_name(data)}, {size} pixels"
-        return f"{told}; {data['classes']}" if data.get("classes") else told
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return None
-
-
 def summarize_evaluated(arms: Sequence[Arm]) -> list[Evaluated]:
     """Summarize the numbers of each arm over its seeds, for each set of images, in the order of the runs."""
-    found = dict.fromkeys(told for arm in arms for run in arm.runs.values() for told in evaluated(run))
-    return [Evaluated(told, [_over_seeds(arm, told) for arm in arms]) for told in found]
+    measured = evaluated_by_arm(arms)
+    found = dict.fromkeys(told for runs in measured for numbers in runs.values() for told in numbers)
+    return [Evaluated(told, [_over_seeds(list(runs.values()), told) for runs in measured]) for told in found]
 
 
-def _over_seeds(arm: Arm, told: str) -> dict[str, Spread]:
-    found = [evaluated(run).get(told, {}) for _, run in sorted(arm.runs.items())]
+def _over_seeds(runs: Sequence[dict[str, dict[str, float]]], told: str) -> dict[str, Spread]:
+    found = [run.get(told, {}) for run in runs]
     names = dict.fromkeys(name for numbers in found for name in numbers)
     return {name: summarize([numbers[name] for numbers in found if name in numbers]) for name in names}

@@ -9,7 +9,7 @@ from ..records.publication import public_options
 from .arm_names import shared_options
 from .caveats import make_caveats
 from .collect import Arm, Run
-from .evaluated import evaluated
+from .evaluated import evaluated_by_arm
 from .memorized import memorized
 from .statistics import Difference, Spread, compare_paired, summarize
 
@@ -119,9 +119,9 @@ def _spread(arm: Arm, name: str) -> Spread | None:
 def as_record(comparison: Comparison) -> dict[str, Any]:
     """Return the content of comparison.json."""
     runs = [
-        {"arm": arm.label, "seed": seed, **run_record(run)}
-        for arm in comparison.arms
-        for seed, run in sorted(arm.runs.items())
+        {"arm": arm.label, "seed": seed, **run_record(arm.runs[seed], numbers)}
+        for arm, measured in zip(comparison.arms, evaluated_by_arm(comparison.arms), strict=True)
+        for seed, numbers in measured.items()
     ]
     return {
         "title": comparison.title,
@@ -143,9 +143,9 @@ def _correction(comparison: Comparison) -> str:
     return f", corrected for {count} comparisons (Bonferroni)" if count > 1 else ""
 
 
-def run_record(run: Run) -> dict[str, Any]:
-    """Return the numbers of one run for comparison.json."""
+def run_record(run: Run, measured: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """Return the numbers of one run for comparison.json; `measured` are those of its evaluations."""
     names = (run.record.metric, f"{run.record.metric}_best", *RUN_FACTS)
     facts = {name: run.summary.get(name) for name in names}
-    more = {"memorised": memorized(run), "evaluated": evaluated(run)}
+    more = {"memorised": memorized(run), "evaluated": measured}
     return {"run": run.directory.name, **facts} | {name: numbers for name, numbers in more.items() if numbers}
