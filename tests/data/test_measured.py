@@ -7,18 +7,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from timm_multimix.data.labels import ModelNames
 from timm_multimix.data.measured import Relabelled, load_pictures, load_split
 from timm_multimix.data.splits import load_splits
 from timm_multimix.errors import UsageError
 
 
-def write_parquet(directory: Path, split: str, labels: list[object] | None, count: int = 3) -> None:
+def write_parquet(
+    directory: Path,
+    split: str,
+    labels: list[object] | None,
+    count: int = 3,
+    names: list[str] | None = None,
+) -> None:
     pictures = [Image.new("RGB", (4, 4), (10 * n, 0, 0)) for n in range(count)]
     columns: dict[str, list[object]] = {"image": list(pictures)}
     features: dict[str, object] = {"image": datasets.Image()}
     if labels is not None:
         columns["label"] = labels
-        features["label"] = datasets.Value("int64" if isinstance(labels[0], int) else "string")
+        plain = datasets.Value("int64" if isinstance(labels[0], int) else "string")
+        features["label"] = datasets.ClassLabel(names=names) if names else plain
     directory.mkdir(exist_ok=True)
     table = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
     table.to_parquet(str(directory / f"{split}-0.parquet"))
@@ -51,6 +59,37 @@ def test_labels_that_a_split_does_not_name_are_the_models(tmp_path: Path) -> Non
     write_parquet(tmp_path / "numbers", "test", [2, 0, 9])
     with pytest.raises(UsageError, match=r"label 9 of row 2 .* 0\.\.2 \(3 classes\)"):
         load_split(str(tmp_path / "numbers"), class_names=["ape", "dog", "cat"])
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (["dog", "cat", "ape"], ["0", "1", "2"]),
+        (["1", "0", "2"], ["0", "1", "2"]),
+        (["0", "1", "2", "3"], ["0", "1", "2", "3"]),
+        (["0", "1", "2", "unused 3"], ["0", "1", "2"]),
+    ],
+)
+def test_a_models_names_are_no_names_of_numbers(model: list[str], names: list[str], tmp_path: Path) -> None:
+    """Which number is which class is known only where the names are the numbers themselves."""
+    write_parquet(tmp_path / "numbers", "test", [2, 0, 1])
+    found = load_split(str(tmp_path / "numbers"), class_names=ModelNames(model))
+    assert (found.class_names, labels_of(found)) == (names, [2, 0, 1])
+    write_parquet(tmp_path / "from one", "test", [2, 3, 1])
+    found = load_split(str(tmp_path / "from one"), class_names=ModelNames(["1", "2", "3"]))
+    assert (found.class_names, labels_of(found)) == (["1", "2", "3"], [1, 2, 0])
+    write_parquet(tmp_path / "words", "test", ["cat", "dog", "cat"])
+    known = ModelNames(["ape", "dog", "cat"])
+    assert labels_of(load_split(str(tmp_path / "words"), class_names=known)) == [2, 1, 2]
+
+
+def test_numbers_are_named_by_their_own_training_split(tmp_path: Path) -> None:
+    """So a run is evaluated on its own data as in training, and other data with names by these."""
+    write_parquet(tmp_path / "data", "train", [0, 1, 1], names=["cat", "dog"])
+    write_parquet(tmp_path / "data", "test", [1, 0, 1])
+    for names in (["cat", "dog"], ["dog", "cat"]):
+        found = load_split(str(tmp_path / "data"), class_names=ModelNames(names))
+        assert (found.class_names, labels_of(found)) == (["cat", "dog"], [1, 0, 1])
 
 
 def test_without_a_models_names_they_are_the_training_splits(tmp_path: Path) -> None:

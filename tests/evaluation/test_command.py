@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -180,6 +181,19 @@ def test_other_classes_are_refused_by_default(
     card = make_card(read_run(run)[0], "tester/net")
     assert "on other data than it was trained for" in card
     assert "its classes are not the model's own and were compared by number" in card
+
+
+def test_numbers_are_no_class_names_of_the_model(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table's numbers may be in another order than the model's names."""
+    images = np.zeros((6, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "data.npz", test_images=images, test_labels=np.arange(6) % 3)
+    words = ["evaluate", str(run), "--workers", "0", "--dataset", str(tmp_path / "data.npz")]
+    assert cli.main(words) == 2
+    assert "got 0, 1, 2; --allow-other-classes compares them by number" in capsys.readouterr().err
+    assert cli.main([*words, "--allow-other-classes"]) == 0
+    assert "compared by number" in capsys.readouterr().out.splitlines()[0]
 
 
 def test_parts_of_other_weights_stay_apart(run: Path, evaluate: Evaluate) -> None:

@@ -10,8 +10,28 @@ from .columns import class_names, is_text, shown, value_type
 if TYPE_CHECKING:
     from datasets import Dataset
 
+UNUSED = "unused "
+"""What the trainer's names for outputs that --num-classes added after all others begin with."""
+
 _MANY_CLASSES = 10_000
 _LEAST_USED = 0.1
+
+
+class ModelNames(list[str]):
+    """Class names of a model, not of the data: texts are among them, but a number does not stand for one."""
+
+
+def names_of_numbers(known: list[str] | None) -> list[str] | None:
+    """Return the classes of integer labels that are not named; those of a model only if they are numbers.
+
+    A model's other names may be in another order than the numbers, which then are all that is known.
+    """
+    if not isinstance(known, ModelNames):
+        return known
+    named = [name for name in known if not name.startswith(UNUSED)]
+    first = first_number(named)
+    numbers = [str(number) for number in range(first, first + len(named))]
+    return named if named == numbers else [str(number) for number in range(len(known))]
 
 
 def read_labels(
@@ -27,6 +47,7 @@ def read_labels(
         dataset: the table.
         column: its column of labels.
         known: the classes, for a column that declares none; by default they are made from the values.
+            `ModelNames` are those of texts only, unless they are numbers.
         title: what the table is called in errors.
 
     Returns:
@@ -63,7 +84,7 @@ def _read(
         names = known or sorted(set(values.unique().to_pylist()))
         return _indices_of(values, names, title), names
     labels = _whole_numbers(values.to_numpy(), title)
-    names = declared or known or _numbered(labels, what)
+    names = declared or names_of_numbers(known) or _numbered(labels, what)
     first = 0 if declared else first_number(names)
     _check_range(labels, names, first, title)
     return labels - first, names

@@ -14,6 +14,7 @@ from .columns import find_image_column
 from .directories import pictures_below
 from .held_out import HeldOut
 from .kinds import open_collection
+from .labels import ModelNames
 from .request import Request
 from .sources import FileSource, Source, TableSource, Wrapped
 from .split_names import EVALUATION_NAMES, TRAIN_NAMES, WHOLE, choose_split
@@ -49,7 +50,7 @@ def load_split(
         val_split: the split, or the fraction that is held out.
         val_split_seed: of what is held out.
         class_names: the classes of labels that the split does not name itself; by default the training
-            split's.
+            split's, which also names integer labels where these are `ModelNames`.
         **reading: fields of `Request`.
 
     Raises:
@@ -72,7 +73,15 @@ def load_split(
     elif isinstance(collection, ClassDirectories):
         class_names = None  # they name their classes themselves, and may be fewer
     source, found = collection.open(name, class_names)
+    if isinstance(class_names, ModelNames) and train and found == _numbers(found) != class_names:
+        train_name = choose_split(collection, train_split, TRAIN_NAMES, "train_split")
+        source, found = collection.open(name, collection.open(train_name, None)[1])
     return Split(source, name, found, dict(collection.defaults), list(collection.notes))
+
+
+def _numbers(names: Sequence[str]) -> list[str]:
+    """Return the names that integer labels have where nothing names them."""
+    return [str(number) for number in range(len(names))]
 
 
 def load_pictures(dataset: str) -> Split:

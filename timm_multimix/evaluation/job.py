@@ -12,6 +12,7 @@ import torch
 from ..data.fingerprint import fingerprint
 from ..data.given_loader import LoaderSource
 from ..data.held_out import Rows
+from ..data.labels import ModelNames
 from ..data.measured import Split, load_pictures, load_split
 from ..data.objects import open_object
 from ..data.sources import Source
@@ -143,7 +144,7 @@ def load(network: EvaluatedModelOptions, seed: int, count_classes: Callable[[], 
 def open_split(
     dataset: str, columns: ColumnOptions, data: Any, class_names: list[str] | None = None
 ) -> Split:
-    """Open the split to measure on, by name or from an object; `class_names` is for splits without names.
+    """Open the split to measure on, by name or from an object; `class_names` are the model's.
 
     Raises:
         UsageError: it cannot be opened, or its classes are not known.
@@ -152,9 +153,10 @@ def open_split(
         raise UsageError(
             f"the run was trained on a {dataset.removeprefix(OBJECT)} object; give data to evaluate on"
         )
+    known = ModelNames(class_names) if class_names else None
     if data is None:
-        return load_split(dataset, **flat(columns), class_names=class_names)
-    source, names = open_object(data, "data", columns, class_names=class_names)
+        return load_split(dataset, **flat(columns), class_names=known)
+    source, names = open_object(data, "data", columns, class_names=known)
     if isinstance(source, LoaderSource):
         raise UsageError("data must be a dataset, not a loader; give the loader's dataset")
     return Split(source, "data", names, {})

@@ -13,6 +13,7 @@ from ..data.batches import EpochBatches
 from ..data.columns import shown
 from ..data.dataset import ImageDataset
 from ..data.items import ObjectTensors
+from ..data.labels import UNUSED
 from ..data.loader import create_loader
 from ..data.measured import Relabelled, Split
 from ..data.sources import Source
@@ -127,7 +128,7 @@ def match_classes(
     Raises:
         UsageError: the split has another number of classes than the model, or other names.
     """
-    names, known = split.class_names, [name for name in label_names or [] if not _is_unused(name)]
+    names, known = split.class_names, [name for name in label_names or [] if not name.startswith(UNUSED)]
     task = task_of_source(split.source)
     if names == known or (task == REGRESSION and outputs == 1):
         return split.source, False
@@ -161,8 +162,3 @@ def _check_by_number(split: Split, known: Sequence[str], outputs: int, allow_oth
             f"the classes of the split '{split.name}' must be the model's, {shown(known, 5)}, got "
             f"{shown(names, 5)}; --allow-other-classes compares them by number"
         )
-
-
-def _is_unused(name: str) -> bool:
-    """Return whether this is the trainer's name for an output that --num-classes added after all others."""
-    return name.startswith("unused ")

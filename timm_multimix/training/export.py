@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from .._compat.timm import save_config_for_hf
+from ..data.labels import UNUSED
 from ..files import fresh_directory, publish_directory, write_text
 from ..options import TrainOptions, options_to_dict
 from ..records.provenance import dataset_kind, versions
@@ -83,7 +84,7 @@ def how_to_load(model: torch.nn.Module, run: Path) -> str:
 
 def label_names(names: list[str], classes: int | None) -> list[str]:
     """Name for every output of the classifier, which --num-classes may have made larger than the data."""
-    return names + [f"unused {index}" for index in range(len(names), classes or 0)]
+    return names + [f"{UNUSED}{index}" for index in range(len(names), classes or 0)]
 
 
 def recipe(options: TrainOptions) -> dict[str, object]:

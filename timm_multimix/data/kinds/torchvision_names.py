@@ -11,6 +11,7 @@ from ...options.declaration import Trait
 from ..collection import Collection
 from ..columns import shown
 from ..images import BrokenImage
+from ..labels import names_of_numbers
 from ..request import Request
 from ..sources import Source
 from .declaration import Kind
@@ -64,7 +65,8 @@ class TorchDatasets(Collection):
             )
             raise UsageError(f"{title} is not in {self.root}: {one_line(error)}{advice}") from error
         labels = _labels_of(dataset)
-        names = _class_names(dataset) or class_names or [str(k) for k in range(int(labels.max()) + 1)]
+        named = _class_names(dataset) or names_of_numbers(class_names)
+        names = named or [str(k) for k in range(int(labels.max()) + 1)]
         return ItemSource(dataset, labels, title), names
 
     def _create(self, split: str) -> Any:
