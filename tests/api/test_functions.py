@@ -56,6 +56,29 @@ def test_objects_are_measured_as_training_did():
         run.evaluate(evaluation, corruption=True)
 
 
+@pytest.mark.parametrize("asked", [{"attacks": ["fgsm"], "epsilons": [1 / 255]}, {"corruptions": True}])
+def test_normalized_tensors_are_no_pixels(asked):
+    """Clamped to [0, 1], most of such an image would be lost; their mean and std make pixels of it."""
+    torch.manual_seed(0)
+    pixels, labels, net = torch.rand(6, 3, 32, 32), torch.arange(6) % 3, Net()
+    part, given = next(iter(asked)), TensorDataset((pixels - 0.5) / 0.25, labels)
+    net.pretrained_cfg = {"mean": (0.0,) * 3, "std": (1.0,) * 3}  # as in a run on tensors
+    with pytest.raises(UsageError, match=rf"0 to 1 for {part}, got -2 to 2; give the mean and std"):
+        timm_multimix.evaluate(net, given, workers=0, img_size=32, **asked)
+    assert timm_multimix.evaluate(net, given, workers=0, img_size=32)["accuracy"]
+    raw = timm_multimix.evaluate(net, TensorDataset(pixels, labels), workers=0, img_size=32, **asked)
+    assert raw[part]
+    net.pretrained_cfg = {"mean": (0.5,) * 3, "std": (0.25,) * 3}
+    assert timm_multimix.evaluate(net, given, workers=0, img_size=32, **asked)[part]
+
+
+def test_the_mean_and_std_of_tensors_may_be_named_in_training():
+    data = Pictures(44, tensors=True)
+    run = train("named", model=Net(), train_data=data, eval_data=data, mean=(0.5,) * 3, std=(0.25,) * 3)
+    assert run.summary.top1 == run.evaluate(data, workers=0)["accuracy"]["top1"]
+    assert run.model.pretrained_cfg["mean"] == (0.5,) * 3
+
+
 def test_finished_runs_are_compared(digits, tmp_path):
     other = timm_multimix.train(mix="mixup", **QUICK, output=str(tmp_path / "mixup"))
     compared = timm_multimix.compare([digits, other.directory], output=tmp_path / "pages", comparisons=3)

@@ -7,6 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..options.declaration import flag
 from ..records.evaluation_tables import short_name
 from .accuracy import summarize_scores
 from .calibration import summarize_calibration
@@ -18,13 +19,21 @@ from .embedding import summarize_embedding
 from .job import Job, describe_data, describe_model
 from .outputs import Outputs, accuracy_under_attack, collect
 from .outputs import accuracy as top1_accuracy
+from .pictures import checked
 
 Part = dict[str, Any]
 
 
 def predict(job: Job) -> Outputs:
-    """Return logits, labels and embedding of all images, from which most parts are computed."""
-    return collect(job.classifier, progress(job.pictures.batches(), "clean"))
+    """Return logits, labels and embedding of all images, from which most parts are computed.
+
+    Raises:
+        UsageError: the images are no pixels in [0, 1], and a part needs such.
+    """
+    measures, batches = job.options.measures, progress(job.pictures.batches(), "clean")
+    asked = {"attacks": measures.attacks is not None, "corruptions": measures.corruptions}
+    names = " and ".join(flag(name) for name, is_asked in asked.items() if is_asked)
+    return collect(job.classifier, checked(batches, names) if names else batches)
 
 
 def accuracy(job: Job, outputs: Outputs) -> Part:

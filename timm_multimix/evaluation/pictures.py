@@ -1,7 +1,7 @@
 """Images of a split as pixels in [0, 1], batch by batch, with labels in the model's numbering."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,9 @@ from ..options.shared import LoadingOptions
 from ..records.tasks import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from .classifier import Classifier
 from .corruptions import Corrupt
+
+_ROUNDING = 1e-3
+"""How far pixels may be outside [0, 1] once they were normalized and are converted back."""
 
 
 class Chosen(EpochBatches):
@@ -106,6 +109,26 @@ class Pictures:
                 )
         finally:
             loader.close()
+
+
+def checked(batches: Iterable[tuple[Tensor, Tensor]], asked: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches whose pixels are in [0, 1], as attacks and corruptions take and keep them.
+
+    Args:
+        batches: pixels and labels.
+        asked: the option for which they are checked.
+
+    Raises:
+        UsageError: other pixels; such are tensors that were normalized in a way that nobody named.
+    """
+    for pixels, labels in batches:
+        low, high = pixels.min().item(), pixels.max().item()
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
+            raise UsageError(
+                f"pixels must be from 0 to 1 for {asked}, got {low:.4g} to {high:.4g}; give the mean and std "
+                "of the tensors in the model's `pretrained_cfg`, as train(mean=..., std=...) does, or pixels"
+            )
+        yield pixels, labels
 
 
 OTHER_CLASSES = "its classes are not the model's own and were compared by number"
