@@ -1,10 +1,13 @@
 """Atomic writes: a reader, or a run killed at any moment, never sees a half-written file."""
 
+import errno
 import hashlib
 import json
 import math
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +26,43 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary file's path, whose file takes the place of `path`; after an error it is deleted."""
+    temporary = path.with_name(f".tmp-{path.name}")
+    try:
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
+    except Exception:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically: a temporary file next to it, then a rename."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file can be written, as far as creating a temporary one next to it tells.
+
+    Raises:
+        OSError: it cannot.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     temporary = path.with_name(f".tmp-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    sync(temporary)
-    os.replace(temporary, path)
-    sync(path.parent)
+    temporary.touch()
+    temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Return the message for a file that could not be written."""
+    return f"cannot write {path}: {error.strerror or one_line(error)}"
 
 
 def read_text(path: Path) -> str:

@@ -1,9 +1,13 @@
 """The command as a whole: parts, record, card, mistakes."""
 
+import errno
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,14 @@ import timm
 import torch
 from PIL import Image
 
+import timm_multimix
 from tests.finished_runs import make_model, make_run, run_record
 from timm_multimix import cli
 from timm_multimix.data.splits import load_splits
 from timm_multimix.data.transforms import create_evaluation_transform
+from timm_multimix.evaluation.report import keep
 from timm_multimix.evaluation.sections import SECTIONS, make_tables
+from timm_multimix.files import write_text
 from timm_multimix.hub.card import make_card
 from timm_multimix.hub.record import read_run
 from timm_multimix.options.evaluation import EvaluateOptions
@@ -293,6 +300,8 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run} {data} --embedding-plot out.txt": "ends in .png",
         f"{run} {data} --embedding-plot {tmp_path}/nowhere/out.png": "a directory that exists",
         f"{run} {data} --output {tmp_path}": "cannot write",
+        f"{run} {data} --output {tmp_path}/{'n' * 250}": "too long; choose another file by --output",
+        f"{run} {data} --embedding-plot {tmp_path}/{'n' * 250}.png": "File name too long",
         f"{run} {data} --output {tmp_path}/other.json": "other.json holds no evaluations, or is damaged",
         f"{run} {data} --device nothing": "--device nothing is not available",
         f"{run} {data} --batch-size 0": "expected a whole number >= 1",
@@ -322,6 +331,55 @@ def test_mistakes_are_one_line_and_leave_nothing(
         assert said in err, words
     assert not list(Path().iterdir())
     assert not (run / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("json_asked", [False, True])
+def test_numbers_are_printed_where_files_cannot_be_written_in_the_end(
+    json_asked: bool,
+    run: Path,
+    colours: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A disk may fill up meanwhile; the error names what could not be written, and nothing is left of it."""
+
+    def full(handle: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("timm_multimix.files.sync", full)
+    plot, before = tmp_path / "plot.png", sorted(run.iterdir())
+    words = ["evaluate", str(run), "--workers", "0", "--dataset", str(colours), "--embedding-plot", str(plot)]
+    assert cli.main([*words, *(["--json"] if json_asked else [])]) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["accuracy"] if json_asked else "Calibration" in out
+    assert "numbers in" not in out
+    assert err == (
+        f"error: cannot write {plot}: No space left on device; "
+        f"cannot write {run}/evaluation.json: No space left on device\n"
+    )
+    assert (sorted(run.iterdir()), plot.exists(), list(tmp_path.glob(".*"))) == (before, False, [])
+    measured = timm_multimix.evaluate(str(run), str(colours), workers=0)
+    assert measured["accuracy"]
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_evaluations_at_the_same_time_are_all_kept(
+    run: Path, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is added to what the others have written meanwhile."""
+    record, file = evaluate(run), run / "evaluation.json"
+
+    def slowly(path: Path, text: str) -> None:
+        time.sleep(0.1)
+        write_text(path, text)
+
+    monkeypatch.setattr("timm_multimix.evaluation.report.write_text", slowly)
+    records = [record | {"input_size": [3, side, side]} for side in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(partial(keep, file), records))
+    assert sorted(item["input_size"][1] for item in kept(run)) == [*range(8), 32]
+    assert not list(run.glob(".*"))
 
 
 def test_a_run_that_is_not_finished(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`timm_multimix.evaluate` and its result."""
 
 import copy
+import logging
 from os import PathLike
 from typing import Any
 
@@ -9,18 +10,20 @@ from torch import nn
 from ..data.objects import object_name
 from ..evaluation.classifier import Classifier
 from ..evaluation.job import Given
-from ..evaluation.report import render
+from ..evaluation.report import Unwritten, render
 from ..evaluation.run import run as run_evaluation
 from ..evaluation.sections import make_tables
 from ..modeling.create import resolve_data_config
 from ..notebook import table_html
 from ..options.evaluation import EvaluateOptions
-from ..options.keywords import from_keywords, spelled_as_keywords
+from ..options.keywords import from_keywords, in_keywords, spelled_as_keywords
 from ..options.model import InputOptions
 from ..records.evaluation_tables import Table
 from ..records.evaluations import Evaluation
 from .objects import is_object, model_name
 from .run import Run
+
+logger = logging.getLogger(__name__)
 
 
 class Measured:
@@ -62,7 +65,8 @@ def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, *
         **options: those of `timm-multimix evaluate`, with underscores: `corruptions=True, attacks=["pgd"]`.
 
     Returns:
-        What was measured. For a run it is also written to evaluation.json in its directory.
+        What was measured. For a run it is also written to evaluation.json in its directory; a warning says if
+        that failed in the end.
 
     Raises:
         UsageError: an unknown option, a model or data that cannot be opened, or classes that differ.
@@ -84,7 +88,11 @@ def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, *
         classifier = None
         if isinstance(network, nn.Module):
             classifier = as_classifier(model if isinstance(model, Run) else network, chosen.network.input)
-        return Measured(run_evaluation(chosen, Given(classifier, objects)))
+        try:
+            return Measured(run_evaluation(chosen, Given(classifier, objects)))
+        except Unwritten as error:
+            logger.warning(in_keywords(str(error), EvaluateOptions))
+            return Measured(error.record)
 
 
 def as_classifier(model: Run | nn.Module, asked: InputOptions | None = None) -> Classifier:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..figures import literal
+from ..files import replacing
 
 MOST_POINTS = 2000
 MOST_NAMES = 20
@@ -56,7 +57,8 @@ def draw_embedding(
         markerscale=2,
         fontsize=9,
     )
-    figure.savefig(file, dpi=150)
+    with replacing(file) as temporary:
+        figure.savefig(temporary, dpi=150)
     return len(points)
 
 

@@ -18,6 +18,7 @@ from ..data.objects import open_object
 from ..data.sources import Source
 from ..data.targets import task_of_source
 from ..errors import UsageError
+from ..files import cannot_write, check_writable
 from ..mixers import Mixture
 from ..mixers.plugins import import_modules
 from ..options.data import OBJECT
@@ -42,7 +43,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Job:
-    """The parts of an evaluation; `unknown` are the out-of-distribution images by dataset."""
+    """The parts of an evaluation.
+
+    unknown: the out-of-distribution images by dataset; unwritten: files that could not be written, of which
+    the end of the evaluation says so.
+    """
 
     options: EvaluateOptions
     run: Path | None
@@ -55,6 +60,7 @@ class Job:
     unknown: dict[str, Pictures] = field(default_factory=dict)
     mixtures: dict[str, Mixture] = field(default_factory=dict)
     other_classes: bool = False  # the data's are not the model's, which was allowed
+    unwritten: dict[Path, OSError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
         check_surrogate(measures.transfer_from, surrogate, classifier, outputs)
     if measures.embedding_plot:
         check_embedding(classifier, len(pictures))
+        check_figure(measures.embedding_plot)
     return Job(
         options,
         run,
@@ -260,6 +267,14 @@ def check_embedding(classifier: Classifier, count: int) -> None:
         )
     if count < 4:
         raise UsageError(f"--embedding-plot: there must be at least 4 images, got {count}")
+
+
+def check_figure(file: Path) -> None:
+    """Check that the embedding plot can be written; raises UsageError if not."""
+    try:
+        check_writable(file)
+    except OSError as error:
+        raise UsageError(f"--embedding-plot: {cannot_write(file, error)}") from error
 
 
 def describe_model(name: str) -> dict[str, str]:

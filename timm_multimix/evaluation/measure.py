@@ -63,12 +63,15 @@ def progress(batches: Iterator[Any], label: str) -> Iterator[Any]:
 
 
 def draw(job: Job, outputs: Outputs, file: Path) -> None:
-    """Draw the embedding."""
+    """Draw the embedding; where the file cannot be written, the evaluation goes on and fails at its end."""
     names = job.classifier.label_names or job.split.class_names
     model, data = short_name(job.options.network.model), short_name(job.dataset)
     title = f"{model} on {data} ({job.split.name}): t-SNE of the embedding"
     assert outputs.embedding is not None
-    draw_embedding(outputs.embedding, outputs.labels, names, title, file, job.options.report.seed)
+    try:
+        draw_embedding(outputs.embedding, outputs.labels, names, title, file, job.options.report.seed)
+    except OSError as error:
+        job.unwritten[file] = error
 
 
 def unknown_images(job: Job, outputs: Outputs) -> list[Part] | None:

@@ -1,14 +1,16 @@
 """The record of an evaluation: assembled, written to its file, and rendered for the terminal."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..files import digest, finite, write_text
+from ..files import cannot_write, digest, finite, write_text
 from ..options.evaluation import EvaluateOptions
 from ..records.evaluation_tables import Table
 from ..records.evaluations import FILE, Evaluation, read_all
+from ..records.lock import alone_with
 from ..records.provenance import command, describe_hardware, versions
 from ..records.reader import run_directory
 from .accumulate import add
@@ -17,21 +19,37 @@ from .pictures import OTHER_CLASSES
 from .sections import footnote, make_tables
 
 
+class Unwritten(UsageError):
+    """Files of an evaluation that could not be written at its end; `record` has what was measured."""
+
+    def __init__(self, problems: Mapping[Path, OSError], record: Evaluation) -> None:
+        super().__init__("; ".join(cannot_write(file, error) for file, error in problems.items()))
+        self.files, self.record = set(problems), record
+
+
 def write(job: Job, parts: dict[str, Any]) -> Evaluation:
     """Assemble the record and add it to those in its file.
 
     Raises:
-        UsageError: the file cannot be written.
+        Unwritten: a file could not be written, this one or one of the job before.
     """
-    record = finite(describe(job) | parts)
+    record, problems = finite(describe(job) | parts), dict(job.unwritten)
     file = find_file(job.options)
     if file is not None:
-        content = {"evaluations": add(read_all(file), record)}
         try:
-            write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            keep(file, record)
         except OSError as error:
-            raise UsageError(f"cannot write {file}: {error.strerror}") from error
+            problems[file] = error
+    if problems:
+        raise Unwritten(problems, record)
     return record
+
+
+def keep(file: Path, record: Evaluation) -> None:
+    """Add a record to those in a file, which other processes may do, too; raises OSError."""
+    with alone_with(file):
+        content = {"evaluations": add(read_all(file), record)}
+        write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def find_file(options: EvaluateOptions) -> Path | None:

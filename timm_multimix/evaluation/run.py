@@ -16,6 +16,7 @@ def run(options: EvaluateOptions, given: Given = NOTHING) -> dict[str, Any]:
 
     Raises:
         UsageError: a mistake in the options, before anything is measured.
+        Unwritten: a file could not be written at the end; it has the record.
     """
     if file := find_file(options):
         check_addable(file)

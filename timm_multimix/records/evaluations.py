@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..files import digest
+from ..files import cannot_write, check_writable, digest
+from .lock import alone_with
 
 Evaluation = dict[str, Any]
 """The record of one call: model, data, settings, and each part that was measured."""
@@ -33,7 +34,16 @@ def _is_evaluation(item: Any) -> bool:
 
 
 def check_addable(file: Path) -> None:
-    """Check that a file holds nothing but evaluations, as other content would be lost; raises UsageError."""
+    """Check that a file can be written and holds nothing but evaluations, as other content would be lost.
+
+    Raises:
+        UsageError: it cannot, or does not.
+    """
+    try:
+        with alone_with(file):
+            check_writable(file)
+    except OSError as error:
+        raise UsageError(f"{cannot_write(file, error)}; choose another file by --output") from error
     if file.is_file() and file.stat().st_size and not read_all(file):
         raise UsageError(
             f"{file} holds no evaluations, or is damaged; move it away or choose another --output"

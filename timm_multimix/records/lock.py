@@ -5,6 +5,8 @@ import fcntl
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -65,11 +67,16 @@ class RunLock:
             raise UsageError(f"cannot lock {directory}: {error.strerror}") from None
         return True
 
-    def _try(self, path: Path) -> bool:
+    def wait(self, path: Path) -> None:
+        """Lock with a file of this path, once no other process does; raises OSError if it cannot be made."""
+        while not self._try(path, 0):
+            pass
+
+    def _try(self, path: Path, mode: int = fcntl.LOCK_NB) -> bool:
         """Lock the file; returns False if its owner deleted it meanwhile."""
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | mode)
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 os.close(handle)
@@ -97,6 +104,18 @@ class RunLock:
         _held.discard(self._handle)
         os.close(self._handle)
         self._handle = None
+
+
+@contextmanager
+def alone_with(file: Path) -> Iterator[None]:
+    """Let one process at a time read and rewrite a file; others wait at the beginning of the block.
+
+    Raises:
+        OSError: nothing can be written next to the file.
+    """
+    with RunLock() as lock:
+        lock.wait(file.with_name(f"{NAME}-{file.name}"))
+        yield
 
 
 def _is(handle: int, path: Path) -> bool:
