@@ -93,8 +93,7 @@ def prepare(options: EvaluateOptions, given: Given) -> Job:
     else:
         classifier = load(network, report.seed, lambda: len(split.class_names) if split else 0).to(device)
     split = split or open_split(dataset, columns, given.data, classifier.label_names)
-    if run is not None and dataset == read_options(run).data.dataset and isinstance(split.source, Rows):
-        check_held_out(split, run)
+    check_held_out(split, run, dataset)
     for note in split.notes:
         logger.warning(note)
     outputs = count_outputs(classifier)
@@ -201,16 +200,18 @@ def _is_same(dataset: str, other: str) -> bool:
     return dataset == other or (here == there and os.path.exists(here))
 
 
-def check_held_out(split: Split, run: Path) -> None:
+def check_held_out(split: Split, run: Path | None, dataset: str) -> None:
     """Check that what is held out of a run's training split is what it was not trained on.
 
     Raises:
         UsageError: another part is asked for, or the data have changed, so that others are held out.
     """
+    if run is None or not isinstance(split.source, Rows):
+        return
     record = read_summary(run)
     own = (record.evaluation_split, record.evaluation_data)
     now = (split.name, record.evaluation_data and fingerprint(split.source))
-    if split.name.endswith(f" of {record.train_split}") and now != own:
+    if dataset == record.dataset and split.name.endswith(f" of {record.train_split}") and now != own:
         wanted, got = (" = ".join(filter(None, part)) for part in (own, now))
         raise UsageError(
             f"the part held out of {record.dataset} must be that of the run, {wanted}, got {got}: "

@@ -10,7 +10,8 @@ from ..dataset_names import HubName, is_hub_id
 from ..errors import printable
 from ..evaluation.sections import footnote, make_tables
 from ..markdown import Markup, block, code, escape
-from ..options.optimization import WEIGHTS
+from ..options import TrainOptions
+from ..options.relations import names_of
 from ..records.evaluation_tables import Table
 from ..records.evaluations import Evaluation, conditions
 from ..records.metrics import METRICS
@@ -147,7 +148,7 @@ def start(base: str | None, options: dict[str, Any]) -> Markup:
     """Return the source of the weights, as the words before those for the data."""
     if base:
         return Markup(f"fine-tuned from {escape(hub_link(base))} on")
-    local = any(options.get(name) for name in WEIGHTS)
+    local = any(options.get(name) for name in names_of(TrainOptions, initial_weights=True))
     return Markup("fine-tuned from local weights on" if local else "trained on")
 
 

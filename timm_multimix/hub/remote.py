@@ -67,9 +67,12 @@ class Remote:
             )
         if self.record is not None and (there := self.record["model"]["architecture"]) != architecture:
             raise WouldOverwrite(f"{self.repo_id} holds a {there}, this run has trained a {architecture}")
-        theirs = None if self.record is None else self.record["model"]["label_names"]
-        if theirs and classes and list(classes) != theirs:
-            there, here = (", ".join(names[:3]) for names in (theirs, classes))
+        if self.record is not None and classes:
+            self._check_classes(self.record["model"]["label_names"], classes)
+
+    def _check_classes(self, theirs: Sequence[str] | None, ours: Sequence[str]) -> None:
+        if theirs and list(ours) != list(theirs):
+            there, here = (", ".join(names[:3]) for names in (theirs, ours))
             raise WouldOverwrite(
                 f"{self.repo_id} holds a model of other classes, {there}, ..., than this run's, {here}, ..."
             )

@@ -59,6 +59,7 @@ class Facts:
     excludes: Mapping[str, str] = field(default_factory=dict)  # in use together with none of these: reason
     requires: tuple[str, ...] = ()  # in use only with a value for these
 
+    initial_weights: bool = False  # gives weights to start from
     recorded: bool = True  # in a run's config.yaml
     bears_on_result: bool = True  # else a resumed run may have another value
     new_in_child: bool = False  # a run that goes on from the end of another may have another value

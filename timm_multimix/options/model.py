@@ -38,19 +38,24 @@ class ModelOptions(Part, title="model"):
         headline=True,
     )
     pretrained: bool = option(
-        False, "start from the model's published weights (default: random weights)", idle_on=("model",)
+        False,
+        "start from the model's published weights (default: random weights)",
+        initial_weights=True,
+        idle_on=("model",),
     )
     pretrained_path: Path | None = option(
         None,
         "start from the weights in this .safetensors or .pth file, with the first layer and the classifier "
         "made to fit; as in timm, also with --pretrained, in place of the published ones (default: none)",
         "FILE",
+        initial_weights=True,
         idle_on=("model",),
     )
     initial_checkpoint: Path | None = option(
         None,
         "load this .safetensors or .pth file, which must fit as it is, into the model (default: none)",
         "FILE",
+        initial_weights=True,
         excludes={
             "pretrained": "which starts from other weights",
             "pretrained_path": "which starts from other weights",

@@ -7,9 +7,6 @@ from ..errors import UsageError
 from .declaration import Part, option
 from .values import BelowOne, Count, KeyValues, Natural, NonNegative, Positive, PositiveFraction
 
-WEIGHTS = ("pretrained", "pretrained_path", "initial_checkpoint")
-"""Options that training starts from other weights than random ones by."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizationOptions(Part, title="optimization"):
@@ -56,7 +53,7 @@ class OptimizationOptions(Part, title="optimization"):
         None,
         "learning rate's factor for all but the classifier, with pretrained weights (default: 1)",
         "X",
-        needs=WEIGHTS,
+        needs=("pretrained", "pretrained_path", "initial_checkpoint"),
         excludes={
             "freeze_body": "which also sets how fast the backbone learns",
             "layer_decay": "which also sets how fast the backbone learns",
@@ -65,7 +62,7 @@ class OptimizationOptions(Part, title="optimization"):
     freeze_body: bool = option(
         False,
         "train the classifier only, with pretrained weights (default: all)",
-        needs=WEIGHTS,
+        needs=("pretrained", "pretrained_path", "initial_checkpoint"),
         excludes={"layer_decay": "which also sets how fast the backbone learns"},
     )
     clip_grad: Positive | None = option(None, "clip gradients at this (default: not clipped)", "X")

@@ -112,13 +112,9 @@ def prepare_and_train(
     if new:  # uploads of a resumed run never keep it from training
         on_main(accelerator, lambda: open_target(options.hub, architecture_of(setup.model)))
     directory = reporter.directory = on_main(accelerator, lambda: claim(found, setup.options, lock))
-    elsewhere = found.goes_on_from_another(directory)
-    if not elsewhere:
-        interrupt.advise(directory)
     try:
         with reporter.told_once(), log_of(directory, accelerator):
-            training = Training(setup, position, sums, directory, interrupt, given.callbacks)
-            summary = training.run(found if elsewhere else None)
+            summary = Training(setup, position, sums, directory, interrupt, found, given.callbacks).run()
             return Outcome(summary, directory, setup.models()[exported_kind(setup)].eval())
     except Exception:
         if accelerator.is_main_process:
@@ -163,10 +159,14 @@ class Training:
         sums: Sums,
         directory: Path,
         interrupt: Interrupt,
+        found: RunDirectory,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.setup, self.position, self.sums = setup, position, sums
         self.directory, self.interrupt = directory, interrupt
+        self.source = found if found.goes_on_from_another(directory) else None
+        if self.source is None:
+            interrupt.advise(directory)
         tell_opening(setup, directory, position)
         start_trackers(setup.accelerator, directory, setup.options.run, options_to_dict(setup.options))
         self.uploader = start_uploader(setup, directory, resumed=position.updates > 0)
@@ -175,16 +175,12 @@ class Training:
         self.writing = partial(writing, directory, setup.accelerator)
         self.results: dict[str, Scores] = {}
 
-    def run(self, source: RunDirectory | None = None) -> dict[str, Any]:
-        """Run to the end; after a signal, or a loss that is not finite, it can be resumed.
-
-        Args:
-            source: what it goes on from, if that is a checkpoint in another directory.
-        """
+    def run(self) -> dict[str, Any]:
+        """Run to the end; after a signal, or a loss that is not finite, it can be resumed."""
         with self.interrupt.deferred():
             try:
-                if source is not None:
-                    self.go_on_from(source)
+                if self.source is not None:
+                    self.go_on_from(self.source)
                 summary = self.train()
             except Stop:
                 self.save()
