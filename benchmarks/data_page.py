@@ -27,14 +27,15 @@ read.
 
 Training is on the split `train` (or `training`, `trainval`, else `all`), evaluation on `validation` (or
 `val`, `valid`, `dev`, `eval`, `evaluation`), else on `test`, in any case; `--train-split` and
-`--val-split` name others. With `trainval`, which holds `train` and `val` in such data sets, evaluation is on `test`.
+`--val-split` name others. With `trainval`, which holds `train` and `val` in such data sets, evaluation
+is on `test`.
 
 Data that come with training images only need `--val-split 0.1`: a tenth of the training split is held
 out, of every class its share, and no class is held out whole. Which images these are depends on the
 data, the fraction and `--val-split-seed`, not on `--seed` or the number of processes: a resumed run, a
 comparison over seeds and `evaluate RUN` have the same. It is recorded in `summary.json` under `data`,
-`held_out`. Once images were added or removed, others would be held out: `evaluate RUN` and `--resume` stop there, as
-most of them would be images that the run was trained on.
+`held_out`. Once images were added or removed, others would be held out: `evaluate RUN` and `--resume`
+stop there, as most of them would be images that the run was trained on.
 
 Evaluation on the images trained on needs `--val-split train` and `--eval-on-train`.
 
