@@ -19,7 +19,7 @@ NAMED = dict([guide.RENAMED])
 CONTROL = "0.5*mixup | 0.5*skip"
 TUPLES = "mixup >> (none + multimix(m=4, p=1))"
 TWICE = "mixup >> (none + none)"
-REFERENCES, COMPARISONS = ["none", "mixup"], 18
+REFERENCES, COMPARISONS, NOISE_COMPARISONS = ["none", "mixup"], 18, 7
 CONTRASTS = [("multimix", CONTROL), (TUPLES, TWICE)]
 MAIN_ARMS = ("none", "mixup", "cutmix", "multimix", CONTROL, TUPLES, TWICE)
 

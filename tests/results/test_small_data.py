@@ -13,6 +13,7 @@ from tests.results.pages import (
     CONTROL,
     MAIN_ARMS,
     NOISE,
+    NOISE_COMPARISONS,
     REFERENCES,
     ROOT,
     SMALL_DATA,
@@ -35,7 +36,9 @@ def test_the_readme_has_the_accuracies_of_the_record() -> None:
     assert {row[0] for row in shown_rows} >= {study.code(mix) for mix in (*MAIN_ARMS, "smoothmix")}
 
 
-@pytest.mark.parametrize(("directory", "comparisons"), [(SMALL_DATA, COMPARISONS), (NOISE, 6)])
+@pytest.mark.parametrize(
+    ("directory", "comparisons"), [(SMALL_DATA, COMPARISONS), (NOISE, NOISE_COMPARISONS)]
+)
 def test_small_data_is_that_of_its_runs(directory: Path, comparisons: int) -> None:
     page = (directory / "README.md").read_text()
     arms = study.read_runs(directory / "records", "test")
@@ -181,7 +184,7 @@ def test_what_is_said_about_wrong_labels_is_measured() -> None:
     def told(one: str, other: str, measure: study.Measure = study.TOP1, comparisons: int = 1) -> str:
         return study.difference(arms[one], arms[other], measure, comparisons, separator=", ")
 
-    ahead, own = told("multimix", "mixup", comparisons=6), told("multimix", CONTROL)
+    ahead, own = told("multimix", "mixup", comparisons=NOISE_COMPARISONS), told("multimix", CONTROL)
     for text in (readme, page):
         assert ahead.replace(",", " points,", 1) in text
         assert own.replace(",", " points,", 1) in text
@@ -190,8 +193,11 @@ def test_what_is_said_about_wrong_labels_is_measured() -> None:
         assert ahead[1:].replace(",", " points ahead of `mixup`,", 1).replace("`", "") in text.replace(
             "`", ""
         )
-    assert told(CONTROL, "mixup", comparisons=6) in page
-    assert told(CONTROL, "mixup", comparisons=6)[1:].replace(",", " points ahead of it,", 1) in choice
+    assert told(CONTROL, "mixup", comparisons=NOISE_COMPARISONS) in page
+    assert (
+        told(CONTROL, "mixup", comparisons=NOISE_COMPARISONS)[1:].replace(",", " points ahead of it,", 1)
+        in choice
+    )
     assert told(TUPLES, TWICE) in page
     assert told("multimix", CONTROL, learnt).replace(",", " points,", 1) in page
     assert f"accuracy is {told('multimix', CONTROL, comparisons=2).partition(', ')[2]}" in page
@@ -215,6 +221,49 @@ def test_what_is_said_about_wrong_labels_is_measured() -> None:
         for one, other in CONTRASTS
         for measure in measures
     )
+
+
+def test_what_is_said_about_smoothmix_with_wrong_labels_is_measured() -> None:
+    arms = study.read_runs(NOISE / "records", "test")
+    page, clean, readme, summary, choice = map(
+        prose,
+        (
+            "docs/results/small-data-noise/README.md",
+            "docs/results/small-data/README.md",
+            "README.md",
+            "docs/results/README.md",
+            "docs/guide.md",
+        ),
+    )
+    smoothmix, mixup, multimix = arms["smoothmix"], arms["mixup"], arms["multimix"]
+    ahead = study.difference(smoothmix, mixup, study.TOP1, NOISE_COMPARISONS, separator=", ")
+    assert f"ahead of `mixup`**: by {ahead.replace(',', ' points,', 1)}, as it is" in page
+    assert f"`smoothmix` differs from `mixup` by {ahead.replace(',', ' points,', 1)} (corrected)" in readme
+    assert f"`smoothmix` is ahead of `mixup` there by {ahead}." in clean
+    for text in (choice, summary):
+        assert f"is {ahead[1:].replace(',', ' points ahead of mixup,', 1)}" in text.replace(
+            "`mixup`", "mixup"
+        )
+    plain, corrected = (
+        study.difference(smoothmix, multimix, study.TOP1, count, separator=", ")
+        for count in (1, NOISE_COMPARISONS)
+    )
+    assert f"as well, by {plain}, a plain interval; corrected, {corrected.partition(', ')[2]}." in page
+    ours, theirs = (study.values(runs, study.TOP1) for runs in (smoothmix, multimix))
+    assert ours.keys() == {0, 1, 2, 3, 4}
+    assert all(ours[seed] > theirs[seed] for seed in ours)
+    learnt = next(measure for measure in study.MEASURES if measure.title == "wrong labels learnt, %")
+    shares = [round(fmean(study.values(runs, learnt).values())) for runs in (multimix, smoothmix)]
+    assert "learns fewer wrong labels, {} % to {} %.".format(*shares) in page
+    assert min(arms, key=lambda mix: fmean(study.values(arms[mix], learnt).values())) == "multimix"
+    unclear = {"uniformity", "the same after temperature scaling"}
+    for measure in study.measures_of(arms):
+        found = compare_paired(
+            study.values(smoothmix, measure), study.values(mixup, measure), NOISE_COMPARISONS
+        )
+        assert found is not None
+        better = found.mean > 0 if measure.title.startswith("top-1") else found.mean < 0
+        assert (better and found.excludes_zero) == (measure.title not in unclear), measure.title
 
 
 def excludes_zero(ours: dict[int, float], theirs: dict[int, float], comparisons: int) -> bool:
