@@ -195,7 +195,7 @@ def test_what_is_said_about_wrong_labels_is_measured() -> None:
         )
     assert told(CONTROL, "mixup", comparisons=NOISE_COMPARISONS) in page
     assert (
-        told(CONTROL, "mixup", comparisons=NOISE_COMPARISONS)[1:].replace(",", " points ahead of it,", 1)
+        told(CONTROL, "mixup", comparisons=NOISE_COMPARISONS)[1:].replace(",", " points ahead of `mixup`,", 1)
         in choice
     )
     assert told(TUPLES, TWICE) in page
