@@ -137,6 +137,12 @@ AIMS = [
         partial(step, "test_resnet", "multimix", batch=64),
         at_most=True,
     ),
+    Aim(
+        "step at batch 64 against none, test_resnet at its own 160 px, multimix",
+        1.03,
+        partial(step, "test_resnet-160px", "multimix", batch=64),
+        at_most=True,
+    ),
     Aim(f"{MIXING} elem mode, 32 px", 5, partial(against_timm, "per sample, 32 px", "elem")),
     Aim(f"{MIXING} elem mode, 224 px", 1, partial(against_timm, "per sample, 224 px", "elem")),
     Aim(f"{MIXING} batch mode, 32 px", 1, partial(against_timm, "per batch, 32 px", "batch")),
