@@ -22,7 +22,9 @@ _PAGE = """# timm's flags
 timm's `train.py` has {total} options (timm 1.0.29.dev0, commit aa4b5850). Of these {same} are options here,
 {alias} are short or other names of one, {accelerate} are for `accelerate launch`, and {absent} are
 not available.
-None is accepted and ignored: a flag that is not available ends in one line that says what to do instead.
+A flag that is not available ends in one line that says what to do instead. As in timm, `--momentum` does
+nothing with an optimizer that has none, nor `--decay-rate`, `--min-lr` and the like with a schedule that does
+not read them.
 *The same* is of the meaning; defaults that differ are named. When `train` starts, it prints those in use.
 
 `--config args.yaml` reads the arguments that a run of timm saved; what is not available is listed in one
