@@ -30,7 +30,7 @@ from timm_multimix.schedule import parse_schedule
 from timm_multimix.training.defaults import suit_model
 from timm_multimix.training.finetune import init_head
 from timm_multimix.training.norms import share_norms
-from timm_multimix.training.optimization import create_optimizer
+from timm_multimix.training.optimization import create_optimizer, create_scheduler
 from timm_multimix.training.task import choose_criterion, schedule_until
 
 from .helpers import Train
@@ -148,6 +148,29 @@ def test_arguments_of_the_optimizer_reach_it() -> None:
     assert made("--opt-kwargs", "nesterov=False").param_groups[0]["nesterov"] is False
     with pytest.raises(UsageError, match="nonsense"):
         made("--opt-kwargs", "nonsense=1")
+
+
+def test_what_an_optimizer_or_a_schedule_does_not_read_does_nothing() -> None:
+    """As in timm, and as docs/flags.md says."""
+
+    def made(*words: str) -> tuple[dict[str, Any], list[float]]:
+        options = parse_train_options(["--lr", "0.1", "--warmup-epochs", "0", *words])
+        optimizer = create_optimizer(options.optimization, nn.Linear(1, 1), scheduled=True)
+        group = {name: value for name, value in optimizer.param_groups[0].items() if name != "params"}
+        scheduler, _ = create_scheduler(options.schedule, 4, optimizer, 2)
+        assert scheduler is not None
+        found = []
+        for update in range(1, 8):
+            scheduler.step_update(update)
+            found.append(optimizer.param_groups[0]["lr"])
+        return group, found
+
+    adamw, sgd = ["--opt", "adamw"], ["--opt", "sgd", "--sched"]
+    assert made(*adamw) == made(*adamw, "--momentum", "0.1")
+    assert made(*sgd, "cosine") == made(*sgd, "cosine", "--decay-rate", "0.5")
+    assert made(*sgd, "step") == made(*sgd, "step", "--min-lr", "0.01")
+    assert made(*sgd, "cosine") != made(*sgd, "cosine", "--min-lr", "0.01")
+    assert made(*sgd, "cosine") != made(*sgd, "cosine", "--momentum", "0.1")
 
 
 def test_weights_of_a_file_start_a_run(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What tells whether a split is the one that was used before."""
+"""A digest of a split, by which a change of the data is noticed."""
 
 import hashlib
 from typing import Any

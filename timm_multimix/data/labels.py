@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 UNUSED = "unused "
-"""What the trainer's names for outputs that --num-classes added after all others begin with."""
+"""The beginning of the trainer's names for outputs that --num-classes added after all others."""
 
 _MANY_CLASSES = 10_000
 _LEAST_USED = 0.1

@@ -13,7 +13,7 @@ import timm_multimix.models  # noqa: F401  registers the package's own networks 
 
 from .._compat.timm import check_commands, resolve_input_data_config
 from ..errors import LONGEST, UsageError, one_line
-from ..options.declaration import flag, flat
+from ..options.declaration import flat
 from ..options.model import InputOptions, ModelOptions
 
 Result = TypeVar("Result")
@@ -65,8 +65,8 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
         UsageError: no such model or weights, or an argument that the model does not take.
     """
     check_commands()
-    for name in ("pretrained_path", "initial_checkpoint"):
-        check_file(flag(name), getattr(network, name))
+    pretrained = read_weights("--pretrained-path", network.pretrained_path)
+    read_weights("--initial-checkpoint", network.initial_checkpoint)  # for the message
     wanted = {"img_size": network.input.img_size, "in_chans": network.input.in_chans}
     rates: dict[str, Any] = {"drop_rate": network.drop or None, "drop_path_rate": network.drop_path}
 
@@ -82,8 +82,8 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
 
     source = f" with --pretrained-path {network.pretrained_path}" if network.pretrained_path else ""
     model: Any = attempt(f"model {network.model}{source}", create)
-    if network.pretrained_path:
-        check_taken(model, network.pretrained_path)
+    if pretrained is not None:
+        check_taken(model, network.pretrained_path, pretrained)
     if file := network.initial_checkpoint:
         attempt(
             f"--initial-checkpoint {file}",
@@ -94,28 +94,30 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     return model.to(memory_format=torch.channels_last) if network.channels_last else model
 
 
-def check_file(option: str, file: Path | None) -> None:
-    """Check that timm reads a file of weights, without running code in it. Raises: UsageError."""
+def read_weights(option: str, file: Path | None) -> Mapping[str, Any] | None:
+    """Return a file's weights as timm reads them, without running code in it; None for none.
+
+    Raises:
+        UsageError: it holds no weights.
+    """
     if file is None or file.suffix in (".npz", ".npy"):  # those the model reads itself
-        return
+        return None
     try:
-        timm.models.load_state_dict(str(file), weights_only=True)
+        return timm.models.load_state_dict(str(file), weights_only=True)
     except Exception as error:  # of many types, some with advice to run the code in it
         raise UsageError(
             f"{option} must be weights in safetensors, or of torch.save and without code, got {file}"
         ) from error
 
 
-def check_taken(model: torch.nn.Module, file: Path) -> None:
-    """Check that the model has weights of a file: timm leaves out what does not fit, be it everything.
+def check_taken(model: torch.nn.Module, file: Path | None, weights: Mapping[str, Any]) -> None:
+    """Check that the model has some of a file's weights: timm leaves out what does not fit, be it everything.
 
     Raises:
         UsageError: it has none of its matrices.
     """
-    if file.suffix in (".npz", ".npy"):
-        return
-    theirs = timm.models.load_state_dict(str(file), weights_only=True)
-    if set(map(_beginning, _matrices(theirs))).isdisjoint(map(_beginning, _matrices(model.state_dict()))):
+    theirs, ours = (set(map(_beginning, _matrices(state))) for state in (weights, model.state_dict()))
+    if theirs.isdisjoint(ours):
         raise UsageError(
             f"--pretrained-path must be weights of a {type(model).__name__} like the model, got {file}, "
             "of which none fits"
