@@ -50,10 +50,26 @@ def test_objects_are_measured_as_training_did():
     assert all(parameter.requires_grad for parameter in net.parameters())
     with pytest.raises(UsageError, match="trained on a Pictures object; give data"):
         run.evaluate()
+    with pytest.raises(UsageError, match="dataset must be left out; data are given as data"):
+        timm_multimix.evaluate(net, dataset=evaluation)
     with pytest.raises(UsageError, match="data must be a dataset, not a loader"):
         run.evaluate(DataLoader(Pictures(13, tensors=True), batch_size=5))
     with pytest.raises(UsageError, match="unknown option 'corruption'; did you mean corruptions"):
         run.evaluate(evaluation, corruption=True)
+
+
+def test_a_run_with_a_network_of_ones_own_is_measured_on_what_it_held_out(tmp_path):
+    """Not on the images that it was trained on, which the directory holds as well."""
+    for index in range(24):
+        image, label = Pictures(24)[index]
+        (tmp_path / "own/train" / str(label)).mkdir(parents=True, exist_ok=True)
+        image.save(tmp_path / "own/train" / str(label) / f"{index}.png")
+    run = train("run", model=Net(), train_data=tmp_path / "own", val_split=0.25)
+    measured = run.evaluate(workers=0)
+    assert measured.record["data"]["samples"] == run.summary.samples_evaluated == 6
+    assert measured.record["data"]["split"] == run.summary.evaluation_split
+    assert measured["accuracy"]["top1"] == run.summary.top1
+    assert json.loads((run.directory / "evaluation.json").read_text())["evaluations"] == [measured.record]
 
 
 @pytest.mark.parametrize("asked", [{"attacks": ["fgsm"], "epsilons": [1 / 255]}, {"corruptions": True}])

@@ -240,6 +240,7 @@ FIVE = torch.tensor([0, 4])
     [
         ({"learning_rate": 1}, r"unknown option 'learning_rate'"),
         ({"batchsize": 8}, r"unknown option 'batchsize'; did you mean batch_size"),
+        ({"dataset": Pictures(3)}, r"^dataset must be left out; data are given as train_data"),
         ({"lr": -1}, r"^lr: expected a number > 0, got '-1'"),
         ({"mix": "mixupp"}, "unknown mixer 'mixupp' .did you mean mixup"),
         ({"eval_data": Pictures(3)}, "eval_data has no effect on train_data by name"),

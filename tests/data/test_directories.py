@@ -44,10 +44,18 @@ def test_runs_in_a_data_directory_are_no_classes(class_directories: Path, name: 
     run = class_directories / place / name
     run.mkdir(parents=True)
     (run / "config.yaml").touch()
+    (run / "train.log").touch()
     picture(50).save(run / "curves.png")
     after = load_splits(str(class_directories))
     assert (after.class_names, len(after.train)) == (before.class_names, len(before.train))
     assert len(after.evaluation) == len(before.evaluation)
+
+
+def test_a_class_with_a_config_file_among_its_images_is_a_class(class_directories: Path) -> None:
+    before = load_splits(str(class_directories))
+    (class_directories / "train/cat/config.yaml").touch()
+    after = load_splits(str(class_directories))
+    assert (after.class_names, len(after.train)) == (before.class_names, len(before.train))
 
 
 def test_a_class_may_be_missing_in_evaluation(class_directories: Path) -> None:

@@ -49,10 +49,10 @@ def test_the_page_is_made_from_the_list() -> None:
 @pytest.mark.parametrize(("theirs", "ours"), HUGGING_FACE.items())
 def test_names_of_hugging_face(theirs: str, ours: str, tmp_path: Path) -> None:
     assert ours in HERE
-    with pytest.raises(UsageError, match=f"did you mean {ours.replace('_', '-')}?"):
+    with pytest.raises(UsageError, match=f"did you mean --{ours.replace('_', '-')}?"):
         parse_train_options([flag(theirs), "1"])
     (tmp_path / "config.yaml").write_text(f"{theirs}: 1")
-    with pytest.raises(UsageError, match=f"did you mean {ours.replace('_', '-')}?"):
+    with pytest.raises(UsageError, match=f"did you mean --{ours.replace('_', '-')}?"):
         parse_train_options(["-c", str(tmp_path / "config.yaml")])
 
 

@@ -156,11 +156,12 @@ def test_the_first_look_at_a_model_leaves_no_trace():
     assert all(p.grad is None for p in network.parameters())
 
 
+@pytest.mark.parametrize("size", [64, 32])  # at 32 pixels the features of test_resnet have one position
 @pytest.mark.parametrize("name", ["test_resnet", "test_convnext"])
-def test_models_without_global_attention_are_an_error(name):
+def test_models_without_global_attention_are_an_error(name, size):
     network = timm.create_model(name, num_classes=4)
     with pytest.raises(UsageError, match=r"must have attention over all positions, .* got a \w+$"):
-        MixTask(network, "transmix").train()(images(64), LABELS)
+        MixTask(network, "transmix").train()(images(size), LABELS)
 
 
 def test_models_without_features_are_an_error():

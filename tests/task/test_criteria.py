@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as nnf
-from timm.loss import BinaryCrossEntropy, SoftTargetCrossEntropy
+from timm.loss import BinaryCrossEntropy, LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
 from torch import nn
 
 from timm_multimix import MixTask
@@ -168,3 +168,16 @@ def test_options_that_exclude_hard_labels():
         MixTask(network(), "mixup", criterion=hard()).train()(data(), torch.eye(C)[torch.arange(B) % C])
     with pytest.raises(UsageError, match="need a draw of pairs"):
         MixTask(network(), "zeta_mixup", criterion=hard()).train()(data(), torch.arange(B) % C)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "instead"),
+    [
+        (LabelSmoothingCrossEntropy(), "LabelSmoothingCrossEntropy; give smoothing in its place"),
+        (nn.MultiMarginLoss(), "MultiMarginLoss; wrap it, .* as functional.HardPairs"),
+        (nnf.nll_loss, "nll_loss; wrap it"),
+    ],
+)
+def test_losses_that_take_class_indices_say_so_at_once(criterion, instead):
+    with pytest.raises(UsageError, match=f"criterion must take soft targets .*, got {instead}"):
+        MixTask(network(), mix="mixup", criterion=criterion)

@@ -15,7 +15,10 @@ MISTAKES = {
     "--model local-dir:nowhere": "nowhere",
     "--model test_byobnet.none_such --pretrained": "none_such",
     "--model test_vit --img-size 33": "33",
-    "--model test_vit --model-kwargs nonsense=1": "nonsense",
+    "--model test_vit --model-kwargs nonsense=1": "--model-kwargs must be left out .* takes no nonsense",
+    "--model vgg11 --drop-path 0.1": "--drop-path must be left out for vgg11, which takes no drop_path_rate",
+    "--opt sgd --momentum 0": "--momentum must be above 0 for sgd, whose momentum is Nesterov's, got 0",
+    "--opt momentum --momentum 0 --resume last.pth.tar": "weights of another trainer .* --initial-checkpoint",
     "--model vgg11 --img-size 16": "16x16",
     "--opt adamm": "unknown optimizer 'adamm'.*adam",
     "--mix mixupp": "mixupp",
@@ -58,6 +61,22 @@ def test_the_directory_around_the_splits_is_not_read_as_classes(train: Train, tm
         train("--dataset", tmp_path / "around", "--train-split", "data", "--val-split", "0.5")
 
 
+def test_one_class_is_nothing_to_tell_apart(
+    train: Train, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Binary cross-entropy trains its one output, and a classifier may be larger than the data."""
+    for split in ("train", "val"):
+        (tmp_path / "data" / split / "a").mkdir(parents=True)
+        for name in "01":
+            Image.new("RGB", (8, 8)).save(tmp_path / "data" / split / "a" / f"{name}.png")
+    with pytest.raises(UsageError, match="data must have at least two classes, got 'a' alone"):
+        train(*quick, "--dataset", tmp_path / "data")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
+    train(*quick, "--dataset", tmp_path / "data", "--bce-loss")
+    train(*quick, "--dataset", tmp_path / "data", "--num-classes", 2)
+    assert capsys.readouterr().err.count("there is one class only, 'a'") == 2
+
+
 def test_the_model_of_a_run_is_named(train: Train, tmp_path: Path) -> None:
     (tmp_path / "run/model").mkdir(parents=True)
     (tmp_path / "run/model/config.json").write_text("{}")
@@ -73,6 +92,8 @@ def test_a_run_that_cannot_learn_says_why(
     told = capsys.readouterr().err
     assert "warning: --warmup-epochs 2 of 2 epochs: the rate only rises\n" in told
     assert "warning: --mix skip | skip takes no step: the model stays as it is\n" in told
+    train(*quick, "--mix", "mixup", "--mixup-off-epoch", 2)
+    assert "warning: --mixup-off-epoch 2 of 2 epochs: never off\n" in capsys.readouterr().err
 
 
 def test_a_broken_image_is_named(train: Train, quick: list[str], tmp_path: Path) -> None:

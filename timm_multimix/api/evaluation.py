@@ -20,7 +20,7 @@ from ..options.keywords import from_keywords, in_keywords, spelled_as_keywords
 from ..options.model import InputOptions
 from ..records.evaluation_tables import Table
 from ..records.evaluations import Evaluation
-from .objects import is_object, model_name
+from .objects import check_given_once, is_object, model_name
 from .run import Run
 
 logger = logging.getLogger(__name__)
@@ -77,11 +77,13 @@ def evaluate(model: "str | PathLike[str] | Run | nn.Module", data: Any = None, *
         >>> sorted(measured["accuracy"])
         ['top1', 'top5']
     """
+    check_given_once(options, "data")
     with spelled_as_keywords(EvaluateOptions):
         network = model.network if isinstance(model, Run) else model
-        named = model_name(network) if isinstance(network, nn.Module) else str(network)
-        if data is None and isinstance(model, Run):
-            data = model.summary.dataset
+        if isinstance(model, Run):
+            named = str(model.directory)  # also where the network is an object: its data are the run's
+        else:
+            named = model_name(network) if isinstance(network, nn.Module) else str(network)
         objects = data if data is not None and is_object(data) else None
         dataset = data if data is None else str(data) if objects is None else object_name(objects)
         chosen = from_keywords(EvaluateOptions, {"dataset": dataset} | options, named)

@@ -14,7 +14,7 @@ from ..options.keywords import from_keywords, spelled_as_keywords
 from ..task_arguments import check_mixture
 from ..training import Callback, Given
 from ..training import run as run_training
-from .objects import is_object, model_name
+from .objects import check_given_once, is_object, model_name
 from .run import Run
 
 
@@ -73,6 +73,7 @@ def train(
         >>> run = timm_multimix.train("resnet18", mix="multimix", train_data="digits", epochs=2)
         >>> run.metrics[-1]["eval_top1"]
     """
+    check_given_once(options, "train_data")
     with spelled_as_keywords(TrainOptions):
         named = {
             "model": model if isinstance(model, str) else model_name(model),

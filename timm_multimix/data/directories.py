@@ -28,6 +28,7 @@ _FOREIGN = frozenset(
     }
 )
 """Directories of systems and network storage, in lower case; those with a leading dot are hidden anyway."""
+_OF_RUNS = ("train.log", "checkpoints", "summary.json")
 
 
 def is_foreign(name: str) -> bool:
@@ -45,13 +46,18 @@ def directories(directory: Path) -> list[str]:
 
 
 def _is_data(directory: Path) -> bool:
-    return not (is_foreign(directory.name) or is_run(directory) or _holds_only_runs(directory))
+    return not (is_foreign(directory.name) or _is_run(directory) or _holds_only_runs(directory))
+
+
+def _is_run(directory: Path) -> bool:
+    """Whether a directory is a run, finished or not; a config.yaml alone may lie among a class's images."""
+    return is_run(directory) and any(os.path.exists(directory / name) for name in _OF_RUNS)
 
 
 def _holds_only_runs(directory: Path) -> bool:
     try:
         with os.scandir(directory) as entries:
-            seen = (is_run(Path(entry)) for entry in entries if not is_foreign(entry.name))
+            seen = (_is_run(Path(entry)) for entry in entries if not is_foreign(entry.name))
             return next(seen, False) and all(seen)
     except OSError:  # reported where it is read
         return False

@@ -190,11 +190,22 @@ LIKE: dict[str, Criterion] = {
 """Losses of torch and timm by name, and the criterion that makes targets of logits as they need them."""
 
 
+TAKES_INDICES = {
+    "LabelSmoothingCrossEntropy": "give smoothing in its place",
+    **dict.fromkeys(
+        ("NLLLoss", "nll_loss", "MultiMarginLoss", "multi_margin_loss"),
+        "wrap it, with reduction='none', as functional.HardPairs",
+    ),
+}
+"""Losses of torch and timm that take class indices only, and what to do instead."""
+
+
 class Function(Criterion):
     """A criterion made of a callable (logits [rows, c], targets [rows, c]) that returns their mean loss.
 
     Raises:
-        UsageError: a class, not an instance of it, or a loss with another reduction than the mean.
+        UsageError: a class, not an instance of it; a loss with another reduction than the mean; or one that
+            takes class indices only.
     """
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -203,6 +214,8 @@ class Function(Criterion):
             raise UsageError(f"criterion must be an instance, {self.name}(), got the class")
         if (reduction := getattr(function, "reduction", "mean")) != "mean":
             raise UsageError(f"criterion must have reduction='mean', got {reduction!r} of {self.name}")
+        if (instead := TAKES_INDICES.get(self.name)) is not None:
+            raise UsageError(f"criterion must take soft targets [rows, c], got {self.name}; {instead}")
         self.like = LIKE.get(self.name)
         self.regression = self.like is not None and self.like.regression
 

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,9 @@ from ..options.declaration import flat
 from ..options.model import InputOptions, ModelOptions
 
 Result = TypeVar("Result")
+
+# Arguments of timm's models that have an option of their own.
+_OPTIONS = {"drop_path_rate": "--drop-path", "drop_rate": "--drop", "img_size": "--img-size"}
 
 
 def attempt(what: str, action: Callable[[], Result]) -> Result:
@@ -81,7 +85,13 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
         )
 
     source = f" with --pretrained-path {network.pretrained_path}" if network.pretrained_path else ""
-    model: Any = attempt(f"model {network.model}{source}", create)
+    try:
+        model: Any = attempt(f"model {network.model}{source}", create)
+    except UsageError as error:
+        if (name := _not_taken(error)) is None:
+            raise
+        option = _OPTIONS.get(name, "--model-kwargs")
+        raise UsageError(f"{option} must be left out for {network.model}, which takes no {name}") from error
     if pretrained is not None:
         check_taken(model, network.pretrained_path, pretrained)
     if file := network.initial_checkpoint:
@@ -92,6 +102,12 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     if network.grad_checkpointing:
         attempt(f"--grad-checkpointing with {network.model}", lambda: model.set_grad_checkpointing(True))
     return model.to(memory_format=torch.channels_last) if network.channels_last else model
+
+
+def _not_taken(error: UsageError) -> str | None:
+    """Return the argument that the model does not have, from its error; None for another error."""
+    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    return found[1] if found and isinstance(error.__cause__, TypeError) else None
 
 
 def read_weights(option: str, file: Path | None) -> Mapping[str, Any] | None:

@@ -131,10 +131,10 @@ class Parser(argparse.ArgumentParser):
         given = token.partition("=")[0]
         if advice := self.kind.advice(given.removeprefix("--").replace("-", "_")) or advise(given):
             return f"unrecognized option {given}; {advice}"
-        known = [name for action in self._actions for name in action.option_strings]
-        nearest = difflib.get_close_matches(given, known, n=1)
+        known = {name.lstrip("-"): name for action in self._actions for name in action.option_strings}
+        nearest = difflib.get_close_matches(given.lstrip("-"), known, n=1)  # dashes would make all alike
         return f"unrecognized option {given}; " + (
-            f"did you mean {nearest[0]}?" if nearest else "--help lists them"
+            f"did you mean {known[nearest[0]]}?" if nearest else "--help lists them"
         )
 
 

@@ -35,9 +35,12 @@ class _AddArm(argparse.Action):
 
 def _split(text: str) -> list[str]:
     try:
-        return shlex.split(text)
+        words = shlex.split(text)
     except ValueError as error:
         raise UsageError(f"--arm {text!r}: {error}") from None
+    if not words or not words[0].startswith("-"):
+        raise UsageError(f"--arm must be training options such as '--mix cutmix --lr 0.1', got {text!r}")
+    return words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import LONGEST, UsageError, one_line
+from ..errors import LONGEST, UsageError, one_line, quoted
 from .arguments import KeyValues, Switch, reading, switch_flags
 from .declaration import Option, Part, declared, flat
 from .timm_flags import advise
@@ -122,13 +122,13 @@ def _find(key: Any, known: dict[str, Option]) -> Option:
 
 def _scalar(value: Any, flag: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UsageError(f"{flag}: expected text or a number, got {value!r}")
+        raise UsageError(f"{flag}: expected text or a number, got {quoted(repr(value))}")
     return str(value)
 
 
 def _switch(option: Option, value: Any) -> str:
     if not isinstance(value, bool):
-        raise UsageError(f"{option.flag}: expected true or false, got {value!r}")
+        raise UsageError(f"{option.flag}: expected true or false, got {quoted(repr(value))}")
     return switch_flags(option)[0 if value else 1]
 
 

@@ -39,8 +39,10 @@ HUGGING_FACE = {
     "save_steps": "checkpoint_interval",
     "scheduler": "sched",
     "train_val_split": "val_split",
+    "verbose": "log_level",
     "warmup_steps": "warmup_epochs",
     "warmup_ratio": "warmup_epochs",
+    "wd": "weight_decay",
 }
 """Names of transformers' arguments and of common scripts, and the options that they are here."""
 
@@ -83,7 +85,7 @@ def advise(name: str) -> str | None:
     """Return a replacement for an unknown option that other trainers have; None if none has it."""
     name = name.removeprefix("--").replace("-", "_")
     if name in HUGGING_FACE:
-        return f"did you mean {HUGGING_FACE[name].replace('_', '-')}?"
+        return f"did you mean --{HUGGING_FACE[name].replace('_', '-')}?"
     if name in _ELSEWHERE:
         return f"it is accelerate's; here: {_ELSEWHERE[name]}"
     found = timm_flags().get(name)

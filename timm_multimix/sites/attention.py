@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import UsageError
 from .eval_mode import undisturbed
 from .grid import Grid, find_grid, last_features
+from .probe import tensors
 
 _SOFTMAX = (torch.softmax, torch.Tensor.softmax, nnf.softmax)
 
@@ -145,7 +146,10 @@ def _token_grid(model: Any, images: Tensor) -> Grid:
         if not hasattr(model, "forward_features"):
             raise _no_attention(model)
         with undisturbed(model, images.device):
-            known[size] = find_grid(model, last_features(model, images[:2]), images)
+            features = last_features(model, images[:2])
+            if tensors(features)[-1].dim() != 3:
+                raise _no_attention(model)
+            known[size] = find_grid(model, features, images)
     return known[size]
 
 

@@ -53,6 +53,17 @@ def check_classes(wanted: int | None, dataset: str, splits: Splits) -> None:
         raise UsageError(f"--num-classes {wanted}, but {dataset} has labels 0 to {classes - 1}")
 
 
+def check_one_class(mixing: MixingOptions, wanted: int | None, dataset: str, splits: Splits) -> None:
+    """Check that there is more than one class to tell apart; binary cross-entropy trains on one.
+
+    Raises:
+        UsageError: the model would have one output for cross-entropy.
+    """
+    classes = wanted or len(splits.class_names)
+    if splits.task == CLASSIFICATION and classes == 1 and not mixing.bce_loss:
+        raise UsageError(f"{dataset} must have at least two classes, got {splits.class_names[0]!r} alone")
+
+
 def check_targets(mixing: MixingOptions, dataset: str, task: str) -> None:
     """Check that the options of the targets fit the labels.
 

@@ -140,6 +140,8 @@ def oddities(setup: Setup) -> Iterator[str]:
     if (warmup := options.schedule.warmup_epochs or 0) >= setup.epochs and setup.scheduler is not None:
         yield f"--warmup-epochs {warmup:g} of {counted(setup.epochs, 'epoch')}: the rate only rises"
     mixing = options.mixing
+    if mixing.mixup_off_epoch >= setup.epochs:
+        yield f"--mixup-off-epoch {mixing.mixup_off_epoch} of {counted(setup.epochs, 'epoch')}: never off"
     trains = any(step.terms for _, step in setup.task.mixture.branches)
     if not (trains or mixing.mix_schedule or mixing.mixup_off_epoch):
         yield f"--mix {mixing.mix} takes no step: the model stays as it is"

@@ -100,7 +100,8 @@ def find_resumed(source: Path, output: Path | None, options: TrainOptions) -> Ru
     run = run_of(source)
     if not is_run(run):
         raise UsageError(
-            f"--resume {source}: neither `auto` nor a run's directory nor one of its checkpoints"
+            f"--resume must be auto, a run's directory or one of its checkpoints, got {source}; weights of "
+            "another trainer are given as --initial-checkpoint"
         )
     found = find_checkpoint(run) if run == source else check_named(source)
     if found.checkpoint is None:

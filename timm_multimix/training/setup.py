@@ -18,7 +18,7 @@ from ..modeling.create import adopt_model, create_model, describe_input, resolve
 from ..options import TrainOptions, fill_defaults
 from ..records.tasks import CLASSIFICATION
 from ..task import MixTask
-from .checks import check_classes, check_names, check_targets
+from .checks import check_classes, check_names, check_one_class, check_targets
 from .defaults import suit_model
 from .finetune import fit_head_and_body, init_head
 from .given import Given, fit_to_tensors
@@ -119,6 +119,8 @@ def build(options: TrainOptions, accelerator: Accelerator, given: Given) -> Setu
     network, data, schedule = options.network, options.data, options.schedule
     check_classes(network.num_classes, data.dataset, splits)
     check_targets(options.mixing, data.dataset, splits.task)
+    if given.model is None:
+        check_one_class(options.mixing, network.num_classes, data.dataset, splits)
     if data.label_noise:
         splits = add_label_noise(splits, data.dataset, data.label_noise, data.label_noise_kind, seed)
     torch.manual_seed(seed)
