@@ -58,21 +58,26 @@ MEASURES = (
 )
 
 
-def read_runs(directory: Path, split: str) -> dict[str, Runs]:
+def read_runs(directories: Iterable[Path], split: str) -> dict[str, Runs]:
     """Return what was measured on a split, by mix and seed; the mixes in the order of their mean top-1.
 
     Raises:
         UsageError: there is no run, or one was not evaluated on the split.
     """
     found: dict[str, Runs] = {}
-    for run in map(read_run, sorted(file.parent for file in directory.glob("*/*/summary.json"))):
+    for run in chain.from_iterable(map(_runs_in, directories)):
         runs = found.setdefault(run.record.mix, {})
         if run.seed in runs:
             raise UsageError(f"{run.directory} is a second run of {run.record.mix} with seed {run.seed}")
         runs[run.seed] = _measured(run, split)
-    if not found:
-        raise UsageError(f"DIRECTORY must hold runs, ARM/SEED/summary.json, got {directory}")
     return dict(sorted(found.items(), key=lambda arm: -fmean(values(arm[1], TOP1).values())))
+
+
+def _runs_in(directory: Path) -> list[Run]:
+    files = sorted(directory.glob("*/*/summary.json"))
+    if not files:
+        raise UsageError(f"DIRECTORY must hold runs, ARM/SEED/summary.json, got {directory}")
+    return [read_run(file.parent) for file in files]
 
 
 def _measured(run: Run, split: str) -> dict[str, float]:
@@ -169,7 +174,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("directory", type=Path, help="holds ARM/SEED/summary.json and evaluation.json")
+    parser.add_argument(
+        "directories",
+        type=Path,
+        nargs="+",
+        metavar="DIRECTORY",
+        help="holds ARM/SEED/summary.json and evaluation.json",
+    )
+    parser.add_argument("--arm", action="append", help="show this arm, and those compared (default: all)")
     parser.add_argument("--split", default="test", help="the split of the evaluations (default: %(default)s)")
     parser.add_argument("--reference", action="append", help="an arm to compare with (default: none, mixup)")
     parser.add_argument("--comparisons", type=integer(1), default=1, help="to correct for (default: 1)")
@@ -184,9 +196,11 @@ def main() -> int:
     options = parser.parse_args()
     references = options.reference or ["none", "mixup"]
     try:
-        arms = read_runs(options.directory, options.split)
-        if missing := {*references, *chain(*options.contrast)} - arms.keys():
+        arms = read_runs(options.directories, options.split)
+        shown = {*(options.arm or arms), *references, *chain(*options.contrast)}
+        if missing := shown - arms.keys():
             raise UsageError(f"arms must be of {', '.join(arms)}, got {', '.join(sorted(missing))}")
+        arms = {mix: runs for mix, runs in arms.items() if mix in shown}
     except UsageError as error:
         print("error:", error, file=sys.stderr)
         return 2

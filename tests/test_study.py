@@ -99,6 +99,18 @@ def test_means_and_differences(study: Path) -> None:
     assert f"| uniformity |{' +0.00 [+0.00, +0.00] |' * 2}" in contrasts.splitlines()
 
 
+def test_runs_of_several_directories_and_a_choice_of_arms(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (study / "arm1").rename(tmp_path / "other/arm1")
+    words = ("--arm", "mixup", "--reference", "none", "--contrast", "mixup", "none")
+    done = call(study, tmp_path / "other", *words)
+    assert done.returncode == 0, done.stderr
+    means, differences, contrasts = done.stdout.split("\n\n")
+    assert [line.split(" | ")[0] for line in means.splitlines()[2:]] == ["| `mixup`", "| `none`"]
+    assert f"| `mixup` | {interval('mixup', 'none', 1)} |" in differences.splitlines()
+    assert f"| top-1, % | {interval('mixup', 'none', 1)} |" in contrasts.splitlines()
+
+
 def test_wrong_labels_have_a_column(study: Path) -> None:
     assert "learnt" not in call(study).stdout
     replace_labels(study, 62.5)

@@ -10,7 +10,7 @@ FGSM = "top-1 accuracy under fgsm, ε = {}/255, 500 images, %"
 
 def test_multimix_against_its_control() -> None:
     """Differences that stand in the text, from the runs in the records."""
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+    arms = study.read_runs([SMALL_DATA / "records"], "test")
     small, digits, readme = map(
         prose, ("docs/results/small-data/README.md", "docs/results/README.md", "README.md")
     )

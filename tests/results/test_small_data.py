@@ -28,7 +28,7 @@ from timm_multimix.comparison.statistics import compare_paired
 
 def test_the_readme_has_the_accuracies_of_the_record() -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## What to expect\n")[1]
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+    arms = study.read_runs([SMALL_DATA / "records"], "test")
     shown_rows = cells(section.split("\n## ")[0])
     means = {row[0]: row[2] for row in study.means_table(arms)}
     differences = {row[0]: row[1] for row in study.differences_table(arms, REFERENCES, COMPARISONS)}
@@ -41,7 +41,7 @@ def test_the_readme_has_the_accuracies_of_the_record() -> None:
 )
 def test_small_data_is_that_of_its_runs(directory: Path, comparisons: int) -> None:
     page = (directory / "README.md").read_text()
-    arms = study.read_runs(directory / "records", "test")
+    arms = study.read_runs([directory / "records"], "test")
     contrasts = [*CONTRASTS, ("multimix", "mixup")]
     assert all(arms[mix].keys() == {0, 1, 2, 3, 4} for mix in MAIN_ARMS)
     assert study.as_markdown(study.means_table(arms)) in page
@@ -50,7 +50,7 @@ def test_small_data_is_that_of_its_runs(directory: Path, comparisons: int) -> No
 
 
 def test_what_is_said_about_small_data_is_measured() -> None:
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+    arms = study.read_runs([SMALL_DATA / "records"], "test")
     page, readme, choice = map(prose, ("docs/results/small-data/README.md", "README.md", "docs/guide.md"))
     columns = [measure.title for measure in study.measures_of(arms)]
     means = {row[0]: dict(zip(columns, row[2:], strict=True)) for row in study.means_table(arms)}
@@ -73,7 +73,7 @@ def test_what_is_said_about_small_data_is_measured() -> None:
 
 
 def test_what_is_said_about_smoothmix_is_measured() -> None:
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+    arms = study.read_runs([SMALL_DATA / "records"], "test")
     page, readme, summary, choice = map(
         prose,
         ("docs/results/small-data/README.md", "README.md", "docs/results/README.md", "docs/guide.md"),
@@ -106,7 +106,7 @@ def test_what_is_said_about_smoothmix_is_measured() -> None:
 
 
 def test_what_small_data_says_of_the_mixers_that_paste() -> None:
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+    arms = study.read_runs([SMALL_DATA / "records"], "test")
     page, mixup = prose("docs/results/small-data/README.md"), arms["mixup"]
     behind = {
         mix: study.difference(arms[mix], mixup, study.TOP1)[1:].partition(" ")[0]
@@ -128,7 +128,7 @@ def test_what_small_data_says_of_the_mixers_that_paste() -> None:
 
 
 def test_what_small_data_says_of_the_mixers_that_look_at_features_and_gradients() -> None:
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+    arms = study.read_runs([SMALL_DATA / "records"], "test")
     page, mixup = prose("docs/results/small-data/README.md"), arms["mixup"]
     align, puzzle, saliency = (
         study.difference(arms[mix], mixup, study.TOP1, COMPARISONS, separator=", ")
@@ -147,13 +147,13 @@ def test_what_small_data_says_of_the_mixers_that_look_at_features_and_gradients(
 
 def test_all_planned_arms_are_measured() -> None:
     page = (SMALL_DATA / "README.md").read_text()
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+    arms = study.read_runs([SMALL_DATA / "records"], "test")
     assert f"All {len(arms)} arms are measured" in page
     assert len(arms) == COMPARISONS + 1
 
 
 def test_what_small_data_says_of_single_seeds_and_of_all_differences() -> None:
-    arms = study.read_runs(SMALL_DATA / "records", "test")
+    arms = study.read_runs([SMALL_DATA / "records"], "test")
     page = (SMALL_DATA / "README.md").read_text()
     tuples, multimix, mixup = (study.values(arms[mix], study.TOP1) for mix in (TUPLES, "multimix", "mixup"))
     assert f"is {fmean(mixup[k] - tuples[k] for k in (2, 3, 4)):.1f} points behind" in page
@@ -169,7 +169,7 @@ def test_what_small_data_says_of_single_seeds_and_of_all_differences() -> None:
 
 
 def test_what_is_said_about_wrong_labels_is_measured() -> None:
-    arms = study.read_runs(NOISE / "records", "test")
+    arms = study.read_runs([NOISE / "records"], "test")
     page, readme, summary, choice = map(
         prose,
         (
@@ -224,7 +224,7 @@ def test_what_is_said_about_wrong_labels_is_measured() -> None:
 
 
 def test_what_is_said_about_smoothmix_with_wrong_labels_is_measured() -> None:
-    arms = study.read_runs(NOISE / "records", "test")
+    arms = study.read_runs([NOISE / "records"], "test")
     page, clean, readme, summary, choice = map(
         prose,
         (

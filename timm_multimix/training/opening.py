@@ -139,17 +139,22 @@ def oddities(setup: Setup) -> Iterator[str]:
         )
     if (warmup := options.schedule.warmup_epochs or 0) >= setup.epochs and setup.scheduler is not None:
         yield f"--warmup-epochs {warmup:g} of {counted(setup.epochs, 'epoch')}: the rate only rises"
-    mixing = options.mixing
-    if mixing.mixup_off_epoch >= setup.epochs:
-        yield f"--mixup-off-epoch {mixing.mixup_off_epoch} of {counted(setup.epochs, 'epoch')}: never off"
-    trains = any(step.terms for _, step in setup.task.mixture.branches)
-    if not (trains or mixing.mix_schedule or mixing.mixup_off_epoch):
-        yield f"--mix {mixing.mix} takes no step: the model stays as it is"
+    yield from mixing_oddities(setup)
     sides = setup.data_config["input_size"][1:]
     if any(unseen := unseen_pixels(setup.model, sides)):
         size, cut = (" x ".join(map(str, numbers)) for numbers in (sides, unseen))
         model = options.network.model
         yield f"images of {size} pixels have no whole number of patches: {model} never sees the last {cut}"
+
+
+def mixing_oddities(setup: Setup) -> Iterator[str]:
+    """Return possible mistakes in what is mixed, and until when."""
+    mixing = setup.options.mixing
+    if mixing.mixup_off_epoch >= setup.epochs:
+        yield f"--mixup-off-epoch {mixing.mixup_off_epoch} of {counted(setup.epochs, 'epoch')}: never off"
+    trains = any(step.terms for _, step in setup.task.mixture.branches)
+    if not (trains or mixing.mix_schedule or mixing.mixup_off_epoch):
+        yield f"--mix {mixing.mix} takes no step: the model stays as it is"
 
 
 def unseen_pixels(model: Any, sides: tuple[int, ...]) -> list[int]:

@@ -25,6 +25,7 @@ def create_optimizer(
     """
     arguments = optimizer_kwargs(optimization) | group_arguments(optimization) | optimization.opt_kwargs
     check_arguments(optimization)
+    check_momentum(optimization)
     optimizer = attempt(f"optimizer {optimization.opt}", lambda: create_optimizer_v2(model, **arguments))
     if not scheduled:
         scale_rates(optimizer)
@@ -42,12 +43,18 @@ def check_arguments(optimization: OptimizationOptions) -> None:
     for name, value, is_taken in (("eps", eps, info.has_eps), ("betas", betas, info.has_betas)):
         if value is not None and not is_taken:
             raise UsageError(f"--opt-{name} has no effect on {opt}, which has none; remove it")
-    nesterov = ((info.defaults or {}) | optimization.opt_kwargs).get("nesterov")
-    if info.opt_class is torch.optim.SGD and nesterov and not optimization.momentum:
-        raise UsageError(f"--momentum must be above 0 for {opt}, whose momentum is Nesterov's, got 0")
     if betas is not None and len(betas) != info.num_betas:
         given = " ".join(f"{beta:g}" for beta in betas)
         raise UsageError(f"--opt-betas must be {info.num_betas} numbers for {opt}, got {given}")
+
+
+def check_momentum(optimization: OptimizationOptions) -> None:
+    """Check that Nesterov's momentum, which torch's SGD has in timm, is one. Raises: UsageError."""
+    opt, _ = optimization.chosen
+    info = optimizer_info(opt)
+    nesterov = ((info.defaults or {}) | optimization.opt_kwargs).get("nesterov")
+    if info.opt_class is torch.optim.SGD and nesterov and not optimization.momentum:
+        raise UsageError(f"--momentum must be above 0 for {opt}, whose momentum is Nesterov's, got 0")
 
 
 def create_scheduler(
