@@ -1,6 +1,7 @@
 """Beta and Dirichlet variates against SciPy's distributions and their limits."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -160,3 +161,17 @@ def test_anisotropic_tuples_of_m_examples_have_no_more():
 def test_anisotropic_concentrations_are_checked(target, rest):
     with pytest.raises(ValueError, match="at least 0"):
         anisotropic_weights(4, 3, target, rest)
+
+
+@pytest.mark.parametrize("m", [None, 2])
+@pytest.mark.parametrize(
+    "draw", [partial(dirichlet_weights, alpha=1.0), partial(anisotropic_weights, target=3.0, rest=0.1)]
+)
+def test_weights_are_made_on_the_device_that_is_asked_for(draw, m):
+    """By the argument, else by the generator, else by torch's default."""
+    assert draw(4, 5, m=m, device="meta").device.type == "meta"
+    assert draw(4, 5, m=m).device.type == "cpu"
+    with torch.device("meta"):
+        assert draw(4, 5, m=m).device.type == "meta"
+        assert draw(4, 5, m=m, generator=torch.Generator("cpu")).device.type == "cpu"
+        assert draw(4, 5, m=m, device="cpu").device.type == "cpu"
