@@ -307,3 +307,32 @@ def test_inputs_are_not_modified():
         copies = [tensor.clone() for tensor in given]
         multimix_loss(*given, kind=kind)
         assert all(map(torch.equal, given, copies))
+
+
+@pytest.mark.parametrize("kind", CRITERIA)
+@pytest.mark.parametrize("indices", [False, True])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_transforms_of_torch_func(kind, indices, streamed):
+    """Gradient, derivative along a direction, Hessian and a loss for each of several logits."""
+    torch.manual_seed(0)
+    b, c = 5, 4
+    logits, direction = torch.randn(2, b, c, dtype=torch.float64)
+    target = torch.randint(c, (b,)) if indices and kind != "mse" else torch.rand(b, c, dtype=torch.float64)
+    soft = soft_targets(target, c).double() if target.dim() == 1 else target
+    weights = dirichlet_weights(30, b, 1.0).double()
+    chunks = list(weights.split(7)) if streamed else weights
+
+    def ours(z):
+        return multimix_loss(z, target, chunks, kind=kind)
+
+    def theirs(z):
+        return literal_loss(z, soft, weights, kind)
+
+    many = torch.stack([logits, 2 * logits, direction])
+    for transform in (
+        lambda loss: torch.func.grad_and_value(loss)(logits),
+        lambda loss: torch.func.jvp(loss, (logits,), (direction,)),
+        lambda loss: torch.func.jacrev(torch.func.grad(loss))(logits),
+        lambda loss: torch.func.vmap(loss)(many),
+    ):
+        torch.testing.assert_close(transform(ours), transform(theirs), rtol=1e-12, atol=1e-13)

@@ -143,36 +143,37 @@ def test_a_run_with_a_damaged_record_is_not_resumed(
             train("--output", "run", "--resume", "auto")
 
 
-def test_other_conditions_cannot_be_resumed(
-    train: Train, quick: list[str], pictures: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def unfinished(train: Train, quick: list[str], pictures: Path, tmp_path: Path) -> Path:
+    """The data of a run that is not finished, a copy of the pictures."""
     shutil.copytree(pictures, tmp_path / "data")
     train(*quick, "--dataset", "data", "--epochs", 1, "--output", "run")
     (tmp_path / "run/summary.json").unlink()
-    next((tmp_path / "data/train/colour1").iterdir()).unlink()
+    return tmp_path / "data"
+
+
+def test_other_conditions_cannot_be_resumed(train: Train, unfinished: Path) -> None:
+    next((unfinished / "train/colour1").iterdir()).unlink()
     with pytest.raises(UsageError, match=r"training images must be that of .*, 44, got 43"):
         train("--resume", "run")
 
 
 def test_other_images_of_the_same_number_cannot_be_resumed(
-    train: Train, quick: list[str], pictures: Path, tmp_path: Path
+    train: Train, unfinished: Path, pictures: Path
 ) -> None:
-    shutil.copytree(pictures, tmp_path / "data")
-    train(*quick, "--dataset", "data", "--epochs", 1, "--output", "run")
-    (tmp_path / "run/summary.json").unlink()
-    one, two = (tmp_path / f"data/train/colour{label}/0.png" for label in (0, 1))
+    one, two = (unfinished / f"train/colour{label}/0.png" for label in (0, 1))
     one.rename(two.with_name("moved.png"))
     two.rename(one.with_name("moved.png"))
     with pytest.raises(
         UsageError, match=r"training data must be that of .*, 44 images \(\w+\), got 44 images"
     ):
         train("--resume", "run")
-    shutil.rmtree(tmp_path / "data/train")
-    shutil.copytree(pictures / "train", tmp_path / "data/train")
-    (tmp_path / "data/val/colour2/3.png").unlink()
+    shutil.rmtree(unfinished / "train")
+    shutil.copytree(pictures / "train", unfinished / "train")
+    (unfinished / "val/colour2/3.png").unlink()
     with pytest.raises(UsageError, match=r"evaluation data must be that of .*, 13 images .*, got 12 images"):
         train("--resume", "run")
-    shutil.copy(pictures / "val/colour2/3.png", tmp_path / "data/val/colour2/3.png")
+    shutil.copy(pictures / "val/colour2/3.png", unfinished / "val/colour2/3.png")
     assert train("--resume", "run")["samples_evaluated"] == 13
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._compat.torch import in_transform
 from ..errors import UsageError
 from .criteria import CRITERIA, Criterion, find_criterion
 from .precision import without_autocast
@@ -35,6 +36,7 @@ def multimix_loss(
     """Return the mean loss of the mixed logits W L against the mixed targets W T, over tuples and positions.
 
     Computed in float32 (float64 if the logits are), outside autocast; sigmoid and mse average over classes.
+    Inside a transform of `torch.func` all mixed logits are computed: then derivatives have any order.
     Source: arXiv:2311.05538, equations 7 to 10, in the exact form at the top of this module.
 
     Rows of the weights should sum to one. This is not checked, as it would cost a pass over them and a wait
@@ -71,6 +73,8 @@ def multimix_loss(
         fit: Callable[[Tensor], Tensor] = partial(_tuples_like, flat)
         if bias is not None:
             flat, targets, fit = *_with_bias(flat, targets, bias.to(dtype)), _completed(fit)
+        if in_transform():
+            return _literal_loss(flat, targets, fit, weights, criterion)
         if not isinstance(weights, Tensor):
             return _streamed_loss(flat, targets, map(fit, weights), kind)
         tuples = fit(weights)
@@ -142,6 +146,21 @@ def _completed(fit: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         return torch.cat([tuples, 1 - tuples.sum(-1, keepdim=True)], dim=-1)
 
     return completed
+
+
+def _literal_loss(
+    logits: Tensor,
+    targets: Tensor,
+    fit: Callable[[Tensor], Tensor],
+    weights: Tensor | Iterable[Tensor],
+    criterion: Criterion,
+) -> Tensor:
+    """Return the loss by the logits and targets of all tuples, which torch.func can transform."""
+    chunks = [weights] if isinstance(weights, Tensor) else weights
+    tuples = torch.cat([fit(chunk) for chunk in chunks], dim=-2)
+    if targets.dim() == 1:
+        targets = torch.nn.functional.one_hot(targets, logits.shape[-1]).to(logits.dtype)
+    return criterion.loss(tuples @ logits, tuples @ targets)
 
 
 def _sum_over_tuples(
