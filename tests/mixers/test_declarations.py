@@ -30,6 +30,48 @@ def mixer(spec):
     return create_mixer(spec).branches[0][1].mixer
 
 
+# Of papers and authors' code, as each mixer's page says. Who gives no arguments trains with these.
+DEFAULTS = {
+    "mixup": {"alpha": 1.0, "per_sample": False},
+    "manifold_mixup": {"alpha": 2.0, "layers": (0, "stage 1", "stage 2")},
+    "multi_mixup": {"k": 5, "alpha": 1.0},
+    "c_mixup": {"alpha": 2.0, "bandwidth": 1.0},
+    "cutmix": {"alpha": 1.0, "correct": True, "minmax": None, "per_sample": False},
+    "resizemix": {"tau": (0.1, 0.8)},
+    "fmix": {"alpha": 1.0, "decay": 3.0},
+    "gridmix": {"alpha": 1.0, "cells": 4},
+    "smoothmix": {"sigma": (0.25, 0.5), "shape": "circle"},
+    "multimix": {"n": 1000, "m": None, "alpha": (0.5, 2.0), "p": 0.5, "other": "mixup", "clean": 0.0},
+    "dense_multimix": {"n": 1000, "m": None, "alpha": (0.5, 2.0), "p": 0.5, "other": "mixup"},
+    "zeta_mixup": {"gamma": 2.8},
+    "saliencymix": {"alpha": 1.0, "saliency": "spectral"},
+    "attentivemix": {"top_k": 6, "grid": 7},
+    "puzzlemix": {
+        "alpha": 1.0,
+        "labels": 3,
+        "beta": 1.2,
+        "gamma": 0.5,
+        "eta": 0.2,
+        "transport": True,
+        "transport_cost": 0.8,
+    },
+    "co_mixup": {"alpha": 1.0, "beta": 0.32, "gamma": 1.0, "eta": 0.05, "threshold": 0.83, "omega": 0.001},
+    "alignmixup": {"alpha": 2.0, "epsilon": 0.1, "iterations": 100, "p": 0.5},
+    "snapmix": {"alpha": 5.0},
+    "catch_up_mix": {"alpha": 1.0, "p": 0.8333},
+    "transmix": {"alpha": 1.0, "area": 0.5},
+    "tokenmix": {"ratio": 0.5714},
+    "smmix": {"sides": (0.25, 0.75)},
+    "mixpro": {"alpha": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_numbers_that_results_depend_on_stay_as_they_are(name):
+    ours = inspect.signature(registry._entry_points[name]).parameters
+    assert {key: ours[key].default for key in DEFAULTS[name]} == DEFAULTS[name]
+
+
 @pytest.mark.parametrize("name", [name for name in list_mixers() if name != "manifold_mixup"])
 def test_arguments_and_defaults_are_those_of_the_function(name):
     """All of them, but for what an entry leaves out or states of its own."""
