@@ -37,7 +37,8 @@ comparison over seeds and `evaluate RUN` have the same. It is recorded in `summa
 `held_out`. Once images were added or removed, others would be held out: `evaluate RUN` and `--resume`
 stop there, as most of them would be images that the run was trained on.
 
-Evaluation on the images trained on needs `--val-split train` and `--eval-on-train`.
+`train` evaluates on the images trained on only with `--val-split train` and `--eval-on-train`;
+`evaluate` does so where its `--val-split` names them.
 
 ## Columns
 

@@ -117,16 +117,25 @@ def test_two_runs_of_an_arm_and_a_seed_are_refused(tmp_path: Path) -> None:
         ({"samples_evaluated": 100}, "different samples evaluated"),
         ({"train_samples": 100}, "different train samples"),
         ({"evaluation_split": "validation"}, "different evaluation split"),
+        ({"evaluation_data": "360 images (beef)"}, r"data .*: 360 images \(0ddba1\) \(1 runs\), 360 images"),
         ({"dataset": "elsewhere/cifar"}, r"different dataset .*: digits \(1 runs\), cifar"),
     ],
 )
 def test_other_data_or_budgets_are_refused(changes: dict[str, object], words: str, tmp_path: Path) -> None:
     directories = [
-        make_run(tmp_path / "a", "none", 0, 90),
+        make_run(tmp_path / "a", "none", 0, 90, evaluation_data="360 images (0ddba1)"),
         make_run(tmp_path / "b", "mixup", 0, 90, **changes),
     ]
     with pytest.raises(UsageError, match=words):
         read_runs(directories)
+
+
+def test_data_without_a_fingerprint_are_compared_by_name(tmp_path: Path) -> None:
+    directories = [
+        make_run(tmp_path / "a", "none", 0, 90, evaluation_data="360 images (0ddba1)"),
+        make_run(tmp_path / "b", "mixup", 0, 90),
+    ]
+    assert len(read_runs(directories)) == 2
 
 
 def test_the_same_directory_may_be_given_differently(tmp_path: Path) -> None:

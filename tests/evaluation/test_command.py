@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -306,6 +307,7 @@ def mistakes(tmp_path: Path, colours: Path) -> dict[str, str]:
         f"{run} {data} --device nothing": "--device nothing is not available",
         f"{run} {data} --batch-size 0": "expected a whole number >= 1",
         f"{run} {data} --label-column x": "has no columns",
+        f"{run} {data} --model-kwargs act_layer=silu": "--model-kwargs must be left out for a run",
         f"{run} {data} --frobnicate": "unrecognized option --frobnicate",
     }
 
@@ -331,6 +333,21 @@ def test_mistakes_are_one_line_and_leave_nothing(
         assert said in err, words
     assert not list(Path().iterdir())
     assert not (run / "evaluation.json").exists()
+
+
+def test_broken_images_of_other_data_are_found_before_long_parts(
+    run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "unknown").mkdir()
+    (tmp_path / "unknown/a.png").write_bytes(next(colours.rglob("*.png")).read_bytes()[:60])
+    monkeypatch.setitem(SECTIONS, "attacks", replace(SECTIONS["attacks"], measure=pytest.fail))
+    argv = ["--dataset", str(colours), "--workers", "0", "--attacks", "--ood", str(tmp_path / "unknown")]
+    assert cli.main(["evaluate", str(run), *argv]) == 2
+    assert "a.png" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("json_asked", [False, True])

@@ -27,6 +27,13 @@ def test_what_is_held_out_is_what_the_run_was_not_trained_on(
         status, said = evaluate(*dataset)
         assert status == 0
         assert f"split 0.25 of all, {record['samples_evaluated']} images" in said
+    shutil.copytree(tmp_path / "data", tmp_path / "moved")
+    for part, told in ((0.25, 0), (0.5, 1)):
+        status, said = evaluate("--dataset", "moved", "--val-split", part)
+        assert (status, said.count("the same data in another place, the run was trained on some")) == (
+            0,
+            told,
+        )
     kept = (tmp_path / "run/evaluation.json").read_text()
     status, said = evaluate("--val-split", 0.5)
     assert (status, said.count("\n")) == (2, 1)

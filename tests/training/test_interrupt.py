@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,11 +16,13 @@ import torch
 
 from timm_multimix.data.workers import leave_signals_to_the_run
 from timm_multimix.errors import Interrupted
+from timm_multimix.options import parse_train_options
 from timm_multimix.training import interrupt as module
 from timm_multimix.training.interrupt import Interrupt
 
 from .helpers import Train, command, outcome, updates_kept
 
+Training = importlib.import_module("timm_multimix.training.run").Training  # `run` is the function in it
 RECIPE = ["--mix", "mixup|multimix(n=20)", "--model-ema", "--epochs", "8"]
 
 
@@ -85,6 +88,15 @@ def test_a_signal_before_training_leaves_nothing(
     with pytest.raises(Interrupted, match="training had not begun"):
         train(*quick, "--output", "run")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_advice_has_the_options_of_the_hub() -> None:
+    """They are not recorded, so a run that is resumed without them would not be published."""
+    interrupt = Interrupt()
+    options = parse_train_options(["--push-to-hub", "--hub-model-id", "me/net"])
+    part = SimpleNamespace(interrupt=interrupt, directory=Path("run"), setup=SimpleNamespace(options=options))
+    Training.advise(part)
+    assert interrupt.advice == "resume with --resume auto --output run --push-to-hub --hub-model-id me/net"
 
 
 def test_signals_close_together_count_as_one() -> None:

@@ -3,13 +3,18 @@
 import importlib
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from timm_multimix.errors import UsageError
 from timm_multimix.hub.record import read_run
+from timm_multimix.options import TrainOptions
+from timm_multimix.options.declaration import declared, flag, flat
+from timm_multimix.records.reader import read_options
 from timm_multimix.training.checkpoint import complete_checkpoints
 
 from .helpers import Train, outcome
@@ -116,6 +121,48 @@ def test_options_that_cannot_change_are_named(train: Train, quick: list[str], tm
     (tmp_path / "old/summary.json").unlink()
     with pytest.raises(UsageError, match=r"which only a new run can change$"):
         train("--resume", "old", "--epochs", 3, "--output", "new")
+
+
+@pytest.mark.parametrize(
+    ("parents", "given", "lost"),
+    [
+        (["--no-aug"], {"crop_padding": 4, "hflip": 0.5}, "no_aug"),
+        (["--crop-padding", 4], {"scale": (0.5, 1.0)}, "crop_padding"),
+        (["--aa", "rand-m9"], {"color_jitter": 0.4}, "aa"),
+    ],
+)
+def test_an_option_is_given_instead_of_the_parents_that_disables_it(
+    parents: list[object], given: dict[str, Any], lost: str, train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    """The record of the new run can be read."""
+    train(*quick[:-2], *parents, "--epochs", 1, "--output", "old")  # without its --crop-padding
+    words = [word for name, value in given.items() for word in (flag(name), *np.atleast_1d(value))]
+    train("--resume", "old", "--epochs", 1, "--seed", 1, "--output", "new", *words)
+    values = flat(read_options(tmp_path / "new"))
+    assert {name: values[name] for name in given} == given
+    assert values[lost] == declared(TrainOptions)[lost].default
+
+
+def test_options_that_exclude_one_of_the_parents_are_an_error(
+    train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    train(*quick, "--mix", "mixup", "--mixup-off-epoch", 1, "--output", "old")
+    words = ["--resume", "old", "--epochs", 1, "--output", "new", "--mix", "mixup", "--mix-schedule", "0-0.5"]
+    with pytest.raises(UsageError, match=r"--mix.* remove one of them"):
+        train(*words)
+    assert not (tmp_path / "new").exists()
+    train(*words, "--mixup-off-epoch", 0)
+    assert read_options(tmp_path / "new").mixing.mix_schedule == "0-0.5"
+
+
+def test_wrong_labels_stay_those_of_the_parent(train: Train, quick: list[str], tmp_path: Path) -> None:
+    train(*quick, "--label-noise", 0.4, "--epochs", 1, "--output", "old")
+    with pytest.raises(
+        UsageError, match=r"--seed must be that of the run to continue, .* --label-noise, got 7"
+    ):
+        train("--resume", "old", "--epochs", 1, "--seed", 7, "--output", "new")
+    assert not (tmp_path / "new").exists()
+    assert train("--resume", "old", "--epochs", 1, "--output", "new")["label_noise"]["noisy_samples"] > 0
 
 
 def test_the_card_names_the_parent_without_its_place(train: Train, quick: list[str], tmp_path: Path) -> None:

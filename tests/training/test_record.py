@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from timm_multimix import cli
 from timm_multimix.errors import UsageError
 from timm_multimix.training import run_directory
 
@@ -82,6 +83,41 @@ def test_runs_of_the_same_second_have_their_own_directories(
     names = sorted(path.name for path in (tmp_path / "runs").iterdir())
     first = "20260102-030405-test_resnet-mixup_alpha_0.5_cutmix"
     assert names == [first, f"{first}-2"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--initial-checkpoint run/model/model.safetensors",
+        "--pretrained-path run/model/model.safetensors",
+        "--model local-dir:run/model --pretrained",
+        "--distill 0.5 --distill-teacher local-dir:run/model",
+    ],
+)
+def test_a_run_does_not_replace_the_weights_that_it_needs(
+    words: str, train: Train, quick: list[str], tmp_path: Path
+) -> None:
+    train(*quick, "--epochs", 1, "--output", "run")
+    before = (tmp_path / "run/model/model.safetensors").read_bytes()
+    with pytest.raises(
+        UsageError, match=r"^--[a-z-]+ must be outside of the run that --overwrite deletes, got"
+    ):
+        train(*quick, *words.split(), "--output", "run", "--overwrite")
+    assert (tmp_path / "run/model/model.safetensors").read_bytes() == before
+
+
+def test_a_run_outlives_the_file_that_it_started_from(
+    train: Train, quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(*quick, "--epochs", 1, "--output", "first")
+    weights = (tmp_path / "first/model/model.safetensors").rename(tmp_path / "w.safetensors")
+    train(*quick, "--epochs", 1, "--output", "run", "--initial-checkpoint", weights)
+    weights.unlink()
+    assert cli.main(["evaluate", "run", "--workers", "0"]) == 0
+    assert cli.main(["compare", "run", "--output", "page"]) == 0
+    assert train("--output", "run", "--resume", "auto")["epochs"] == 1
+    with pytest.raises(UsageError, match="there is no such file"):
+        train(*quick, "--output", "other", "--initial-checkpoint", weights)
 
 
 def test_a_run_is_replaced_only_with_overwrite(train: Train, quick: list[str], tmp_path: Path) -> None:

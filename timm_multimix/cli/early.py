@@ -26,6 +26,7 @@ def check_training(options: TrainOptions) -> None:
     check_mixers([options.mixing.mix], options.mixing.import_)
     check_path(options.data.dataset)
     check_model_directory(options.network.model)
+    options.network.check_files()
 
 
 def check_evaluation(options: EvaluateOptions) -> None:

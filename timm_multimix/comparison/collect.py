@@ -23,6 +23,7 @@ SAME = (
     "dataset",
     "train_split",
     "evaluation_split",
+    "evaluation_data",
     "train_samples",
     "samples_evaluated",
     "classes",
@@ -121,7 +122,8 @@ def check_comparable(runs: Sequence[Run]) -> None:
     """Check that runs have the same data and numbers of epochs; raises UsageError."""
     datasets = short_names(str(run.summary["dataset"]) for run in runs)
     for name in SAME:
-        values = (str(run.summary.get(name)) for run in runs)
+        # Runs from before a field was recorded, and data without it, have none.
+        values = [str(run.summary[name]) for run in runs if run.summary.get(name) is not None]
         found = Counter(datasets[value] if name == "dataset" else value for value in values)
         if len(found) > 1:
             told = ", ".join(f"{value} ({count} runs)" for value, count in found.items())

@@ -7,6 +7,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from ..errors import UsageError
 from ..modeling.create import attempt, check_model_name, resolve_data_config
 from ..modeling.pretrained import check_pretrained
 from ..options.model import InputOptions
@@ -91,6 +92,8 @@ def load_classifier(
         UsageError: there is no such model or it cannot be loaded.
     """
     run, input = run_directory(model), input or InputOptions()
+    if run and model_kwargs:
+        raise UsageError(f"--model-kwargs must be left out for a run, whose network is trained, got {model}")
     name = f"local-dir:{run}/model" if run else model
     check_model_name(name)
     pretrained = pretrained or name.startswith(("local-dir:", "hf-hub:"))

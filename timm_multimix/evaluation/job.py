@@ -203,6 +203,8 @@ def _is_same(dataset: str, other: str) -> bool:
 def check_held_out(split: Split, run: Path | None, dataset: str) -> None:
     """Check that what is held out of a run's training split is what it was not trained on.
 
+    Data of another name may be the same in another place, which a warning says.
+
     Raises:
         UsageError: another part is asked for, or the data have changed, so that others are held out.
     """
@@ -211,12 +213,19 @@ def check_held_out(split: Split, run: Path | None, dataset: str) -> None:
     record = read_summary(run)
     own = (record.evaluation_split, record.evaluation_data)
     now = (split.name, record.evaluation_data and fingerprint(split.source))
-    if dataset == record.dataset and split.name.endswith(f" of {record.train_split}") and now != own:
-        wanted, got = (" = ".join(filter(None, part)) for part in (own, now))
-        raise UsageError(
-            f"the part held out of {record.dataset} must be that of the run, {wanted}, got {got}: "
-            "the run was trained on some of these images"
+    if not split.name.endswith(f" of {record.train_split}") or now == own:
+        return
+    if dataset != record.dataset:
+        logger.warning(
+            f"{split.name} of {dataset} is not what the run held out of {record.dataset}: if these are the "
+            "same data in another place, the run was trained on some of the images"
         )
+        return
+    wanted, got = (" = ".join(filter(None, part)) for part in (own, now))
+    raise UsageError(
+        f"the part held out of {record.dataset} must be that of the run, {wanted}, got {got}: "
+        "the run was trained on some of these images"
+    )
 
 
 def has_classes(model: str, pretrained: bool, run: Path | None) -> bool:

@@ -35,11 +35,13 @@ class Section:
         measure: returns its record, of plain values; None if it is not requested or cannot be measured.
         show: returns title and numbers of such a record.
         note: what a reader of the numbers must also know.
+        first: whether it is measured before the others: other data may turn out to be broken.
     """
 
     measure: Callable[[Job, Outputs], Any]
     show: Callable[[Any], Block]
     note: str = ""
+    first: bool = False
 
 
 AFTER_SCALING = " after temperature scaling, one half"
@@ -142,18 +144,19 @@ SECTIONS = {
         show_attacks,
         note="attacks change each pixel value, from 0 to 1, by at most \u03b5; the labels are the true ones",
     ),
-    "ood": Section(measure.unknown_images, show_ood),
+    "ood": Section(measure.unknown_images, show_ood, first=True),
     "corruptions": Section(measure.corruptions, show_corruptions),
     "consistency": Section(measure.consistency, show_consistency),
 }
-"""By their names in the record, in the order in which they are measured and shown."""
+"""By their names in the record, in the order in which they are shown."""
 
 
 def measure_all(job: Job) -> Evaluation:
     """Return the records of all requested parts, by name."""
     outputs = measure.predict(job)
-    parts = {name: section.measure(job, outputs) for name, section in SECTIONS.items()}
-    return {name: part for name, part in parts.items() if part is not None}
+    order = sorted(SECTIONS, key=lambda name: not SECTIONS[name].first)
+    parts = {name: SECTIONS[name].measure(job, outputs) for name in order}
+    return {name: parts[name] for name in SECTIONS if parts[name] is not None}
 
 
 def blocks(*evaluations: Evaluation) -> list[Block]:

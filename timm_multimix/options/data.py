@@ -116,6 +116,7 @@ class AugmentationOptions(
         0.0,
         "strength of colour changes (default: {default}, as mixing papers compare without; timm: 0.4)",
         "X",
+        idle_with=("aa",),
     )
     aa: str | None = option(
         None, "timm's AutoAugment policy, such as rand-m9-mstd0.5 (default: none)", "POLICY"

@@ -101,7 +101,7 @@ class ModelOptions(Part, title="model"):
         """The file whose weights training starts from; None for published and random ones."""
         return self.pretrained_path or self.initial_checkpoint
 
-    def check(self) -> None:
-        """Check that files of weights are there. Raises: UsageError."""
+    def check_files(self) -> None:
+        """Check that files of weights are there, which a finished run can do without. Raises: UsageError."""
         for name in ("pretrained_path", "initial_checkpoint"):
             check_readable(flag(name), getattr(self, name))

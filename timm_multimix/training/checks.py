@@ -31,6 +31,7 @@ def check_names(network: ModelOptions | None, mixing: MixingOptions, optimizer: 
         parse_schedule(mixing.mix_schedule)
     if network is not None:
         check_model_name(network.model)
+        network.check_files()
         attempt(f"model {network.model}", lambda: check_weights(network, mixing))
     optimizers = [str(name) for name in list_optimizers()]
     if optimizer and optimizer.lower().removeprefix("lookahead_") not in optimizers:

@@ -35,9 +35,9 @@ class Interrupt:
         self._deferred = self._saving = self._closed = False
         self._before: dict[signal.Signals, Any] = {}
 
-    def advise(self, directory: Path) -> None:
-        """Tell how to go on, should a signal arrive: from the run in a directory."""
-        self.advice = f"resume with --resume auto --output {shlex.quote(str(directory))}"
+    def advise(self, directory: Path, again: str = "") -> None:
+        """Tell how to go on, should a signal arrive: from the run in a directory, with options `again`."""
+        self.advice = f"resume with --resume auto --output {shlex.quote(str(directory))}{again}"
 
     @contextmanager
     def deferred(self) -> Iterator[None]:

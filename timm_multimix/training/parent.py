@@ -10,8 +10,8 @@ from pathlib import Path
 from ..errors import UsageError
 from ..files import digest
 from ..options import TrainOptions
-from ..options.declaration import flag, flat
-from ..options.relations import names_of
+from ..options.declaration import declared, flag, flat
+from ..options.relations import check_together, names_of, overruled
 from ..records.reader import read_options, read_summary
 from ..records.schema import ParentRecord
 
@@ -49,8 +49,20 @@ def child_options(options: TrainOptions, run: Path) -> TrainOptions:
                 f"{flag(name)} must be that of the run to continue, {saved[name]}, got {mine[name]}; "
                 f"a continuation can change {', '.join(flag(name) for name in sorted(free))}"
             )
-    kept = (fixed | free) - options.given
-    child = options.but(**{name: saved[name] for name in fixed | kept})
+    if saved["label_noise"] and mine["seed"] != saved["seed"] and "seed" in options.given:
+        raise UsageError(
+            f"--seed must be that of the run to continue, {saved['seed']}, as it draws the wrong labels of "
+            f"--label-noise, got {mine['seed']}"
+        )
+    inherited = {name: saved[name] for name in fixed | free}
+    below = overruled(declared(TrainOptions), inherited, options.given)
+    child = options.but(**below)
     if "warmup_epochs" not in options.given:
         child = child.but(warmup_epochs=None)
+    for name in sorted(fixed - below.keys() - options.given):
+        if saved[name] != flat(child)[name]:
+            raise UsageError(
+                f"{flag(name)} of the run to continue leaves no effect to an option that is given"
+            )
+    check_together(child)
     return replace(child, given=options.given | saved.keys())

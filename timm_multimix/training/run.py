@@ -166,7 +166,7 @@ class Training:
         self.directory, self.interrupt = directory, interrupt
         self.source = found if found.goes_on_from_another(directory) else None
         if self.source is None:
-            interrupt.advise(directory)
+            self.advise()
         tell_opening(setup, directory, position)
         start_trackers(setup.accelerator, directory, setup.options.run, options_to_dict(setup.options))
         self.uploader = start_uploader(setup, directory, resumed=position.updates > 0)
@@ -200,7 +200,13 @@ class Training:
         with self.writing():
             if self.setup.accelerator.is_main_process:
                 go_on_here(source, self.directory, self.setup.options)
-        self.interrupt.advise(self.directory)
+        self.advise()
+
+    def advise(self) -> None:
+        """Have an interruption say how to go on; the options of the Hub are in no record."""
+        hub = self.setup.options.hub
+        again = f" --push-to-hub --hub-model-id {hub.hub_model_id}" if hub.push_to_hub else ""
+        self.interrupt.advise(self.directory, again)
 
     def train(self) -> dict[str, Any]:
         """Train the remaining epochs, and write the summary."""

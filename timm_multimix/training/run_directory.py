@@ -23,6 +23,7 @@ from ..records.schema import ParentRecord
 from .checkpoint import Found, clean_up, find_checkpoint, find_damage
 from .parent import child_options, describe_parent
 
+LOCAL = "local-dir:"
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
 LOG = "train.log"
 WRITTEN = ("config.yaml", "checkpoints", "logs", LOG, *RESULTS)
@@ -88,6 +89,8 @@ def find_run_directory(options: TrainOptions) -> RunDirectory:
         return find_rest(output, options)
     if output:
         check_usable(output, run_options.overwrite)
+    if output and run_options.overwrite:
+        check_starts_elsewhere(output, options)
     return RunDirectory(output, options)
 
 
@@ -150,6 +153,21 @@ def check_usable(directory: Path, overwrite: bool) -> None:
         read_options(directory)
     except UsageError as error:  # other programs have a config.yaml, a model/ and logs/, too
         raise UsageError(f"--output {directory} must be a run's directory to be replaced: {error}") from None
+
+
+def check_starts_elsewhere(directory: Path, options: TrainOptions) -> None:
+    """Check that no weights that a run needs are in the directory that it replaces; raises UsageError."""
+    network, mixing = options.network, options.mixing
+    needed = {
+        "--model": network.model if network.model.startswith(LOCAL) else None,
+        "--pretrained-path": network.pretrained_path,
+        "--initial-checkpoint": network.initial_checkpoint,
+        "--distill-teacher": mixing.distill_teacher if mixing.distill_teacher.startswith(LOCAL) else None,
+    }
+    for name, source in needed.items():
+        path = Path(str(source).removeprefix(LOCAL)).expanduser().resolve()
+        if source is not None and path.is_relative_to(directory.resolve()):
+            raise UsageError(f"{name} must be outside of the run that --overwrite deletes, got {source}")
 
 
 def _is_nobodys(path: Path) -> bool:
