@@ -9,7 +9,7 @@ import pytest
 from timm_multimix import cli
 from timm_multimix.comparison import processes, write
 from timm_multimix.comparison.pictures import PICTURES
-from timm_multimix.comparison.trials import directory_name, plan
+from timm_multimix.comparison.trials import Trial, directory_name, plan
 from timm_multimix.comparison.write import WRITTEN
 from timm_multimix.errors import UsageError
 from timm_multimix.options.comparison import parse_comparison_options
@@ -207,7 +207,25 @@ def test_runs_of_an_arm_that_differ_are_refused(tmp_path: Path, capsys: pytest.C
     finished(tmp_path, none=[90.0])
     make_run(tmp_path / "none/seed1", "none", 1, 91, "--lr", "0.01")
     argv = ["--mix", "none", "--seeds", "2", "--output", tmp_path, "--", "--epochs", "3"]
-    assert "differ in more than their seed: none, lr 0.2 / none, lr 0.01" in error_of(capsys, *argv)
+    said = error_of(capsys, *argv)
+    assert "differ in more than their seed: none, lr 0.2 / none, lr 0.01; use a new --output" in said
+    assert "or delete seed1 there and give the options of the others" in said
+
+
+def test_a_seed_with_other_options_is_noticed_before_the_next_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(tmp_path, none=[90.0], mixup=[91.0])
+    trained = []
+
+    def train(trial: Trial, forward: object) -> None:
+        trained.append(str(trial))
+        make_run(trial.directory, trial.arm, trial.seed, 90, "--lr", "0.01")
+
+    monkeypatch.setattr("timm_multimix.comparison.run.train", train)
+    argv = ["--mix", "none", "--mix", "mixup", "--seeds", "2", "--output", tmp_path, "--", "--epochs", "3"]
+    assert "differ in more than their seed" in error_of(capsys, *argv)
+    assert trained == ["none, seed 1"]
 
 
 @pytest.mark.usefixtures("no_drawing")

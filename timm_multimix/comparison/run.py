@@ -99,6 +99,7 @@ def train_all(options: CompareOptions, trials: Sequence[Trial], command: str | N
                 seconds.append(time.perf_counter() - started)
                 if failure:
                     failures[str(trial)] = failure
+                group_finished(trials)  # a seed with other options is noticed before the next one is trained
                 waiting = sum(not other.is_finished for other in trials[number:])
                 left = timedelta(seconds=round(waiting * sum(seconds) / len(seconds)))
                 logger.info(f"{head} {failure or result_of(trial)}; about {left} left")
@@ -137,11 +138,16 @@ def group_finished(trials: Sequence[Trial]) -> list[Arm]:
     order = list(dict.fromkeys(trial.arm for trial in trials))
     done = sorted((trial for trial in trials if trial.is_finished), key=lambda trial: order.index(trial.arm))
     arms = group(read_runs([trial.directory for trial in done])) if done else []
-    for home in {trial.directory.parent for trial in done}:
-        labels = [arm.label for arm in arms if any(run.directory.parent == home for run in arm.runs.values())]
+    for home in dict.fromkeys(trial.directory.parent for trial in done):
+        found = {
+            arm.label: [run for run in arm.runs.values() if run.directory.parent == home] for arm in arms
+        }
+        labels = [label for label, runs in found.items() if runs]
         if len(labels) > 1:
+            late = ", ".join(run.directory.name for label in labels[1:] for run in found[label])
             raise UsageError(
-                f"runs in {home} differ in more than their seed: {' / '.join(labels)}; use a new --output"
+                f"runs in {home} differ in more than their seed: {' / '.join(labels)}; use a new --output, "
+                f"or delete {late} there and give the options of the others"
             )
     return arms
 
