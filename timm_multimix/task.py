@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from timm.utils import ModelEmaV3
@@ -208,6 +208,10 @@ class MixTask(TrainingTask):
         check_outputs(outputs, criterion=self._criterion, mixture=self.mixture)
         check_range(labels, outputs)
         self._first_checked = True
+
+    def _replicate_for_data_parallel(self) -> NoReturn:
+        # Replicas would count no steps, so that all of them drew the same.
+        raise UsageError("MixTask must be in DistributedDataParallel for several devices, got DataParallel")
 
     def skips(self, ahead: int = 0) -> bool:
         """Return whether a training call will be a step to leave out.

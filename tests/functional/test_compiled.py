@@ -25,3 +25,16 @@ def test_a_smaller_last_batch_is_mixed_as_without_compilation(name, arguments):
         expected = mixed(x)
         torch.manual_seed(0)
         torch.testing.assert_close(compiled(x), expected)
+
+
+def test_short_tuples_of_a_number_that_is_a_symbol():
+    def drawn(x):
+        return F.dirichlet_weights(2 * len(x), len(x), 1.0, m=2)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(drawn, backend="eager")
+    for b in (4, 6, 9):
+        torch.manual_seed(0)
+        expected = drawn(torch.zeros(b, 7))
+        torch.manual_seed(0)
+        torch.testing.assert_close(compiled(torch.zeros(b, 7)), expected)

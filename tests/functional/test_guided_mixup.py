@@ -51,3 +51,14 @@ def test_where_nothing_is_salient_both_are_equal():
     assert F.guided_mixup.draw(torch.rand(1, 1, 2, 2), torch.rand(1, 2, 2)).partner.tolist() == [0]
     with pytest.raises(ValueError, match=r"saliency must be \[3, 8, 8\], got \[3, 4, 4\]"):
         F.guided_mixup(torch.rand(3, 1, 8, 8), torch.rand(3, 4, 4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_it_is_computed_in_float32_under_autocast(dtype):
+    x, saliency = torch.rand(6, 3, 32, 32), 1e-8 * torch.rand(6, 32, 32) ** 8
+    expected = F.guided_mixup.draw(x, saliency)
+    with torch.autocast("cpu", dtype):
+        found, map_of_images = F.guided_mixup.draw(x, saliency), F.spectral_residual(x)
+    for name in ("keep", "lam", "partner"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=0, atol=0)
+    torch.testing.assert_close(map_of_images, F.spectral_residual(x), rtol=0, atol=0)

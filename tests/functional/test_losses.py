@@ -94,3 +94,34 @@ def test_mixed_loss_is_the_mean_over_positions(name, criterion, own_targets):
         expected.append(F.soft_loss(at(logits[j]), at.targets(mine), criterion))
     loss = F.mixed_loss(draw, logits, targets, criterion)
     torch.testing.assert_close(loss, torch.stack(expected).mean())
+
+
+def test_a_class_that_the_head_masks_is_left_out():
+    logits = torch.randn(4, 5)
+    logits[:, 4] = -torch.inf
+    leaves = [logits.clone().requires_grad_() for _ in range(2)]
+    labels = torch.tensor([0, 1, 2, 3])
+    ours, theirs = F.soft_loss(leaves[0], F.soft_targets(labels, 5)), nnf.cross_entropy(leaves[1], labels)
+    ours.backward()
+    theirs.backward()
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(leaves[0].grad, leaves[1].grad)
+    assert F.soft_loss(logits, F.soft_targets(torch.tensor([0, 1, 2, 4]), 5)).isinf()
+
+
+@pytest.mark.parametrize("name", ["mixup", "multimix"])
+def test_gradient_flows_to_targets_that_require_it(name):
+    """Also where a target is 0, and by MultiMix's own loss: against the formula."""
+    logits, weights = (
+        torch.randn(5, 3, dtype=torch.float64),
+        torch.rand(7, 5, dtype=torch.float64).softmax(-1),
+    )
+    targets = torch.eye(5, 3, dtype=torch.float64).requires_grad_()
+    draw = F.Pairs(torch.tensor([0.3]), torch.arange(5).roll(1)) if name == "mixup" else F.Tuples(weights)
+    (found,) = torch.autograd.grad(F.mixed_loss(draw, logits, targets), targets)
+    mixed = draw(logits)
+    (expected,) = torch.autograd.grad(
+        -(draw.targets(targets) * mixed.log_softmax(-1)).sum(-1).mean(), targets
+    )
+    torch.testing.assert_close(found, expected)
+    assert found.abs().min() > 0

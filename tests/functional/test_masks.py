@@ -171,12 +171,12 @@ def test_the_ends_of_alpha():
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, 3.0])
 def test_fmix_spectrum_falls_with_the_power_of_the_frequency(decay):
-    """E |S(f)|^2 = 2 max(f, 1/8)^(-2 decay) at all frequencies that are not their own conjugates."""
+    """E |S(f)|^2 = 2 max(8 f, 1)^(-2 decay) at all frequencies that are not their own conjugates."""
     n, height, width = 4_000, 6, 8
     pictures = _low_frequencies(n, height, width, decay, torch.device("cpu"), generator(3))
     power = torch.fft.rfft2(pictures).abs().square().mean(0)[:, 1:-1]
     frequency = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None, 1:-1])
-    expected = 2 * frequency.clamp_min(1 / 8) ** (-2 * decay)
+    expected = 2 * (8 * frequency).clamp_min(1) ** (-2 * decay)
     # |S|^2 is exponential: its standard deviation is its mean.
     assert (power / expected - 1).abs().max().item() < 5 / math.sqrt(n)
 
@@ -223,3 +223,10 @@ def test_smoothmix_label_has_the_mean_of_its_formula(size):
 def test_what_is_said_of_mistakes(call, said):
     with pytest.raises(ValueError, match=said):
         call(torch.rand(2, 1, 4, 4))
+
+
+def test_fmix_draws_blobs_whatever_the_power():
+    keep = [
+        F.fmix(torch.rand(2, 3, 64, 64), 1e6, 40.0, generator=generator(seed))[1].keep for seed in range(8)
+    ]
+    assert len({tuple(each[0, 0, :, 0].tolist()) for each in keep}) > 4

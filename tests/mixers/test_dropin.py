@@ -1,13 +1,18 @@
 """The result of create_mixer as a replacement of timm.data.Mixup."""
 
+import importlib
 import pickle
+from types import SimpleNamespace
 
 import pytest
+import timm
 import torch
 from torch.utils.data import DataLoader
 
-from timm_multimix import create_mixer
+from timm_multimix import MixTask, create_mixer
 from timm_multimix.errors import UsageError
+
+mixture = importlib.import_module("timm_multimix.mixers.mixture")
 
 LABELS = torch.tensor([0, 1, 2, 3, 4, 0])
 
@@ -100,3 +105,27 @@ def test_integer_images_and_targets_are_mixed_as_numbers():
         assert mixed.dtype == torch.float32
         torch.testing.assert_close(mixed, torch.full_like(mixed, 200))
         torch.testing.assert_close(soft.sum(1), torch.ones(len(soft)))
+
+
+def test_workers_that_are_started_anew_know_their_rank(monkeypatch):
+    """As spawned ones, which are in no process group: processes of equal seeds draw differently."""
+    worker = SimpleNamespace(seed=5)
+    monkeypatch.setattr(mixture, "get_worker_info", lambda: worker)
+    images, drawn = torch.rand(6, 3, 8, 8), []
+    for number in (0, 1, 2):
+        mixer = create_mixer("mixup", num_classes=5)
+        monkeypatch.setattr(mixture, "rank", lambda number=number: number)
+        sent = pickle.dumps(mixer)
+        monkeypatch.setattr(mixture, "rank", lambda: 0)
+        drawn.append(pickle.loads(sent)(images, LABELS)[1])
+    assert not torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[1], drawn[2])
+    torch.testing.assert_close(drawn[0], create_mixer("mixup", num_classes=5)(images, LABELS)[1])
+
+
+def test_the_default_device_has_no_part_in_it():
+    images = torch.rand(6, 3, 8, 8)
+    for spec in ("mixup | cutmix", "manifold_mixup", "multimix"):
+        task = MixTask(timm.create_model("test_resnet", num_classes=5), spec).train()
+        with torch.device("meta"):
+            assert task(images, LABELS)["loss"].device.type == "cpu"

@@ -293,3 +293,15 @@ def test_other_models_are_an_error_that_says_so():
         with pytest.raises(UsageError, match="must be a timm classifier"):
             MixTask(plain, spec).train()(images(), LABELS)
     assert MixTask(plain, "saliencymix(saliency='gradient')").train()(images(), LABELS)["loss"].isfinite()
+
+
+def test_the_gradient_of_images_that_the_model_fits_is_seen_in_half_precision():
+    """As under autocast on a GPU: float16 has no numbers below 6e-8."""
+    network = timm.create_model("test_resnet", num_classes=4).eval()
+    network.get_classifier().bias.data[0] = 11
+    x, labels = images(2, 64), torch.zeros(2, dtype=torch.long)
+    exact = compute_guide("gradient", network, x, labels)
+    with torch.autocast("cpu", torch.float16):
+        half = compute_guide("gradient", network, x, labels)
+    assert torch.cosine_similarity(half.flatten(), exact.flatten(), dim=0) > 0.99
+    torch.testing.assert_close(half.norm(), exact.norm(), rtol=0.05, atol=0)

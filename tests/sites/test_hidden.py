@@ -187,3 +187,17 @@ def test_an_output_that_does_not_begin_with_the_examples_is_refused():
     task = MixTask(model, "sample_pairing(place='hidden', layers='layers.0.blocks.0.attn')").train()
     with pytest.raises(UsageError, match="must have batch dimension 4"):
         task(images(64), torch.arange(4))
+
+
+@pytest.mark.parametrize(
+    "mix", ["cutmix(place='hidden', layers=('stage 2',))", "catch_up_mix(layers=('stage 2',), p=1)"]
+)
+def test_layers_with_maps_of_several_sizes_are_only_blended(mix):
+    network, labels = timm.create_model("hrnet_w18_small", num_classes=5), torch.tensor([0, 1, 2, 3])
+    with pytest.raises(
+        UsageError, match=r"layer 'stage 2' must have outputs of one shape .*, got \[.*\] and \[.*; choose"
+    ):
+        MixTask(network, mix).train()(images(64), labels)
+    assert (
+        MixTask(network, "manifold_mixup(layers=('stage 2',))").train()(images(64), labels)["loss"].isfinite()
+    )

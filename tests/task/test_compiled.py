@@ -1,5 +1,7 @@
 """MixTask under torch.compile: equal to eager training, without recompilation from step to step."""
 
+import copy
+
 import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
@@ -72,3 +74,19 @@ def test_later_steps_do_not_compile_again(mix, way):
         step(images(4, 8, seed), LABELS[:4] % 4)["loss"].backward()
         graphs.append(counter.frame_count)
     assert 0 < graphs[2] == graphs[-1]
+
+
+@pytest.mark.parametrize("mix", ["mixup", "dense_multimix(p=1)", "alignmixup(p=1)"])
+@pytest.mark.parametrize("way", ["model", "task.compile"])
+def test_a_copy_of_a_compiled_task_trains_its_own_weights(mix, way):
+    torch._dynamo.reset()
+    network = small_model()
+    task = MixTask(torch.compile(network, backend="eager") if way == "model" else network, mix).train()
+    if way == "task.compile":
+        task.compile(backend="eager")
+    copied = copy.deepcopy(task)
+    loss = copied(images(4, 8), LABELS[:4] % 4)["loss"]
+    loss.backward()
+    assert any(parameter.grad is not None for parameter in copied.parameters())
+    assert all(parameter.grad is None for parameter in task.parameters())
+    torch.testing.assert_close(loss, task(images(4, 8), LABELS[:4] % 4)["loss"])

@@ -190,3 +190,10 @@ def test_a_model_in_eval_mode_is_warned_of():
         UserWarning, match=r"the model is in eval mode while the task trains: call task.train\(\)"
     ):
         task(images(), LABELS)
+
+
+def test_dataparallel_is_refused():
+    """Its replicas are copies, whose steps nobody counts."""
+    task = MixTask(model(), mix="mixup")
+    with pytest.raises(UsageError, match="DistributedDataParallel for several devices, got DataParallel"):
+        task._replicate_for_data_parallel()

@@ -48,6 +48,9 @@ class Check:
         return self.convert(value)
 
 
+_LARGEST = 3.4e38  # in float32
+
+
 def _is_number(value: Any) -> bool:
     # bool is a subclass of int in Python, but alpha=True is a mistake
     return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
@@ -58,7 +61,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_concentration(value: Any) -> bool:
-    return _is_number(value) and 0 <= value < math.inf
+    return _is_number(value) and 0 <= value <= _LARGEST
 
 
 def _is_ordered(pair: Any, passes: Callable[[Any], bool]) -> bool:

@@ -116,7 +116,10 @@ class Softmax(Formula):
     sums, linear, indices, values = SoftmaxSums, True, True, False
 
     def formula(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return -(targets * logits.log_softmax(-1)).sum(-1).mean()
+        log_p = logits.log_softmax(-1)
+        if not targets.requires_grad:  # a class without a target may have the logit -inf, as masked ones have
+            log_p = log_p.masked_fill(targets == 0, 0)
+        return -(targets * log_p).sum(-1).mean()
 
 
 class Sigmoid(Formula):

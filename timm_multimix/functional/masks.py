@@ -166,8 +166,9 @@ def _low_frequencies(
         torch.fft.fftfreq(height, device=device, dtype=torch.float32).unsqueeze(1),
         torch.fft.rfftfreq(width, device=device, dtype=torch.float32),
     )
-    # The mean has frequency 0; it gets the weight of the lowest other frequency of the image.
-    scale = frequency.clamp_min(1 / max(height, width)) ** -decay
+    # The mean has frequency 0; it gets the weight of the lowest other frequency of the image, which is 1, as
+    # only the order of the pixels counts and large powers would be infinite.
+    scale = (frequency * max(height, width)).clamp_min(1) ** -decay
     noise = torch.empty(count, *scale.shape, 2, device=device, dtype=torch.float32)
     noise.normal_(generator=generator)
     return torch.fft.irfft2(torch.view_as_complex(noise) * scale, s=(height, width))

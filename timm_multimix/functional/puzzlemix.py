@@ -167,11 +167,11 @@ def best_transport(salient: Tensor, z: Tensor, cost: float) -> Tensor:
     """
     linear_sum_assignment = scipy_module("optimize").linear_sum_assignment
     g = salient.shape[-1]
-    place = torch.cartesian_prod(torch.arange(g), torch.arange(g)).double()
+    place = torch.cartesian_prod(*[torch.arange(g, device="cpu")] * 2).double()
     distance = torch.cdist(place, place).square() / max(1, g - 1) ** 2
     gain = salient.flatten(1).double().cpu().unsqueeze(2) * (z.flatten(1) > 0).double().cpu().unsqueeze(1)
     places = [linear_sum_assignment(each)[1] for each in (cost * distance - gain).numpy()]
-    return torch.tensor([list(row) for row in places]).argsort(1).to(salient.device)
+    return torch.tensor([list(row) for row in places], device="cpu").argsort(1).to(salient.device)
 
 
 def move_patches(x: Tensor, source: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from .precision import without_autocast
+
 # Working size of the paper in pixels, and the smoothing in the authors' code at that size.
 _SIDE = 64
 _SIGMA = 2.5
@@ -74,5 +76,6 @@ def gaussian_blur(maps: Tensor, sigma: float, radius: int, padding: str = "const
         kernel = torch.exp(-offset.square() / (2 * sigma**2))
         kernel = (kernel / kernel.sum()).view((1, 1, 1, -1) if dim == 3 else (1, 1, -1, 1))
         sides = (reach, reach, 0, 0) if dim == 3 else (0, 0, reach, reach)
-        maps = nnf.conv2d(nnf.pad(maps, sides, padding), kernel)
+        with without_autocast(maps.device):
+            maps = nnf.conv2d(nnf.pad(maps, sides, padding), kernel)
     return maps

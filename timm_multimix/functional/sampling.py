@@ -226,7 +226,8 @@ def _subsets(n: int, b: int, m: int, device: torch.device, generator: torch.Gene
         return rand(n, b, generator=generator, device=device).topk(m, dim=1).indices
     chosen = torch.full((n, m), -1, device=device)
     for column, last in enumerate(range(b - m, b)):
-        index = torch.randint(last + 1, (n, 1), generator=generator, device=device)
+        # torch.randint, which takes no sizes that torch.compile knows by symbols only if it has a generator
+        index = torch.empty(n, 1, dtype=torch.int64, device=device).random_(0, last + 1, generator=generator)
         taken = (chosen == index).any(dim=1, keepdim=True)
         chosen[:, column : column + 1] = torch.where(taken, last, index)
     return chosen

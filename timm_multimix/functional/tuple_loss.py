@@ -36,7 +36,8 @@ def multimix_loss(
     """Return the mean loss of the mixed logits W L against the mixed targets W T, over tuples and positions.
 
     Computed in float32 (float64 if the logits are), outside autocast; sigmoid and mse average over classes.
-    Inside a transform of `torch.func` all mixed logits are computed: then derivatives have any order.
+    Inside a transform of `torch.func`, and for targets that require a gradient, all mixed logits are
+    computed: then derivatives have any order.
     Source: arXiv:2311.05538, equations 7 to 10, in the exact form at the top of this module.
 
     Rows of the weights should sum to one. This is not checked, as it would cost a pass over them and a wait
@@ -47,7 +48,7 @@ def multimix_loss(
     Args:
         logits: L, of the clean examples, [..., b, c].
         target: T, [..., b, c], or class indices [b] (with c = 1, under sigmoid and mse, one value each);
-            taken as constants.
+            gradient flows to targets [..., b, c] that require it.
         weights: W, [n, b] or [..., n, b], or an iterable of such chunks of tuples (then without gradient).
         kind: softmax, sigmoid or mse.
         bias: bias of the classifier, [c].
@@ -73,7 +74,7 @@ def multimix_loss(
         fit: Callable[[Tensor], Tensor] = partial(_tuples_like, flat)
         if bias is not None:
             flat, targets, fit = *_with_bias(flat, targets, bias.to(dtype)), _completed(fit)
-        if in_transform():
+        if in_transform() or targets.requires_grad:
             return _literal_loss(flat, targets, fit, weights, criterion)
         if not isinstance(weights, Tensor):
             return _streamed_loss(flat, targets, map(fit, weights), kind)

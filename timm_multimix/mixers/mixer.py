@@ -153,7 +153,7 @@ class Mixer:
         """
         if self.place != "hidden":
             return self
-        layer = self.layers[int(torch.randint(len(self.layers), (), generator=generator))]
+        layer = self.layers[int(torch.randint(len(self.layers), (), generator=generator, device="cpu"))]
         return replace(self, place="input" if layer == 0 else "hidden", layers=(layer,))
 
     def names(self) -> list[str]:

@@ -1,6 +1,7 @@
 """The mixers of a spec together: for MixTask, or called instead of timm.data.Mixup."""
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from ..functional import soft_targets
 from ..functional.draws import as_floating
 from ..functional.labels import as_values, check_range, check_rows
 from ..notebook import table_html
-from ..randomness import choice_generator, derive_seed, draw_generator
+from ..randomness import choice_generator, derive_seed, draw_generator, rank
 from .arguments import as_usage_error, count, fraction, whole
 from .mixer import Context
 from .spec import parse_spec
@@ -52,6 +53,11 @@ class Mixture:
         self.multi_label = multi_label
         self.step, self.mixup_enabled = 0, True
         self._inferred: int | None = None  # number of classes, from the first batch's labels
+        self._rank = 0  # of the process that started this one, which knows no rank of its own
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give a worker process, which is started anew, the rank."""
+        return self.__dict__ | {"_rank": rank() or self._rank}
 
     def __repr__(self) -> str:
         chosen = {"num_classes": self.num_classes, "smoothing": self.smoothing, "seed": self.seed}
@@ -90,7 +96,8 @@ class Mixture:
         if not self.mixup_enabled:
             return images, targets
         worker = get_worker_info()
-        seed = self.seed if worker is None else derive_seed(self.seed, worker.seed)
+        above = (self._rank,) if self._rank and not rank() else ()
+        seed = self.seed if worker is None else derive_seed(self.seed, worker.seed, *above)
         mixer = self.choose(choice_generator(seed, self.step)).mixer
         generator = draw_generator(seed, self.step, images.device)
         draw = mixer.sample(images, Context(generator, as_values(labels, targets.shape[1])))

@@ -113,7 +113,7 @@ def choose_branch(branches: Branches, generator: torch.Generator) -> Step:
     """Choose one of weighted steps, with one of the layers of each of its mixers."""
     if len(branches) == 1:
         return branches[0][1].choose(generator)
-    threshold = float(torch.rand((), generator=generator, dtype=torch.float64))
+    threshold = float(torch.rand((), generator=generator, dtype=torch.float64, device="cpu"))
     reached = accumulate(weight for weight, _ in branches)
     chosen = next((i for i, share in enumerate(reached) if threshold < share), len(branches) - 1)
     return branches[chosen][1].choose(generator)

@@ -19,6 +19,9 @@ from .grid import find_grid, last_features, sequence_grid
 from .outputs import as_logits
 from .positions import dense_forward
 
+# Keeps gradients of images that the model fits above float16's smallest numbers, in a pass under autocast.
+_SCALE = 1024.0
+
 Guide = Callable[[Any, Tensor, Tensor, Criterion], Tensor]
 
 
@@ -51,8 +54,8 @@ def input_gradient(model: Any, images: Tensor, labels: Tensor, criterion: Criter
         logits = as_logits(model(images))
         # The criterion averages over the batch; in eval mode the examples do not depend on each other.
         loss = len(images) * criterion.loss(logits, soft_targets(labels, logits.shape[-1]))
-        (gradient,) = torch.autograd.grad(loss, images)
-    return gradient
+        (gradient,) = torch.autograd.grad(_SCALE * loss, images)
+    return gradient / _SCALE
 
 
 @torch.no_grad()

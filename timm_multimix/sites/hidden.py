@@ -13,12 +13,17 @@ from torch import Tensor, nn
 
 from .._compat.torch import in_backward
 from ..errors import UsageError
-from ..functional import Draw
+from ..functional import Draw, Masks
+from ..functional.catch_up_mix import Channels
+from ..functional.resize import Resized
 from .cuts import Cut, find_cut, find_layer
 
 __all__ = ["MixingPoint", "MixingPoints", "Sample", "find_layer"]
 
 Sample = Callable[[Tensor], Draw]
+
+_OF_ONE_SHAPE = (Channels, Masks, Resized)
+"""Draws of parts of a map, which fit maps of its shape."""
 
 
 class MixingPoint:
@@ -59,6 +64,13 @@ class MixingPoint:
             raise self._refusal(output)
         if self.draw is None and self.sample is not None:
             self.draw = self.sample(self._channels_first(examples[0]))
+        shapes = list(dict.fromkeys(tensor.shape[1:] for tensor in floating))
+        if len(shapes) > 1 and isinstance(self.draw, _OF_ONE_SHAPE):
+            given = " and ".join(str(list(shape)) for shape in shapes)
+            raise UsageError(
+                f"mixing at layer {self.layer!r} must have outputs of one shape to mix parts of them, got "
+                f"{given}; choose another layer, or a mixer that blends"
+            )
         return _mapped(self._mix, output)
 
     @torch.compiler.disable

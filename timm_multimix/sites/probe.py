@@ -47,7 +47,10 @@ def _noise(like: Features, seed: int, dtype: torch.dtype) -> Features:
     """Draw normal features for two images, the same on every device, without the global generator."""
     generator = torch.Generator().manual_seed(seed)
     return _each(
-        lambda part: torch.randn(2, *part.shape[1:], generator=generator).to(part.device, dtype), like
+        lambda part: torch.randn(2, *part.shape[1:], generator=generator, device="cpu").to(
+            part.device, dtype
+        ),
+        like,
     )
 
 

@@ -73,8 +73,20 @@ class Student(nn.Module):
         self._probed = False
         # Compiled callables stay out of the module tree: they would duplicate every parameter in state dicts.
         self._calls: dict[str, Callable[..., Any]] = {} if original is None else {"model": model}
+        self._compile: Callable[..., Any] | None = None
         if original is not None:
             self._compile_parts(cast(Callable[..., Any], model.dynamo_ctx))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out compiled methods: a copy of one would be of this model, not of the copied one."""
+        kept = {name: call for name, call in self._calls.items() if name == "model"}
+        return self.__dict__ | {"_calls": kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Compile the methods of the copied model."""
+        super().__setstate__(state)
+        if self._compile is not None:
+            self._compile_parts(self._compile)
 
     def compile_calls(self, **options: Any) -> nn.Module:
         """Compile the passes through the model, whose parameters keep their names; return the result."""
@@ -87,6 +99,7 @@ class Student(nn.Module):
         return compiled
 
     def _compile_parts(self, compile: Callable[..., Any]) -> None:
+        self._compile = compile
         for part in ("forward_features", "forward_head"):
             if hasattr(self.model, part):
                 self._calls[part] = compile(getattr(self.model, part))

@@ -85,7 +85,7 @@ def relabel(unary: Tensor, labels: Tensor, counts: Tensor, strength: float, halv
     """
     p, m = unary.shape[:2]
     unary = unary.movedim(1, -1)
-    candidates = torch.arange(m).view(1, m, 1).expand(p, m, 2)
+    candidates = torch.arange(m, device=unary.device).view(1, m, 1).expand(p, m, 2)
     if halves and m > 1:
         pairs, shown = _pairs_of_largest(counts)
         parts = unary.gather(-1, pairs.view(p, 1, 1, -1).expand(*unary.shape[:3], -1))
@@ -96,13 +96,13 @@ def relabel(unary: Tensor, labels: Tensor, counts: Tensor, strength: float, halv
     # A cell whose halves are no longer candidates starts with its cheapest label.
     start = torch.where(same.any(-1), same.int().argmax(-1), unary.argmin(-1))
     found = grid_labeling(unary, _distances(candidates), strength, start)
-    return candidates[torch.arange(p).view(-1, 1, 1), found]
+    return candidates[torch.arange(p, device=unary.device).view(-1, 1, 1), found]
 
 
 def _pairs_of_largest(counts: Tensor) -> tuple[Tensor, Tensor]:
     """Pairs [p, 1 or 3, 2] of the three inputs with the most cells, and whether both of them are shown."""
     largest = counts.topk(min(3, counts.shape[1]), dim=1).indices.sort(dim=1).values
-    index = torch.combinations(torch.arange(largest.shape[1]))
+    index = torch.combinations(torch.arange(largest.shape[1], device=counts.device))
     pairs = largest[:, index]
     return pairs, (counts.gather(1, pairs.flatten(1)) > 0).view_as(pairs).all(-1)
 
