@@ -105,6 +105,30 @@ def test_what_is_said_about_smoothmix_is_measured() -> None:
     }
 
 
+def test_what_small_data_says_of_corruptions() -> None:
+    arms, page = study.read_runs([SMALL_DATA / "records"], "test"), prose("docs/results/small-data/README.md")
+    measure = next(each for each in study.MEASURES if "corruptions" in each.title)
+    found = {mix: study.values(runs, measure) for mix, runs in arms.items()}
+    measured = {mix: values for mix, values in found.items() if values}
+    assert measured.keys() == {*MAIN_ARMS, "smoothmix"}
+    assert all(values.keys() == {0, 3, 4} for values in measured.values())
+    means = {mix: fmean(values.values()) for mix, values in measured.items()}
+    mixed = [mean for mix, mean in means.items() if mix not in ("none", "cutmix")]
+    assert (
+        f"{min(mixed):.1f} to {max(mixed):.1f} % for `smoothmix` and the arms with mixup, "
+        f"{means['none']:.1f} % without mixing and {means['cutmix']:.1f} % with cutmix."
+    ) in page
+
+    def told(one: str, other: str) -> str:
+        return study.difference(arms[one], arms[other], measure, separator=", ")
+
+    assert (
+        f"ahead of `none` by {told('mixup', 'none')}, and of `cutmix` by {told('mixup', 'cutmix')};" in page
+    )
+    for mix in ("smoothmix", "multimix"):
+        assert not excludes_zero(found[mix], found["mixup"], 1)
+
+
 def test_what_small_data_says_of_the_mixers_that_paste() -> None:
     arms = study.read_runs([SMALL_DATA / "records"], "test")
     page, mixup = prose("docs/results/small-data/README.md"), arms["mixup"]

@@ -139,17 +139,20 @@ def group_finished(trials: Sequence[Trial]) -> list[Arm]:
     done = sorted((trial for trial in trials if trial.is_finished), key=lambda trial: order.index(trial.arm))
     arms = group(read_runs([trial.directory for trial in done])) if done else []
     for home in dict.fromkeys(trial.directory.parent for trial in done):
-        found = {
-            arm.label: [run for run in arm.runs.values() if run.directory.parent == home] for arm in arms
-        }
-        labels = [label for label, runs in found.items() if runs]
-        if len(labels) > 1:
-            late = ", ".join(run.directory.name for label in labels[1:] for run in found[label])
-            raise UsageError(
-                f"runs in {home} differ in more than their seed: {' / '.join(labels)}; use a new --output, "
-                f"or delete {late} there and give the options of the others"
-            )
+        _check_alike(home, arms)
     return arms
+
+
+def _check_alike(home: Path, arms: Sequence[Arm]) -> None:
+    """Check that the runs in an arm's directory differ in their seed only; raises UsageError."""
+    found = {arm.label: [run for run in arm.runs.values() if run.directory.parent == home] for arm in arms}
+    labels = [label for label, runs in found.items() if runs]
+    if len(labels) > 1:
+        late = ", ".join(run.directory.name for label in labels[1:] for run in found[label])
+        raise UsageError(
+            f"runs in {home} differ in more than their seed: {' / '.join(labels)}; use a new --output, "
+            f"or delete {late} there and give the options of the others"
+        )
 
 
 def _short(line: str) -> str:

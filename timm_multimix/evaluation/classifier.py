@@ -1,6 +1,7 @@
 """Models to evaluate, from a run, a directory, the Hub or timm, as functions of pixels in [0, 1]."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -92,8 +93,7 @@ def load_classifier(
         UsageError: there is no such model or it cannot be loaded.
     """
     run, input = run_directory(model), input or InputOptions()
-    if run and model_kwargs:
-        raise UsageError(f"--model-kwargs must be left out for a run, whose network is trained, got {model}")
+    _check_kwargs(run, model_kwargs)
     name = f"local-dir:{run}/model" if run else model
     check_model_name(name)
     pretrained = pretrained or name.startswith(("local-dir:", "hf-hub:"))
@@ -115,3 +115,9 @@ def load_classifier(
     classifier = Classifier(network, data_config, label_names, is_random=not pretrained, task=task)
     attempt(f"input of {name}", lambda: classifier(torch.zeros(1, *data_config["input_size"])))
     return classifier
+
+
+def _check_kwargs(run: Path | None, model_kwargs: Mapping[str, Any] | None) -> None:
+    """Check that a run's network, which is trained, is not changed; raises UsageError."""
+    if run and model_kwargs:
+        raise UsageError(f"--model-kwargs must be left out for a run, whose network is trained, got {run}")

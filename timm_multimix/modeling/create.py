@@ -85,13 +85,7 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
         )
 
     source = f" with --pretrained-path {network.pretrained_path}" if network.pretrained_path else ""
-    try:
-        model: Any = attempt(f"model {network.model}{source}", create)
-    except UsageError as error:
-        if (name := _not_taken(error)) is None:
-            raise
-        option = _OPTIONS.get(name, "--model-kwargs")
-        raise UsageError(f"{option} must be left out for {network.model}, which takes no {name}") from error
+    model = _made(network, source, create)
     if pretrained is not None:
         check_taken(model, network.pretrained_path, pretrained)
     if file := network.initial_checkpoint:
@@ -102,6 +96,17 @@ def create_model(network: ModelOptions, classes: int) -> torch.nn.Module:
     if network.grad_checkpointing:
         attempt(f"--grad-checkpointing with {network.model}", lambda: model.set_grad_checkpointing(True))
     return model.to(memory_format=torch.channels_last) if network.channels_last else model
+
+
+def _made(network: ModelOptions, source: str, create: Callable[[], Any]) -> Any:
+    """Create a model; an argument that it does not take is told by its option."""
+    try:
+        return attempt(f"model {network.model}{source}", create)
+    except UsageError as error:
+        if (name := _not_taken(error)) is None:
+            raise
+        option = _OPTIONS.get(name, "--model-kwargs")
+        raise UsageError(f"{option} must be left out for {network.model}, which takes no {name}") from error
 
 
 def _not_taken(error: UsageError) -> str | None:

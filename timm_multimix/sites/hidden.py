@@ -64,14 +64,18 @@ class MixingPoint:
             raise self._refusal(output)
         if self.draw is None and self.sample is not None:
             self.draw = self.sample(self._channels_first(examples[0]))
-        shapes = list(dict.fromkeys(tensor.shape[1:] for tensor in floating))
+        self._check_shapes(floating)
+        return _mapped(self._mix, output)
+
+    def _check_shapes(self, outputs: list[Tensor]) -> None:
+        """Check that a draw of parts of a map, made for one output, fits all."""
+        shapes = list(dict.fromkeys(tensor.shape[1:] for tensor in outputs))
         if len(shapes) > 1 and isinstance(self.draw, _OF_ONE_SHAPE):
             given = " and ".join(str(list(shape)) for shape in shapes)
             raise UsageError(
                 f"mixing at layer {self.layer!r} must have outputs of one shape to mix parts of them, got "
                 f"{given}; choose another layer, or a mixer that blends"
             )
-        return _mapped(self._mix, output)
 
     @torch.compiler.disable
     def _mix_input(self, index: int, args: tuple[Any, ...]) -> Any:

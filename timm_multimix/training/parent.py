@@ -4,8 +4,10 @@ The new run is independent: its epochs, its learning-rate schedule and its mixin
 cover the new epochs only; its record names the run that it continues.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import UsageError
 from ..files import digest
@@ -49,20 +51,30 @@ def child_options(options: TrainOptions, run: Path) -> TrainOptions:
                 f"{flag(name)} must be that of the run to continue, {saved[name]}, got {mine[name]}; "
                 f"a continuation can change {', '.join(flag(name) for name in sorted(free))}"
             )
-    if saved["label_noise"] and mine["seed"] != saved["seed"] and "seed" in options.given:
-        raise UsageError(
-            f"--seed must be that of the run to continue, {saved['seed']}, as it draws the wrong labels of "
-            f"--label-noise, got {mine['seed']}"
-        )
+    _check_noise(saved, mine, options.given)
     inherited = {name: saved[name] for name in fixed | free}
     below = overruled(declared(TrainOptions), inherited, options.given)
     child = options.but(**below)
     if "warmup_epochs" not in options.given:
         child = child.but(warmup_epochs=None)
-    for name in sorted(fixed - below.keys() - options.given):
-        if saved[name] != flat(child)[name]:
+    _check_kept(fixed - below.keys() - options.given, saved, flat(child))
+    check_together(child)
+    return replace(child, given=options.given | saved.keys())
+
+
+def _check_noise(saved: Mapping[str, Any], mine: Mapping[str, Any], given: Collection[str]) -> None:
+    """Check that wrong labels stay as they were; raises UsageError."""
+    if saved["label_noise"] and mine["seed"] != saved["seed"] and "seed" in given:
+        raise UsageError(
+            f"--seed must be that of the run to continue, {saved['seed']}, as it draws the wrong labels of "
+            f"--label-noise, got {mine['seed']}"
+        )
+
+
+def _check_kept(names: Iterable[str], saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that options that cannot change leave an effect to those given; raises UsageError."""
+    for name in sorted(names):
+        if saved[name] != now[name]:
             raise UsageError(
                 f"{flag(name)} of the run to continue leaves no effect to an option that is given"
             )
-    check_together(child)
-    return replace(child, given=options.given | saved.keys())
