@@ -44,6 +44,8 @@ def call(directory: Path, *words: str, path: Path = ROOT) -> tuple[str, str]:
         ("train --dataset data/trian", "dataset 'data/trian': no such directory (did you mean data/train?);"),
         ("train --dataset ./nowhere", "dataset './nowhere': no such directory; expected 'digits'"),
         ("train --model local-dir:nowhere", "model local-dir:nowhere: there is no directory nowhere"),
+        ("train --initial-checkpoint no.pth", "--initial-checkpoint no.pth: there is no such file"),
+        ("train --pretrained-path no.pth", "--pretrained-path no.pth: there is no such file"),
         ("compare --output out --mix none --mix cutmx", "unknown mixer 'cutmx' (did you mean cutmix?)"),
         ("compare --output out --mix none -- --dataset /no/data", "dataset '/no/data': no such directory;"),
         ("compare --output out none mixup", "none is not a run's directory: there is no such directory"),

@@ -127,7 +127,7 @@ def test_names_are_short_and_no_formulas() -> None:
         (["--mix", "mixup", "--out", "there.png"], "there.png exists; give --overwrite"),
         (["--mix", "none | puzzlemix"], "puzzlemix is guided by a model; give one with --model"),
         (["--mix", "dense_multimix"], "dense_multimix is guided by a model"),
-        (["--mix", "transmix", "--model", "test_resnet"], "ResNet has no map of positions"),
+        (["--mix", "transmix", "--model", "test_resnet"], "must have attention over all positions"),
         (["--mix", "puzzlemix(grid=5)", "--model", "test_resnet"], "grid"),
         (["--mix", "puzzlemix", "--model", "nonsense"], "unknown model 'nonsense'"),
         (["--mix", "mixup", "--pretrained"], "--pretrained has no effect without --model"),
