@@ -21,7 +21,7 @@ _MANY_VARIATES = 16384
 # Tensors that `by_rejection` computes in.
 _BUFFERS = 4
 # Rows drawn at a time on a CPU: enough that the overhead of calls is small, few enough for the cache.
-_ROWS = 1024
+_ROWS = 2048
 # Up to this many examples are chosen one after the other (Floyd), more by the largest of random keys.
 _FEW = 16
 
