@@ -169,6 +169,10 @@ def test_anisotropic_concentrations_are_checked(target, rest):
 )
 def test_weights_are_made_on_the_device_that_is_asked_for(draw, m):
     """By the argument, else by the generator, else by torch's default."""
+    try:
+        torch._standard_gamma(torch.ones(1, device="meta"))
+    except NotImplementedError:
+        pytest.skip("this torch has no Gamma variates without values")
     assert draw(4, 5, m=m, device="meta").device.type == "meta"
     assert draw(4, 5, m=m).device.type == "cpu"
     with torch.device("meta"):
