@@ -129,13 +129,14 @@ def test_options_that_cannot_change_are_named(train: Train, quick: list[str], tm
         (["--no-aug"], {"crop_padding": 4, "hflip": 0.5}, "no_aug"),
         (["--crop-padding", 4], {"scale": (0.5, 1.0)}, "crop_padding"),
         (["--aa", "rand-m9"], {"color_jitter": 0.4}, "aa"),
+        (["--lr-base", 0.1], {"lr": 0.01}, "lr_base"),
     ],
 )
 def test_an_option_is_given_instead_of_the_parents_that_disables_it(
     parents: list[object], given: dict[str, Any], lost: str, train: Train, quick: list[str], tmp_path: Path
 ) -> None:
     """The record of the new run can be read."""
-    train(*quick[:-2], *parents, "--epochs", 1, "--output", "old")  # without its --crop-padding
+    train(*quick[:-4], *parents, "--epochs", 1, "--output", "old")  # without its --lr and --crop-padding
     words = [word for name, value in given.items() for word in (flag(name), *np.atleast_1d(value))]
     train("--resume", "old", "--epochs", 1, "--seed", 1, "--output", "new", *words)
     values = flat(read_options(tmp_path / "new"))

@@ -13,12 +13,11 @@ from ..mixer_names import GROUP, PER_SAMPLE, names_in_source, names_in_spec, unk
 from ..options import TrainOptions
 from ..options.comparison import CompareOptions
 from ..options.evaluation import EvaluateOptions
+from ..options.model import LOCAL
 from ..options.parser import read_layer
 from ..options.prediction import PredictOptions
 from ..options.preview import PreviewOptions
 from ..records.reader import run_directory
-
-_WITH_DIRECTORY = "local-dir:"
 
 
 def check_training(options: TrainOptions) -> None:
@@ -111,6 +110,6 @@ def _known_mixers(imports: Iterable[str]) -> tuple[str, ...] | None:
 
 def check_model_directory(model: str) -> None:
     """Check that the directory of a model exists. Raises: UsageError."""
-    directory = Path(model.removeprefix(_WITH_DIRECTORY))
-    if model.startswith(_WITH_DIRECTORY) and not directory.expanduser().is_dir():
+    directory = Path(model.removeprefix(LOCAL))
+    if model.startswith(LOCAL) and not directory.expanduser().is_dir():
         raise UsageError(f"model {model}: there is no directory {directory}")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..modeling.create import attempt, check_model_name, resolve_data_config
 from ..modeling.pretrained import check_pretrained
-from ..options.model import InputOptions
+from ..options.model import WITH_WEIGHTS, InputOptions
 from ..records.reader import run_directory
 from ..records.tasks import CLASSIFICATION, TASKS, Task, task_of_config
 from ..sites.frozen_norm import recorded_inputs
@@ -96,7 +96,7 @@ def load_classifier(
     _check_kwargs(run, model_kwargs)
     name = f"local-dir:{run}/model" if run else model
     check_model_name(name)
-    pretrained = pretrained or name.startswith(("local-dir:", "hf-hub:"))
+    pretrained = pretrained or name.startswith(WITH_WEIGHTS)
     config = attempt(f"model {name}", lambda: check_pretrained(name)) if pretrained else {}
     wanted = {"img_size": input.img_size}
     torch.manual_seed(seed)

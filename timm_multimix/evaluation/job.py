@@ -29,6 +29,7 @@ from ..options.evaluation import (
     EvaluateOptions,
     MeasureOptions,
 )
+from ..options.model import WITH_WEIGHTS
 from ..options.relations import names_of
 from ..options.shared import ColumnOptions
 from ..records.provenance import dataset_kind, model_kind
@@ -230,7 +231,7 @@ def check_held_out(split: Split, run: Path | None, dataset: str) -> None:
 
 def has_classes(model: str, pretrained: bool, run: Path | None) -> bool:
     """Return whether a model comes with weights, and so with classes of its own."""
-    return bool(run or pretrained or model.startswith(("local-dir:", "hf-hub:")))
+    return bool(run or pretrained or model.startswith(WITH_WEIGHTS))
 
 
 @torch.no_grad()

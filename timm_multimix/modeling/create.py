@@ -15,7 +15,7 @@ import timm_multimix.models  # noqa: F401  registers the package's own networks 
 from .._compat.timm import check_commands, resolve_input_data_config
 from ..errors import LONGEST, UsageError, one_line
 from ..options.declaration import flat
-from ..options.model import InputOptions, ModelOptions
+from ..options.model import LOCAL, InputOptions, ModelOptions
 
 Result = TypeVar("Result")
 
@@ -54,7 +54,7 @@ def check_model_name(name: str) -> None:
         UsageError: an unknown name, or timm is too old.
     """
     check_commands()
-    run = os.path.expanduser(name.removeprefix("local-dir:"))
+    run = os.path.expanduser(name.removeprefix(LOCAL))
     if os.path.isfile(f"{run}/model/config.json") and not timm.is_model(name):
         raise UsageError(f"{name} is a run's directory; its model is local-dir:{run}/model")
     source, identifier = attempt(f"model {name}", lambda: timm.models.parse_model_name(name))

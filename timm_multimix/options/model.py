@@ -8,6 +8,11 @@ from .files import check_readable
 from .shared import Interpolation, img_size, model_kwargs
 from .values import BelowOne, Count, Finite, KeyValues, NonNegative, Positive, PositiveFraction, Size
 
+LOCAL = "local-dir:"
+"""Before the directory of a model."""
+WITH_WEIGHTS = (LOCAL, "hf-hub:")
+"""Beginnings of names of models that come with their weights."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InputOptions(Part):

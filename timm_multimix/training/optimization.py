@@ -53,7 +53,8 @@ def check_momentum(optimization: OptimizationOptions) -> None:
     opt, _ = optimization.chosen
     info = optimizer_info(opt)
     nesterov = ((info.defaults or {}) | optimization.opt_kwargs).get("nesterov")
-    if info.opt_class is torch.optim.SGD and nesterov and not optimization.momentum:
+    momentum = optimization.opt_kwargs.get("momentum", optimization.momentum)
+    if info.opt_class is torch.optim.SGD and nesterov and not momentum:
         raise UsageError(f"--momentum must be above 0 for {opt}, whose momentum is Nesterov's, got 0")
 
 

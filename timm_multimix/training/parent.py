@@ -4,7 +4,7 @@ The new run is independent: its epochs, its learning-rate schedule and its mixin
 cover the new epochs only; its record names the run that it continues.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,6 @@ def child_options(options: TrainOptions, run: Path) -> TrainOptions:
     child = options.but(**below)
     if "warmup_epochs" not in options.given:
         child = child.but(warmup_epochs=None)
-    _check_kept(fixed - below.keys() - options.given, saved, flat(child))
     check_together(child)
     return replace(child, given=options.given | saved.keys())
 
@@ -69,12 +68,3 @@ def _check_noise(saved: Mapping[str, Any], mine: Mapping[str, Any], given: Colle
             f"--seed must be that of the run to continue, {saved['seed']}, as it draws the wrong labels of "
             f"--label-noise, got {mine['seed']}"
         )
-
-
-def _check_kept(names: Iterable[str], saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Check that options that cannot change leave an effect to those given; raises UsageError."""
-    for name in sorted(names):
-        if saved[name] != now[name]:
-            raise UsageError(
-                f"{flag(name)} of the run to continue leaves no effect to an option that is given"
-            )

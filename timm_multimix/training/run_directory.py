@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..files import delete, write_text
 from ..options import TrainOptions, options_to_yaml
 from ..options.declaration import flag, flat
+from ..options.model import LOCAL
 from ..options.relations import names_of
 from ..options.run import RunOptions
 from ..records.lock import NAME as LOCK
@@ -23,7 +24,6 @@ from ..records.schema import ParentRecord
 from .checkpoint import Found, clean_up, find_checkpoint, find_damage
 from .parent import child_options, describe_parent
 
-LOCAL = "local-dir:"
 RESULTS = ("metrics.csv", "summary.json", "curves.png", "model", "hub", "nonfinite", "evaluation.json")
 LOG = "train.log"
 WRITTEN = ("config.yaml", "checkpoints", "logs", LOG, *RESULTS)
